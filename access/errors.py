@@ -1,0 +1,43 @@
+"""The three ways things go wrong. More kinds never paid off; the message does the work.
+
+Every message says what was attempted on what and why it failed; `hint` says what the reader can do next.
+Neither ever contains a secret or data of a protected target.
+"""
+
+from __future__ import annotations
+
+
+class HoopError(Exception):
+    """Base of the errors whose text may be shown to a person."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class Denied(HoopError):
+    """The person (or agent) may not do this. `rule` names the policy rule or built-in that said so."""
+
+    def __init__(self, message: str, *, rule: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.rule = rule
+
+
+class Invalid(HoopError):
+    """The input is wrong. `field` names the part of a form, file or message that must change."""
+
+    def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
+class Conflict(Invalid):
+    """The state moved on: decided, expired, voted or used already. Says by whom or when."""
+
+
+class Unavailable(HoopError):
+    """Something this needs (store, upstream, disk, directory) does not answer. Nothing was done."""

@@ -1,0 +1,346 @@
+"""Facts: every audit event is a class here, named `subject.action` in the past tense; its docstring is its documentation.
+
+A fact carries plain JSON data only. Statement text enters as `Masked`. `stream` groups the facts of one request or one
+session; the ledger adds position, writer, sequence, time and hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, ClassVar
+
+from access.masking import Masked
+
+FACTS: dict[str, type[Fact]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Base of all facts. `stream` is the id of what it is about; `actor` a display-free `person[~agent]` or a role."""
+
+    kind: ClassVar[str] = ""
+    stream: str
+    actor: str = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super(Fact, cls).__init_subclass__(**kwargs)
+        if cls.kind:
+            FACTS[cls.kind] = cls
+
+    def payload(self) -> dict[str, Any]:
+        """The data beyond stream and actor, as JSON-ready values."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"stream", "actor"}}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A fact as the ledger holds it. `payload` is None when it was erased by policy (the chain still verifies)."""
+
+    position: int
+    writer: str
+    sequence: int
+    at: datetime
+    kind: str
+    stream: str
+    actor: str
+    payload: Mapping[str, Any] | None
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRequested(Fact):
+    """A request was filed (or a statement was held on the wire) and waits for a decision."""
+
+    kind: ClassVar[str] = "access.requested"
+    ask: str
+    resource: str
+    scope: dict[str, str]
+    duration_s: float
+    reason: str
+    ticket: str
+    revision: int
+    approvers: list[str]
+    parent: str = ""
+    session: str = ""
+    statement: Masked | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewGiven(Fact):
+    """An eligible person voted on a revision of a request."""
+
+    kind: ClassVar[str] = "review.given"
+    revision: int
+    choice: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRefused(Fact):
+    """Somebody tried to decide and may not (own request, not an approver, already decided, stale button)."""
+
+    kind: ClassVar[str] = "review.refused"
+    choice: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestDecided(Fact):
+    """A request reached its decision: approved or denied."""
+
+    kind: ClassVar[str] = "request.decided"
+    state: str
+    by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCancelled(Fact):
+    """The requester took it back, or the held client went away."""
+
+    kind: ClassVar[str] = "request.cancelled"
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestExpired(Fact):
+    """Nobody decided in time; nothing was granted."""
+
+    kind: ClassVar[str] = "request.expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefused(Fact):
+    """A request was not even filed: unknown resource, nobody could decide, outside a limit."""
+
+    kind: ClassVar[str] = "request.refused"
+    resource: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantIssued(Fact):
+    """Access exists from now on. The stream is the request."""
+
+    kind: ClassVar[str] = "grant.issued"
+    grant: str
+    resource: str
+    scope: dict[str, str]
+    starts_at: str
+    expires_at: str
+    by: list[str]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantExtended(Fact):
+    """The end of a live grant moved, in place; no session was dropped."""
+
+    kind: ClassVar[str] = "grant.extended"
+    grant: str
+    expires_at: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantEnded(Fact):
+    """Access ended: expired, revoked, or given back."""
+
+    kind: ClassVar[str] = "grant.ended"
+    grant: str
+    state: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantUsed(Fact):
+    """A single-use grant was consumed, before its statement was forwarded."""
+
+    kind: ClassVar[str] = "grant.used"
+    grant: str
+    session: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementCompleted(Fact):
+    """What became of a consumed or recorded statement: succeeded, failed, or unknown after a crash."""
+
+    kind: ClassVar[str] = "statement.completed"
+    session: str
+    outcome: str
+    detail: str
+    grant: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementAllowed(Fact):
+    """A statement that is more than a plain read was allowed and is about to be forwarded. The stream is the session."""
+
+    kind: ClassVar[str] = "statement.allowed"
+    number: int
+    statement: Masked
+    digest: str
+    effects: list[str]
+    tables: list[str]
+    rule: str
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementHeld(Fact):
+    """A statement waits for approval; the client waits with it. The stream is the session."""
+
+    kind: ClassVar[str] = "statement.held"
+    number: int
+    statement: Masked
+    digest: str
+    effects: list[str]
+    tables: list[str]
+    rule: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementRefused(Fact):
+    """A statement was refused and never reached the upstream. The stream is the session."""
+
+    kind: ClassVar[str] = "statement.refused"
+    number: int
+    statement: Masked
+    effects: list[str]
+    tables: list[str]
+    rule: str
+    message: str
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened(Fact):
+    """A client connected through the gateway and authenticated. The stream is the session."""
+
+    kind: ClassVar[str] = "session.opened"
+    resource: str
+    database: str
+    client: str
+    application: str
+    credential: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionClosed(Fact):
+    """A session ended, why, and its totals."""
+
+    kind: ClassVar[str] = "session.closed"
+    why: str
+    statements: int
+    refused: int
+    held: int
+    masked: int
+    rows: int
+    seconds: float
+    recording: str = ""
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionKillAsked(Fact):
+    """Somebody entitled asked for a session to be cut."""
+
+    kind: ClassVar[str] = "session.kill_asked"
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSealed(Fact):
+    """A head of a session's recording: everything up to `size` bytes has this chained hash. The stream is the session."""
+
+    kind: ClassVar[str] = "recording.sealed"
+    segment: str
+    size: int
+    head: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginRefused(Fact):
+    """A connection or login attempt failed authentication or had no access. The stream is the resource or surface."""
+
+    kind: ClassVar[str] = "login.refused"
+    client: str
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialIssued(Fact):
+    """A short-lived connection credential was issued; an older one of the same wire name and resource ended."""
+
+    kind: ClassVar[str] = "credential.issued"
+    credential: str
+    resource: str
+    wire_name: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialEnded(Fact):
+    """A credential was revoked or replaced."""
+
+    kind: ClassVar[str] = "credential.ended"
+    credential: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandExecuted(Fact):
+    """A single approved command was run by the bot through the gateway; `result` is the masked extract."""
+
+    kind: ClassVar[str] = "command.executed"
+    outcome: str
+    result: Masked
+    rows: int
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginLinked(Fact):
+    """A one-time console login link was issued, or used to log in."""
+
+    kind: ClassVar[str] = "login.linked"
+    person: str
+    used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamFailed(Fact):
+    """The gateway could not reach or log in to an upstream. The stream is the session."""
+
+    kind: ClassVar[str] = "upstream.failed"
+    resource: str
+    why: str
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskingFailed(Fact):
+    """A detector failed or was too slow; values were redacted whole. At most once per session."""
+
+    kind: ClassVar[str] = "masking.failed"
+    detector: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationLoaded(Fact):
+    """The gateway started (or reloaded) with this configuration. The stream is the node."""
+
+    kind: ClassVar[str] = "configuration.loaded"
+    digest: str
+    version: str

@@ -1,0 +1,85 @@
+"""The two types unmasked data is kept apart by, and the owner's masking rules as values.
+
+`Masked` is made only by the masker in `proxy/` (and restored by `ledger/` from what was stored as masked): the
+function that makes one is banned elsewhere by lint and by a test. Whatever leaves to people accepts only `Masked`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import final
+
+
+@final
+class Masked(str):
+    """Text from a protected target after masking. A `str` for every reader, but a plain `str` is not one of these."""
+
+    __slots__ = ()
+
+
+def declare_masked(text: str) -> Masked:
+    """State that `text` has been through the masker. Only `proxy/` and `ledger/` may say so (checked by lint)."""
+    return Masked(text)
+
+
+@final
+class ForApprover:
+    """Exact, unmasked statement text for the private view of someone who decides. Encrypted at rest, never logged."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The exact text. Call it only where the reader is an approver (or the requester) and the view is private."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"<ForApprover {len(self._text)} characters>"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ForApprover) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class Strategy(StrEnum):
+    """How a protected value is replaced."""
+
+    REDACT = "redact"
+    SHAPE = "shape"
+    HASH = "hash"
+    NULL = "null"
+    PSEUDONYM = "pseudonym"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRule:
+    """Mask columns by name. `pattern` is a glob over `schema.table.column`; missing parts match anything."""
+
+    pattern: str
+    entity: str
+    strategy: Strategy = Strategy.SHAPE
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPolicy:
+    """The owner's masking of one resource.
+
+    `columns` mask whole columns by identity; `entities` are the value detectors to run on everything else with
+    their strategy; `words` and `patterns` (RE2) add the owner's own detectors as entity → list.
+    """
+
+    columns: tuple[ColumnRule, ...] = ()
+    entities: Mapping[str, Strategy] = field(default_factory=lambda: MappingProxyType({}))
+    patterns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    strict: bool = False

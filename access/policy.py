@@ -1,0 +1,206 @@
+"""The decision: `decide(policy, grants, person, resource, statement, …) → Verdict`. Pure and total.
+
+How the verdict is found, strictest wins (DENY > HOLD > ALLOW):
+1. No live grant covers the actor on the resource → DENY.
+2. The matrix gives each effect of the statement a verdict under the highest standing scope held.
+3. Every rule that matches adds its verdict; an `allow` rule may lift a HOLD of the matrix, never a DENY.
+4. A live single-use grant with this very digest turns a HOLD, or a DENY of the matrix, into ALLOW and is consumed.
+   A deny *rule* stays deny whatever was approved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from access.actors import Person
+from access.requests import Grant
+from access.resources import Resource
+from access.scopes import Level, Once, level_of
+from access.statements import Digest, Effect, Flag, Statement
+
+
+class Action(IntEnum):
+    """What to do with a statement; ordered by strictness."""
+
+    ALLOW = 0
+    HOLD = 1
+    DENY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One owner-written rule. Empty conditions match anything; all given ones must match.
+
+    `tables`, `functions`, `resources` and `verbs` are globs; `verbs` match a whole verb or its first word.
+    """
+
+    name: str
+    action: Action
+    message: str = ""
+    effects: frozenset[Effect] = frozenset()
+    verbs: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    flags: frozenset[Flag] = frozenset()
+    resources: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    people: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+
+
+Matrix = Mapping[Level, Mapping[Effect, Action]]
+
+_A, _H, _D = Action.ALLOW, Action.HOLD, Action.DENY
+DEFAULT_MATRIX: Matrix = MappingProxyType(
+    {
+        level: MappingProxyType(dict(zip(Effect, row, strict=True)))
+        for level, row in {
+            #             read write ddl danger admin opaque
+            Level.NONE: (_D, _D, _D, _D, _D, _D),
+            Level.READ: (_A, _H, _D, _D, _D, _D),
+            Level.WRITE: (_A, _A, _H, _H, _D, _H),
+            Level.ADMIN: (_A, _A, _A, _H, _H, _H),
+        }.items()
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The owner's policy as values. `hold_in_transaction` is how long a hold may keep locks, in seconds (0 = refuse)."""
+
+    rules: tuple[Rule, ...] = ()
+    matrix: Matrix = DEFAULT_MATRIX
+    hold_seconds: float = 900.0
+    hold_in_transaction: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What happens to a statement and why, in the owner's words.
+
+    `consumes` is the single-use grant to consume before forwarding; `level` the standing ceiling it was judged under;
+    `approvers` the groups that decide a HOLD when the rule names them (empty = the resource's own).
+    """
+
+    action: Action
+    rule: str
+    message: str = ""
+    hint: str = ""
+    consumes: Grant | None = None
+    level: Level = Level.NONE
+    approvers: tuple[str, ...] = ()
+
+
+def standing_level(grants: Sequence[Grant], now: datetime) -> Level:
+    """The highest standing level live at `now`."""
+    return max((level_of(grant.scope) for grant in grants if grant.live(now)), default=Level.NONE)
+
+
+def decide(
+    policy: Policy,
+    grants: Sequence[Grant],
+    person: Person,
+    resource: Resource,
+    statement: Statement,
+    digest: Digest | None,
+    now: datetime,
+) -> Verdict:
+    """Judge one statement. `grants` are those this session may use; `digest` its binding (None: cannot be bound)."""
+    if not person.active:
+        return Verdict(Action.DENY, "person-inactive", f"{person.name} is no longer active in the directory.")
+    level = standing_level(grants, now)
+    once = _single_use(grants, digest, now)
+    if level is Level.NONE and once is None:
+        if any(isinstance(grant.scope, Once) and grant.live(now) for grant in grants):
+            return Verdict(
+                Action.DENY,
+                "not-what-was-approved",
+                "This is not the command that was approved.",
+                f"Ask for this one: /hoop exec {resource.name} -- …",
+            )
+        return Verdict(
+            Action.DENY, "no-grant", f"No live grant on {resource.name}.", f"Ask for one: /hoop request {resource.name}"
+        )
+    matched = [rule for rule in policy.rules if _matches(rule, person, resource, statement)]
+    denying = next((rule for rule in matched if rule.action is Action.DENY), None)
+    if denying is not None:
+        message = denying.message or f"The rule {denying.name} forbids this on {resource.name}."
+        return Verdict(Action.DENY, denying.name, message, "No approval lifts this rule.", level=level)
+    if once is not None:
+        return Verdict(Action.ALLOW, "approved-once", consumes=once, level=level)
+    return _standing_verdict(policy, level, matched, resource, statement)
+
+
+def _single_use(grants: Sequence[Grant], digest: Digest | None, now: datetime) -> Grant | None:
+    if digest is None:
+        return None
+    return next((g for g in grants if isinstance(g.scope, Once) and g.scope.digest == digest and g.live(now)), None)
+
+
+def _standing_verdict(
+    policy: Policy, level: Level, matched: Sequence[Rule], resource: Resource, statement: Statement
+) -> Verdict:
+    base, effect = _matrix_verdict(policy.matrix, level, statement)
+    holding = next((rule for rule in matched if rule.action is Action.HOLD), None)
+    allowing = next((rule for rule in matched if rule.action is Action.ALLOW), None)
+    shown = level.name.lower()
+    if base is Action.DENY:
+        what = statement.problem or f"{_named(statement)} ({effect.value}) is outside a {shown} grant."
+        hint = f"Ask for this one command: /hoop exec {resource.name} -- …"
+        return Verdict(Action.DENY, f"{shown}-scope-{effect.value}", what, hint, level=level)
+    if holding is not None:
+        message = holding.message or f"The rule {holding.name} wants this approved first."
+        return Verdict(Action.HOLD, holding.name, message, level=level, approvers=holding.approvers)
+    if base is Action.HOLD and allowing is not None:
+        return Verdict(Action.ALLOW, allowing.name, level=level)
+    if base is Action.HOLD:
+        message = statement.problem or f"{_named(statement)} needs approval under a {shown} grant."
+        return Verdict(Action.HOLD, f"{shown}-scope-{effect.value}", message, level=level)
+    return Verdict(Action.ALLOW, f"{shown}-scope", level=level)
+
+
+def _matrix_verdict(matrix: Matrix, level: Level, statement: Statement) -> tuple[Action, Effect]:
+    """The strictest cell over the effects. No effect at all, or not understood, counts as OPAQUE."""
+    effects = statement.effects if statement.effects and statement.understood else {*statement.effects, Effect.OPAQUE}
+    row = matrix.get(level, {})
+    return max(((row.get(effect, Action.DENY), effect) for effect in sorted(effects)), key=lambda cell: cell[0])
+
+
+def _named(statement: Statement) -> str:
+    verb = " + ".join(dict.fromkeys(statement.verbs)) or "This statement"
+    targets = ", ".join(statement.writes or statement.reads)
+    return f"{verb} on {targets}" if targets else verb
+
+
+def _matches(rule: Rule, person: Person, resource: Resource, statement: Statement) -> bool:
+    return (
+        (not rule.effects or bool(rule.effects & statement.effects))
+        and (not rule.flags or bool(rule.flags & statement.flags))
+        and (not rule.verbs or any(_verb(glob, verb) for glob in rule.verbs for verb in statement.verbs))
+        and _any(rule.tables, (*statement.reads, *statement.writes))
+        and _any(rule.functions, statement.functions)
+        and _any(rule.resources, (resource.name,))
+        and all(resource.labels.get(key) == value for key, value in rule.labels.items())
+        and (not rule.people or person.id in rule.people or person.wire_name in rule.people)
+        and (not rule.groups or not person.groups.isdisjoint(rule.groups))
+    )
+
+
+def _verb(glob: str, verb: str) -> bool:
+    return fnmatchcase(verb, glob.upper()) or fnmatchcase(verb.split(" ", 1)[0], glob.upper())
+
+
+def _any(globs: Sequence[str], names: Sequence[str]) -> bool:
+    """Globs match a qualified name or its last part, so `customers` covers `public.customers` in every schema."""
+    if not globs:
+        return True
+    return any(
+        fnmatchcase(name, glob) or fnmatchcase(name.rpartition(".")[2], glob) for glob in globs for name in names
+    )

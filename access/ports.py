@@ -1,0 +1,443 @@
+"""Where the rooms meet: Protocols only. `app/wiring.py` plugs implementations in; no room imports a sibling.
+
+Who implements what: Clock, Entropy — app/clock.py · Store, Recordings, SessionLog — ledger · Directory, Credentials,
+LoginLinks, Vault — identity · Desk, Grants — approval_flows · Executor, LiveSessions — proxy.
+
+Errors: everything here raises only `access.errors` (Denied, Invalid, Conflict, Unavailable).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from access.actors import Actor, Agent, Person, PersonId
+from access.events import Fact, StoredEvent
+from access.ids import CredentialId, GrantId, RequestId, SessionId
+from access.masking import Masked
+from access.requests import (
+    AccessRequest,
+    Choice,
+    Credential,
+    Evidence,
+    Grant,
+    Place,
+    RequestState,
+    Review,
+    Session,
+)
+from access.resources import Resource
+from access.scopes import Scope
+from access.statements import Digest
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time, injected. Tests use a manual clock."""
+
+    def now(self) -> datetime:
+        """Aware UTC wall time."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for durations and time-outs."""
+
+
+class Entropy(Protocol):
+    """Randomness, injected."""
+
+    def token(self, nbytes: int) -> bytes:
+        """`nbytes` cryptographically strong random bytes."""
+
+
+# ---------------------------------------------------------------------------------------------- store
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """One message to be sent. Items with one `target` (platform + channel) leave in order; a newer item with the same
+    `coalesce` key replaces an unsent older one."""
+
+    target: str
+    kind: str
+    payload: Mapping[str, Any]
+    coalesce: str = ""
+    id: int = 0
+    attempts: int = 0
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionToken:
+    """What an opaque button value points to. Authority is judged anew when it is pressed; the token only names."""
+
+    token: str
+    action: str
+    request: RequestId
+    revision: int
+    expires_at: datetime
+    audience: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """Where a card was posted, so that every copy can be updated in place, also after a restart.
+
+    `subject` is what the card renders (a request, grant or session id), `kind` which card of it, `audience` the
+    person of a private message (empty = a channel).
+    """
+
+    subject: str
+    kind: str
+    platform: str
+    channel: str
+    message: str
+    thread: str = ""
+    audience: str = ""
+    rendered: str = ""
+
+
+class Tx(Protocol):
+    """One transaction, on the writer thread. Synchronous; everything in it commits together or not at all.
+
+    `update_*` are compare-and-swap: they write `version + 1` where the stored version equals the given row's, return
+    the stored row, and raise Conflict when somebody else was first.
+    """
+
+    @property
+    def now(self) -> datetime:
+        """The transaction's time, the same for everything in it."""
+
+    def append(self, fact: Fact) -> None:
+        """Append a fact to this writer's hash chain. It commits with the transaction."""
+
+    # requests, reviews, grants
+    def insert_request(self, request: AccessRequest) -> None: ...
+    def update_request(self, request: AccessRequest) -> AccessRequest: ...
+    def request(self, id: RequestId) -> AccessRequest | None: ...
+    def requests(
+        self,
+        *,
+        states: Sequence[RequestState] = (),
+        person: PersonId | None = None,
+        resource: str | None = None,
+        session: SessionId | None = None,
+        limit: int = 200,
+    ) -> list[AccessRequest]:
+        """Newest first."""
+
+    def insert_review(self, review: Review) -> None:
+        """Raises Conflict when this person voted on this revision already."""
+
+    def reviews(self, request: RequestId, revision: int) -> list[Review]: ...
+    def insert_grant(self, grant: Grant) -> None: ...
+    def update_grant(self, grant: Grant) -> Grant: ...
+    def grant(self, id: GrantId) -> Grant | None: ...
+    def grants(
+        self,
+        *,
+        live_at: datetime | None = None,
+        person: PersonId | None = None,
+        resource: str | None = None,
+        request: RequestId | None = None,
+        states: Sequence[str] = (),
+        limit: int = 1000,
+    ) -> list[Grant]:
+        """Newest first. `live_at` keeps grants that are ACTIVE or EXECUTING and whose window contains the time."""
+
+    # credentials and sessions
+    def insert_credential(self, credential: Credential) -> None:
+        """Ends any live credential of the same wire name and resource: one live credential each."""
+
+    def end_credential(self, id: CredentialId) -> bool: ...
+    def credential(self, wire_name: str, resource: str) -> Credential | None:
+        """The live one, or None."""
+
+    def insert_session(self, session: Session) -> None: ...
+    def update_session(self, session: Session) -> None:
+        """Plain overwrite: the proxy node that holds the connection is the only writer of a session row, except for
+        the kill fields, which `ask_kill` sets and this never clears."""
+
+    def ask_kill(self, id: SessionId, by: PersonId, why: str) -> bool: ...
+    def session(self, id: SessionId) -> Session | None: ...
+    def sessions(
+        self,
+        *,
+        open_only: bool = False,
+        person: PersonId | None = None,
+        resource: str | None = None,
+        node: str | None = None,
+        request: RequestId | None = None,
+        limit: int = 200,
+    ) -> list[Session]:
+        """Newest first."""
+
+    # chat
+    def seen(self, key: str) -> bool:
+        """Remember an inbound delivery; True when it was seen before (then acknowledge and do nothing)."""
+
+    def enqueue(self, item: OutboxItem) -> None: ...
+    def outbox(self, limit: int = 50) -> list[OutboxItem]:
+        """The oldest due item of each target, oldest first."""
+
+    def settle(self, id: int, *, retry_at: datetime | None = None, error: str = "") -> None:
+        """Delivered (no `retry_at`), or to be tried again at `retry_at`."""
+
+    def insert_token(self, token: ActionToken) -> None: ...
+    def token(self, token: str) -> ActionToken | None: ...
+    def put_ref(self, ref: MessageRef) -> None:
+        """Insert or replace by (subject, kind, platform, channel, audience)."""
+
+    def refs(self, subject: str, *, kind: str | None = None) -> list[MessageRef]: ...
+    def cursor(self, name: str) -> int: ...
+    def set_cursor(self, name: str, position: int) -> None: ...
+
+    # small documents of one room each (console messages, login links, web sessions, catalog snapshots …)
+    def put_doc(
+        self, kind: str, key: str, data: Mapping[str, Any], *, group: str = "", expires_at: datetime | None = None
+    ) -> None:
+        """Insert or replace a JSON document; `group` and the insertion order make lists."""
+
+    def take_doc(self, kind: str, key: str) -> Mapping[str, Any] | None:
+        """Read and delete at once: the way to use something exactly once. None when absent or expired."""
+
+    def doc(self, kind: str, key: str) -> Mapping[str, Any] | None:
+        """None when absent or expired."""
+
+    def docs(self, kind: str, *, group: str | None = None, limit: int = 500) -> list[tuple[str, Mapping[str, Any]]]:
+        """In insertion order, the newest `limit`."""
+
+    # reading the ledger
+    def events(self, *, after: int = 0, limit: int = 500, kinds: Sequence[str] = ()) -> list[StoredEvent]:
+        """In position order. Positions are assigned so that a reader with a cursor never misses a later commit."""
+
+    def events_of(self, stream: str) -> list[StoredEvent]: ...
+
+
+class Store(Protocol):
+    """The one writer. `transact` runs `work` in a transaction on the writer thread and returns its value."""
+
+    async def transact(self, work: Callable[[Tx], T]) -> T:
+        """Commit or nothing. Raises whatever `work` raises, or Unavailable when the store cannot take it."""
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """As `transact`, promising to change nothing (may run beside the writer)."""
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` on the event loop soon after any commit, of this process or another; returns the unsubscriber.
+        A wake is a hint: readers look for what changed."""
+
+
+# ---------------------------------------------------------------------------------------------- recordings
+
+
+class Recording(Protocol):
+    """One session's recording while it is open."""
+
+    @property
+    def name(self) -> str: ...
+
+    def write(self, record: bytes) -> None:
+        """Append one record by write(2) before returning (it survives kill -9). Raises Unavailable: then nothing may be
+        forwarded. Synchronous: microseconds; fsync follows within 100 ms unless the settings are strict."""
+
+    async def close(self) -> None:
+        """Seal: final hash to the ledger, compress, hand to storage."""
+
+
+class Recordings(Protocol):
+    """The recordings of this node."""
+
+    def open(self, session: Session) -> Recording: ...
+
+
+class SessionLog(Protocol):
+    """The session rows and their facts."""
+
+    async def opened(self, session: Session) -> None: ...
+    async def beat(self, sessions: Sequence[Session]) -> None: ...
+    async def closed(self, session: Session, recording: str) -> None: ...
+    async def record(self, *facts: Fact) -> None:
+        """Commit facts now; when this raises, nothing may be forwarded."""
+
+
+# ---------------------------------------------------------------------------------------------- identity
+
+
+class Directory(Protocol):
+    """Who people are now. Synchronous, from memory; refreshed in the background where it is remote."""
+
+    def person(self, id: PersonId) -> Person | None: ...
+    def by_name(self, name: str) -> Person | None:
+        """By wire name or `@handle`; exact, never by e-mail or display name."""
+
+    def members(self, group: str) -> frozenset[PersonId]:
+        """Active members; empty for an unknown group."""
+
+    def people(self) -> Sequence[Person]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCredential:
+    """A credential at the only moment its token exists in clear. Hand `url` and `token` over separately."""
+
+    credential: Credential
+    token: str = field(repr=False)
+    url: str
+
+
+class Credentials(Protocol):
+    """What clients connect with."""
+
+    async def issue(
+        self, person: Person, agent: Agent | None, resource: Resource, until: datetime, *, grant: GrantId | None = None
+    ) -> IssuedCredential: ...
+    async def find(self, wire_name: str, resource: str) -> Credential | None:
+        """The live credential; None when there is none or it expired."""
+
+    async def end(self, id: CredentialId, why: str) -> None: ...
+
+
+class LoginLinks(Protocol):
+    """Single-use links into the console and the sessions they start."""
+
+    async def issue(self, person: PersonId, *, by: str) -> str:
+        """A link secret valid five minutes, usable once, bound to the person."""
+
+    async def peek(self, secret: str) -> PersonId | None:
+        """Who it would log in, without using it (link previews)."""
+
+    async def redeem(self, secret: str) -> str | None:
+        """Use it: a new session secret, or None."""
+
+    async def who(self, session: str) -> PersonId | None: ...
+    async def logout(self, session: str) -> None: ...
+
+
+class Vault(Protocol):
+    """Resolves secret references."""
+
+    def secret(self, ref: str) -> str:
+        """The value behind `env:NAME`, `file:PATH` or `cmd:COMMAND`. Raises Unavailable naming the ref, never the value."""
+
+
+# ---------------------------------------------------------------------------------------------- approvals
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A filed request and who can decide it. `existing` is True when an equal one was pending already."""
+
+    request: AccessRequest
+    existing: bool = False
+
+
+class Desk(Protocol):
+    """The one service where requests are decided. Every method is one transaction; people are re-checked in it."""
+
+    async def ask_access(
+        self,
+        actor: Actor,
+        resource: str,
+        scope: Scope,
+        duration: timedelta | None,
+        reason: str,
+        ticket: str,
+        place: Place,
+    ) -> Asked: ...
+    async def ask_command(
+        self, actor: Actor, resource: str, evidence: Evidence, reason: str, ticket: str, place: Place
+    ) -> Asked: ...
+    async def hold(
+        self,
+        actor: Actor,
+        resource: str,
+        evidence: Evidence,
+        session: SessionId,
+        approvers: Sequence[str],
+        seconds: float,
+        fact: Fact,
+    ) -> AccessRequest:
+        """File a request for a statement held on the wire. `fact` (the StatementHeld, its `request` filled in) commits
+        with it. Raises Denied when nobody could decide."""
+
+    async def wait(self, request: RequestId, seconds: float) -> AccessRequest:
+        """Return as soon as the request is decided, or after `seconds` with its current row."""
+
+    async def review(self, id: RequestId, revision: int, by: PersonId, choice: Choice, note: str = "") -> AccessRequest:
+        """Vote. Raises Denied (own request, not an approver) or Conflict (decided, expired, superseded, voted)."""
+
+    async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest: ...
+    async def consume(self, grant: GrantId, session: SessionId, digest: Digest, *facts: Fact) -> Grant:
+        """Use a single-use grant up, exactly once, together with `facts`. Raises Conflict when it is used or over."""
+
+    async def outcome(self, grant: GrantId, outcome: str, detail: Masked) -> None:
+        """`succeeded`, `failed` or `unknown`, after a consumption."""
+
+    async def revoke(self, id: GrantId, by: PersonId, why: str) -> Grant: ...
+    async def done(self, id: GrantId, by: PersonId) -> Grant: ...
+    async def extend(self, id: GrantId, by: PersonId, add: timedelta) -> Grant: ...
+    async def kill(self, id: SessionId, by: PersonId, why: str) -> Session: ...
+    async def grant_directly(
+        self, person: Person, resource: str, scope: Scope, duration: timedelta, reason: str, operator: str
+    ) -> Grant:
+        """The operator's door on the gateway's own host: audited, no approval."""
+
+    async def tick(self) -> int:
+        """Expire what is over (pending requests, grants); idempotent. Returns how many rows changed."""
+
+    def approvers(self, actor: Actor, resource: Resource, groups: Sequence[str] = ()) -> list[Person]:
+        """Who could decide for this actor now (never the actor's own person)."""
+
+
+class Grants(Protocol):
+    """The live grants in memory, for the data path. Refreshed within 100 ms of a change in any process."""
+
+    def of(self, actor: Actor, resource: str, *, session: SessionId | None, only: GrantId | None) -> Sequence[Grant]:
+        """What this session may use: standing grants and its own single-use ones; with `only`, just that grant."""
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call back after each refresh that changed anything (grants, kills, people); returns the unsubscriber."""
+
+    def killed(self) -> Mapping[SessionId, Session]:
+        """Open sessions somebody asked to cut."""
+
+
+# ---------------------------------------------------------------------------------------------- data path
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command run through the gateway gave, masked. `columns` and `rows` are capped; `total` counts all rows."""
+
+    ok: bool
+    tag: str
+    columns: tuple[Masked, ...] = ()
+    rows: tuple[tuple[Masked | None, ...], ...] = ()
+    total: int = 0
+    message: Masked = Masked("")  # noqa: RUF009 - immutable
+    session: str = ""
+    known: bool = True
+
+
+class Executor(Protocol):
+    """Runs an approved command as a client of the gateway itself (one path)."""
+
+    async def run(self, request: AccessRequest, grant: Grant, person: Person, resource: Resource) -> Outcome: ...
+
+
+class Judge(Protocol):
+    """Describes a command before anybody is asked: the evidence of an exec request, judged by the gate's own judge."""
+
+    async def describe(self, actor: Actor, person: Person, resource: Resource, text: str) -> Evidence:
+        """Raises Denied when policy would refuse it anyway, Invalid when it cannot be one command."""
+
+
+class LiveSessions(Protocol):
+    """The sessions this node holds."""
+
+    def current(self) -> Sequence[Session]: ...
+    async def cut(self, id: SessionId, why: str) -> bool: ...
