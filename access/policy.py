@@ -6,6 +6,8 @@ How the verdict is found, strictest wins (DENY > HOLD > ALLOW):
 3. Every rule that matches adds its verdict; an `allow` rule may lift a HOLD of the matrix, never a DENY.
 4. A live single-use grant with this very digest turns a HOLD, or a DENY of the matrix, into ALLOW and is consumed.
    A deny *rule* stays deny whatever was approved.
+5. A statement the judge did not understand is DENY; only a standing ADMIN grant makes it a HOLD. No approval of the
+   exact text lifts this: nobody can approve what nobody can read.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ DEFAULT_MATRIX: Matrix = MappingProxyType(
         for level, row in {
             #             read write ddl danger admin opaque
             Level.NONE: (_D, _D, _D, _D, _D, _D),
-            Level.READ: (_A, _H, _D, _D, _D, _D),
+            Level.READ: (_A, _H, _D, _D, _D, _H),
             Level.WRITE: (_A, _A, _H, _H, _D, _H),
             Level.ADMIN: (_A, _A, _A, _H, _H, _H),
         }.items()
@@ -133,6 +135,9 @@ def decide(
     if denying is not None:
         message = denying.message or f"The rule {denying.name} forbids this on {resource.name}."
         return Verdict(Action.DENY, denying.name, message, "No approval lifts this rule.", level=level)
+    if not statement.understood and level is not Level.ADMIN:
+        problem = statement.problem or "The gateway could not understand this statement."
+        return Verdict(Action.DENY, "not-understood", problem, level=level)
     if once is not None:
         return Verdict(Action.ALLOW, "approved-once", consumes=once, level=level)
     return _standing_verdict(policy, level, matched, resource, statement)

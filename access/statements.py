@@ -13,7 +13,8 @@ DIGEST_SHOWN = 8
 
 
 class Effect(StrEnum):
-    """What a statement does to the target. OPAQUE counts as every effect."""
+    """What a statement does to the target. OPAQUE: it was read, but runs something whose effect nobody declared
+    (an unregistered function, DO); a statement that could not be read at all is `understood=False`."""
 
     READ = "read"
     WRITE = "write"
