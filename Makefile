@@ -1,0 +1,86 @@
+# Everything a developer runs. Needs python3 (3.11 or newer) with venv and pip, and make; nothing else.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# How long the demo stays up after its tour: 1 until Ctrl-C, 0 not at all.
+STAY ?= 1
+# A python to use instead of the newest of 3.13, 3.12, 3.11 that works, e.g. make demo PYTHON=/opt/python/bin/python3.
+PYTHON ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The environment is stamped with what it was made from, so a warm start costs a file test.
+stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml | cksum | tr ' ' '-')
+DEMO_STAMP := $(call stamp,demo)
+TEST_STAMP := $(call stamp,test)
+
+.PHONY: help demo try test check bench format lock clean venv-demo venv-test
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: venv-demo ## install, play the tour with real clients, stay up (STAY=0: end after the tour)
+	@$(BIN)/python -m app demo --stay=$(STAY)
+
+try: venv-demo ## with the demo up in another terminal: a real psql as the sample developer
+	@$(BIN)/python -m app try
+
+test: venv-test ## lint, types, import direction and all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+check: venv-test ## the fast part of test: everything but real clients and browsers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m "not wire and not browser"
+
+bench: venv-test ## what the gateway costs, as ratios to a direct connection in the same run
+	@$(BIN)/python -m tests.bench
+
+format: venv-test ## sort imports, apply safe fixes, lay out the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## pin the dependencies anew after a change in pyproject.toml (needs uv; UPGRADE=--upgrade takes newer versions)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	$(call compile,test,--extra test --extra demo --extra build $(UPGRADE))
+	$(call compile,demo,--extra demo --extra build --constraint requirements/test.txt)
+	$(call compile,runtime,--extra build --constraint requirements/test.txt)
+
+clean: ## remove the environment, the demo's data and all caches
+	rm -rf $(VENV) .hoop build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artefacts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The test set contains the demo set.
+venv-demo:
+	@test -e $(TEST_STAMP) || test -e $(DEMO_STAMP) || { $(call install,demo,$(DEMO_STAMP)); }
+
+venv-test:
+	@test -e $(TEST_STAMP) || { $(call install,test,$(TEST_STAMP)); }
+
+# Wheels only, every file checked against its hash; the checkout itself is installed without looking at any index.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
+define install
+	set -e; \
+	test -x $(BIN)/python || { \
+		python=$$(sh tools/find-python $(PYTHON)); \
+		echo "Creating $(VENV) with $$python …"; "$$python" -m venv $(VENV); \
+	}; \
+	echo "Installing requirements/$(1).txt (once; a minute on a fast line) …"; \
+	$(PIP) --require-hashes --only-binary :all: -r requirements/$(1).txt; \
+	$(PIP) --no-build-isolation --no-index --editable .; \
+	rm -f $(VENV)/installed-*; touch $(2)
+endef
+
+# One lock for every supported Python and platform. No download addresses: the machine's own pip settings decide those.
+define compile
+uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links $(2) pyproject.toml --output-file requirements/$(1).txt
+endef
