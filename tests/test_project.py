@@ -1,0 +1,282 @@
+"""The project's own rules. Each test names one; the message says which file breaks it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ROOMS = [pattern.removesuffix("*") for pattern in PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]]
+LOCKS = ["runtime", "demo", "test"]
+MAX_LINES = 450
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Files of the commit or the index that are present, as paths below the root."""
+    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [Path(name) for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def text(name: str | Path) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------------------------- code
+
+
+def test_modules_stay_small() -> None:
+    sizes = {path: text(path).count("\n") for path in tracked("*.py") if path.parts[0] in ROOMS}
+    too_long = {str(path): lines for path, lines in sizes.items() if lines > MAX_LINES}
+    assert not too_long, f"split these modules, the limit is {MAX_LINES} lines: {too_long}"
+
+
+def test_every_room_is_packaged_and_under_the_import_contract() -> None:
+    present = {path.parts[0] for path in tracked("*/__init__.py") if path.parts[0] != "tests" and len(path.parts) == 2}
+    assert present <= set(ROOMS), f"not packaged by pyproject.toml: {present - set(ROOMS)}"
+    contracted = set(PYPROJECT["tool"]["importlinter"]["root_packages"])
+    assert present <= contracted, f"not under the import contract: {present - contracted}"
+    layers = " | ".join(PYPROJECT["tool"]["importlinter"]["contracts"][0]["layers"])
+    assert set(re.findall(r"[a-z_]+", layers)) == set(ROOMS)
+
+
+def test_every_room_says_what_it_is() -> None:
+    rooms = [path for path in tracked("*/__init__.py") if path.parts[0] in ROOMS and len(path.parts) == 2]
+    silent = [str(path) for path in rooms if ast.get_docstring(ast.parse(text(path))) is None]
+    assert not silent, f"write the docstring that names the room's primitives: {silent}"
+
+
+# ---------------------------------------------------------------------------------- what must not be in a public checkout
+
+MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:work|root|farm|home/\w+|Users/\w+|opt/(?:pypi|wheels))(?:/|\b)[\w.]*")
+INDEX_ADDRESS = re.compile(
+    r"(?:files\.pythonhosted|pypi(?:\.python)?)\.org|--(?:extra-)?index-url|--find-links", re.IGNORECASE
+)
+SECRET = re.compile(
+    r"xox[abprs]-[0-9A-Za-z-]{20,}|xapp-[0-9]-[0-9A-Za-z-]{20,}|AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
+
+UNWANTED = [
+    pytest.param(MACHINE_PATH, id="a path of somebody's machine"),
+    pytest.param(INDEX_ADDRESS, id="the address of a package index"),
+    pytest.param(SECRET, id="a secret"),
+]
+
+
+@pytest.mark.parametrize("pattern", UNWANTED)
+def test_tracked_files_are_free_of(pattern: re.Pattern[str]) -> None:
+    found = []
+    for path in tracked():
+        if path == Path(__file__).relative_to(ROOT):
+            continue
+        try:
+            content = text(path)
+        except UnicodeDecodeError:
+            continue  # an image or a font
+        found += [f"{path}:{content.count(chr(10), 0, hit.start()) + 1}: {hit[0]}" for hit in pattern.finditer(content)]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "wanted"),
+    [
+        (MACHINE_PATH, "see /root/.ssh/id for that", True),
+        (MACHINE_PATH, 'DATA = "/home/ann/data"', True),
+        (MACHINE_PATH, "GET /api/work/1", False),
+        (MACHINE_PATH, "https://example.com/home/ann", False),
+        (INDEX_ADDRESS, "https://pypi.org/simple", True),
+        (INDEX_ADDRESS, "pip install --index-url x", True),
+        (INDEX_ADDRESS, "aiohttp==3.1", False),
+        (SECRET, "xoxb-" + "1" * 24, True),
+        (SECRET, "xoxb-…", False),
+    ],
+)
+def test_the_patterns_find_what_they_are_for(pattern: re.Pattern[str], line: str, wanted: bool) -> None:
+    assert bool(pattern.search(line)) is wanted
+
+
+def test_no_large_or_generated_files_are_tracked() -> None:
+    large = [
+        f"{path} ({(ROOT / path).stat().st_size} bytes)"
+        for path in tracked()
+        if (ROOT / path).stat().st_size > 2_000_000
+    ]
+    assert not large
+    assert not [str(path) for path in tracked("*.pyc", "*.db", "*.sqlite", ".hoop/*", ".venv/*")]
+
+
+# -------------------------------------------------------------------------------------------------------- dependencies
+
+
+def declared(extra: str | None = None) -> list[Requirement]:
+    project = PYPROJECT["project"]
+    lines = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
+    return [Requirement(line) for line in lines]
+
+
+def locked(name: str) -> dict[str, str]:
+    """Package → version of a lock file; asserts its form on the way."""
+    pins: dict[str, str] = {}
+    for entry in re.split(r"\n(?=\S)", text(f"requirements/{name}.txt").replace("\\\n", "").strip()):
+        head, *hashes = entry.split(" --hash=")
+        specifier, _, marker = head.strip().partition(" ; ")
+        package, separator, version = specifier.partition("==")
+        assert separator, f"{name}.txt: not pinned to one version: {entry[:60]!r}"
+        assert hashes, f"{name}.txt: no hash for {package}"
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value.strip()) for value in hashes), f"{name}.txt: {package}"
+        assert not marker or Marker(marker)
+        pins[canonicalize_name(package)] = version
+    return pins
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_are_hashed_and_name_no_address(name: str) -> None:
+    assert locked(name)
+    form = re.compile(r"[a-z0-9][\w.-]*==\S+( ; [^@/]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?", re.IGNORECASE)
+    odd = [line for line in text(f"requirements/{name}.txt").splitlines() if not form.fullmatch(line)]
+    assert not odd, "an option, an address or something else than a pinned, hashed package"
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"), [("runtime", ["build"]), ("demo", ["demo", "build"]), ("test", ["demo", "test", "build"])]
+)
+def test_locks_satisfy_what_pyproject_asks_for(name: str, extras: list[str]) -> None:
+    pins = locked(name)
+    for requirement in [*declared(), *(one for extra in extras for one in declared(extra))]:
+        version = pins.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is not in {name}.txt: make lock"
+        assert requirement.specifier.contains(version), f"{requirement} but {name}.txt has {version}: make lock"
+
+
+def test_the_locks_agree_with_each_other() -> None:
+    everything = locked("test").items()
+    assert locked("runtime").items() <= locked("demo").items() <= everything
+
+
+def test_every_dependency_is_explained_and_nothing_else_is() -> None:
+    wanted = {canonicalize_name(one.name) for extra in (None, "demo", "test", "build") for one in declared(extra)}
+    rows = [line for line in text("docs/dependencies.md").splitlines() if line.startswith("| `")]
+    explained = {canonicalize_name(row.split("`")[1]) for row in rows}
+    assert explained == wanted
+    assert all(len([cell for cell in row.split("|") if cell.strip()]) == 4 for row in rows)
+
+
+# --------------------------------------------------------------------------------------------------- files beside the code
+
+
+def test_the_slack_manifest_is_valid() -> None:
+    manifest = yaml.safe_load(text("manifest.yml"))
+    jsonschema.validate(manifest, json.loads(text("tests/slack_manifest_schema.json")))
+
+
+def test_the_slack_app_asks_for_the_least() -> None:
+    manifest = yaml.safe_load(text("manifest.yml"))
+    wanted = {"app_mentions:read", "chat:write", "commands", "files:write", "im:write", "users:read"}
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == wanted
+    assert "user" not in manifest["oauth_config"]["scopes"]
+    assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == {"app_mention"}
+
+
+def test_the_slack_app_needs_no_address_and_takes_statements_as_typed() -> None:
+    manifest = yaml.safe_load(text("manifest.yml"))
+    assert manifest["settings"]["socket_mode_enabled"] is True
+    assert "url" not in re.findall(r"(\w*url)\w*:", text("manifest.yml"))
+    assert [(one["command"], one["should_escape"]) for one in manifest["features"]["slash_commands"]] == [
+        ("/hoop", False)
+    ]
+
+
+def test_the_procfile_has_the_process_types() -> None:
+    types = dict(line.split(": ", 1) for line in text("Procfile").splitlines())
+    assert list(types) == ["web", "proxy", "worker", "release"]
+    assert all(command.startswith("python -m app ") for command in types.values())
+
+
+def test_every_make_target_is_explained() -> None:
+    makefile = text("Makefile")
+    phony = set(re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)[1].split())  # type: ignore[index]
+    targets = dict(re.findall(r"^([a-z][a-z-]*):(?!=)(.*)$", makefile, re.MULTILINE))
+    assert set(targets) == phony
+    assert {"demo", "try", "test", "check", "bench", "lock", "clean", "help"} <= phony
+    unexplained = [name for name, rest in targets.items() if " ## " not in rest and not name.startswith("venv-")]
+    assert not unexplained
+
+
+def test_the_changelog_knows_this_version() -> None:
+    version = PYPROJECT["project"]["version"]
+    assert re.search(rf"^## \[{re.escape(version)}\]", text("CHANGELOG.md"), re.MULTILINE)
+
+
+def test_ci_runs_what_a_developer_runs() -> None:
+    script = text(".ci/run")
+    assert script.rstrip().endswith("exec make test")
+    subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
+
+
+def test_scripts_are_executable() -> None:
+    scripts = [path for path in tracked() if text_starts_with_shebang(path)]
+    assert Path(".ci/run") in scripts
+    assert all(os.access(ROOT / path, os.X_OK) for path in scripts), scripts
+
+
+def text_starts_with_shebang(path: Path) -> bool:
+    with (ROOT / path).open("rb") as file:
+        return file.read(2) == b"#!"
+
+
+def test_every_file_ends_its_last_line_and_has_unix_line_ends() -> None:
+    wrong = []
+    for path in tracked("*.py", "*.md", "*.toml", "*.yml", "*.txt", "Makefile", "Procfile"):
+        content = (ROOT / path).read_bytes()
+        if b"\r" in content or (content and not content.endswith(b"\n")):
+            wrong.append(str(path))
+    assert not wrong
+
+
+# ------------------------------------------------------------------------------------------------- choosing a Python
+
+
+def find_python(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["/bin/sh", str(ROOT / "tools/find-python"), *arguments]
+    return subprocess.run(command, env={"PATH": str(path)}, capture_output=True, text=True, check=False)
+
+
+def fake_python(folder: Path, name: str, *, usable: bool) -> None:
+    script = folder / name
+    script.write_text(f"#!/bin/sh\nexit {0 if usable else 1}\n")
+    script.chmod(0o755)
+
+
+def test_the_newest_usable_python_is_taken_and_a_broken_one_skipped(tmp_path: Path) -> None:
+    fake_python(tmp_path, "python3.13", usable=False)
+    fake_python(tmp_path, "python3.12", usable=True)
+    fake_python(tmp_path, "python3", usable=True)
+    assert find_python(tmp_path).stdout == "python3.12\n"
+
+
+def test_a_python_that_was_asked_for_is_the_only_one_tried(tmp_path: Path) -> None:
+    fake_python(tmp_path, "python3.12", usable=True)
+    fake_python(tmp_path, "mine", usable=False)
+    refused = find_python(tmp_path, "mine")
+    assert refused.returncode == 1
+    assert "tried: mine" in refused.stderr
+
+
+def test_without_a_usable_python_the_error_says_what_to_install(tmp_path: Path) -> None:
+    refused = find_python(tmp_path)
+    assert refused.returncode == 1
+    assert not refused.stdout
+    assert "3.11 or newer" in refused.stderr
+    assert "apt install python3 python3-venv" in refused.stderr
