@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -223,6 +224,25 @@ def test_ci_runs_what_a_developer_runs() -> None:
     script = text(".ci/run")
     assert script.rstrip().endswith("exec make test")
     subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
+
+
+@pytest.mark.parametrize("present", [True, False], ids=["peers present", "peers missing"])
+def test_ci_installs_only_what_is_missing(tmp_path: Path, present: bool) -> None:
+    for name in ["apt-get", "sudo", "make", "python3"]:
+        fake = tmp_path / name
+        fake.write_text(f'#!/bin/sh\necho "{name} $* CI=$CI"\n' + ('exec "$@"\n' if name == "sudo" else ""))
+        fake.chmod(0o755)
+    for name in ["bash", "dirname", "env", "sh"]:
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    if present:
+        for name in ["chromium", "chromedriver"]:
+            (tmp_path / name).symlink_to(tmp_path / "make")
+    run = subprocess.run(
+        [str(ROOT / ".ci/run")], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    steps = [line for line in run.stdout.splitlines() if line.startswith(("apt-get", "make"))]
+    installs = ["apt-get -qq update", "apt-get -qq -y --no-install-recommends install chromium chromium-driver"]
+    assert steps == [f"{step} CI=true" for step in [*([] if present else installs), "make test"]]
 
 
 def test_scripts_are_executable() -> None:
