@@ -137,12 +137,13 @@ class GrantIssued(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantExtended(Fact):
-    """The end of a live grant moved, in place; no session was dropped."""
+    """The end of a live grant moved, in place; no session was dropped. `request` is the one whose approval did it."""
 
     kind: ClassVar[str] = "grant.extended"
     grant: str
     expires_at: str
     by: str
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

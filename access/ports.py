@@ -379,7 +379,13 @@ class Desk(Protocol):
 
     async def revoke(self, id: GrantId, by: PersonId, why: str) -> Grant: ...
     async def done(self, id: GrantId, by: PersonId) -> Grant: ...
-    async def extend(self, id: GrantId, by: PersonId, add: timedelta) -> Grant: ...
+    async def extend(self, id: GrantId, by: PersonId, add: timedelta) -> Grant:
+        """An approver moves the end of a live grant, in place, at most to the resource's maximum from its start. The
+        requester is refused here and asks with `ask_extension`."""
+
+    async def ask_extension(self, id: GrantId, by: PersonId, add: timedelta, reason: str, place: Place) -> Asked:
+        """The requester asks for more time; approval extends the same grant in place, no session is dropped."""
+
     async def kill(self, id: SessionId, by: PersonId, why: str) -> Session: ...
     async def grant_directly(
         self, person: Person, resource: str, scope: Scope, duration: timedelta, reason: str, operator: str

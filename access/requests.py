@@ -90,7 +90,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """Somebody asks for something. `expires_at` ends the *asking*; `duration` is the length of access asked for."""
+    """Somebody asks for something. `expires_at` ends the *asking*; `duration` is the length of access asked for.
+
+    `groups` decide it (looked up anew when the button is pressed; empty = nobody); `approvers` are the people in them
+    when it was filed, for display. `parent` is set when approval shall extend the grant of that request in place.
+    """
 
     id: RequestId
     actor: Actor
@@ -109,6 +113,7 @@ class AccessRequest:
     session: SessionId | None = None
     parent: RequestId | None = None
     place: Place = field(default_factory=Place)
+    groups: tuple[str, ...] = ()
     approvers: tuple[PersonId, ...] = ()
     decided_by: PersonId | None = None
     decided_at: datetime | None = None
