@@ -1,0 +1,120 @@
+"""Settings → the vocabulary: people, resources, policy, masking as the rooms take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from access.actors import Person, person_id
+from access.masking import ColumnRule, MaskPolicy
+from access.policy import DEFAULT_MATRIX, Action, Policy, Rule
+from access.resources import Protocol, Resource, Upstream, UpstreamTls
+from access.scopes import Level
+from app.settings import PersonSettings, ResourceSettings, RuleSettings, Settings
+
+
+def people(settings: Settings) -> list[Person]:
+    """Everybody in the file, with the groups that name them."""
+    return [_person(entry, settings.groups) for entry in settings.people]
+
+
+def _person(entry: PersonSettings, groups: Mapping[str, list[str]]) -> Person:
+    return Person(
+        id=person_id(entry.issuer, entry.subject or entry.wire_name),
+        name=entry.name,
+        wire_name=entry.wire_name,
+        groups=frozenset(group for group, members in groups.items() if entry.wire_name in members),
+        email=entry.email,
+        active=entry.active,
+        time_zone=entry.time_zone,
+    )
+
+
+def resources(settings: Settings) -> dict[str, Resource]:
+    """The protected targets by name."""
+    return {entry.name: _resource(entry, settings) for entry in settings.resources}
+
+
+def _resource(entry: ResourceSettings, settings: Settings) -> Resource:
+    upstream = entry.upstream
+    return Resource(
+        name=entry.name,
+        protocol=Protocol(entry.protocol),
+        upstream=Upstream(
+            host=upstream.host,
+            port=upstream.port,
+            user=upstream.user,
+            database=upstream.database,
+            secret=upstream.password or "",
+            tls=UpstreamTls(upstream.tls),
+            tls_ca=upstream.tls_ca,
+        ),
+        databases=tuple(dict.fromkeys((upstream.database, *entry.databases))),
+        labels=MappingProxyType(dict(entry.labels)),
+        approvers=tuple(entry.approvers),
+        owners=tuple(entry.owners),
+        description=entry.description,
+        max_duration=entry.max_duration,
+        default_duration=entry.default_duration,
+        reason_required=entry.reason_required,
+        channel=entry.channel or settings.chat.channel,
+    )
+
+
+def registered_functions(settings: Settings) -> dict[str, frozenset[str]]:
+    """Resource → user functions its owner declared harmless."""
+    return {entry.name: frozenset(entry.registered_functions) for entry in settings.resources}
+
+
+_ACTIONS = {"allow": Action.ALLOW, "hold": Action.HOLD, "deny": Action.DENY}
+_LEVELS = {"read": Level.READ, "write": Level.WRITE, "admin": Level.ADMIN}
+
+
+def policy(settings: Settings) -> Policy:
+    """The owner's rules over the built-in matrix."""
+    written = settings.policy
+    matrix = {level: dict(row) for level, row in DEFAULT_MATRIX.items()}
+    for scope, cells in written.scopes.items():
+        matrix[_LEVELS[scope]].update({effect: _ACTIONS[verdict] for effect, verdict in cells.items()})
+    return Policy(
+        rules=tuple(_rule(rule) for rule in written.rules),
+        matrix=MappingProxyType({level: MappingProxyType(row) for level, row in matrix.items()}),
+        hold_seconds=written.hold_for.total_seconds(),
+        hold_in_transaction=float(written.hold_in_transaction),
+    )
+
+
+def _rule(rule: RuleSettings) -> Rule:
+    return Rule(
+        name=rule.name,
+        action=_ACTIONS[rule.then],
+        message=rule.message,
+        effects=frozenset(rule.effects),
+        verbs=tuple(rule.verbs),
+        tables=tuple(rule.tables),
+        functions=tuple(rule.functions),
+        flags=frozenset(rule.flags),
+        resources=tuple(rule.resources),
+        labels=MappingProxyType(dict(rule.labels)),
+        people=tuple(rule.people),
+        groups=tuple(rule.groups),
+        approvers=tuple(rule.approvers),
+    )
+
+
+def mask_policy(settings: Settings, resource: str) -> MaskPolicy:
+    """The masking of one resource: column rules that name it (or name none), and the detectors."""
+    masking = settings.masking
+    columns = tuple(
+        ColumnRule(pattern, rule.entity, rule.strategy)
+        for rule in masking.columns
+        if not rule.resources or any(fnmatchcase(resource, glob) for glob in rule.resources)
+        for pattern in rule.columns
+    )
+    return MaskPolicy(
+        columns=columns,
+        entities=MappingProxyType(dict(masking.detect)),
+        patterns=MappingProxyType({entity: tuple(texts) for entity, texts in masking.patterns.items()}),
+        words=MappingProxyType({entity: tuple(texts) for entity, texts in masking.words.items()}),
+    )

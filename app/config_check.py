@@ -1,0 +1,252 @@
+"""What the settings model alone cannot see: names that must exist, files that must open, ports that must differ."""
+
+from __future__ import annotations
+
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from ipaddress import ip_address
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+import re2
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from access.actors import WIRE_NAME
+from access.errors import Unavailable
+from access.ports import Vault
+from app.config_file import Loaded, Problem, Where
+from app.settings import PostgresListener, Settings
+
+STORES = {"sqlite", "postgresql+psycopg"}
+
+
+def check(loaded: Loaded, vault: Vault | None = None, entities: frozenset[str] | None = None) -> list[Problem]:
+    """Every problem, of the file and of how its parts fit. With `vault`, secret references are resolved too;
+    `entities` are the built-in detectors a `detect` entry may name."""
+    found = list(loaded.problems)
+    known = _Known(loaded)
+    for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console):
+        found.extend(loaded.source.problem(where, message) for where, message in inspect(loaded.settings, known))
+    found.extend(loaded.source.problem(w, m) for w, m in _masking(loaded.settings, known, entities))
+    if vault is not None:
+        found.extend(loaded.source.problem(w, m) for w, m in _secrets(loaded.settings, vault))
+    return sorted(set(found), key=lambda problem: (problem.file, problem.line, problem.where))
+
+
+Finding = tuple[Where, str]
+
+
+class _Known:
+    """Names the file defines, also by entries that are invalid otherwise: one mistake is reported once."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        data = loaded.source.data
+        self.people = {str(item.get("wire_name")) for item in _maps(data.get("people"))}
+        self.resources = {str(item.get("name")) for item in _maps(data.get("resources"))}
+        groups = data.get("groups")
+        self.groups: dict[str, list[str]] = {
+            str(name): [str(member) for member in members] if isinstance(members, list) else []
+            for name, members in (groups.items() if isinstance(groups, dict) else ())
+        }
+        self.base = loaded.base
+
+    def active_members(self, group: str, settings: Settings) -> set[str]:
+        gone = {person.wire_name for person in settings.people if not person.active}
+        return {member for member in self.groups.get(group, []) if member in self.people} - gone
+
+
+def _maps(value: object) -> list[dict[str, object]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _store(settings: Settings, _known: _Known) -> Iterator[Finding]:
+    try:
+        url = make_url(settings.store.url)
+    except ArgumentError:
+        yield ("store", "url"), "is not a database URL. Use sqlite:///hoop.db or postgresql+psycopg://user@host/db"
+        return
+    if url.drivername not in STORES:
+        yield ("store", "url"), f"uses {url.drivername}; the store runs on {' or '.join(sorted(STORES))}"
+    if url.password:
+        yield ("store", "url"), "contains a password; put it behind store.password as a secret reference"
+
+
+def _people(settings: Settings, _known: _Known) -> Iterator[Finding]:
+    seen: Counter[str] = Counter()
+    subjects: Counter[tuple[str, str]] = Counter()
+    for index, person in enumerate(settings.people):
+        where: Where = ("people", index)
+        seen[person.wire_name] += 1
+        subjects[person.issuer, person.subject or person.wire_name] += 1
+        if not WIRE_NAME.match(person.wire_name):
+            yield (
+                (*where, "wire_name"),
+                "must be 1-31 lower-case letters, digits, '.', '_' or '-', starting with a letter",
+            )
+        if seen[person.wire_name] > 1:
+            yield (*where, "wire_name"), f"{person.wire_name} is taken by another person"
+        if subjects[person.issuer, person.subject or person.wire_name] > 1:
+            yield (*where, "subject"), "is the same person (issuer and subject) as another entry"
+        if person.time_zone not in available_timezones():
+            yield (
+                (*where, "time_zone"),
+                f"{person.time_zone} is not an IANA time zone such as {ZoneInfo('Europe/Berlin')}",
+            )
+
+
+def _groups(settings: Settings, known: _Known) -> Iterator[Finding]:
+    for group, members in settings.groups.items():
+        for index, member in enumerate(members):
+            if member not in known.people:
+                yield ("groups", group, index), f"{member} is not in people"
+    if settings.security_group and settings.security_group not in known.groups:
+        yield ("security_group",), f"{settings.security_group} is not in groups"
+
+
+def _deciding(names: Sequence[str], where: Where, settings: Settings, known: _Known) -> Iterator[Finding]:
+    """Groups that decide must exist, and somebody must be in one of them: no approver means no grant."""
+    unknown = [name for name in names if name not in known.groups]
+    for name in unknown:
+        yield (*where, names.index(name)), f"{name} is not in groups"
+    if names and not unknown and not any(known.active_members(name, settings) for name in names):
+        yield where, f"nobody active is in {' or '.join(names)}, so nothing could ever be approved"
+
+
+def _resources(settings: Settings, known: _Known) -> Iterator[Finding]:
+    names = Counter(entry.name for entry in settings.resources)
+    for index, entry in enumerate(settings.resources):
+        where: Where = ("resources", index)
+        if names[entry.name] > 1:
+            yield (*where, "name"), f"{entry.name} is used by {names[entry.name]} resources"
+        if entry.default_duration > entry.max_duration:
+            yield (*where, "default_duration"), "is longer than max_duration"
+        yield from _deciding(entry.approvers, (*where, "approvers"), settings, known)
+        for number, owner in enumerate(entry.owners):
+            if owner not in known.groups:
+                yield (*where, "owners", number), f"{owner} is not in groups"
+        if entry.upstream.tls == "verify-full" and entry.upstream.tls_ca:
+            path = known.base / entry.upstream.tls_ca
+            if not path.is_file():
+                yield (*where, "upstream", "tls_ca"), f"{path} is not a file"
+        elif entry.upstream.tls_ca:
+            yield (*where, "upstream", "tls_ca"), "is used only with tls: verify-full"
+
+
+def _policy(settings: Settings, known: _Known) -> Iterator[Finding]:
+    names = Counter(rule.name for rule in settings.policy.rules)
+    for scope, cells in settings.policy.scopes.items():
+        for effect, verdict in cells.items():
+            if scope == "read" and effect != "read" and verdict == "allow":
+                where: Where = ("policy", "scopes", scope, effect.value)
+                yield where, "cannot be allow: a read session is READ ONLY on the server too. Use hold or deny"
+    for index, rule in enumerate(settings.policy.rules):
+        where = ("policy", "rules", index)
+        if names[rule.name] > 1:
+            yield (*where, "name"), f"{rule.name} is used by {names[rule.name]} rules"
+        if rule.approvers and rule.then != "hold":
+            yield (*where, "approvers"), "is used only with then: hold"
+        yield from _deciding(rule.approvers, (*where, "approvers"), settings, known)
+        for number, group in enumerate(rule.groups):
+            if group not in known.groups:
+                yield (*where, "groups", number), f"{group} is not in groups"
+        for number, person in enumerate(rule.people):
+            if person not in known.people:
+                yield (*where, "people", number), f"{person} is not in people"
+        yield from _globs(rule.resources, (*where, "resources"), known)
+
+
+def _globs(globs: Sequence[str], where: Where, known: _Known) -> Iterator[Finding]:
+    for number, glob in enumerate(globs):
+        if not any(fnmatchcase(name, glob) for name in known.resources):
+            yield (*where, number), f"{glob} matches no resource"
+
+
+def _masking(settings: Settings, known: _Known, entities: frozenset[str] | None) -> Iterator[Finding]:
+    masking = settings.masking
+    own = {*masking.patterns, *masking.words}
+    for entity in masking.detect:
+        if entities is not None and entity not in entities | own:
+            yield ("masking", "detect", entity), f"is not a detector. Known: {', '.join(sorted(entities | own))}"
+    for index, rule in enumerate(masking.columns):
+        yield from _globs(rule.resources, ("masking", "columns", index, "resources"), known)
+    for entity, patterns in masking.patterns.items():
+        for index, pattern in enumerate(patterns):
+            try:
+                re2.compile(pattern)
+            except re2.error as error:
+                yield ("masking", "patterns", entity, index), f"is not a valid RE2 pattern: {_words(error)}"
+
+
+def _words(error: Exception) -> str:
+    first = error.args[0] if error.args else error
+    return first.decode(errors="replace") if isinstance(first, bytes) else str(first)
+
+
+def _listeners(settings: Settings, known: _Known) -> Iterator[Finding]:
+    postgres, web = settings.listeners.postgres, settings.listeners.web
+    if postgres.port and postgres.port == web.port and postgres.host == web.host:
+        yield ("listeners", "web", "port"), f"{web.port} is taken by listeners.postgres"
+    if bool(postgres.tls_certificate) != bool(postgres.tls_key):
+        yield ("listeners", "postgres"), "needs both tls_certificate and tls_key, or neither"
+    elif postgres.tls_certificate:
+        yield from _certificate(postgres, known.base)
+    elif postgres.tls_required:
+        yield ("listeners", "postgres", "tls_required"), "needs tls_certificate and tls_key"
+    elif not loopback(postgres.host):
+        yield (
+            ("listeners", "postgres", "host"),
+            "is reachable from other hosts, so TLS is needed: set tls_certificate and tls_key",
+        )
+    if web.public_url and not web.public_url.startswith(("http://", "https://")):
+        yield ("listeners", "web", "public_url"), "must start with https:// (or http:// on loopback)"
+    elif web.public_url.startswith("http://") and not loopback(web.public_url[7:].split("/")[0].rsplit(":", 1)[0]):
+        yield (
+            ("listeners", "web", "public_url"),
+            "must be https:// when it is not loopback: the login cookie travels over it",
+        )
+
+
+def _certificate(postgres: PostgresListener, base: Path) -> Iterator[Finding]:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            base / postgres.tls_certificate, base / postgres.tls_key
+        )
+    except (OSError, ssl.SSLError) as error:
+        yield ("listeners", "postgres", "tls_certificate"), f"cannot be used with tls_key: {error}"
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _console(settings: Settings, _known: _Known) -> Iterator[Finding]:
+    if settings.chat.console.demo and not loopback(settings.listeners.web.host):
+        yield ("chat", "console", "demo"), "lets anybody be anybody, so listeners.web.host must be loopback"
+
+
+def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
+    """Every secret reference and where it stands."""
+    refs: list[tuple[Where, str | None]] = [
+        (("store", "key"), settings.store.key),
+        (("store", "password"), settings.store.password),
+        (("ledger", "signing_key"), settings.ledger.signing_key),
+        (("masking", "key"), settings.masking.key),
+    ]
+    refs += [(("resources", i, "upstream", "password"), r.upstream.password) for i, r in enumerate(settings.resources)]
+    return [(where, ref) for where, ref in refs if ref]
+
+
+def _secrets(settings: Settings, vault: Vault) -> Iterator[Finding]:
+    resolve: Callable[[str], str] = vault.secret
+    for where, ref in secret_refs(settings):
+        try:
+            resolve(ref)
+        except Unavailable as error:
+            yield where, str(error)

@@ -1,0 +1,291 @@
+"""The settings model: what `hoop.yaml` (and `HOOP_…` in the environment) may say. The JSON schema comes from here.
+
+Unknown keys are errors everywhere. Durations are `30m`, `2h`, `1d` or `90s`. Secrets are references (`env:NAME`,
+`file:PATH`, `cmd:COMMAND`), never values. Reading and reporting is `app/config_file.py`; turning settings into the
+vocabulary of `access` is `app/config_build.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from access.masking import Strategy
+from access.statements import Effect, Flag
+
+_DURATION = re.compile(r"\A(\d+)(s|m|h|d)\Z")
+_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_NAME = re.compile(r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z")
+_SECRET = re.compile(r"\A(env|file|cmd):.+\Z", re.DOTALL)
+
+
+def parse_duration(value: object) -> timedelta:
+    """`30m`, `2h`, `1d`, `90s` → timedelta. Raises ValueError for anything else, zero included."""
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if match is None or int(match[1]) == 0:
+        raise ValueError("must be a duration such as 30m, 2h or 1d")
+    return timedelta(seconds=int(match[1]) * _UNIT[match[2]])
+
+
+def _duration_in(value: object) -> object:
+    return value if isinstance(value, timedelta) else parse_duration(value)
+
+
+def _no_bool(value: object) -> object:
+    """YAML reads `yes` and `on` as true, which would count as 1."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueError
+    return value
+
+
+def _name(value: str) -> str:
+    if not _NAME.match(value):
+        raise ValueError(
+            "must be lower-case letters, digits, '-', '_' or '.', at most 63, starting with a letter or digit"
+        )
+    return value
+
+
+def _secret(value: str) -> str:
+    if not _SECRET.match(value):
+        raise ValueError("must be a secret reference (env:NAME, file:PATH or cmd:COMMAND), never the secret itself")
+    return value
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration_in),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(s|m|h|d)$", "examples": ["30m", "2h", "1d"]}),
+]
+Name = Annotated[str, AfterValidator(_name)]
+SecretRef = Annotated[str, AfterValidator(_secret)]
+Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
+Verdict = Literal["allow", "hold", "deny"]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, defaults are checked, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class StoreSettings(Section):
+    """Where state and events live."""
+
+    url: str = Field(
+        default="sqlite:///hoop.db", description="SQLAlchemy URL: sqlite:///PATH or postgresql+psycopg://…"
+    )
+    password: SecretRef | None = Field(default=None, description="Password for the URL's user, by reference.")
+    key: SecretRef = Field(
+        default="file:hoop.key", description="32 bytes in base64: encrypts exact statement text at rest."
+    )
+    durability: Literal["full", "normal"] = Field(default="full", description="SQLite synchronous mode.")
+
+
+class RecordingSettings(Section):
+    """Session recordings."""
+
+    path: str = Field(default="recordings", description="Directory of the segment files.")
+    strict: bool = Field(default=False, description="fsync every record before its statement is forwarded.")
+
+
+class LedgerSettings(Section):
+    """Signed checkpoints of the event chains."""
+
+    signing_key: SecretRef = Field(default="file:hoop.key", description="Seed of the Ed25519 key, 32 bytes in base64.")
+    checkpoint_file: str = Field(
+        default="checkpoints.txt", description="Copy of every checkpoint; keep it on another disk."
+    )
+    checkpoint_every: Duration = timedelta(minutes=5)
+
+
+class PostgresListener(Section):
+    """The PostgreSQL port people connect to."""
+
+    host: str = "127.0.0.1"
+    port: Port = 15432
+    public_host: str = Field(default="", description="Host name in connection strings (default: host).")
+    tls_certificate: str = Field(default="", description="PEM file; with tls_key, TLS is offered.")
+    tls_key: str = ""
+    tls_required: bool = False
+
+
+class WebListener(Section):
+    """The console, health and metrics."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8443
+    public_url: str = Field(default="", description="How browsers reach it (default: http://host:port).")
+    health_host: str = Field(
+        default="", description="Separate address for /healthz, /readyz, /metrics (default: the same)."
+    )
+
+
+class Listeners(Section):
+    """What the gateway listens on."""
+
+    postgres: PostgresListener = PostgresListener()
+    web: WebListener = WebListener()
+
+
+class PersonSettings(Section):
+    """One human being. `wire_name` is the user name they connect with and their handle in the console."""
+
+    wire_name: str
+    name: str = Field(min_length=1, max_length=80)
+    subject: str = Field(default="", description="The identity provider's subject (default: the wire name).")
+    issuer: str = "directory"
+    email: str = ""
+    active: bool = True
+    time_zone: str = "UTC"
+
+
+class ConsoleSettings(Section):
+    """The built-in web console."""
+
+    enabled: bool = True
+    demo: bool = Field(default=False, description="Person switcher on loopback. Never in production.")
+
+
+class ChatSettings(Section):
+    """Chat platforms."""
+
+    console: ConsoleSettings = ConsoleSettings()
+    channel: str = Field(default="#access", description="Channel of resources that name none.")
+
+
+class UpstreamSettings(Section):
+    """Where and as whom the gateway dials."""
+
+    host: str
+    port: Port = 5432
+    user: str
+    database: str
+    password: SecretRef | None = None
+    tls: Literal["disable", "require", "verify-full"] = "disable"
+    tls_ca: str = ""
+
+
+class ResourceSettings(Section):
+    """One protected target."""
+
+    name: Name
+    protocol: Literal["postgres"] = "postgres"
+    description: str = ""
+    upstream: UpstreamSettings
+    databases: list[str] = Field(default=[], description="Other databases that may be opened as NAME/DATABASE.")
+    labels: dict[str, str] = {}
+    approvers: list[str] = Field(min_length=1, description="Groups; any one of their members decides.")
+    owners: list[str] = []
+    max_duration: Duration = timedelta(hours=8)
+    default_duration: Duration = timedelta(hours=1)
+    reason_required: bool = True
+    channel: str = ""
+    registered_functions: list[str] = Field(
+        default=[], description="User functions (schema.name) declared harmless to read."
+    )
+
+
+class RuleSettings(Section):
+    """One policy rule; empty conditions match anything, all given ones must match."""
+
+    name: Name
+    then: Verdict
+    message: str = ""
+    effects: list[Effect] = []
+    verbs: list[str] = Field(default=[], description="SQL commands, globs: DROP*, DELETE")
+    tables: list[str] = Field(default=[], description="Globs over schema.table or table.")
+    functions: list[str] = []
+    flags: list[Flag] = []
+    resources: list[str] = []
+    labels: dict[str, str] = {}
+    people: list[str] = []
+    groups: list[str] = []
+    approvers: list[str] = Field(
+        default=[], description="Groups that decide a hold (default: the resource's approvers)."
+    )
+
+
+class PolicySettings(Section):
+    """What happens to statements. `scopes` overrides cells of the built-in table scope × effect."""
+
+    hold_for: Duration = timedelta(minutes=15)
+    hold_in_transaction: Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=3600)] = Field(
+        default=60, description="Seconds a hold may keep a transaction (and its locks) open; 0 refuses instead."
+    )
+    scopes: dict[Literal["read", "write", "admin"], dict[Effect, Verdict]] = {}
+    rules: list[RuleSettings] = []
+
+
+class ColumnRuleSettings(Section):
+    """Mask whole columns by name, whatever is in them."""
+
+    columns: list[str] = Field(
+        min_length=1, description="Globs over schema.table.column; leading parts may be left out."
+    )
+    entity: Name
+    strategy: Strategy = Strategy.SHAPE
+    resources: list[str] = Field(default=[], description="Resource globs (default: all).")
+
+
+class MaskingSettings(Section):
+    """What is masked before it leaves."""
+
+    columns: list[ColumnRuleSettings] = []
+    detect: dict[str, Strategy] = Field(
+        {}, description="Value detectors by entity; empty means all, with their defaults."
+    )
+    patterns: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → RE2 patterns.")
+    words: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → words.")
+    key: SecretRef | None = Field(
+        default=None, description="Key of hashes and pseudonyms (default: derived from store.key)."
+    )
+
+
+class LimitSettings(Section):
+    """Caps that keep one client from hurting the others."""
+
+    connections: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = 500
+    connections_per_person: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = 50
+    login_timeout: Duration = timedelta(seconds=10)
+    pending_requests: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = 20
+    pending_expires: Duration = timedelta(hours=4)
+
+
+class Settings(BaseSettings):
+    """All of `hoop.yaml`. Environment variables override it: `HOOP_LISTENERS__POSTGRES__PORT=6543`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="HOOP_", env_nested_delimiter="__", validate_default=True
+    )
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: type[BaseSettings], **sources: Any) -> tuple[Any, ...]:  # noqa: ARG003 - pydantic's signature
+        """Only what it is given: `config_file` reads the environment itself, so that tests and reports can tell."""
+        return (sources["init_settings"],)
+
+    data_dir: str = Field(default=".", description="Relative paths are relative to this; itself relative to the file.")
+    store: StoreSettings = StoreSettings()
+    recordings: RecordingSettings = RecordingSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    listeners: Listeners = Listeners()
+    people: list[PersonSettings] = []
+    groups: dict[Name, list[str]] = Field(default={}, description="Group → wire names.")
+    security_group: str = Field(default="", description="Members may revoke and kill anywhere.")
+    chat: ChatSettings = ChatSettings()
+    resources: list[ResourceSettings] = []
+    policy: PolicySettings = PolicySettings()
+    masking: MaskingSettings = MaskingSettings()
+    limits: LimitSettings = LimitSettings()
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of `hoop.yaml`, for editors."""
+    schema = Settings.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "hoop.yaml"
+    return schema
