@@ -60,3 +60,8 @@ class Actor:
 def wire_name(person: Person, agent: Agent | None) -> str:
     """The user name a client connects with: `dana`, or `dana~claude` for dana's agent."""
     return f"{person.wire_name}{AGENT_SEPARATOR}{agent.name}" if agent else person.wire_name
+
+
+def actor_key(actor: Actor) -> str:
+    """How facts name an actor: the person id, `~` and the agent's name when there is one. Free of display names."""
+    return f"{actor.person}{AGENT_SEPARATOR}{actor.via.name}" if actor.via else str(actor.person)
