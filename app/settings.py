@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from access.masking import Strategy
 from access.statements import Effect, Flag
@@ -237,7 +237,7 @@ class MaskingSettings(Section):
 
     columns: list[ColumnRuleSettings] = []
     detect: dict[str, Strategy] = Field(
-        {}, description="Value detectors by entity; empty means all, with their defaults."
+        default={}, description="Value detectors by entity; empty means all, with their defaults."
     )
     patterns: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → RE2 patterns.")
     words: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → words.")
@@ -264,9 +264,16 @@ class Settings(BaseSettings):
     )
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls: type[BaseSettings], **sources: Any) -> tuple[Any, ...]:  # noqa: ARG003 - pydantic's signature
-        """Only what it is given: `config_file` reads the environment itself, so that tests and reports can tell."""
-        return (sources["init_settings"],)
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what it is given: `config_file` reads the environment itself, so that reports can say what came from it."""
+        return (init_settings,)
 
     data_dir: str = Field(default=".", description="Relative paths are relative to this; itself relative to the file.")
     store: StoreSettings = StoreSettings()
