@@ -1,0 +1,257 @@
+"""What a person can mean, as values: the result of `grammar.parse`, of a submitted form, and of the command line.
+
+One class per verb. Ids are canonical (`access.ids.parse_id`); resources and people are names as typed, looked up by the
+handlers. `duration` is None where the person left it to the resource's default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from access.ids import RequestId, SessionId
+
+
+class Verb(StrEnum):
+    """Every verb of the grammar, in the order help shows them."""
+
+    REQUEST = "request"
+    EXEC = "exec"
+    MY = "my"
+    PENDING = "pending"
+    SHOW = "show"
+    APPROVE = "approve"
+    DENY = "deny"
+    CANCEL = "cancel"
+    EXTEND = "extend"
+    DONE = "done"
+    REVOKE = "revoke"
+    SESSIONS = "sessions"
+    KILL = "kill"
+    REPLAY = "replay"
+    TOKEN = "token"  # noqa: S105 - a verb
+    AGENT = "agent"
+    WHO = "who"
+    WHY = "why"
+    WHOAMI = "whoami"
+    CONSOLE = "console"
+    HELP = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """A point on the wall clock of the person who asked: `until 17:00`, `until fri`, `until fri 17:00`.
+
+    `weekday` counts from Monday = 0 and is None for the next time the clock shows `hour:minute`.
+    """
+
+    hour: int = 0
+    minute: int = 0
+    weekday: int | None = None
+
+
+Span = timedelta | Until
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Ask for access to a resource. `scope` is `read`, `write` or `admin`."""
+
+    resource: str
+    scope: str = "read"
+    duration: Span | None = None
+    reason: str = ""
+    ticket: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exec:
+    """Ask for one command to be run once by the bot. `command` is verbatim, byte for byte as typed."""
+
+    resource: str
+    command: str = field(repr=False)
+    reason: str = ""
+    ticket: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Vote for a request."""
+
+    request: RequestId
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Vote against a request. The reason is required by the handlers, which ask for it when it is missing."""
+
+    request: RequestId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Take one's own request back."""
+
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class My:
+    """My live access, sessions and waiting requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What waits for my decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Open sessions, of everybody on one resource or my own."""
+
+    resource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """One request, grant or session."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Move the end of live access, in place. `target` is a grant id, a request id or a resource name."""
+
+    target: str
+    duration: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Give access back early. `target` as for Extend."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """End somebody's access now. `target` is a grant id or a request id."""
+
+    target: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Cut one open session."""
+
+    session: SessionId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A link to the recording of a session."""
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Issue my connection credential on a resource again; the old token stops working."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentToken:
+    """Issue a credential for an AI agent that acts for me. An empty resource means the only one I have access to."""
+
+    name: str
+    resource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who could decide on a resource, and who has access to it now."""
+
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What I may do on a resource and why; with a statement, what would happen to it."""
+
+    resource: str
+    statement: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAmI:
+    """Which person this chat account is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A private, single-use login link to the web console."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """The verbs, or one of them."""
+
+    verb: Verb | None = None
+
+
+Intent = (
+    Request
+    | Exec
+    | Approve
+    | Deny
+    | Cancel
+    | My
+    | Pending
+    | Sessions
+    | Show
+    | Extend
+    | Done
+    | Revoke
+    | Kill
+    | Replay
+    | Token
+    | AgentToken
+    | Who
+    | Why
+    | WhoAmI
+    | Console
+    | Help
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A known verb without everything it needs. `given` prefills the form by field name; `missing` are the holes."""
+
+    verb: Verb
+    given: dict[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Text that means nothing here: what is wrong, the nearest verb and one example. Never echoes a secret."""
+
+    message: str
+    nearest: Verb | None = None
+    example: str = ""
+    secret: bool = False
+
+
+Parsed = Intent | Incomplete | Mistake
