@@ -78,7 +78,7 @@ class Policy:
     """The owner's policy as values. `hold_in_transaction` is how long a hold may keep locks, in seconds (0 = refuse)."""
 
     rules: tuple[Rule, ...] = ()
-    matrix: Matrix = DEFAULT_MATRIX
+    matrix: Matrix = field(default_factory=lambda: DEFAULT_MATRIX)
     hold_seconds: float = 900.0
     hold_in_transaction: float = 60.0
 
