@@ -1,0 +1,45 @@
+"""Work that is due by the clock, run by APScheduler in the leading process only. Every job is idempotent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from app.leader import Leader
+
+log = logging.getLogger(__name__)
+
+Job = Callable[[], Awaitable[object]]
+
+
+class Timers:
+    """Runs each job at its interval (seconds) while this process leads."""
+
+    def __init__(self, leader: Leader, jobs: Mapping[str, tuple[float, Job]]) -> None:
+        self._leader = leader
+        self._jobs = jobs
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+
+    def start(self) -> None:
+        """Schedule the jobs. A run that is still going when the next is due is not doubled; missed runs collapse to one."""
+        for name, (seconds, job) in self._jobs.items():
+            self._scheduler.add_job(
+                self.run, "interval", args=(name, job), seconds=seconds, id=name, max_instances=1, coalesce=True
+            )
+        self._scheduler.start()
+
+    async def run(self, name: str, job: Job) -> None:
+        """One run, if this process leads. A failing job is logged and comes again; it never stops the others."""
+        try:
+            if await self._leader.held():
+                await job()
+        except Exception:
+            log.exception("The timed job %s failed; it runs again at its next time.", name)
+
+    async def stop(self) -> None:
+        """No further runs; hand the lead over."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        await self._leader.release()
