@@ -1,0 +1,86 @@
+"""Text → libpg_query's trees. Never raises: whatever goes wrong is `Parsed.error`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import pgparse
+
+#: Longer statements are not judged (bytes of UTF-8).
+MAX_JUDGED_BYTES = 32 * 1024
+
+_CACHED_TEXTS = 2048
+_CACHED_TEXT_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStatement:
+    """One statement. `node` is libpg_query's node name (`SelectStmt`), `tree` that node's fields, `text` its slice.
+
+    `location` and `length` are byte offsets into the UTF-8 of the whole text. Trees are shared: never change one.
+    """
+
+    node: str
+    tree: dict[str, Any] = field(repr=False)
+    text: str = field(repr=False)
+    location: int = 0
+    length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A text and its statements. `error` (fit for the requester, no part of the text in it) excludes statements."""
+
+    text: str = field(repr=False)
+    statements: tuple[ParsedStatement, ...] = ()
+    error: str | None = None
+
+
+def parse(text: str) -> Parsed:
+    """Parse every statement in `text` with the PostgreSQL 17 grammar, `standard_conforming_strings` on.
+
+    An empty text (or only comments and semicolons) has no statements and no error. Results of short texts are cached
+    by exact text.
+    """
+    return _cached(text) if len(text) <= _CACHED_TEXT_BYTES else _parse(text)
+
+
+def _parse(text: str) -> Parsed:
+    try:
+        encoded = text.encode()
+        if len(encoded) > MAX_JUDGED_BYTES:
+            return Parsed(text, error=f"The statement is longer than the {MAX_JUDGED_BYTES} bytes the gateway judges.")
+        if b"\0" in encoded:
+            return Parsed(text, error="The statement holds a NUL byte.")
+        return Parsed(text, tuple(_statement(encoded, item) for item in pgparse.parse(text)))
+    except pgparse.PGQueryError as error:
+        return Parsed(text, error=_syntax_error(text, error))
+    except RecursionError:
+        return Parsed(text, error="The statement is nested too deeply to be judged.")
+    except UnicodeError:
+        return Parsed(text, error="The statement is not valid Unicode text.")
+    except Exception as error:  # noqa: BLE001 - whatever a native parser throws means the same: not understood
+        return Parsed(text, error=f"The statement could not be parsed ({type(error).__name__}).")
+
+
+_cached = lru_cache(maxsize=_CACHED_TEXTS)(_parse)
+
+
+def _statement(encoded: bytes, item: dict[str, Any]) -> ParsedStatement:
+    ((node, tree),) = item["stmt"].items()
+    location = item.get("stmt_location", 0)
+    length = item.get("stmt_len", 0) or len(encoded) - location
+    return ParsedStatement(node, tree, encoded[location : location + length].decode(), location, length)
+
+
+def _syntax_error(text: str, error: pgparse.PGQueryError) -> str:
+    """Where it is wrong, not what stands there: the offending token may be a value."""
+    position = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else 0
+    if not 0 < position <= len(text) + 1:
+        return "The statement is not valid SQL for PostgreSQL."
+    before = text[: position - 1]
+    line = before.count("\n") + 1
+    column = position - 1 - (before.rfind("\n") + 1) + 1
+    return f"Syntax error at line {line}, column {column}."
