@@ -19,7 +19,7 @@ from access.ports import MessageRef
 from access.requests import Place
 from access.resources import Resource
 from bot.cards import Card, Form
-from bot.grammar import Suggestion
+from bot.completion import Suggestion
 from bot.intents import Parsed
 
 DEFAULT_CHANNEL = "#access"

@@ -1,0 +1,125 @@
+"""What help says about each verb: usage, meaning, one example; its flags; and the words people try instead. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.intents import Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One verb in help. `form` is the usage line, `example` parses."""
+
+    form: str
+    says: str
+    example: str
+    flags: tuple[str, ...] = ()
+
+
+USAGE: dict[Verb, Usage] = {
+    Verb.REQUEST: Usage(
+        "request RESOURCE [DURATION] [TICKET] [reason …] [--scope read|write|admin] [--as-agent NAME]",
+        "Ask for access. The people who can decide get a card.",
+        "request prod-db 1h INC-42 debugging checkout",
+        ("for", "reason", "ticket", "scope", "as-agent"),
+    ),
+    Verb.EXEC: Usage(
+        "exec RESOURCE [--reason …] [--ticket …] -- COMMAND",
+        "Ask for one command; once approved it runs once and the masked result comes back here.",
+        "exec prod-db --reason \"stuck order\" -- UPDATE orders SET state = 'new' WHERE id = 7",
+        ("reason", "ticket", "as-agent"),
+    ),
+    Verb.MY: Usage("my", "My access with time left, my sessions, what I asked for.", "my"),
+    Verb.PENDING: Usage("pending", "What waits for my decision.", "pending"),
+    Verb.SHOW: Usage("show ID", "One request, grant or session.", "show req_7k3f9a2b"),
+    Verb.APPROVE: Usage("approve ID [--note …]", "Approve a request.", "approve req_7k3f9a2b", ("note",)),
+    Verb.DENY: Usage(
+        "deny ID [reason …]", "Deny a request, saying why.", "deny req_7k3f9a2b use the replica", ("reason",)
+    ),
+    Verb.CANCEL: Usage("cancel ID", "Take my own request back.", "cancel req_7k3f9a2b"),
+    Verb.EXTEND: Usage(
+        "extend ID|RESOURCE [DURATION]",
+        "More time on live access, without a disconnect.",
+        "extend prod-db 30m",
+        ("for",),
+    ),
+    Verb.DONE: Usage("done ID|RESOURCE", "Give access back early.", "done prod-db"),
+    Verb.REVOKE: Usage(
+        "revoke ID [reason …]",
+        "End access now and cut its sessions.",
+        "revoke grt_7k3f9a2b4c wrong ticket",
+        ("reason",),
+    ),
+    Verb.SESSIONS: Usage("sessions [RESOURCE]", "Open sessions.", "sessions prod-db"),
+    Verb.KILL: Usage("kill SESSION [reason …]", "Cut one session.", "kill ses_7k3f9a2b4c5d runaway query", ("reason",)),
+    Verb.REPLAY: Usage("replay SESSION", "A link to a session's recording.", "replay ses_7k3f9a2b4c5d"),
+    Verb.TOKEN: Usage("token RESOURCE", "A new connection token; the old one stops working.", "token prod-db"),
+    Verb.AGENT: Usage(
+        "agent token NAME [--on RESOURCE]",
+        "A connection token for an AI agent that acts for me; I answer for what it does.",
+        "agent token claude --on prod-db",
+        ("on",),
+    ),
+    Verb.WHO: Usage("who RESOURCE", "Who can decide on it and who has access now.", "who prod-db"),
+    Verb.WHY: Usage(
+        'why RESOURCE  ·  why "SQL" on RESOURCE  ·  why RESOURCE -- SQL',
+        "What I may do and why; with a statement, what would happen to it.",
+        'why "DELETE FROM orders WHERE id = 7" on prod-db',
+    ),
+    Verb.WHOAMI: Usage("whoami", "Which person this account is.", "whoami"),
+    Verb.CONSOLE: Usage("console", "A private link into the web console, good once for five minutes.", "console"),
+    Verb.HELP: Usage("help [VERB]", "This, or more about one verb.", "help exec"),
+}
+
+VERBS: dict[str, Verb] = {verb.value: verb for verb in Verb}
+EXAMPLES: dict[Verb, str] = {verb: usage.example for verb, usage in USAGE.items()}
+FLAGS: dict[Verb, tuple[str, ...]] = {verb: usage.flags for verb, usage in USAGE.items()}
+
+SYNONYMS: dict[str, Verb] = {
+    "access": Verb.REQUEST,
+    "ask": Verb.REQUEST,
+    "get": Verb.REQUEST,
+    "grant": Verb.REQUEST,
+    "need": Verb.REQUEST,
+    "run": Verb.EXEC,
+    "query": Verb.EXEC,
+    "sql": Verb.EXEC,
+    "mine": Verb.MY,
+    "list": Verb.MY,
+    "status": Verb.MY,
+    "inbox": Verb.PENDING,
+    "waiting": Verb.PENDING,
+    "view": Verb.SHOW,
+    "yes": Verb.APPROVE,
+    "ok": Verb.APPROVE,
+    "accept": Verb.APPROVE,
+    "allow": Verb.APPROVE,
+    "no": Verb.DENY,
+    "reject": Verb.DENY,
+    "refuse": Verb.DENY,
+    "withdraw": Verb.CANCEL,
+    "more": Verb.EXTEND,
+    "renew": Verb.EXTEND,
+    "finish": Verb.DONE,
+    "finished": Verb.DONE,
+    "release": Verb.DONE,
+    "end": Verb.REVOKE,
+    "remove": Verb.REVOKE,
+    "cut": Verb.KILL,
+    "stop": Verb.KILL,
+    "terminate": Verb.KILL,
+    "ps": Verb.SESSIONS,
+    "recording": Verb.REPLAY,
+    "password": Verb.TOKEN,
+    "connect": Verb.TOKEN,
+    "approvers": Verb.WHO,
+    "explain": Verb.WHY,
+    "login": Verb.CONSOLE,
+    "web": Verb.CONSOLE,
+    "me": Verb.WHOAMI,
+    "?": Verb.HELP,
+    "-h": Verb.HELP,
+    "--help": Verb.HELP,
+    "usage": Verb.HELP,
+}
