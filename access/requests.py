@@ -93,7 +93,8 @@ class AccessRequest:
     """Somebody asks for something. `expires_at` ends the *asking*; `duration` is the length of access asked for.
 
     `groups` decide it (looked up anew when the button is pressed; empty = nobody); `approvers` are the people in them
-    when it was filed, for display. `parent` is set when approval shall extend the grant of that request in place.
+    when it was filed, for display. `parent` is the request whose access this is about: the one to extend in place (ACCESS),
+    or the one the session was opened under (STATEMENT).
     """
 
     id: RequestId

@@ -1,0 +1,220 @@
+"""Filing a request: what is asked, whether it may be, who can decide, and whether it is waiting already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from access.actors import Actor, PersonId, actor_key
+from access.errors import Conflict, Denied, HoopError, Invalid
+from access.events import AccessRequested, Fact, RequestRefused, StatementHeld
+from access.ids import GrantId, Prefix, RequestId, SessionId
+from access.ports import Asked, Tx
+from access.requests import AccessRequest, Ask, Evidence, Grant, Place, RequestState
+from access.resources import Resource
+from access.scopes import Level, Once, Scope, level_of, scope_name, scope_to_json
+from approval_flows import flow, lifecycle
+from approval_flows.office import Office
+
+
+def ask_access(
+    office: Office,
+    tx: Tx,
+    actor: Actor,
+    resource_name: str,
+    scope: Scope,
+    duration: timedelta | None,
+    reason: str,
+    ticket: str,
+    place: Place,
+) -> Asked | HoopError:
+    """File a request for standing access."""
+    resource = _allowed(office, actor, resource_name, reason, ticket)
+    if isinstance(resource, HoopError):
+        return refused(tx, actor, resource_name, resource)
+    wanted = flow.check_duration(resource, duration)
+    if isinstance(wanted, Invalid):
+        return refused(tx, actor, resource_name, wanted)
+    if level_of(scope) is Level.NONE:
+        wrong = Invalid("Standing access is read, write or admin.", field="scope", hint="One command: /hoop exec")
+        return refused(tx, actor, resource_name, wrong)
+    held = live_grant(tx, actor, resource.name, scope)
+    if held is not None and held.expires_at >= min(tx.now + wanted, flow.latest_end(held, resource)):
+        until = lifecycle.clock_time(held.expires_at)
+        message = f"You have {scope_name(scope)} access to {resource.name} until {until} already ({held.id})."
+        return refused(tx, actor, resource_name, Conflict(message, hint=f"More time: /hoop extend {held.id} 30m"))
+    request = _draft(office, tx, actor, resource, Ask.ACCESS, scope, wanted, office.limits.ask_for)
+    return _file(office, tx, replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place), resource)
+
+
+def ask_extension(
+    office: Office, tx: Tx, id: GrantId, by: PersonId, add: timedelta, reason: str, place: Place
+) -> Asked | HoopError:
+    """File the requester's wish for more time on a live grant."""
+    grant = tx.grant(id)
+    if grant is None:
+        return Invalid(f"There is no grant {id}.", field="id", hint="Yours are listed by /hoop my")
+    if by != grant.actor.person:
+        return Denied(f"{id} is not yours; only its owner asks for more time.", rule="not-yours")
+    wrong = lifecycle.grant_refusal(grant, lifecycle.GrantCommand.EXTEND, office.name)
+    if wrong is not None:
+        return wrong
+    if not grant.live(tx.now):
+        return Conflict(f"{id} expired at {lifecycle.clock_time(grant.expires_at)}.", hint="Ask again.")
+    resource = _allowed(office, grant.actor, grant.resource, reason, "")
+    if isinstance(resource, HoopError):
+        return refused(tx, grant.actor, grant.resource, resource)
+    too_long = check_extension(grant, resource, add)
+    if too_long is not None:
+        return refused(tx, grant.actor, grant.resource, too_long)
+    request = _draft(office, tx, grant.actor, resource, Ask.ACCESS, grant.scope, add, office.limits.ask_for)
+    request = replace(request, reason=reason.strip(), place=place, parent=grant.request)
+    return _file(office, tx, request, resource)
+
+
+def check_extension(grant: Grant, resource: Resource, add: timedelta) -> Invalid | None:
+    """Why the grant can not be extended by `add`; None if it can."""
+    left = flow.latest_end(grant, resource) - grant.expires_at
+    if add <= timedelta(0):
+        return Invalid("An extension must be longer than nothing.", field="duration", hint="For example 30m.")
+    if add <= left:
+        return None
+    most = flow.shown_duration(resource.max_duration)
+    hint = f"At most {flow.shown_duration(left)} more." if left > timedelta(0) else "Ask again when it has ended."
+    return Invalid(f"{resource.name} allows {most} at a stretch; this would be more.", field="duration", hint=hint)
+
+
+def ask_command(
+    office: Office, tx: Tx, actor: Actor, resource_name: str, evidence: Evidence, reason: str, ticket: str, place: Place
+) -> Asked | HoopError:
+    """File a request for one command that the bot runs when it is approved."""
+    resource = _allowed(office, actor, resource_name, reason, ticket)
+    if isinstance(resource, HoopError):
+        return refused(tx, actor, resource_name, resource)
+    limits = office.limits
+    request = _draft(office, tx, actor, resource, Ask.COMMAND, Once(evidence.digest), limits.run_within, limits.ask_for)
+    request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place, evidence=evidence)
+    return _file(office, tx, request, resource)
+
+
+def hold(
+    office: Office,
+    tx: Tx,
+    actor: Actor,
+    resource_name: str,
+    evidence: Evidence,
+    session: SessionId,
+    groups: Sequence[str],
+    seconds: float,
+    fact: Fact,
+) -> AccessRequest | HoopError:
+    """File a request for a statement whose client waits, together with the fact that it was held."""
+    if not isinstance(fact, StatementHeld):
+        raise TypeError("a held statement is recorded as StatementHeld")
+    resource = _known(office, actor, resource_name)
+    if isinstance(resource, HoopError):
+        return refused(tx, actor, resource_name, resource)
+    row = tx.session(session)
+    if row is None or row.closed_at is not None or row.kill_at is not None or row.actor != actor:
+        return refused(tx, actor, resource_name, Conflict("The session of this statement is not open any more."))
+    window = timedelta(seconds=seconds)
+    if window <= timedelta(0):
+        return refused(tx, actor, resource_name, Denied("Nothing is held here.", rule="hold-time-zero"))
+    request = _draft(office, tx, actor, resource, Ask.STATEMENT, Once(evidence.digest), window, window)
+    request = replace(request, evidence=evidence, session=session, groups=tuple(groups) or resource.approvers)
+    asked = _file(office, tx, replace(request, parent=row.request), resource)
+    if isinstance(asked, HoopError):
+        return asked
+    tx.append(replace(fact, request=asked.request.id))
+    return asked.request
+
+
+def refused(tx: Tx, actor: Actor, resource_name: str, error: HoopError) -> HoopError:
+    """Record that a request was not filed. The stream is the person: what they typed may not name a stream."""
+    tx.append(
+        RequestRefused(stream=actor.person, actor=actor_key(actor), resource=resource_name[:63], why=error.message)
+    )
+    return error
+
+
+def live_grant(tx: Tx, actor: Actor, resource: str, scope: Scope, parent: RequestId | None = None) -> Grant | None:
+    """The one live standing grant of this actor, resource and scope (with `parent`: the one that request led to)."""
+    live = tx.grants(live_at=tx.now, person=actor.person, resource=resource, request=parent)
+    return next((g for g in live if g.actor == actor and g.scope == scope and not g.holder and g.live(tx.now)), None)
+
+
+def requested(request: AccessRequest) -> AccessRequested:
+    """The fact that a request was filed."""
+    evidence = request.evidence
+    return AccessRequested(
+        stream=request.id,
+        actor=actor_key(request.actor),
+        ask=request.ask.value,
+        resource=request.resource,
+        scope=scope_to_json(request.scope),
+        duration_s=request.duration.total_seconds(),
+        reason=request.reason,
+        ticket=request.ticket,
+        revision=request.revision,
+        approvers=[str(person) for person in request.approvers],
+        parent=request.parent or "",
+        session=request.session or "",
+        statement=evidence.shown if evidence else None,
+        digest=evidence.digest if evidence else "",
+    )
+
+
+def _known(office: Office, actor: Actor, name: str) -> Resource | HoopError:
+    person = flow.active_person(office.directory, actor.person)
+    return person if isinstance(person, Denied) else flow.find_resource(office.resources, name)
+
+
+def _allowed(office: Office, actor: Actor, name: str, reason: str, ticket: str) -> Resource | HoopError:
+    resource = _known(office, actor, name)
+    if isinstance(resource, HoopError):
+        return resource
+    return flow.check_words(resource, reason, ticket) or resource
+
+
+def _draft(
+    office: Office,
+    tx: Tx,
+    actor: Actor,
+    resource: Resource,
+    ask: Ask,
+    scope: Scope,
+    duration: timedelta,
+    ask_for: timedelta,
+) -> AccessRequest:
+    return AccessRequest(
+        id=RequestId(office.new_id(Prefix.REQUEST)),
+        actor=actor,
+        resource=resource.name,
+        ask=ask,
+        scope=scope,
+        duration=duration,
+        reason="",
+        created_at=tx.now,
+        expires_at=tx.now + ask_for,
+        groups=resource.approvers,
+    )
+
+
+def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Asked | HoopError:
+    """Insert the request unless an equal one waits, the person has too many, or nobody could decide it."""
+    actor = request.actor
+    pending = tx.requests(states=[RequestState.PENDING], person=actor.person)
+    equal = next((one for one in pending if flow.waits(one, tx.now) and flow.same_ask(one, request)), None)
+    if equal is not None:
+        return Asked(equal, existing=True)
+    burst = flow.check_pending(pending, tx.now, office.limits)
+    if burst is not None:
+        return refused(tx, actor, resource.name, burst)
+    people = flow.deciders(office.directory, request.groups, actor)
+    if len(people) < office.limits.needed:
+        return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, request.groups))
+    request = replace(request, approvers=tuple(people))
+    tx.insert_request(request)
+    tx.append(requested(request))
+    return Asked(request)

@@ -1,0 +1,161 @@
+"""The desk: the one service where requests are filed and decided. It adds transactions and waiting, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from access.actors import Actor, Person, PersonId
+from access.errors import Invalid
+from access.events import Fact
+from access.ids import GrantId, RequestId, SessionId
+from access.masking import Masked
+from access.ports import Asked, Clock, Store, Tx
+from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Session
+from access.resources import Resource
+from access.scopes import Scope
+from access.statements import Digest
+from approval_flows import asking, deciding, flow, granted
+from approval_flows.office import Office, settle
+
+POLL_SECONDS = 2.0
+
+
+class Desk:
+    """Implements `access.ports.Desk`. Every method is one transaction; who may act is checked inside it."""
+
+    def __init__(self, store: Store, office: Office, clock: Clock) -> None:
+        self._store = store
+        self._office = office
+        self._clock = clock
+
+    async def ask_access(
+        self,
+        actor: Actor,
+        resource: str,
+        scope: Scope,
+        duration: timedelta | None,
+        reason: str,
+        ticket: str,
+        place: Place,
+    ) -> Asked:
+        """File a request for standing access. Raises Denied, Invalid (`field` says which part) or Conflict."""
+        return await settle(
+            self._store,
+            lambda tx: asking.ask_access(self._office, tx, actor, resource, scope, duration, reason, ticket, place),
+        )
+
+    async def ask_command(
+        self, actor: Actor, resource: str, evidence: Evidence, reason: str, ticket: str, place: Place
+    ) -> Asked:
+        """File a request for one command, bound to the digest of its evidence."""
+        return await settle(
+            self._store,
+            lambda tx: asking.ask_command(self._office, tx, actor, resource, evidence, reason, ticket, place),
+        )
+
+    async def ask_extension(self, id: GrantId, by: PersonId, add: timedelta, reason: str, place: Place) -> Asked:
+        """File the requester's wish for more time; approval moves the end of the same grant."""
+        return await settle(self._store, lambda tx: asking.ask_extension(self._office, tx, id, by, add, reason, place))
+
+    async def hold(
+        self,
+        actor: Actor,
+        resource: str,
+        evidence: Evidence,
+        session: SessionId,
+        approvers: Sequence[str],
+        seconds: float,
+        fact: Fact,
+    ) -> AccessRequest:
+        """File a held statement with the fact (a StatementHeld) that says so. Raises Denied when nobody could decide."""
+        return await settle(
+            self._store,
+            lambda tx: asking.hold(self._office, tx, actor, resource, evidence, session, approvers, seconds, fact),
+        )
+
+    async def wait(self, request: RequestId, seconds: float) -> AccessRequest:
+        """The request as soon as it is decided, or its row after `seconds`. Cancelling the waiter changes nothing."""
+        deadline = self._clock.monotonic() + seconds
+        changed = asyncio.Event()
+        unsubscribe = self._store.subscribe(changed.set)
+        try:
+            while True:
+                changed.clear()
+                row = await self._store.read(lambda tx: tx.request(request))
+                if row is None:
+                    raise Invalid(f"There is no request {request}.", field="id")
+                left = deadline - self._clock.monotonic()
+                if row.state is not RequestState.PENDING:
+                    return row
+                if left <= 0:
+                    return await self._over(row)
+                try:
+                    async with asyncio.timeout(min(left, POLL_SECONDS)):
+                        await changed.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            unsubscribe()
+
+    async def _over(self, row: AccessRequest) -> AccessRequest:
+        """The waiting is over: write the expiry down when the asking is over too, so that every card says so."""
+        if self._clock.now() < row.expires_at:
+            return row
+
+        def work(tx: Tx) -> AccessRequest:
+            current = tx.request(row.id) or row
+            overdue = current.state is RequestState.PENDING and not flow.waits(current, tx.now)
+            return deciding.expire(self._office, tx, current) if overdue else current
+
+        return await settle(self._store, work)
+
+    async def review(self, id: RequestId, revision: int, by: PersonId, choice: Choice, note: str = "") -> AccessRequest:
+        """Vote. Raises Denied (own request, not an approver) or Conflict (decided, expired, superseded, voted)."""
+        return await settle(self._store, lambda tx: deciding.review(self._office, tx, id, revision, by, choice, note))
+
+    async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest:
+        """The requester takes it back, or the gateway does in their name because the client left."""
+        return await settle(self._store, lambda tx: deciding.cancel(self._office, tx, id, by, why))
+
+    async def consume(self, grant: GrantId, session: SessionId, digest: Digest, *facts: Fact) -> Grant:
+        """Use a single-use grant up, exactly once, together with `facts`. Raises Conflict when it is used or over."""
+        return await settle(self._store, lambda tx: granted.consume(self._office, tx, grant, session, digest, facts))
+
+    async def outcome(self, grant: GrantId, outcome: str, detail: Masked) -> None:
+        """`succeeded`, `failed` or `unknown`, after a consumption. Repeating it changes nothing."""
+        await settle(self._store, lambda tx: granted.outcome(self._office, tx, grant, outcome, detail))
+
+    async def revoke(self, id: GrantId, by: PersonId, why: str) -> Grant:
+        """End access early. Raises Denied for people who have nothing to do with it."""
+        return await settle(self._store, lambda tx: granted.revoke(self._office, tx, id, by, why))
+
+    async def done(self, id: GrantId, by: PersonId) -> Grant:
+        """The requester gives it back."""
+        return await settle(self._store, lambda tx: granted.give_back(self._office, tx, id, by))
+
+    async def extend(self, id: GrantId, by: PersonId, add: timedelta) -> Grant:
+        """An approver moves the end, in place, at most to the resource's maximum from its start."""
+        return await settle(self._store, lambda tx: granted.extend(self._office, tx, id, by, add))
+
+    async def kill(self, id: SessionId, by: PersonId, why: str) -> Session:
+        """Ask for a session to be cut."""
+        return await settle(self._store, lambda tx: granted.kill(self._office, tx, id, by, why))
+
+    async def grant_directly(
+        self, person: Person, resource: str, scope: Scope, duration: timedelta, reason: str, operator: str
+    ) -> Grant:
+        """The operator's door on the gateway's own host: audited, no approval."""
+        return await settle(
+            self._store,
+            lambda tx: deciding.grant_directly(self._office, tx, person, resource, scope, duration, reason, operator),
+        )
+
+    async def tick(self) -> int:
+        """Write down what is over. Returns how many rows changed; run it every few seconds on one node or on all."""
+        return await settle(self._store, lambda tx: granted.tick(self._office, tx))
+
+    def approvers(self, actor: Actor, resource: Resource, groups: Sequence[str] = ()) -> list[Person]:
+        """Who could decide for this actor now."""
+        return list(flow.deciders(self._office.directory, groups or resource.approvers, actor).values())
