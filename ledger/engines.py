@@ -1,0 +1,137 @@
+"""Connections to the store's database, and what to tell people when it does not take a statement."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from access.errors import Conflict, HoopError, Invalid, Unavailable
+
+BUSY_SECONDS = 5.0
+# One writer at a time also on Postgres (as SQLite does by itself): positions then appear in commit order, a cursor misses
+# nothing, and two batches can not deadlock on each other's rows. The number spells "hoop" in ASCII.
+WRITER_LOCK = 0x686F6F70
+CHANNEL = "hoop_ledger"
+_SYNCHRONOUS = frozenset({"FULL", "NORMAL", "EXTRA"})
+
+
+def database_url(url: str) -> URL:
+    """Parse a store URL: `sqlite:///file` or `postgresql://…` (psycopg). Raises Invalid on anything else."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise Invalid("The store's URL can not be read.", field="store.url", hint=_URL_HINT) from None
+    backend = parsed.get_backend_name()
+    if backend in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise Invalid(
+            f"A store can not be kept at {parsed.render_as_string(hide_password=True)}.",
+            field="store.url",
+            hint=_URL_HINT,
+        )
+    return parsed
+
+
+_URL_HINT = "Write sqlite:////absolute/path/hoop.db or postgresql://user@host/database."
+
+
+def open_engine(url: str, *, synchronous: str = "FULL", read_only: bool = False) -> Engine:
+    """An engine without a pool: who connects owns the connection. Parameters never appear in its errors.
+
+    `synchronous` is SQLite's: FULL survives power loss, NORMAL only a crash of the process.
+    """
+    if synchronous not in _SYNCHRONOUS:
+        raise Invalid(f"synchronous is one of {sorted(_SYNCHRONOUS)}, not {synchronous!r}.", field="store.synchronous")
+    parsed = database_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, synchronous, read_only=read_only)
+    options = f"-c lock_timeout={int(BUSY_SECONDS * 1000)} -c statement_timeout=30000"
+    options += " -c idle_in_transaction_session_timeout=60000"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
+    arguments = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "application_name": "hoop", "options": options}
+    engine = create_engine(parsed, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+    return engine.execution_options(isolation_level="REPEATABLE READ") if read_only else engine
+
+
+def _sqlite(url: URL, synchronous: str, *, read_only: bool) -> Engine:
+    arguments: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            "journal_size_limit=67108864",
+            f"query_only={'ON' if read_only else 'OFF'}",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    def begin(connection: Connection) -> None:
+        # IMMEDIATE: take the write lock before reading, so that what was read is still true when we write.
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", begin)
+    return engine
+
+
+def translate(error: Exception, where: str) -> Exception:
+    """What the caller of the store is told: one of our errors, or the error itself when it is a bug of ours.
+
+    `where` names the database without secrets.
+    """
+    if isinstance(error, HoopError):
+        return error
+    if isinstance(error, UnicodeEncodeError):
+        return Invalid("A name contains characters that can not be stored.")
+    if isinstance(error, sqlite3.Error):
+        return _unavailable(str(error), where)
+    if not isinstance(error, DBAPIError):
+        return _unavailable(str(error), where) if isinstance(error, SQLAlchemyError) else error
+    match type(error).__name__:
+        case "IntegrityError":
+            return Conflict(f"The store refused a change that contradicts what it holds: {_first_line(error.orig)}.")
+        case "DataError":
+            return Invalid("A value does not fit into the store.")
+        case "ProgrammingError" if "does not exist" not in str(error.orig):
+            return error
+        case _:
+            return _unavailable(_first_line(error.orig), where)
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database itself failed (then nothing of a whole batch can be kept), not one unit of work."""
+    return isinstance(error, (SQLAlchemyError, sqlite3.Error)) and isinstance(translate(error, ""), Unavailable)
+
+
+def _first_line(error: object) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")
+
+
+_HINTS = (
+    ("locked", "Another program holds the database for long: end it, then try again."),
+    ("lock timeout", "Another gateway process holds the store for long: look at it, then try again."),
+    ("full", "Free some space; the store works again by itself."),
+    ("no space", "Free some space; the store works again by itself."),
+    ("disk i/o", "Look at the disk and its free space; the store works again by itself."),
+    ("no such table", "Run `hoop db upgrade` once."),
+    ("does not exist", "Run `hoop db upgrade` once."),
+    ("unable to open", "Check that the directory exists and that the gateway may write there."),
+    ("readonly", "The gateway may not write this file: correct its owner or mode."),
+    ("malformed", "The file is damaged: restore a backup, then run `hoop ledger verify`."),
+    ("not a database", "The file is not a store: check the configured path."),
+)
+
+
+def _unavailable(problem: str, where: str) -> Unavailable:
+    lowered = problem.lower()
+    hint = next((hint for words, hint in _HINTS if words in lowered), "Check that the database runs and is reachable.")
+    return Unavailable(f"The store {where} did not take it, nothing was changed: {problem.rstrip('.')}.", hint=hint)

@@ -1,0 +1,251 @@
+"""The threads that own database connections: one that writes in batches, some that read.
+
+A unit of work comes from an event loop and its result goes back to it. Units that wait at the same time are committed
+together (one fsync for all), each in a savepoint of its own so that one failing does not undo the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from access.errors import Unavailable
+from access.ports import Clock
+from ledger.engines import CHANNEL, WRITER_LOCK, is_outage, translate
+from ledger.journal import Chain
+from ledger.sealing import Sealer
+from ledger.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH = 64
+Work = Callable[[Transaction], Any]
+_LOCK = text(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+_ANYBODY_THERE = text("SELECT 1")
+_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :writer)")
+
+
+@dataclass(slots=True)
+class Unit:
+    """One unit of work, where its result is awaited, and the result."""
+
+    work: Work
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    value: Any = None
+    error: Exception | None = None
+
+
+class Lane(threading.Thread):
+    """A thread with a queue and its own connection, opened when first needed and again after a failure."""
+
+    def __init__(
+        self, name: str, engine: Engine, clock: Clock, sealer: Sealer, units: queue.SimpleQueue[Unit | None]
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._engine = engine
+        self._where = engine.url.render_as_string(hide_password=True)
+        self._clock = clock
+        self._sealer = sealer
+        self._units = units
+        self._connection: Connection | None = None
+
+    def run(self) -> None:
+        """Until a None arrives: take what waits, do it, hand the results back."""
+        while (batch := self._take()) is not None:
+            waiting = [unit for unit in batch if not unit.future.cancelled()]
+            try:
+                self._do(waiting)
+            except Exception as error:  # noqa: BLE001  whatever it is, those who wait are told and the lane goes on
+                self._fail(waiting, error)
+            self._deliver(waiting)
+        self._drop_connection()
+
+    def _take(self) -> list[Unit] | None:
+        first = self._units.get()
+        return None if first is None else [first]
+
+    def _do(self, batch: list[Unit]) -> None:
+        raise NotImplementedError
+
+    def _begin(self) -> Connection:
+        """An open transaction. A connection that went stale while idle is replaced once: nothing was done on it yet."""
+        reused = self._connection is not None
+        try:
+            return self._begin_on(self._connection or self._connect())
+        except SQLAlchemyError:
+            self._drop_connection()
+            if not reused:
+                raise
+            return self._begin_on(self._connect())
+
+    def _begin_on(self, connection: Connection) -> Connection:
+        connection.begin()
+        return connection
+
+    def _connect(self) -> Connection:
+        self._connection = self._engine.connect()
+        return self._connection
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except SQLAlchemyError:  # it is broken: that is why we drop it
+                log.debug("closing a broken store connection failed", exc_info=True)
+
+    def _fail(self, batch: list[Unit], error: Exception) -> None:
+        """Nothing of the batch was kept; everybody learns why."""
+        self._drop_connection()
+        for unit in batch:
+            unit.value = None
+            if unit.error is None or is_outage(unit.error):
+                unit.error = translate(error, self._where)
+
+    def _deliver(self, batch: list[Unit]) -> None:
+        """Hand results to the loops that wait for them, one wake-up per loop."""
+        loops = {id(unit.loop): unit.loop for unit in batch}
+        for key, loop in loops.items():
+            mine = [unit for unit in batch if id(unit.loop) == key]
+            call_soon(loop, _settle, mine)
+
+
+def call_soon(loop: asyncio.AbstractEventLoop, call: Callable[..., object], *arguments: object) -> None:
+    """`call_soon_threadsafe`, to a loop that may be closed already: then nobody waits any more."""
+    try:
+        loop.call_soon_threadsafe(call, *arguments)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+def _settle(units: list[Unit]) -> None:
+    for unit in units:
+        if unit.future.done():
+            continue
+        if unit.error is not None:
+            unit.future.set_exception(unit.error)
+        else:
+            unit.future.set_result(unit.value)
+
+
+class Reader(Lane):
+    """Runs one unit at a time in a read-only snapshot."""
+
+    def _begin_on(self, connection: Connection) -> Connection:
+        connection.begin()
+        connection.execute(_ANYBODY_THERE)
+        return connection
+
+    def _do(self, batch: list[Unit]) -> None:
+        for unit in batch:
+            connection = self._begin()
+            try:
+                unit.value = unit.work(Transaction(connection, self._clock.now(), self._sealer, None))
+            except Exception as error:
+                unit.error = translate(error, self._where)
+                if is_outage(error):
+                    raise
+            finally:
+                if self._connection is not None:
+                    connection.rollback()
+
+
+class Writer(Lane):
+    """Runs what waits as one transaction and commits it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        sealer: Sealer,
+        units: queue.SimpleQueue[Unit | None],
+        chain: Chain,
+        committed: Callable[[], None],
+    ) -> None:
+        super().__init__("hoop-store-writer", engine, clock, sealer, units)
+        self._chain = chain
+        self._committed = committed
+        self._postgres = engine.dialect.name == "postgresql"
+        self._closing = False
+
+    def _take(self) -> list[Unit] | None:
+        if self._closing:
+            return None
+        batch = super()._take()
+        while batch is not None and len(batch) < MAX_BATCH:
+            try:
+                unit = self._units.get_nowait()
+            except queue.Empty:
+                break
+            if unit is None:
+                self._closing = True
+                break
+            batch.append(unit)
+        return batch
+
+    def _begin_on(self, connection: Connection) -> Connection:
+        connection.begin()
+        if self._postgres:
+            connection.execute(_LOCK)
+        return connection
+
+    def _do(self, batch: list[Unit]) -> None:
+        if not batch:
+            return
+        try:
+            connection = self._begin()
+            changed = False
+            for unit in batch:
+                changed = self._attempt(connection, unit, alone=len(batch) == 1) or changed
+            if changed and self._postgres:
+                connection.execute(_NOTIFY, {"writer": self._chain.writer})
+            self._commit(connection)
+        except BaseException:
+            # Also when a commit was cut off: only the database knows where the chain stands now.
+            self._chain.head = None
+            raise
+        if changed:
+            self._committed()
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except SQLAlchemyError as error:
+            if not self._postgres:
+                raise
+            raise Unavailable(
+                f"The store {self._where} went away during a commit; whether it took it is not known.",
+                hint="Look at what happened before trying again; nothing is forwarded on a guess.",
+            ) from error
+
+    def _attempt(self, connection: Connection, unit: Unit, *, alone: bool) -> bool:
+        """Run one unit; whether it changed anything. Raises only when nothing of the batch can be kept."""
+        head = self._chain.head
+        tx = Transaction(connection, self._clock.now(), self._sealer, self._chain)
+        savepoint = None if alone else connection.begin_nested()
+        try:
+            unit.value = unit.work(tx)
+            if savepoint is not None:
+                savepoint.commit()
+        except Exception as error:
+            unit.error = error
+            if is_outage(error):
+                raise
+            if savepoint is not None:
+                savepoint.rollback()
+            else:
+                connection.rollback()
+            self._chain.head = head
+            unit.error = translate(error, self._where)
+            return False
+        return tx.changed

@@ -1,0 +1,59 @@
+"""The schema's history (Alembic), shipped with the program: `upgrade` is what `hoop db upgrade` calls."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from ledger.engines import open_engine, translate
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config(attributes={} if connection is None else {"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@cache
+def head_revision() -> str:
+    """The revision this version of the program needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision a database is at, None when it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def current(url: str) -> str | None:
+    """The revision of the store at `url`. Raises Invalid or Unavailable."""
+    engine = open_engine(url, read_only=True)
+    try:
+        with engine.connect() as connection:
+            return revision_of(connection)
+    except SQLAlchemyError as error:
+        raise translate(error, engine.url.render_as_string(hide_password=True)) from error
+
+
+def upgrade(url: str) -> str:
+    """Bring the store at `url` to this version's schema, in one transaction; the revision it is at then.
+
+    Raises Invalid or Unavailable. Harmless when there is nothing to do.
+    """
+    engine = open_engine(url)
+    try:
+        with engine.begin() as connection:
+            command.upgrade(_config(connection), "head")
+            return revision_of(connection) or ""
+    except SQLAlchemyError as error:
+        raise translate(error, engine.url.render_as_string(hide_password=True)) from error

@@ -1,0 +1,52 @@
+"""What the parts of a transaction share: the connection, the time, the sealer, and whether anything changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Row, Table, TextClause, text
+
+from ledger.sealing import Sealer
+
+
+class Part:
+    """Base of the parts. One instance lives for one unit of work on one thread."""
+
+    def __init__(self, connection: Connection, now: datetime, sealer: Sealer) -> None:
+        self._connection = connection
+        self._now = now
+        self._sealer = sealer
+        self.changed = False
+
+    @property
+    def now(self) -> datetime:
+        """The time of this unit of work."""
+        return self._now
+
+    def _one(self, statement: Executable, **values: Any) -> Row[Any] | None:
+        return self._connection.execute(statement, values).first()
+
+    def _all(self, statement: Executable, **values: Any) -> Sequence[Row[Any]]:
+        return self._connection.execute(statement, values).all()
+
+    def _change(self, statement: Executable, values: Mapping[str, Any]) -> int:
+        """Run a statement that writes; how many rows it touched."""
+        count = self._connection.execute(statement, values).rowcount
+        self.changed = self.changed or count != 0
+        return count
+
+
+def inserting(table: Table, *columns: str, otherwise: str) -> TextClause:
+    """INSERT with an ON CONFLICT clause, in the words SQLite and Postgres share. All columns but `number` by default.
+
+    An exception would abort a Postgres transaction; a row count lets the unit of work go on.
+    """
+    names = columns or tuple(column.name for column in table.columns if column.name != "number")
+    listed = ", ".join(f'"{name}"' for name in names)
+    values = ", ".join(f":{name}" for name in names)
+    return text(f'INSERT INTO "{table.name}" ({listed}) VALUES ({values}) ON CONFLICT {otherwise}')  # noqa: S608  our own names, no data
+
+
+NOTHING = "DO NOTHING"
