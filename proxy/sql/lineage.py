@@ -1,49 +1,37 @@
-"""Which base columns each output column of a statement is computed from."""
+"""Which base columns each output column of a statement is computed from.
+
+`trace` is a pure function of the tree, the catalog and the search path. It resolves names as PostgreSQL does and
+over-approximates everywhere else: what it cannot determine is `unknown`, never clean.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-Tree = Mapping[str, Any]
+from proxy.sql.catalog import Catalog
+from proxy.sql.lineage_expressions import Tree, Untraceable
+from proxy.sql.lineage_queries import Queries
+from proxy.sql.lineage_scope import Field, Rel, Scope
 
+__all__ = ["Lineage", "OutputColumn", "Tree", "output_columns", "trace"]
 
-class ColumnLike(Protocol):
-    @property
-    def attnum(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def type_oid(self) -> int: ...
-
-
-class RelationLike(Protocol):
-    @property
-    def oid(self) -> int: ...
-    @property
-    def schema(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def columns(self) -> Sequence[ColumnLike]: ...
-
-
-class CatalogLike(Protocol):
-    """What lineage needs of `proxy.sql.catalog.Catalog`."""
-
-    def resolve(self, name: Sequence[str], search_path: Sequence[str]) -> RelationLike | None: ...
-
-    def origins(self, table_oid: int, attnum: int) -> frozenset[str]: ...
+#: Statements that return no rows (or none that come from a table).
+_WITHOUT_ROWS = frozenset({
+    "TransactionStmt", "VariableSetStmt", "DiscardStmt", "DeallocateStmt", "ClosePortalStmt", "ListenStmt",
+    "UnlistenStmt", "NotifyStmt", "CheckPointStmt", "LockStmt", "ConstraintsSetStmt", "VacuumStmt", "TruncateStmt",
+})  # fmt: skip
+_HOPS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class OutputColumn:
     """One output column.
 
-    `touches` are the base columns (`schema.table.column`) its value is computed from; `plain` = a bare column, not an
-    expression; `safe` = computed, but from the explicit list of things that give no value away (count, IS NULL);
-    `unknown` = it may depend on anything (a user-defined function, an unresolvable name). `type_oid` 0 = not known.
+    `touches` are the base columns (`schema.table.column`) its value is computed from; `plain` = exactly the value of
+    one of them, not an expression; `safe` = computed, but from nothing that gives a value away (count, IS NULL, now());
+    `unknown` = it may also depend on anything else (a user-defined function, a name nobody knows); `explain` = lines
+    of an EXPLAIN. `type_oid` 0 = not known.
     """
 
     name: str = ""
@@ -51,6 +39,7 @@ class OutputColumn:
     plain: bool = False
     safe: bool = False
     unknown: bool = False
+    explain: bool = False
     type_oid: int = 0
 
 
@@ -58,7 +47,8 @@ class OutputColumn:
 class Lineage:
     """What one statement shows and tests.
 
-    `output` is None when the number or meaning of the output columns cannot be determined; `relations` every relation
+    `output` is None when the number or meaning of the output columns cannot be determined (and empty for a statement
+    without rows); `copies` are the base columns whose values are written elsewhere, with where; `relations` every relation
     that is read or written (`schema.table`); `predicates` the base columns in WHERE, JOIN, GROUP BY, HAVING, ORDER BY;
     `resolved` is False when a name was not found in the catalog or something may read what is not in the text.
     """
@@ -66,25 +56,110 @@ class Lineage:
     output: tuple[OutputColumn, ...] | None = None
     relations: frozenset[str] = frozenset()
     predicates: frozenset[str] = frozenset()
+    copies: frozenset[tuple[str, str]] = frozenset()
     resolved: bool = False
 
 
 def trace(
     tree: Tree,
-    catalog: CatalogLike,
+    catalog: Catalog,
     search_path: Sequence[str] = ("public",),
     bodies: Mapping[str, Tree] | None = None,
+    temporary: Collection[str] = (),
 ) -> Lineage:
-    """The lineage of one statement (`{"SelectStmt": …}`), never raising: what fails is unresolved.
+    """The lineage of one statement (`{node: fields}`). Never raises: what cannot be traced is unresolved.
 
-    `bodies` are the trees behind names the session knows: prepared statements (EXECUTE) and cursors (FETCH).
+    `search_path` is the effective one (`names.effective_path`); `bodies` are the trees behind names the session knows:
+    prepared statements (EXECUTE) and cursors (FETCH); `temporary` the session's own tables, which hide others.
     """
-    raise NotImplementedError
+    walker = Queries(catalog, search_path, temporary)
+    try:
+        output = _output(walker, tree, bodies or {})
+    except (Untraceable, RecursionError, LookupError, TypeError, ValueError, AttributeError):
+        # Beyond the limits, or a tree of a shape this version does not know: nothing can be said.
+        return Lineage(relations=frozenset(walker.relations), predicates=frozenset(walker.predicates))
+    return Lineage(
+        output=output,
+        relations=frozenset(walker.relations),
+        predicates=frozenset(walker.predicates),
+        copies=frozenset(walker.copies),
+        resolved=walker.resolved and not walker.tested_unknown,
+    )
 
 
-def output_columns(
-    tree: Tree, catalog: CatalogLike, search_path: Sequence[str] = ("public",)
-) -> list[OutputColumn] | None:
+def output_columns(tree: Tree, catalog: Catalog, search_path: Sequence[str] = ("public",)) -> list[OutputColumn] | None:
     """The output columns of one statement; None = cannot be determined (treat as touching everything)."""
     output = trace(tree, catalog, search_path).output
     return None if output is None else list(output)
+
+
+def _output(walker: Queries, tree: Tree, bodies: Mapping[str, Tree]) -> tuple[OutputColumn, ...] | None:
+    tree, explained = _statement_behind(tree, bodies)
+    kind, body = next(iter(tree.items()))
+    if kind in _WITHOUT_ROWS:
+        return ()
+    if kind == "VariableShowStmt":
+        return (OutputColumn(body.get("name", "")),)
+    if kind == "CopyStmt":
+        rel = _copied(walker, body)
+    elif kind == "CreateTableAsStmt":
+        rel = walker.statement(body["query"], None)
+        _created(walker, rel, body["into"]["rel"])
+    else:
+        rel = walker.statement(tree, None)
+        if "intoClause" in body:
+            _created(walker, rel, body["intoClause"]["rel"])
+            return ()
+    if explained:
+        everything = rel.everything()
+        touches = everything.touches | walker.predicates
+        return (OutputColumn("QUERY PLAN", touches, unknown=everything.unknown, explain=True),)
+    if kind == "CreateTableAsStmt" or (kind == "CopyStmt" and body.get("is_from")):
+        return ()
+    if rel.rest is not None:
+        # Identity cannot be trusted when values were moved between columns: an answer of the wrong length says so.
+        return () if walker.copies else None
+    return tuple(_column(one) for one in rel.fields)
+
+
+def _statement_behind(tree: Tree, bodies: Mapping[str, Tree]) -> tuple[Tree, bool]:
+    """The statement that gives the rows, behind EXPLAIN, EXECUTE, FETCH, DECLARE and PREPARE."""
+    explained = False
+    for _ in range(_HOPS):
+        kind, body = next(iter(tree.items()))
+        if kind == "ExplainStmt":
+            explained, tree = True, body["query"]
+        elif kind == "ExecuteStmt":
+            tree = bodies[body["name"]]
+        elif kind == "FetchStmt":
+            tree = bodies[body["portalname"]]
+        elif kind in {"DeclareCursorStmt", "PrepareStmt"}:
+            tree = body["query"]
+        else:
+            return tree, explained
+    raise Untraceable("statements are nested too deeply")
+
+
+def _created(walker: Queries, rel: Rel, into: Tree) -> None:
+    """CREATE TABLE AS and SELECT INTO copy values into columns nobody has rules for."""
+    name = f"{into.get('schemaname', '')}.{into['relname']}".lstrip(".")
+    walker.copies.update((source, f"{name}.{one.name}") for one in rel.fields for source in one.taint.touches)
+    if rel.rest is not None:
+        walker.copies.update((source, f"{name}.*") for source in rel.rest.touches)
+
+
+def _copied(walker: Queries, body: Tree) -> Rel:
+    """The columns of COPY (query) or COPY table (columns)."""
+    if "query" in body:
+        return walker.statement(body["query"], None)
+    scope: Scope = walker.from_clause([{"RangeVar": body["relation"]}], None, written=True)
+    rel = scope.star[0]
+    names = [one["String"]["sval"] for one in body.get("attlist", [])]
+    if not names:
+        return rel
+    fields = {one.name: one for one in rel.fields}
+    return Rel(tuple(fields[name] for name in names))
+
+
+def _column(one: Field) -> OutputColumn:
+    return OutputColumn(one.name, one.taint.touches, one.plain, one.safe, one.taint.unknown, type_oid=one.type_oid)

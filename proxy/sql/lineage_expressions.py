@@ -1,0 +1,229 @@
+"""The taint of an expression: which base columns its value is computed from.
+
+Expressions are walked with an explicit stack, so their size cannot exhaust Python's; the whole walk of a statement has
+a budget of nodes. Passing a limit raises `Untraceable`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from proxy.sql import lineage_functions as functions
+from proxy.sql.catalog import PG_CATALOG, Catalog
+from proxy.sql.lineage_functions import strings
+from proxy.sql.lineage_scope import ANYTHING, CLEAN, Field, Rel, Scope, Taint, union
+
+Tree = Mapping[str, Any]
+
+MAX_NODES = 400_000
+
+_SKIPPED = frozenset(
+    {"A_Const", "String", "ParamRef", "TypeName", "typeName", "SetToDefault", "CurrentOfExpr", "alias"}
+)
+
+
+class Untraceable(Exception):
+    """The statement is too deep, too large or of a shape nobody knows."""
+
+
+class _Work:
+    """One expression being walked: what is left to visit, and what was found.
+
+    What is `tested` only decides which rows there are; its taint goes to `predicates`.
+    """
+
+    __slots__ = ("predicates", "stack", "taint", "tested")
+
+    def __init__(self, node: Any) -> None:
+        self.stack: list[tuple[Any, bool]] = [(node, False)] if node else []
+        self.tested = False
+        self.taint = CLEAN
+        self.predicates = CLEAN
+
+    def push(self, node: Any, *, tested: bool) -> None:
+        if node:
+            self.stack.append((node, tested))
+
+    def add(self, taint: Taint) -> None:
+        if self.tested:
+            self.predicates |= taint
+        else:
+            self.taint |= taint
+
+
+class Expressions(ABC):
+    """Traces one statement. `predicates` and `relations` collect what it tests and reads; `resolved` see `Lineage`."""
+
+    def __init__(self, catalog: Catalog, search_path: Sequence[str], temporary: Collection[str] = ()) -> None:
+        self.catalog = catalog
+        self.search_path = search_path if PG_CATALOG in search_path else (PG_CATALOG, *search_path)
+        self.temporary = temporary
+        self.relations: set[str] = set()
+        self.predicates: set[str] = set()
+        self.copies: set[tuple[str, str]] = set()
+        self.tested_unknown = False
+        self.resolved = True
+        self._nodes = 0
+        self._handlers: Mapping[str, Callable[[Any, Scope, _Work], None]] = {
+            "ColumnRef": self._column,
+            "FuncCall": self._call,
+            "SubLink": self._sublink,
+            "SelectStmt": self._subquery,
+            "NullTest": self._null_test,
+            "A_Indirection": self._indirection,
+            "A_Expr": self._operator,
+        }
+
+    @abstractmethod
+    def statement(self, tree: Tree, outer: Scope | None) -> Rel:
+        """The output columns of a nested statement (`{"SelectStmt": …}`)."""
+
+    def expression(self, node: Any, scope: Scope) -> Taint:
+        """What an expression's value is computed from. Conditions inside it that only select rows are predicates."""
+        work = _Work(node)
+        while work.stack:
+            item, tested = work.stack.pop()
+            self._nodes += 1
+            if self._nodes > MAX_NODES:
+                raise Untraceable("the statement has too many parts")
+            if isinstance(item, list):
+                work.stack.extend(
+                    (one, tested) for one in item if isinstance(one, (dict, list)) and "A_Const" not in one
+                )
+                continue
+            for kind, body in item.items():
+                if kind in _SKIPPED or not isinstance(body, (dict, list)):
+                    continue
+                handler = self._handlers.get(kind)
+                if handler is None:
+                    work.stack.append((body, tested))
+                else:
+                    work.tested = tested
+                    handler(body, scope, work)
+        self._test(work.predicates)
+        return work.taint
+
+    def predicate(self, node: Any, scope: Scope) -> None:
+        """An expression that decides which rows there are, not what is in them."""
+        if node:
+            self._test(self.expression(node, scope))
+
+    def _test(self, taint: Taint) -> None:
+        self.predicates.update(taint.touches)
+        self.tested_unknown |= taint.unknown
+
+    def _column(self, body: Tree, scope: Scope, work: _Work) -> None:
+        work.add(self.column(body, scope)[0])
+
+    def column(self, body: Tree, scope: Scope) -> tuple[Taint, Field | None]:
+        """What a column reference means (PostgreSQL's order: column, then whole row, then attribute notation)."""
+        fields = body.get("fields", [])
+        names = strings(fields)
+        starred = bool(fields) and "A_Star" in fields[-1]
+        if starred:
+            rels = [scope.table(names[-1], *names[-2:-1])] if names else scope.star
+            return union(rel.everything() if rel else ANYTHING for rel in rels), None
+        if len(names) == 1:
+            return scope.column(names[0])
+        if len(names) < 2:
+            return ANYTHING, None
+        rel = scope.table(names[-2], *names[-3:-2])
+        if rel is None:
+            return ANYTHING, None
+        found = [one for one in rel.fields if one.name == names[-1]]
+        if len(found) == 1 and rel.rest is None:
+            return found[0].taint, found[0]
+        taint = rel.named(names[-1])
+        return (self._attribute(names[-1], rel.everything()) if taint is None else taint), None
+
+    def _attribute(self, name: str, row: Taint) -> Taint:
+        """`row.name` where name is no column: a function call in attribute notation."""
+        return row if self._contained([name]) else row | ANYTHING
+
+    def _contained(self, name: Sequence[str]) -> bool:
+        return functions.contained(name, self.catalog, self.search_path)
+
+    def _call(self, body: Tree, scope: Scope, work: _Work) -> None:
+        name = strings(body["funcname"])
+        args = body.get("args", [])
+        work.push(body.get("agg_filter"), tested=True)
+        over = body.get("over")
+        work.push(body.get("agg_order"), tested=work.tested or not body.get("agg_within_group"))
+        if over is not None:
+            self._window(over, scope, work)
+        if not self._contained(name):
+            self.resolved = False
+            work.add(ANYTHING)
+        elif name[-1] in functions.COUNTING and all("ColumnRef" in one for one in args):
+            return
+        work.push(args, tested=work.tested)
+
+    def _window(self, over: Tree, scope: Scope, work: _Work) -> None:
+        """Groups are like GROUP BY; the order and the frame show in the value itself."""
+        windows = [over]
+        seen: set[str] = set()
+        while windows:
+            one = windows.pop()
+            work.push(one.get("partitionClause"), tested=True)
+            for part in ("orderClause", "startOffset", "endOffset"):
+                work.push(one.get(part), tested=work.tested)
+            for name in (one.get("name"), one.get("refname")):
+                if name and name not in seen:
+                    seen.add(name)
+                    windows.extend(level.windows[name] for level in scope.levels() if name in level.windows)
+
+    def _sublink(self, body: Tree, scope: Scope, work: _Work) -> None:
+        rel, tested = self._inner(body["subselect"], scope)
+        work.add(tested)
+        if body.get("subLinkType") != "EXISTS_SUBLINK":
+            work.add(rel.everything())
+        work.push(body.get("testexpr"), tested=work.tested)
+
+    def _subquery(self, body: Tree, scope: Scope, work: _Work) -> None:
+        rel, tested = self._inner({"SelectStmt": body}, scope)
+        work.add(rel.everything() | tested)
+
+    def _inner(self, tree: Tree, scope: Scope) -> tuple[Rel, Taint]:
+        """A query inside an expression: its rows become one value, so its conditions are part of that value."""
+        outer, outer_unknown = self.predicates, self.tested_unknown
+        self.predicates, self.tested_unknown = set(), False
+        rel = self.statement(tree, scope)
+        tested = Taint(frozenset(self.predicates), self.tested_unknown)
+        self.predicates |= outer
+        self.tested_unknown |= outer_unknown
+        return rel, tested
+
+    def _null_test(self, body: Tree, _scope: Scope, work: _Work) -> None:
+        """`column IS NULL` gives no value away; `NULLIF(column, 'x') IS NULL` does."""
+        work.push(body["arg"], tested=work.tested or "ColumnRef" in body["arg"])
+
+    def _operator(self, body: Tree, _scope: Scope, work: _Work) -> None:
+        if len(strings(body.get("name", ()))) > 1 and strings(body["name"])[0] != "pg_catalog":
+            work.add(ANYTHING)
+        work.push([body.get("lexpr"), body.get("rexpr")], tested=work.tested)
+
+    def _indirection(self, body: Tree, scope: Scope, work: _Work) -> None:
+        """`(row).column`, `(row).*`, `(array)[i]`."""
+        steps = body.get("indirection", [])
+        work.push([one for one in steps if "A_Indices" in one], tested=work.tested)
+        found = self.selected(body, scope)
+        if found is not None:
+            work.add(found[0])
+            return
+        for name in strings(steps):
+            if functions.candidates([name], self.catalog, self.search_path) and not self._contained([name]):
+                work.add(ANYTHING)
+        work.push(body["arg"], tested=work.tested)
+
+    def selected(self, body: Tree, scope: Scope) -> tuple[Taint, Field | None] | None:
+        """The field that `(alias).column` selects from a whole row; None when it is something else."""
+        names = strings(body.get("indirection", []))
+        reference = strings(body["arg"].get("ColumnRef", {}).get("fields", ()))
+        if len(names) != 1 or len(reference) != 1:
+            return None
+        rel = scope.table(reference[0])
+        if rel is None or any(one.name == reference[0] for star in scope.star for one in star.fields):
+            return None
+        return self.column({"fields": [{"String": {"sval": reference[0]}}, {"String": {"sval": names[0]}}]}, scope)

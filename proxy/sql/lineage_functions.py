@@ -1,0 +1,140 @@
+"""What lineage knows about functions and about the names PostgreSQL gives to unnamed output columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proxy.sql.catalog import PG_CATALOG, Catalog, Function
+
+Tree = Mapping[str, Any]
+
+#: Their result tells whether or how many values there are, never a value, as long as the argument is a bare column.
+COUNTING = frozenset({"count", "num_nonnulls", "num_nulls", "pg_typeof"})
+
+#: Built-in functions whose result depends on stored data or on other sessions, not only on their arguments.
+READERS = frozenset({
+    "cursor_to_xml", "cursor_to_xml_and_xmlschema", "database_to_xml", "database_to_xml_and_xmlschema",
+    "query_to_xml", "query_to_xml_and_xmlschema", "schema_to_xml", "schema_to_xml_and_xmlschema",
+    "table_to_xml", "table_to_xml_and_xmlschema", "ts_stat", "ts_rewrite", "xpath_table", "crosstab", "connectby",
+    "dblink", "dblink_exec", "dblink_fetch", "dblink_get_result", "dblink_send_query", "dblink_open",
+    "lo_get", "lo_export", "loread", "lowrite", "pg_read_file", "pg_read_binary_file", "pg_ls_dir",
+    "pg_stat_get_activity", "pg_cursor", "pg_prepared_statement", "pg_prepared_xact", "pg_logical_slot_get_changes",
+    "pg_logical_slot_peek_changes", "pg_logical_slot_get_binary_changes", "pg_logical_slot_peek_binary_changes",
+    "heap_page_items", "heap_page_item_attrs", "get_raw_page", "tuple_data_split", "bt_page_items", "brin_page_items",
+    "gin_leafpage_items", "gist_page_items", "hash_page_items", "pg_stat_statements", "plpgsql_call_handler",
+    "pg_stat_get_backend_activity", "pg_mcv_list_items", "pg_current_logfile", "current_query", "pgrowlocks",
+})  # fmt: skip
+
+#: Column names of the built-in set-returning functions people use in FROM.
+RESULT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "json_each": ("key", "value"),
+    "jsonb_each": ("key", "value"),
+    "json_each_text": ("key", "value"),
+    "jsonb_each_text": ("key", "value"),
+    "json_array_elements": ("value",),
+    "jsonb_array_elements": ("value",),
+    "json_array_elements_text": ("value",),
+    "jsonb_array_elements_text": ("value",),
+    "each": ("key", "value"),
+    "ts_parse": ("tokid", "token"),
+}
+
+#: Built-in functions with exactly one result column, named like the function or its alias.
+SINGLE_COLUMN = frozenset({
+    "generate_series", "generate_subscripts", "json_object_keys", "jsonb_object_keys", "jsonb_path_query",
+    "regexp_matches", "regexp_split_to_table", "string_to_table", "now", "upper", "lower", "skeys", "svals",
+})  # fmt: skip
+
+
+def candidates(name: Sequence[str], catalog: Catalog, search_path: Sequence[str]) -> list[Function]:
+    """Every function a possibly qualified name can mean; which overload is called depends on types nobody knows here."""
+    schemas = name[-2:-1] or search_path
+    return [one for schema in schemas for one in catalog.functions.get((schema, name[-1]), ())]
+
+
+def contained(name: Sequence[str], catalog: Catalog, search_path: Sequence[str]) -> bool:
+    """Whether a call can only depend on its arguments: all candidates are compiled code that reads no tables.
+
+    A function in SQL, PL/pgSQL or any other language may read anything, and so may one that is not in the catalog.
+    """
+    found = candidates(name, catalog, search_path)
+    return (
+        name[-1] not in READERS
+        and bool(found)
+        and all(one.language in {"internal", "c"} or one.schema == PG_CATALOG for one in found)
+    )
+
+
+def strings(nodes: Sequence[Tree]) -> list[str]:
+    """The texts of a list of String nodes; anything else in it (a star) is left out."""
+    return [str(node["String"].get("sval", "")) for node in nodes if "String" in node]
+
+
+_FIXED = {
+    "CaseExpr": "case",
+    "A_ArrayExpr": "array",
+    "RowExpr": "row",
+    "CoalesceExpr": "coalesce",
+    "GroupingFunc": "grouping",
+    "MergeSupportFunc": "merge_action",
+    "XmlSerialize": "xmlserialize",
+    "JsonObjectConstructor": "json_object",
+    "JsonArrayConstructor": "json_array",
+    "JsonArrayQueryConstructor": "json_array",
+    "JsonObjectAgg": "json_objectagg",
+    "JsonArrayAgg": "json_arrayagg",
+    "JsonParseExpr": "json",
+    "JsonScalarExpr": "json_scalar",
+    "JsonSerializeExpr": "json_serialize",
+}
+_LEVELS = 64
+
+
+def column_name(node: Tree) -> str:
+    """The name PostgreSQL gives to an output column without AS (FigureColname in parse_target.c)."""
+    fallback = ""
+    for _ in range(_LEVELS):
+        kind, body = next(iter(node.items()))
+        if kind == "ColumnRef":
+            return (strings(body.get("fields", ())) or ["?column?"])[-1]
+        if kind == "FuncCall":
+            return strings(body["funcname"])[-1]
+        if kind in {"A_Indirection", "TypeCast", "CollateClause"}:
+            own = strings(body.get("indirection", ())) or strings(body.get("typeName", {}).get("names", ()))
+            if kind == "A_Indirection" and own:
+                return own[-1]
+            fallback = fallback or (own[-1] if own else "")
+            node = body["arg"]
+            continue
+        if kind == "SubLink" and body.get("subLinkType") == "EXPR_SUBLINK":
+            select = body["subselect"].get("SelectStmt", {})
+            while "larg" in select:
+                select = select["larg"]
+            if "valuesLists" in select:
+                return "column1"
+            target = select["targetList"][0]["ResTarget"]
+            if "name" in target:
+                return str(target["name"])
+            node = target["val"]
+            continue
+        if kind == "CaseExpr" and "defresult" in body:
+            fallback = fallback or "case"
+            node = body["defresult"]
+            continue
+        return _of_other(kind, body) or fallback or "?column?"
+    return "?column?"
+
+
+def _of_other(kind: str, body: Tree) -> str:
+    if kind == "SubLink":
+        return {"EXISTS_SUBLINK": "exists", "ARRAY_SUBLINK": "array"}.get(body.get("subLinkType", ""), "")
+    if kind == "A_Expr":
+        return "nullif" if body.get("kind") == "AEXPR_NULLIF" else ""
+    if kind in {"MinMaxExpr", "XmlExpr"}:
+        return str(body.get("op", "")).removeprefix("IS_").lower()
+    if kind == "SQLValueFunction":
+        return str(body.get("op", "")).removeprefix("SVFOP_").removesuffix("_N").lower()
+    if kind == "JsonFuncExpr":
+        return "json_" + str(body.get("op", "")).removeprefix("JSON_").removesuffix("_OP").lower()
+    return _FIXED.get(kind, "")

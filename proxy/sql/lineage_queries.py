@@ -1,0 +1,249 @@
+"""The output columns of queries: WITH, FROM, set operations, VALUES, and RETURNING of the writing statements."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from proxy.sql import lineage_functions as functions
+from proxy.sql.catalog import Catalog
+from proxy.sql.lineage_expressions import Expressions, Tree, Untraceable
+from proxy.sql.lineage_from import From
+from proxy.sql.lineage_functions import strings
+from proxy.sql.lineage_scope import ANYTHING, CLEAN, OPEN_CLEAN, Field, Rel, Scope, Table, Taint, combine, union
+
+MAX_DEPTH = 40
+MAX_ROUNDS = 16
+
+
+class Queries(From, Expressions):
+    """Traces statements that have columns. Anything it does not know raises `Untraceable`."""
+
+    def __init__(self, catalog: Catalog, search_path: Sequence[str], temporary: Collection[str] = ()) -> None:
+        super().__init__(catalog, search_path, temporary)
+        self._depth = 0
+
+    def statement(self, tree: Tree, outer: Scope | None) -> Rel:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise Untraceable("queries are nested too deeply")
+        kind, body = next(iter(tree.items()))
+        if kind == "SelectStmt":
+            rel = self._select(body, outer)
+        elif kind in {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"}:
+            rel = self._write(body, outer)
+        else:
+            raise Untraceable(f"{kind} has no columns that can be traced")
+        self._depth -= 1
+        return rel
+
+    # -- WITH ----------------------------------------------------------------------------------------------------
+
+    def _with(self, clause: Tree | None, outer: Scope | None) -> Scope | None:
+        """A scope with the WITH queries of a statement. With RECURSIVE they may refer to themselves and each other,
+        so their taints grow from nothing to a fix-point."""
+        if not clause:
+            return outer
+        queries = [one["CommonTableExpr"] for one in clause["ctes"]]
+        known: dict[str, Rel] = {}
+        scope = Scope(parent=outer, ctes=known)
+        if not clause.get("recursive"):
+            for query in queries:
+                known[query["ctename"]] = self._cte(query, scope)
+            return scope
+        known.update((query["ctename"], OPEN_CLEAN) for query in queries)
+        for _ in range(MAX_ROUNDS):
+            before = dict(known)
+            for query in queries:
+                known[query["ctename"]] = self._cte(query, scope)
+            if known == before:
+                return scope
+        raise Untraceable("a recursive query does not settle")
+
+    def _cte(self, query: Tree, scope: Scope) -> Rel:
+        rel = self.statement(query["ctequery"], scope).renamed(strings(query.get("aliascolnames", ())))
+        added = []
+        search, cycle = query.get("search_clause"), query.get("cycle_clause")
+        if search:
+            added += [(search["search_seq_column"], search["search_col_list"])]
+        if cycle:
+            added += [(cycle["cycle_mark_column"], []), (cycle["cycle_path_column"], cycle["cycle_col_list"])]
+        columns = []
+        for name, sources in added:
+            taints = (rel.named(one) or ANYTHING for one in strings(sources))
+            columns.append(Field(name, union(taints)))
+        return Rel((*rel.fields, *columns), rel.rest)
+
+    # -- SELECT --------------------------------------------------------------------------------------------------
+
+    def _select(self, body: Tree, outer: Scope | None) -> Rel:
+        outer = self._with(body.get("withClause"), outer)
+        if body.get("op", "SETOP_NONE") != "SETOP_NONE":
+            rel = self._set_operation(body, outer)
+            self._order(body, rel, Scope(parent=outer))
+            return rel
+        if "valuesLists" in body:
+            scope = Scope(parent=outer)
+            rel = self._values(body["valuesLists"], scope)
+            self._order(body, rel, scope)
+            return rel
+        scope = self.from_clause(body.get("fromClause", []), outer)
+        for one in body.get("windowClause", []):
+            scope.windows[one["WindowDef"].get("name", "")] = one["WindowDef"]
+        self.predicate([body.get(part, {}) for part in ("whereClause", "havingClause")], scope)
+        rel = self.targets(body.get("targetList", []), scope)
+        self._order(body, rel, scope)
+        return rel
+
+    def _order(self, body: Tree, rel: Rel, scope: Scope) -> None:
+        """GROUP BY, ORDER BY, DISTINCT ON and LIMIT: they may name output columns, by name or by position."""
+        for part in ("groupClause", "sortClause", "distinctClause"):
+            for one in body.get(part, []):
+                if not one:  # plain DISTINCT
+                    continue
+                node = one["SortBy"]["node"] if "SortBy" in one else one
+                named = strings(node.get("ColumnRef", {}).get("fields", ()))
+                position = node.get("A_Const", {}).get("ival", {}).get("ival", 0)
+                fields = [field for field in rel.fields if [field.name] == named] or rel.fields[position - 1 : position]
+                if fields:
+                    self._test(fields[0].taint)
+                if not fields or any(
+                    field.name == name for star in scope.star for field in star.fields for name in named
+                ):
+                    self.predicate(node, scope)
+        self.predicate([body.get("limitCount", {}), body.get("limitOffset", {})], scope)
+
+    def _set_operation(self, body: Tree, outer: Scope | None) -> Rel:
+        """Chains lean to the left and can be long, so the left side is unrolled."""
+        arms: list[Tree] = []
+        node = body
+        while node.get("op", "SETOP_NONE") != "SETOP_NONE":
+            arms.append(node["rarg"])
+            node = node["larg"]
+            if "withClause" in node:
+                break
+        rel = self.statement({"SelectStmt": node}, outer)
+        for arm in reversed(arms):
+            rel = combine(rel, self.statement({"SelectStmt": arm}, outer))
+        return rel
+
+    def _values(self, lists: Sequence[Tree], scope: Scope) -> Rel:
+        rows = [one["List"].get("items", []) for one in lists]
+        columns: list[Taint] = [Taint()] * len(rows[0])
+        for row in rows:
+            for index, node in enumerate(row[: len(columns)]):
+                if "A_Const" not in node:
+                    columns[index] |= self.expression(node, scope)
+        return Rel(tuple(Field(f"column{number}", taint) for number, taint in enumerate(columns, 1)))
+
+    # -- output columns ------------------------------------------------------------------------------------------
+
+    def targets(self, nodes: Sequence[Tree], scope: Scope) -> Rel:
+        """A target list or RETURNING list, stars expanded."""
+        fields: list[Field] = []
+        rest: Taint | None = None
+        for node in nodes:
+            target = node["ResTarget"]
+            value = target["val"]
+            rels = self._star(value, scope)
+            if rels is None:
+                fields.append(self._target(target, scope))
+                continue
+            for rel in rels:
+                fields.extend(rel.fields)
+                if rel.rest is not None:
+                    rest = (rest or Taint()) | rel.rest
+        return Rel(tuple(fields), rest)
+
+    def _star(self, value: Tree, scope: Scope) -> list[Rel] | None:
+        """The relations a `*`, `t.*` or `(t).*` stands for; None when the target is no star."""
+        if "ColumnRef" in value:
+            fields = value["ColumnRef"]["fields"]
+            if "A_Star" not in fields[-1]:
+                return None
+            names = strings(fields)
+            return [scope.table(names[-1], *names[-2:-1]) or Rel(rest=ANYTHING)] if names else scope.star
+        indirection = value.get("A_Indirection", {})
+        if not indirection or "A_Star" not in indirection["indirection"][-1]:
+            return None
+        reference = strings(indirection["arg"].get("ColumnRef", {}).get("fields", ()))
+        if len(reference) == 1 and len(indirection["indirection"]) == 1:
+            rel = scope.table(reference[0])
+            if rel is not None and not any(reference[0] == one.name for star in scope.star for one in star.fields):
+                return [rel]
+        return [Rel(rest=self.expression(indirection["arg"], scope))]
+
+    def _target(self, target: Tree, scope: Scope) -> Field:
+        value = target["val"]
+        name = target.get("name") or functions.column_name(value)
+        found: tuple[Taint, Field | None] | None = None
+        if "ColumnRef" in value:
+            found = self.column(value["ColumnRef"], scope)
+        elif "A_Indirection" in value:
+            found = self.selected(value["A_Indirection"], scope)
+        if found is not None and found[1] is not None:
+            source = found[1]
+            return Field(name, source.taint, source.plain, source.safe, source.type_oid)
+        taint = found[0] if found is not None and "ColumnRef" in value else self.expression(value, scope)
+        return Field(name, taint, safe=taint == Taint() and "A_Const" not in value)
+
+    # -- INSERT, UPDATE, DELETE, MERGE ---------------------------------------------------------------------------
+
+    def _write(self, body: Tree, outer: Scope | None) -> Rel:
+        outer = self._with(body.get("withClause"), outer)
+        sources = body.get("fromClause", []) + body.get("usingClause", [])
+        if "sourceRelation" in body:
+            sources = [body["sourceRelation"]]
+        scope = self.from_clause([{"RangeVar": body["relation"]}, *sources], outer, written=True)
+        target = scope.tables[0]
+        assigned = self._inserted(body, target.rel, outer)
+        scope.tables += [Table("excluded", target.rel.assigned(assigned)), Table("old", target.rel)]
+        conflict = body.get("onConflictClause", {})
+        conditions = [body.get("whereClause", {}), body.get("joinCondition", {}), conflict.get("whereClause", {})]
+        self.predicate(conditions, scope)
+        self._changes([*body.get("targetList", []), *conflict.get("targetList", [])], scope, assigned)
+        for one in body.get("mergeWhenClauses", []):
+            clause = one["MergeWhenClause"]
+            self.predicate(clause.get("condition"), scope)
+            names = [target["ResTarget"]["name"] for target in clause.get("targetList", [])]
+            if clause.get("commandType") == "CMD_INSERT":
+                columns = names or [field.name for field in target.rel.fields]
+                for name, value in zip(columns, clause.get("values", []), strict=False):
+                    _assign(assigned, name, self.expression(value, scope))
+            else:
+                self._changes(clause.get("targetList", []), scope, assigned)
+        self._copied(body["relation"], target.rel, assigned)
+        written = target.rel.assigned(assigned)
+        scope.tables[0] = Table(target.alias, written, target.schema)
+        scope.tables.append(Table("new", written))
+        scope.star[0] = written
+        return self.targets(body.get("returningList", []), scope)
+
+    def _inserted(self, body: Tree, target: Rel, outer: Scope | None) -> dict[str, Taint]:
+        """What INSERT … SELECT or VALUES puts into each column."""
+        assigned: dict[str, Taint] = {}
+        if "selectStmt" not in body:
+            return assigned
+        rel = self.statement(body["selectStmt"], outer)
+        names = [one["ResTarget"]["name"] for one in body.get("cols", [])] or [one.name for one in target.fields]
+        for index, name in enumerate(names):
+            positional = rel.rest is None and index < len(rel.fields)
+            _assign(assigned, name, rel.fields[index].taint if positional else rel.everything())
+        return assigned
+
+    def _changes(self, targets: Sequence[Mapping[str, Any]], scope: Scope, assigned: dict[str, Taint]) -> None:
+        """What SET clauses put into each column."""
+        for one in targets:
+            target = one["ResTarget"]
+            _assign(assigned, target["name"], self.expression(target.get("val", {}), scope))
+
+    def _copied(self, relation: Tree, target: Rel, assigned: Mapping[str, Taint]) -> None:
+        name = ".".join(strings([{"String": {"sval": relation.get(part, "")}} for part in ("schemaname", "relname")]))
+        for column, taint in assigned.items():
+            into = target.named(column) or ANYTHING
+            for source in taint.touches - into.touches:
+                self.copies.add((source, next(iter(sorted(into.touches)), f"{name}.{column}")))
+
+
+def _assign(assigned: dict[str, Taint], name: str, taint: Taint) -> None:
+    assigned[name] = assigned.get(name, CLEAN) | taint

@@ -1,0 +1,205 @@
+"""What a name can mean inside one query: fields, range-table entries and nested scopes. No tree walking here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import Any
+
+from proxy.sql.catalog import Catalog, Relation
+
+#: PostgreSQL documentation, "System Columns": never user data, and no user column can have such a name.
+SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """What a value is computed from: base columns, and whether it may also be from anything else."""
+
+    touches: frozenset[str] = frozenset()
+    unknown: bool = False
+
+    def __or__(self, other: Taint) -> Taint:
+        if other is CLEAN or other == self:
+            return self
+        if self is CLEAN:
+            return other
+        return Taint(self.touches | other.touches, self.unknown or other.unknown)
+
+
+CLEAN = Taint()
+ANYTHING = Taint(unknown=True)
+
+
+def union(taints: Iterable[Taint]) -> Taint:
+    return reduce(Taint.__or__, taints, CLEAN)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of a query or range-table entry. `plain`: exactly the value of a base column; `safe`: see lineage."""
+
+    name: str
+    taint: Taint = CLEAN
+    plain: bool = False
+    safe: bool = False
+    type_oid: int = 0
+
+    def tainted(self, more: Taint) -> Field:
+        if more.touches <= self.taint.touches and (self.taint.unknown or not more.unknown):
+            return self
+        return replace(self, taint=self.taint | more, plain=False, safe=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rel:
+    """The columns of a query or table. With `rest` there may be more of them, anywhere, tainted by it."""
+
+    fields: tuple[Field, ...] = ()
+    rest: Taint | None = None
+
+    def everything(self) -> Taint:
+        return union([*(one.taint for one in self.fields), self.rest or CLEAN])
+
+    def named(self, name: str) -> Taint | None:
+        """The taint of a column by name, None when this relation has no such column."""
+        found = [one.taint for one in self.fields if one.name == name]
+        if found:
+            return union(found)
+        if name in SYSTEM_COLUMNS:
+            return CLEAN
+        return self.rest
+
+    def assigned(self, taints: Mapping[str, Taint]) -> Rel:
+        """The same columns after values of these taints were written into some of them."""
+        return Rel(tuple(one.tainted(taints.get(one.name, CLEAN)) for one in self.fields), self.rest)
+
+    def renamed(self, names: Sequence[str]) -> Rel:
+        """Column aliases: `AS t(a, b)` renames the first columns and keeps the others."""
+        if not names:
+            return self
+        if self.rest is not None:
+            # Positions are not known: each alias may be any of the columns.
+            anything = self.everything()
+            return Rel(tuple(Field(name, anything) for name in names), anything)
+        kept = self.fields[len(names) :]
+        return Rel((*(replace(old, name=new) for old, new in zip(self.fields, names, strict=False)), *kept))
+
+
+OPEN_CLEAN = Rel(rest=CLEAN)
+OPAQUE = Rel(rest=ANYTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A range-table entry: a name columns can be qualified with. `schema` only for a relation without an alias."""
+
+    alias: str
+    rel: Rel
+    schema: str = ""
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names visible at one level of a query.
+
+    `tables` can qualify; `star` is what `*` means (USING columns merged); `ctes` are WITH queries and `windows` the
+    WINDOW definitions by name.
+    """
+
+    parent: Scope | None = None
+    ctes: Mapping[str, Rel] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
+    star: list[Rel] = field(default_factory=list)
+    windows: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def levels(self) -> Iterable[Scope]:
+        level: Scope | None = self
+        while level is not None:
+            yield level
+            level = level.parent
+
+    def cte(self, name: str) -> Rel | None:
+        return next((level.ctes[name] for level in self.levels() if name in level.ctes), None)
+
+    def column(self, name: str) -> tuple[Taint, Field | None]:
+        """What an unqualified column name means: its taint, and the field when it is exactly one.
+
+        A level with unknown columns may or may not have it, so the search goes on outwards and the taints add up.
+        """
+        maybe: list[Taint] = []
+        for level in self.levels():
+            fields = [one for rel in level.star for one in rel.fields if one.name == name]
+            rests = [rel.rest for rel in level.star if rel.rest is not None]
+            if fields:
+                exact = fields[0] if len(fields) == 1 and not rests and not maybe else None
+                return union([*maybe, *rests, *(one.taint for one in fields)]), exact
+            maybe.extend(rests)
+        if name in SYSTEM_COLUMNS:
+            return union(maybe), None
+        row = self.table(name)
+        if row is not None:
+            return union([*maybe, row.everything()]), None
+        return (union(maybe) if maybe else ANYTHING), None
+
+    def table(self, alias: str, schema: str = "") -> Rel | None:
+        for level in self.levels():
+            for table in level.tables:
+                if table.alias == alias and (not schema or table.schema == schema):
+                    return table.rel
+        return None
+
+
+def column_taint(catalog: Catalog, relation: Relation, attnum: int) -> Taint:
+    """The base columns behind a column of a relation; anything, when the catalog cannot tell.
+
+    A column of a view that is computed from no column at all (`now()`) is clean.
+    """
+    touches = catalog.origins(relation.oid, attnum)
+    if touches:
+        return Taint(touches)
+    constant = relation.origins is not None and relation.origins.get(attnum) == frozenset()
+    return CLEAN if constant else ANYTHING
+
+
+def join_rels(left: Rel, right: Rel, merged: Sequence[str]) -> Rel:
+    """The columns of `left JOIN right USING (merged)`: merged ones first, once, then the others in order."""
+    rest = None if left.rest is None and right.rest is None else (left.rest or CLEAN) | (right.rest or CLEAN)
+    columns = []
+    for name in merged:
+        taint = (left.named(name) or ANYTHING) | (right.named(name) or ANYTHING)
+        columns.append(Field(name, taint))
+    others = [one for one in (*left.fields, *right.fields) if one.name not in merged]
+    return Rel((*columns, *others), rest)
+
+
+def common_names(left: Rel, right: Rel) -> list[str] | None:
+    """The columns a NATURAL JOIN merges, in the left order; None when a side is not fully known."""
+    if left.rest is not None or right.rest is not None:
+        return None
+    names = {one.name for one in right.fields}
+    return [one.name for one in left.fields if one.name in names]
+
+
+def combine(left: Rel, right: Rel) -> Rel:
+    """The columns of a set operation: by position, named by the left."""
+    if left.rest is None and right.rest is None:
+        if len(left.fields) != len(right.fields):
+            return Rel(rest=left.everything() | right.everything() | ANYTHING)
+        return Rel(tuple(_both(mine, other) for mine, other in zip(left.fields, right.fields, strict=True)))
+    if left.rest is None:
+        return Rel(tuple(one.tainted(right.everything()) for one in left.fields))
+    if right.rest is None:
+        return Rel(tuple(one.tainted(left.everything()) for one in right.fields))
+    return Rel(rest=left.everything() | right.everything())
+
+
+def _both(mine: Field, other: Field) -> Field:
+    return Field(
+        mine.name,
+        mine.taint | other.taint,
+        plain=mine.plain and other.plain,
+        safe=mine.safe and other.safe,
+        type_oid=mine.type_oid if mine.type_oid == other.type_oid else 0,
+    )
