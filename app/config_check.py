@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from pathlib import Path
-from zoneinfo import ZoneInfo, available_timezones
 
 import re2
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from access.actors import WIRE_NAME
 from access.errors import Unavailable
 from access.ports import Vault
+from app import config_build
 from app.config_file import Loaded, Problem, Where
 from app.settings import PostgresListener, Settings
+from identity.directory import problems as directory_problems
 
 STORES = {"sqlite", "postgresql+psycopg"}
 
@@ -75,26 +75,11 @@ def _store(settings: Settings, _known: _Known) -> Iterator[Finding]:
 
 
 def _people(settings: Settings, _known: _Known) -> Iterator[Finding]:
-    seen: Counter[str] = Counter()
-    subjects: Counter[tuple[str, str]] = Counter()
-    for index, person in enumerate(settings.people):
-        where: Where = ("people", index)
-        seen[person.wire_name] += 1
-        subjects[person.issuer, person.subject or person.wire_name] += 1
-        if not WIRE_NAME.match(person.wire_name):
-            yield (
-                (*where, "wire_name"),
-                "must be 1-31 lower-case letters, digits, '.', '_' or '-', starting with a letter",
-            )
-        if seen[person.wire_name] > 1:
-            yield (*where, "wire_name"), f"{person.wire_name} is taken by another person"
-        if subjects[person.issuer, person.subject or person.wire_name] > 1:
-            yield (*where, "subject"), "is the same person (issuer and subject) as another entry"
-        if person.time_zone not in available_timezones():
-            yield (
-                (*where, "time_zone"),
-                f"{person.time_zone} is not an IANA time zone such as {ZoneInfo('Europe/Berlin')}",
-            )
+    """What the directory itself refuses, put back on the line of the person or group it is about."""
+    rows = {person.wire_name: ("people", index) for index, person in enumerate(settings.people)}
+    for problem in directory_problems(config_build.people(settings), {}):
+        kind, _, name = problem.where.partition(".")
+        yield rows.get(name, (kind,)), problem.message
 
 
 def _groups(settings: Settings, known: _Known) -> Iterator[Finding]:
@@ -102,6 +87,8 @@ def _groups(settings: Settings, known: _Known) -> Iterator[Finding]:
         for index, member in enumerate(members):
             if member not in known.people:
                 yield ("groups", group, index), f"{member} is not in people"
+            elif members.index(member) != index:
+                yield ("groups", group, index), f"{member} is listed twice"
     if settings.security_group and settings.security_group not in known.groups:
         yield ("security_group",), f"{settings.security_group} is not in groups"
 

@@ -138,7 +138,7 @@ class PersonSettings(Section):
     wire_name: str
     name: str = Field(min_length=1, max_length=80)
     subject: str = Field(default="", description="The identity provider's subject (default: the wire name).")
-    issuer: str = "directory"
+    issuer: str = Field(default="directory", pattern=r"^[^|]+$")
     email: str = ""
     active: bool = True
     time_zone: str = "UTC"

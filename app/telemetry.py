@@ -28,13 +28,13 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-def configure_logging(style: Literal["text", "json"] = "text", level: str = "INFO") -> None:
-    """Log to standard error; libraries only from WARNING on."""
+def configure_logging(style: Literal["text", "json", "debug"] = "text") -> None:
+    """Log to standard error; libraries only from WARNING on. `debug` is text with everything of ours."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         _JsonFormatter() if style == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.basicConfig(handlers=[handler], level=logging.DEBUG if style == "debug" else logging.INFO, force=True)
     for noisy in ("aiohttp", "alembic", "apscheduler", "asyncio", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

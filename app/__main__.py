@@ -1,0 +1,136 @@
+"""`hoop`: the command line of the gateway's own host. People use chat; operators use this."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from access.errors import HoopError
+
+ROLES = ("web", "proxy", "worker")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    top = argparse.ArgumentParser(prog="hoop", description="Access and approvals in chat, enforced on the wire.")
+    top.add_argument("--config", "-c", type=Path, default=Path("hoop.yaml"), help="settings file (default: hoop.yaml)")
+    top.add_argument("--log", choices=("text", "json", "debug"), default="text", help="the log on standard error")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the gateway")
+    serve.add_argument("--only", type=_roles, default=ROLES, help=f"some of {','.join(ROLES)} (default: all)")
+
+    commands.add_parser("check", help="report every problem of the configuration")
+    commands.add_parser("version", help="print the version")
+    config = commands.add_parser("config", help="print the JSON schema of hoop.yaml")
+    config.add_argument("what", choices=("schema",))
+    keygen = commands.add_parser("keygen", help="write a new random key to a file that only you can read")
+    keygen.add_argument("path", type=Path)
+
+    database = commands.add_parser("db", help="the store's schema")
+    database.add_argument("what", choices=("upgrade", "current"))
+
+    _operator_commands(commands)
+
+    demo = commands.add_parser("demo", help="play the tour on an embedded PostgreSQL, then stay up")
+    demo.add_argument("--stay", type=int, default=1, choices=(0, 1), help="0: end after the tour")
+    demo.add_argument("--home", type=Path, default=Path(".hoop/demo"), help="where the demo keeps its files")
+    attempt = commands.add_parser("try", help="a real psql as the sample developer of the running demo")
+    attempt.add_argument("--home", type=Path, default=Path(".hoop/demo"))
+    return top
+
+
+def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    grant = commands.add_parser("grant", help="issue an audited grant from this host (bootstrap, chat down)")
+    grant.add_argument("person")
+    grant.add_argument("resource")
+    grant.add_argument("--scope", choices=("read", "write", "admin"), default="read")
+    grant.add_argument("--for", dest="duration", default="", help="30m, 2h (default: the resource's)")
+    grant.add_argument("--reason", required=True)
+
+    link = commands.add_parser("login-link", help="a single-use console link for a person, valid five minutes")
+    link.add_argument("person")
+
+    replay = commands.add_parser("replay", help="play a recorded session in this terminal")
+    replay.add_argument("session")
+    replay.add_argument("--no-wait", action="store_true", help="print it at once")
+    replay.add_argument("--speed", type=float, default=1.0)
+    replay.add_argument("--asciicast", type=Path, help="write an asciicast v3 file instead")
+
+    sessions = commands.add_parser("sessions", help="list recent sessions")
+    sessions.add_argument("--open", action="store_true", help="only those connected now")
+
+    ledger = commands.add_parser("ledger", help="the hash-chained event ledger")
+    what = ledger.add_subparsers(dest="what", required=True)
+    verify = what.add_parser("verify", help="check every chain; names the first bad event")
+    verify.add_argument(
+        "--checkpoints", type=Path, help="exported checkpoints to check against (default: the settings')"
+    )
+    events = what.add_parser("events", help="print events, newest last")
+    events.add_argument("--of", default="", help="only of one request, grant or session")
+    events.add_argument("--limit", type=int, default=50)
+    erase = what.add_parser("erase", help="delete payloads by policy; the chain still verifies")
+    erase.add_argument("--of", required=True, help="request or session")
+    erase.add_argument("--reason", required=True)
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    roles = tuple(part.strip() for part in text.split(","))
+    unknown = [role for role in roles if role not in ROLES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is not a role; choose from {', '.join(ROLES)}")
+    return roles
+
+
+# Each command imports what it needs, so that `hoop check` does not pay for the gateway.
+MODULES = {
+    "check": "app.cli_setup",
+    "config": "app.cli_setup",
+    "keygen": "app.cli_setup",
+    "version": "app.cli_setup",
+    "db": "app.cli_operate",
+    "grant": "app.cli_operate",
+    "login-link": "app.cli_operate",
+    "sessions": "app.cli_operate",
+    "replay": "app.cli_ledger",
+    "ledger": "app.cli_ledger",
+    "serve": "app.serve",
+    "demo": "app.demo.run",
+    "try": "app.demo.run",
+}
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    module = importlib.import_module(MODULES[arguments.command])
+    handler: Callable[[argparse.Namespace], int] = module.COMMANDS[arguments.command]
+    return handler(arguments)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0 done, 1 refused or failed, 2 wrong usage."""
+    from app.telemetry import configure_logging  # the libraries it names cost start-up time
+
+    arguments = parser().parse_args(argv)
+    configure_logging(arguments.log)
+    try:
+        return _run(arguments)
+    except HoopError as error:
+        print(f"hoop: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        logging.getLogger("hoop").debug("unexpected", exc_info=True)
+        print(f"hoop: unexpected {type(error).__name__}; `--log debug` shows where. Please report it.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

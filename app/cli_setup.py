@@ -1,0 +1,81 @@
+"""Commands that need no running gateway and no store: check, config, keygen, version."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from access.errors import Invalid
+from app.clock import SystemEntropy
+from app.config_check import check
+from app.config_file import Loaded, load
+from app.settings import json_schema
+
+KEY_BYTES = 32
+
+
+def load_or_explain(path: Path) -> Loaded:
+    """The settings, or Invalid with every problem in its message."""
+    from proxy.masking.detectors import ENTITIES
+
+    from identity.vault import SecretVault
+
+    loaded = load(path)
+    found = check(loaded, SecretVault(loaded.base), frozenset(ENTITIES))
+    if found:
+        listed = "\n  ".join(str(problem) for problem in found)
+        raise Invalid(f"{len(found)} problem(s) in the configuration:\n  {listed}")
+    return loaded
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    loaded = load_or_explain(arguments.config)
+    settings = loaded.settings
+    print(
+        f"{arguments.config}: good. {len(settings.resources)} resource(s), {len(settings.people)} person(s), "
+        f"{len(settings.policy.rules)} rule(s)."
+    )
+    return 0
+
+
+def _config(_arguments: argparse.Namespace) -> int:
+    json.dump(json_schema(), sys.stdout, indent=2)
+    print()
+    return 0
+
+
+def _keygen(arguments: argparse.Namespace) -> int:
+    write_key(arguments.path, SystemEntropy().token(KEY_BYTES))
+    print(f"{arguments.path}: a new key. Keep a copy where the gateway is not; without it sealed text is lost.")
+    return 0
+
+
+def write_key(path: Path, key: bytes) -> None:
+    """Write a key in base64, mode 0600. Raises Invalid rather than overwriting one."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Invalid(f"{path} exists; an old key is never overwritten.", hint="Choose another path.") from None
+    except OSError as error:
+        raise Invalid(f"{path} cannot be written: {error.strerror}.") from error
+    with os.fdopen(fd, "wb") as file:
+        file.write(base64.b64encode(key) + b"\n")
+
+
+def _version(_arguments: argparse.Namespace) -> int:
+    print(f"hoop {installed_version('hoop-gateway')}")
+    return 0
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "check": _check,
+    "config": _config,
+    "keygen": _keygen,
+    "version": _version,
+}

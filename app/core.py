@@ -1,0 +1,129 @@
+"""What every role of the gateway and every operator command shares: store, people, desk, credentials.
+
+Built from valid settings in one place; the roles (`app/serve.py`) add what they run.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from access.errors import Unavailable
+from access.policy import Policy
+from access.ports import Clock, Entropy
+from access.resources import Resource
+from app import config_build
+from app.clock import SystemClock, SystemEntropy
+from app.config_file import Loaded
+from app.settings import Settings
+from approval_flows.book import GrantBook
+from approval_flows.desk import Desk
+from approval_flows.flow import Limits
+from approval_flows.office import Office
+from identity.directory import StaticDirectory
+from identity.links import WebLogins
+from identity.tokens import Address, CredentialService
+from identity.vault import SecretVault
+from ledger.sealing import KEY_BYTES, Sealer
+from ledger.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The shared services of one process."""
+
+    settings: Settings
+    base: Path
+    clock: Clock
+    entropy: Entropy
+    vault: SecretVault
+    store: Store
+    directory: StaticDirectory
+    resources: Mapping[str, Resource]
+    policy: Policy
+    desk: Desk
+    book: GrantBook
+    credentials: CredentialService
+    logins: WebLogins
+
+    @property
+    def public_url(self) -> str:
+        """How browsers reach the console."""
+        web = self.settings.listeners.web
+        return web.public_url.rstrip("/") or f"http://{web.host}:{web.port}"
+
+
+def key_bytes(vault: SecretVault, ref: str) -> bytes:
+    """The 32-byte key behind a reference. Raises Unavailable naming the reference when it is something else."""
+    try:
+        key = base64.b64decode(vault.secret(ref), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        hint = "Make one with `hoop keygen PATH`."
+        raise Unavailable(f"The secret {ref} is not a key: {KEY_BYTES} bytes in base64 are expected.", hint=hint)
+    return key
+
+
+def store_url(settings: Settings, base: Path, vault: SecretVault) -> str:
+    """The store's URL with its password filled in and a relative SQLite path made absolute."""
+    url = make_url(settings.store.url)
+    if url.drivername.startswith("sqlite") and url.database and not url.database.startswith((":", "/")):
+        url = url.set(database=str(base / url.database))
+    if settings.store.password:
+        url = url.set(password=vault.secret(settings.store.password))
+    return url.render_as_string(hide_password=False)
+
+
+def gateway_address(settings: Settings) -> Address:
+    """What connection strings say."""
+    listener = settings.listeners.postgres
+    sslmode = "require" if listener.tls_required else "prefer"
+    return Address(listener.public_host or listener.host, listener.port, sslmode)
+
+
+def limits(settings: Settings) -> Limits:
+    """The owner's limits for asking."""
+    return Limits(
+        ask_for=settings.limits.pending_expires,
+        pending_per_person=settings.limits.pending_requests,
+        security_group=settings.security_group,
+    )
+
+
+@asynccontextmanager
+async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
+    """Build everything and open the store; closes it at the end. Raises Unavailable with what to do."""
+    settings, clock, entropy = loaded.settings, SystemClock(), SystemEntropy()
+    vault = SecretVault(base=loaded.base)
+    directory = StaticDirectory(config_build.people(settings), {})
+    resources = config_build.resources(settings)
+    sealer = Sealer(key_bytes(vault, settings.store.key), entropy=entropy)
+    url = store_url(settings, loaded.base, vault)
+    store = Store(url, clock, entropy, sealer, synchronous=settings.store.durability.upper())
+    await store.start()
+    try:
+        office = Office(directory, resources, entropy, limits(settings))
+        yield Core(
+            settings=settings,
+            base=loaded.base,
+            clock=clock,
+            entropy=entropy,
+            vault=vault,
+            store=store,
+            directory=directory,
+            resources=resources,
+            policy=config_build.policy(settings),
+            desk=Desk(store, office, clock),
+            book=GrantBook(store, directory, clock),
+            credentials=CredentialService(store, clock, entropy, directory, gateway_address(settings)),
+            logins=WebLogins(store, clock, entropy, directory),
+        )
+    finally:
+        await store.close()

@@ -1,0 +1,65 @@
+"""Health and metrics, and the HTTP server they and the console live on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+
+Check = Callable[[], Awaitable[str]]
+"""Returns an empty string when all is well, else what is wrong (no secrets: it is shown to whoever asks)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What /healthz, /readyz and /metrics report."""
+
+    checks: Mapping[str, Check]
+    metrics: CollectorRegistry
+
+    def routes(self) -> list[web.RouteDef]:
+        """The three endpoints; they need no login and tell nothing about people or targets."""
+        return [
+            web.get("/healthz", self._alive),
+            web.get("/readyz", self._ready),
+            web.get("/metrics", self._metrics),
+        ]
+
+    async def _alive(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        problems = {name: problem for name, check in self.checks.items() if (problem := await check())}
+        return web.json_response(
+            {"status": "unavailable", "problems": problems} if problems else {"status": "ready"},
+            status=503 if problems else 200,
+        )
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        body = generate_latest(self.metrics)
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+class WebServer:
+    """One listening address. `port` 0 takes a free one; `address` says which after `start`."""
+
+    def __init__(self, app: web.Application, host: str, port: int) -> None:
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=3.0)
+        self._host = host
+        self._port = port
+
+    async def start(self) -> None:
+        """Bind and serve. Raises OSError when the address is taken."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port).start()
+
+    @property
+    def port(self) -> int:
+        """The port in use."""
+        return int(self._runner.addresses[0][1]) if self._runner.addresses else self._port
+
+    async def stop(self) -> None:
+        """Stop accepting, end open requests within the shutdown time-out."""
+        await self._runner.cleanup()
