@@ -27,7 +27,7 @@ def load_or_explain(path: Path) -> Loaded:
     from identity.vault import SecretVault
 
     loaded = load(path)
-    found = check(loaded, SecretVault(loaded.base), frozenset(ENTITIES))
+    found = check(loaded, SecretVault(base=loaded.base), frozenset(ENTITIES))
     if found:
         listed = "\n  ".join(str(problem) for problem in found)
         raise Invalid(f"{len(found)} problem(s) in the configuration:\n  {listed}")
