@@ -301,13 +301,20 @@ class CredentialEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandExecuted(Fact):
-    """A single approved command was run by the bot through the gateway; `result` is the masked extract."""
+    """A single approved command was run by the bot through the gateway, or could not be run. The stream is the request.
+
+    `outcome` is `succeeded`, `failed` or `unknown`; `tag` the command tag (`DELETE 1`); `result` the masked extract
+    (`extracts`), `message` what the target said; `why` is set, in our own words, when it never reached the target.
+    """
 
     kind: ClassVar[str] = "command.executed"
     outcome: str
     result: Masked
     rows: int
     session: str
+    tag: str = ""
+    message: Masked = Masked("")  # noqa: RUF009 - immutable
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
