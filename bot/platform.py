@@ -83,7 +83,8 @@ class Reply(Protocol):
     """How one action is answered, visible only to the person who acted, in the place where they acted."""
 
     async def card(self, card: Card) -> None:
-        """Show a private card (ephemeral message, modal or panel). It may replace the private view that was acted on."""
+        """Show a private card (ephemeral message, modal or panel). The first may replace the private view that was acted
+        on; a second one is a message of its own."""
 
     async def form(self, form: Form) -> None:
         """Open a form. Called before any slow look-up: chat platforms allow it only within seconds."""

@@ -1,0 +1,144 @@
+"""Everything a card about a request, grant or session shows, read in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from access.actors import Actor, Person, PersonId
+from access.events import StoredEvent
+from access.ids import GrantId, RequestId, SessionId
+from access.policy import Action, Policy
+from access.ports import Desk, Directory, Tx
+from access.requests import AccessRequest, Grant, Review, Session
+from access.resources import Resource
+from access.scopes import Level, Scope, level_of
+from bot.cards import Mention
+from bot.links import Links
+
+_TOLD = 400
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is known without asking the store."""
+
+    directory: Directory
+    resources: Mapping[str, Resource]
+    policy: Policy
+    links: Links
+    desk: Desk
+
+    def mention(self, person: PersonId, fallback: str = "", *, ping: bool = False) -> Mention:
+        """A person by the directory's name; somebody unknown to it by the last part of the id."""
+        known = self.directory.person(person)
+        return Mention(person, known.name if known else fallback or str(person).rpartition("|")[2], ping)
+
+    def deciders(self, request: AccessRequest) -> list[Person]:
+        """Who could decide this request now."""
+        resource = self.resources.get(request.resource)
+        return self.desk.approvers(request.actor, resource, request.groups) if resource else []
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request with what came of it. `deciders` are those of now while it waits, else those it was filed with."""
+
+    request: AccessRequest
+    who: Mention
+    deciders: tuple[Mention, ...] = ()
+    decided_by: Mention | None = None
+    reviews: tuple[tuple[Mention, Review], ...] = ()
+    grant: Grant | None = None
+    ended_by: Mention | None = None
+    resource: Resource | None = None
+    allows: str = ""
+    links: Links = field(default_factory=lambda: Links(""))
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A session with what it did. `told` are its refused, held and written statements, oldest first."""
+
+    session: Session
+    who: Mention
+    told: tuple[StoredEvent, ...] = ()
+    links: Links = field(default_factory=lambda: Links(""))
+
+
+def case_of(tx: Tx, world: World, id: RequestId) -> Case | None:
+    """The case of a request, or None when there is no such request."""
+    request = tx.request(id)
+    return _case(tx, world, request) if request else None
+
+
+def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
+    grant = next(iter(tx.grants(request=request.id, limit=1)), None)
+    people = [person.id for person in world.deciders(request)] if request.decided_at is None else request.approvers
+    reviews = tx.reviews(request.id, request.revision)
+    return Case(
+        request=request,
+        who=actor_mention(world, request.actor),
+        deciders=tuple(world.mention(person) for person in people),
+        decided_by=world.mention(request.decided_by) if request.decided_by else None,
+        reviews=tuple((world.mention(review.person), review) for review in reviews),
+        grant=grant,
+        ended_by=world.mention(grant.ended_by) if grant and grant.ended_by else None,
+        resource=world.resources.get(request.resource),
+        allows=allows(world.policy, request.scope),
+        links=world.links,
+    )
+
+
+def case_of_grant(tx: Tx, world: World, id: GrantId) -> Case | None:
+    """The case of the request a grant came from."""
+    grant = tx.grant(id)
+    return case_of(tx, world, grant.request) if grant else None
+
+
+def visit_of(tx: Tx, world: World, id: SessionId) -> Visit | None:
+    """A session with the statements worth telling."""
+    session = tx.session(id)
+    if session is None:
+        return None
+    told = [event for event in tx.events_of(id) if event.kind in TOLD_KINDS and event.payload is not None]
+    return Visit(session, actor_mention(world, session.actor), tuple(told[-_TOLD:]), links=world.links)
+
+
+TOLD_KINDS = frozenset({"statement.allowed", "statement.held", "statement.refused"})
+
+
+def actor_mention(world: World, actor: Actor) -> Mention:
+    """The person who answers for an actor."""
+    return world.mention(actor.person, actor.display)
+
+
+def root_of(tx: Tx, request: AccessRequest) -> RequestId:
+    """The request whose thread tells about this one: the access it belongs to, through its parents."""
+    seen: set[RequestId] = set()
+    while request.parent is not None and request.id not in seen:
+        seen.add(request.id)
+        parent = tx.request(request.parent)
+        if parent is None:
+            break
+        request = parent
+    return request.id
+
+
+def allows(policy: Policy, scope: Scope) -> str:
+    """What a standing scope allows, holds and refuses under the owner's matrix; empty for single-use scopes."""
+    level = level_of(scope)
+    if level is Level.NONE:
+        return ""
+    words: dict[Action, list[str]] = {}
+    for effect, action in policy.matrix.get(level, MappingProxyType({})).items():
+        words.setdefault(action, []).append(effect.value)
+    said = ((Action.ALLOW, "allowed"), (Action.HOLD, "held for approval"), (Action.DENY, "refused"))
+    return " · ".join(f"{name}: {', '.join(words[action])}" for action, name in said if action in words)
+
+
+def usable(grants: Sequence[Grant], now: datetime) -> list[Grant]:
+    """Live standing grants, the one that ends first at the top."""
+    return sorted((g for g in grants if g.live(now) and not g.holder), key=lambda g: g.expires_at)

@@ -1,0 +1,48 @@
+"""Private one-line answers: what went wrong, what was done. Pure."""
+
+from __future__ import annotations
+
+from access.errors import Conflict, Denied, HoopError, Unavailable
+from bot.cards import Card, Code, State, Tone, text
+from bot.intents import Mistake
+from bot.views import parts
+
+TRY = State("Not understood", "❔", Tone.WARNING)
+SECRET = State("Looks like a secret", "🔑", Tone.BAD)
+LATER = State("Not available", "⚠", Tone.WARNING)
+MOVED_ON = State("Too late", "ℹ", Tone.QUIET)
+WENT_WRONG = State("Something went wrong", "⚠", Tone.BAD)
+
+
+def mistake_card(mistake: Mistake) -> Card:
+    """What was not understood, with one example."""
+    example = (text("For example ", Code(f"/hoop {mistake.example}")),) if mistake.example else ()
+    state = SECRET if mistake.secret else TRY
+    return Card("mistake", state, text(mistake.message), text_of(mistake.message), lines=example, private=True)
+
+
+def error_card(error: HoopError) -> Card:
+    """A refusal, a conflict or an outage, in the error's own words."""
+    state = parts.REFUSED if isinstance(error, Denied) else TRY
+    state = MOVED_ON if isinstance(error, Conflict) else LATER if isinstance(error, Unavailable) else state
+    hint = (text(error.hint),) if error.hint else ()
+    return Card("error", state, text(error.message), text_of(str(error)), lines=hint, private=True)
+
+
+def failure_card(number: str) -> Card:
+    """An error nobody foresaw; the number finds it in the log."""
+    title = text("That did not work, and it is our fault. Nothing was decided by it.")
+    note = text("Tell the gateway's operator this number: ", Code(number))
+    return Card("failure", WENT_WRONG, title, f"Something went wrong. Error {number}.", lines=(note,), private=True)
+
+
+def done_card(message: str, *, good: bool = True, hint: str = "") -> Card:
+    """It was done."""
+    state = parts.SUCCEEDED if good else parts.NOTE
+    lines = (text(hint),) if hint else ()
+    return Card("done", state, text(message), text_of(message), lines=lines, private=True)
+
+
+def text_of(message: str) -> str:
+    """A fallback is never empty."""
+    return message.strip() or "…"

@@ -1,0 +1,272 @@
+"""The private lists and answers: my, pending, sessions, who, why, whoami, help. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from access.actors import Person
+from access.policy import Policy
+from access.requests import AccessRequest, Ask, Evidence, Grant, RequestState, Session
+from access.resources import Resource
+from access.scopes import Level, scope_name
+from bot.cards import (
+    Block,
+    Button,
+    Card,
+    Code,
+    CodeBlock,
+    Do,
+    Field,
+    Item,
+    Mention,
+    Moment,
+    MomentStyle,
+    Strong,
+    Style,
+    Text,
+    plain,
+    text,
+)
+from bot.cases import Case, allows
+from bot.intents import Verb
+from bot.links import Links
+from bot.usage import USAGE
+from bot.views import parts
+from bot.views.access import grant_buttons
+from bot.views.requests import approvable_in_channel
+from bot.views.sessions import session_line
+
+MOST = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """What is mine: live access, open sessions, requests that wait, requests decided lately."""
+
+    grants: Sequence[Grant] = ()
+    sessions: Sequence[Session] = ()
+    waiting: Sequence[Case] = ()
+    recent: Sequence[AccessRequest] = ()
+
+
+def my_card(mine: Mine) -> Card:
+    """My live access with countdown, my sessions, what I asked for."""
+    items = [_grant_item(grant) for grant in mine.grants]
+    items += [Item(session_line(session), buttons=(_kill(session),)) for session in mine.sessions]
+    items += [_waiting_item(case) for case in mine.waiting]
+    items += [_recent_item(request) for request in mine.recent]
+    empty = "You have no access right now. Ask for some: /hoop request RESOURCE"
+    return _list("my", "My access", items, empty)
+
+
+def _grant_item(grant: Grant) -> Item:
+    via = f" via {grant.actor.via.name}" if grant.actor.via else ""
+    title = text(Strong(scope_name(grant.scope)), " on ", Code(grant.resource), via)
+    left = text("ends ", Moment(grant.expires_at, MomentStyle.COUNTDOWN), " · ", Code(grant.id))
+    return Item(title, (left,), grant_buttons(grant))
+
+
+def _kill(session: Session) -> Button:
+    return Button("Cut session", Do.KILL, session.id, Style.DANGER, confirm="Cut this session now?")
+
+
+def _waiting_item(case: Case) -> Item:
+    request = case.request
+    title = text(
+        "⏳ ", f"{parts.asked_for(request)} ", Code(request.resource), f": {request.reason}" if request.reason else ""
+    )
+    line = text("waits for ", *parts.people(case.deciders), " · ", Code(request.id))
+    return Item(title, (line,), (parts.button("Cancel", Do.CANCEL, request.id),))
+
+
+def _recent_item(request: AccessRequest) -> Item:
+    title = text(f"{scope_name(request.scope)} on ", Code(request.resource), f" — {request.state.value}")
+    note = (text(request.note),) if request.note else ()
+    return Item(title, note, (parts.button("Request again", Do.AGAIN, request.id),))
+
+
+def pending_card(cases: Sequence[Case]) -> Card:
+    """What waits for the viewer, oldest first."""
+    return _list(
+        "pending", "Waiting for your decision", [_pending_item(case) for case in cases], "Nothing waits for you."
+    )
+
+
+def _pending_item(case: Case) -> Item:
+    request = case.request
+    title = text(case.who, parts.via(request), f" {parts.asked_for(request)} ", Code(request.resource))
+    why = ": ".join(part for part in (request.ticket, request.reason) if part)
+    lines: list[Text] = [text(why)] if why else []
+    if request.evidence:
+        verbs = " + ".join(dict.fromkeys(request.evidence.verbs)) or "statement"
+        lines.append(text(verbs, f" on {', '.join(request.evidence.tables[:6])}" if request.evidence.tables else ""))
+    lines.append(text(Code(request.id), " · until ", Moment(request.expires_at, MomentStyle.TIME)))
+    first = parts.button("Approve", Do.APPROVE, request.id, Style.PRIMARY)
+    if not approvable_in_channel(request) or parts.risky(case):
+        first = parts.button("Review…", Do.REVIEW, request.id, Style.PRIMARY)
+    return Item(title, tuple(lines), (first, parts.button("Deny…", Do.DENY, request.id, Style.DANGER)))
+
+
+def sessions_card(sessions: Sequence[tuple[Mention, Session]]) -> Card:
+    """Open sessions."""
+    items = [
+        Item(text(who, " "), (session_line(session), text("since ", Moment(session.opened_at))), (_kill(session),))
+        for who, session in sessions
+    ]
+    return _list("sessions", "Open sessions", items, "No session is open.")
+
+
+def _list(kind: str, title: str, items: Sequence[Item], empty: str) -> Card:
+    shown = tuple(items[:MOST])
+    more = len(items) - len(shown)
+    return Card(
+        kind=kind,
+        state=parts.PRIVATE,
+        title=text(title),
+        fallback=f"{title}: {len(items)}" if items else empty,
+        lines=() if items else (text(empty),),
+        items=shown,
+        notes=(text(f"… and {more} more."),) if more > 0 else (),
+        private=True,
+    )
+
+
+# ------------------------------------------------------------------------------------------------ who and why
+
+
+def who_card(resource: Resource, deciders: Sequence[Mention], holders: Sequence[tuple[Mention, Grant]]) -> Card:
+    """Who can decide for the viewer, and who has access now."""
+    items = [
+        Item(text(who, f" · {scope_name(grant.scope)} until ", Moment(grant.expires_at, MomentStyle.TIME)))
+        for who, grant in holders
+    ]
+    decide = parts.people(deciders)
+    return Card(
+        kind="who",
+        state=parts.PRIVATE,
+        title=text("Who has to do with ", Code(resource.name)),
+        fallback=f"{resource.name}: decided by {plain(decide)}; {len(holders)} have access now.",
+        lines=(text(resource.description),) if resource.description else (),
+        fields=(Field("Can decide for you", decide), Field("Have access now", text(str(len(holders))))),
+        items=tuple(items[:MOST]),
+        private=True,
+    )
+
+
+def why_card(resource: Resource, policy: Policy, grants: Sequence[Grant], deciders: Sequence[Mention]) -> Card:
+    """What the viewer may do there now, and how to get more."""
+    lines = [
+        text(
+            Strong(scope_name(grant.scope)), f" — {allows(policy, grant.scope)}", " · until ", Moment(grant.expires_at)
+        )
+        for grant in grants
+    ]
+    if not lines:
+        lines = [text("You have no live access there, so everything is refused.")]
+    rules = [rule.name for rule in policy.rules if rule.name]
+    return Card(
+        kind="why",
+        state=parts.PRIVATE,
+        title=text("What you may do on ", Code(resource.name)),
+        fallback=f"What you may do on {resource.name}: {len(grants)} live grants.",
+        lines=tuple(lines),
+        fields=(
+            Field("Can decide for you", parts.people(deciders)),
+            Field("Ask", text(Code(f"/hoop request {resource.name} 30m …"))),
+        ),
+        notes=(text("The owner's rules come on top: ", ", ".join(rules[:12])),) if rules else (),
+        private=True,
+    )
+
+
+def verdict_card(resource: Resource, evidence: Evidence, level: Level, deciders: Sequence[Mention]) -> Card:
+    """What the judge says about one statement."""
+    held = bool(evidence.rule)
+    says = evidence.message or ("It needs an approval." if held else "It can be approved and run once.")
+    effects = ", ".join(sorted(effect.value for effect in evidence.effects)) or "none"
+    blocks: tuple[Block, ...] = (CodeBlock(evidence.shown),)
+    return Card(
+        kind="why",
+        state=parts.PRIVATE,
+        title=text("What would happen to this on ", Code(resource.name)),
+        fallback=f"On {resource.name}: {says}",
+        lines=(text(says),),
+        fields=(
+            Field("Effects", text(effects)),
+            Field("Tables", text(", ".join(evidence.tables) or "none")),
+            Field("Rule", text(Code(evidence.rule or "-"))),
+            Field("Your access now", text(level.name.lower())),
+            Field("Can decide", parts.people(deciders)),
+        ),
+        blocks=blocks,
+        notes=tuple(text(note) for note in evidence.notes),
+        private=True,
+    )
+
+
+def whoami_card(person: Person, platform: str) -> Card:
+    """The person behind this chat account."""
+    groups = ", ".join(sorted(person.groups)) or "none"
+    return Card(
+        kind="whoami",
+        state=parts.PRIVATE,
+        title=text("You are ", Strong(person.name)),
+        fallback=f"You are {person.name} ({person.wire_name}).",
+        fields=(
+            Field("Connects as", text(Code(person.wire_name))),
+            Field("Groups", text(groups)),
+            Field("Here", text(platform)),
+            Field("Identity", text(Code(str(person.id)))),
+        ),
+        private=True,
+    )
+
+
+def help_card(verb: Verb | None) -> Card:
+    """All verbs, or one with its example."""
+    if verb is not None:
+        usage = USAGE[verb]
+        return Card(
+            kind="help",
+            state=parts.PRIVATE,
+            title=text(Code(f"/hoop {usage.form}")),
+            fallback=f"/hoop {usage.form}: {usage.says}",
+            lines=(text(usage.says),),
+            fields=(Field("For example", text(Code(f"/hoop {usage.example}"))),),
+            private=True,
+        )
+    items = tuple(Item(text(Code(usage.form)), (text(usage.says),)) for usage in USAGE.values())
+    return Card(
+        kind="help",
+        state=parts.PRIVATE,
+        title=text("What you can say"),
+        fallback="/hoop " + " · ".join(verb.value for verb in USAGE),
+        items=items,
+        notes=(text("Most asked: ", Code(f"/hoop {USAGE[Verb.REQUEST].example}")),),
+        private=True,
+    )
+
+
+def recent_of(requests: Iterable[AccessRequest]) -> list[AccessRequest]:
+    """One of each kind of access asked for and over, for 'request again'."""
+    seen: dict[tuple[str, str, str], AccessRequest] = {}
+    for request in requests:
+        over = request.state is not RequestState.PENDING
+        agent = request.actor.via.name if request.actor.via else ""
+        if over and request.ask is Ask.ACCESS and request.parent is None:
+            seen.setdefault((request.resource, scope_name(request.scope), agent), request)
+    return list(seen.values())[:3]
+
+
+def replay_card(session: Session, who: Mention, links: Links) -> Card:
+    """The link to a session's recording."""
+    return Card(
+        kind="replay",
+        state=parts.PRIVATE,
+        title=text("Session of ", who, " on ", Code(session.resource)),
+        fallback=f"Replay of {session.id}: {links.session(session.id)}",
+        buttons=(Button("Replay", Do.REPLAY, session.id, url=links.session(session.id)),),
+        footer=text(Code(session.id)),
+        private=True,
+    )

@@ -1,0 +1,141 @@
+"""Pieces that several cards share. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from access.ids import RequestId
+from access.requests import AccessRequest, Ask, GrantState, RequestState
+from access.scopes import scope_name
+from access.statements import Effect, short_digest
+from bot.cards import Button, Card, Code, Do, Field, Link, Mention, State, Style, Text, Tone, text
+from bot.cases import Case
+from bot.durations import format_duration
+
+NAMES_SHOWN = 6
+
+WAITING = State("Waiting for approval", "⏳", Tone.WAITING)
+HELD = State("Held, client is waiting", "✋", Tone.WAITING)
+DENIED = State("Denied", "❌", Tone.BAD)
+CANCELLED = State("Cancelled", "⏹", Tone.QUIET)
+LAPSED = State("Nobody decided in time", "⌛", Tone.QUIET)
+APPROVED = State("Approved", "✅", Tone.GOOD)
+ACTIVE = State("Active", "🟢", Tone.GOOD)
+RUNNING = State("Running", "▶", Tone.WAITING)
+SUCCEEDED = State("Done", "✅", Tone.GOOD)
+FAILED = State("Failed", "❌", Tone.BAD)
+UNKNOWN = State("Outcome unknown", "⚠", Tone.WARNING)
+ENDED = State("Ended", "⏹", Tone.QUIET)
+REVOKED = State("Revoked", "⛔", Tone.BAD)
+RETURNED = State("Given back", "⏹", Tone.QUIET)
+NEVER_RAN = State("Approved, never ran", "⌛", Tone.QUIET)
+NOTE = State("For your information", "💬", Tone.QUIET)
+REFUSED = State("Not possible", "🚫", Tone.BAD)
+PRIVATE = State("Only you see this", "🔒", Tone.QUIET)
+
+_UNDECIDED = {
+    RequestState.DENIED: DENIED,
+    RequestState.CANCELLED: CANCELLED,
+    RequestState.EXPIRED: LAPSED,
+}
+_GRANT = {
+    GrantState.EXECUTING: RUNNING,
+    GrantState.SUCCEEDED: SUCCEEDED,
+    GrantState.FAILED: FAILED,
+    GrantState.UNKNOWN: UNKNOWN,
+    GrantState.REVOKED: REVOKED,
+    GrantState.DONE: RETURNED,
+}
+
+
+def state_of(case: Case) -> State:
+    """The state word of a request and what came of it."""
+    request, grant = case.request, case.grant
+    if request.state is RequestState.PENDING:
+        return HELD if request.ask is Ask.STATEMENT else WAITING
+    if request.state is not RequestState.APPROVED:
+        return _UNDECIDED[request.state]
+    if grant is None:
+        return APPROVED
+    if grant.state is GrantState.ACTIVE:
+        return ACTIVE if request.ask is Ask.ACCESS else APPROVED
+    if grant.state is GrantState.EXPIRED:
+        return ENDED if request.ask is Ask.ACCESS else NEVER_RAN
+    return _GRANT[grant.state]
+
+
+def via(request: AccessRequest) -> str:
+    """` via claude` when an agent acts, else nothing."""
+    return f" via {request.actor.via.name}" if request.actor.via else ""
+
+
+def who_field(case: Case) -> Field:
+    """The answerable person, and the agent it came through."""
+    agent = case.request.actor.via
+    return Field("Who", text(case.who, " via ", Code(agent.name), " (AI agent)") if agent else text(case.who))
+
+
+def people(mentions: Sequence[Mention]) -> Text:
+    """Names, at most `NAMES_SHOWN`."""
+    if not mentions:
+        return text("nobody")
+    spans: list[Mention | str] = []
+    for index, mention in enumerate(mentions[:NAMES_SHOWN]):
+        spans += [", ", mention] if index else [mention]
+    more = len(mentions) - NAMES_SHOWN
+    return text(*spans, f" and {more} more" if more > 0 else "")
+
+
+def asked_for(request: AccessRequest) -> str:
+    """What is asked, in a few words."""
+    match request.ask:
+        case Ask.COMMAND:
+            return "to run one command on"
+        case Ask.STATEMENT:
+            return "to go on with a held statement on"
+        case Ask.ACCESS:
+            more = f"{format_duration(request.duration)} more " if request.parent else ""
+            return f"{more}{scope_name(request.scope)} access to"
+
+
+def footer(request: AccessRequest, case: Case) -> Text:
+    """Id, digest and the link to the trusted page."""
+    digest = f" · digest {short_digest(request.evidence.digest)}" if request.evidence else ""
+    return text(Code(request.id), digest, " · ", Link("details", case.links.request(request.id)))
+
+
+def risky(case: Case) -> bool:
+    """Whether approving should ask once more."""
+    evidence = case.request.evidence
+    if evidence is None:
+        return scope_name(case.request.scope) == "admin"
+    return bool(evidence.effects & {Effect.DANGER, Effect.ADMIN, Effect.DDL, Effect.OPAQUE})
+
+
+def decision_buttons(case: Case, *, exact: bool) -> tuple[Button, ...]:
+    """Approve only where what is shown is all there is (`exact`, or evidence that lost nothing); else Review."""
+    request = case.request
+    if request.state is not RequestState.PENDING:
+        return ()
+    deny = button("Deny…", Do.DENY, request.id, Style.DANGER)
+    if not exact and request.evidence is not None and not request.evidence.complete:
+        return (button("Review…", Do.REVIEW, request.id, Style.PRIMARY), deny)
+    confirm = "This can destroy data or change who may do what. Approve it?" if risky(case) else ""
+    seen = {"seen": "exact"} if exact else {}
+    approve = Button("Approve", Do.APPROVE, request.id, Style.PRIMARY, arguments=seen, confirm=confirm)
+    return (approve, deny)
+
+
+def button(label: str, do: Do, subject: str, style: Style = Style.PLAIN) -> Button:
+    """A button about one id."""
+    return Button(label, do, subject, style)
+
+
+def note_card(kind: str, state: State, title: Text, fallback: str, *, private: bool = True) -> Card:
+    """A card of one line."""
+    return Card(kind, state, title, fallback, private=private)
+
+
+def request_id(subject: str) -> RequestId:
+    """A subject known to be a request."""
+    return RequestId(subject)
