@@ -94,23 +94,6 @@ SINGLE_USE: GrantTable = MappingProxyType(
     }
 )
 
-FACT_OF: Mapping[RequestCommand | GrantCommand, type[Fact]] = MappingProxyType(
-    {
-        RequestCommand.APPROVE: RequestDecided,
-        RequestCommand.DENY: RequestDecided,
-        RequestCommand.CANCEL: RequestCancelled,
-        RequestCommand.EXPIRE: RequestExpired,
-        GrantCommand.CONSUME: GrantUsed,
-        GrantCommand.SUCCEED: StatementCompleted,
-        GrantCommand.FAIL: StatementCompleted,
-        GrantCommand.LOSE: StatementCompleted,
-        GrantCommand.EXTEND: GrantExtended,
-        GrantCommand.REVOKE: GrantEnded,
-        GrantCommand.GIVE_BACK: GrantEnded,
-        GrantCommand.EXPIRE: GrantEnded,
-    }
-)
-
 OUTCOMES: Mapping[str, GrantCommand] = MappingProxyType(
     {"succeeded": GrantCommand.SUCCEED, "failed": GrantCommand.FAIL, "unknown": GrantCommand.LOSE}
 )

@@ -42,3 +42,10 @@ async def store(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Pa
 @pytest.fixture
 def world(store: Store, clock: ManualClock) -> World:
     return World(store, clock)
+
+
+@pytest.fixture
+def raced(clock: ManualClock) -> tuple[World, MemoryStore]:
+    """A world whose store can play the other process (`before_update`)."""
+    store = MemoryStore(clock)
+    return World(store, clock), store
