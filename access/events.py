@@ -260,13 +260,30 @@ class SessionKillAsked(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingSealed(Fact):
-    """A head of a session's recording: everything up to `size` bytes has this chained hash. The stream is the session."""
+    """A head of a session's recording: everything up to `size` bytes has this SHA-256. The stream is the session.
+
+    `cut` counts the bytes of a torn last record that were dropped when the recording was finished after a crash.
+    """
 
     kind: ClassVar[str] = "recording.sealed"
     segment: str
     size: int
     head: str
     final: bool
+    cut: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadsErased(Fact):
+    """Payloads of old events were deleted by policy; the events and their hashes stay.
+
+    `events` names them: writer → [first sequence, last sequence] ranges. This fact itself is never erased.
+    """
+
+    kind: ClassVar[str] = "payloads.erased"
+    why: str
+    count: int
+    events: dict[str, list[list[int]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,8 @@ grant = _table(
     "grant",
     _number(),
     _text("id"),
-    _text("request"),
+    # Nothing is granted that was not asked for, on record.
+    Column("request", Text, ForeignKey("request.id"), nullable=False),
     _text("person"),
     _text("agent"),
     _text("resource"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import text
 
 from access.actors import PersonId
@@ -12,12 +13,24 @@ from access.errors import Conflict
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import Tx
 from access.requests import Choice, Grant, GrantState, RequestState
-from access.scopes import Once, OfRunbook, Read
+from access.scopes import OfRunbook, Once, Read
 from access.statements import Digest
 from ledger.store import Store, as_transaction
 from tests.fakes.clock import START, ManualClock
 from tests.ledger import examples
 from tests.ledger.examples import DANA, OTTO
+
+
+@pytest_asyncio.fixture
+async def asked(store: Store) -> Store:
+    """A store in which access was asked for."""
+
+    def work(tx: Tx) -> None:
+        tx.insert_request(examples.request())
+        tx.insert_request(examples.request("req_9"))
+
+    await store.transact(work)
+    return store
 
 
 async def test_a_request_comes_back_as_it_went_in(store: Store) -> None:
@@ -101,22 +114,27 @@ async def test_a_person_votes_once_on_a_revision(store: Store) -> None:
     assert len(await store.read(lambda tx: tx.reviews(RequestId("req_1"), 2))) == 1
 
 
+async def test_a_grant_needs_a_request(store: Store) -> None:
+    with pytest.raises(Conflict):
+        await store.transact(lambda tx: tx.insert_grant(examples.grant()))
+
+
 async def test_a_vote_needs_a_request(store: Store) -> None:
     with pytest.raises(Conflict):
         await store.transact(lambda tx: tx.insert_review(examples.review()))
 
 
 @pytest.mark.parametrize("scope", [Read(), Once(Digest("a" * 64)), OfRunbook("c0ffee", "restart", Digest("b" * 64))])
-async def test_a_grant_comes_back_as_it_went_in(store: Store, scope: object) -> None:
+async def test_a_grant_comes_back_as_it_went_in(asked: Store, scope: object) -> None:
     made = examples.grant(scope=scope, holder="ses_1")
-    await store.transact(lambda tx: tx.insert_grant(made))
-    assert await store.read(lambda tx: tx.grant(made.id)) == made
+    await asked.transact(lambda tx: tx.insert_grant(made))
+    assert await asked.read(lambda tx: tx.grant(made.id)) == made
     ended = replace(made, state=GrantState.REVOKED, ended_at=START, ended_by=OTTO, why_ended="enough")
-    stored = await store.transact(lambda tx: tx.update_grant(ended))
-    assert await store.read(lambda tx: tx.grant(made.id)) == stored == replace(ended, version=2)
+    stored = await asked.transact(lambda tx: tx.update_grant(ended))
+    assert await asked.read(lambda tx: tx.grant(made.id)) == stored == replace(ended, version=2)
 
 
-async def test_grants_are_narrowed_and_live_means_now(store: Store, clock: ManualClock) -> None:
+async def test_grants_are_narrowed_and_live_means_now(asked: Store, clock: ManualClock) -> None:
     used = {"state": GrantState.EXECUTING, "used_at": START, "used_in": SessionId("ses_1")}
 
     def fill(tx: Tx) -> None:
@@ -126,10 +144,10 @@ async def test_grants_are_narrowed_and_live_means_now(store: Store, clock: Manua
         tx.insert_grant(examples.grant("grt_4", **used))
         tx.insert_grant(examples.grant("grt_5", actor=examples.actor(OTTO), request=RequestId("req_9"), resource="x"))
 
-    await store.transact(fill)
+    await asked.transact(fill)
 
     async def ids(**wanted: object) -> list[str]:
-        return [g.id for g in await store.read(lambda tx: tx.grants(**wanted))]  # type: ignore[arg-type]
+        return [g.id for g in await asked.read(lambda tx: tx.grants(**wanted))]  # type: ignore[arg-type]
 
     assert await ids(live_at=START) == ["grt_5", "grt_4", "grt_1"]
     assert await ids(live_at=START + timedelta(minutes=30), person=DANA) == ["grt_4", "grt_2", "grt_1"]
@@ -143,14 +161,14 @@ def consumed(grant: Grant, session: str) -> Grant:
     return replace(grant, state=GrantState.EXECUTING, used_at=START, used_in=SessionId(session))
 
 
-async def test_the_database_itself_refuses_a_second_use(store: Store) -> None:
-    await store.transact(lambda tx: tx.insert_grant(examples.grant()))
-    used = await store.transact(lambda tx: tx.update_grant(consumed(examples.grant(), "ses_1")))
+async def test_the_database_itself_refuses_a_second_use(asked: Store) -> None:
+    await asked.transact(lambda tx: tx.insert_grant(examples.grant()))
+    used = await asked.transact(lambda tx: tx.update_grant(consumed(examples.grant(), "ses_1")))
     with pytest.raises(Conflict):
-        await store.transact(lambda tx: tx.update_grant(replace(used, state=GrantState.ACTIVE, used_at=None)))
+        await asked.transact(lambda tx: tx.update_grant(replace(used, state=GrantState.ACTIVE, used_at=None)))
     with pytest.raises(Conflict):
-        await store.transact(lambda tx: tx.update_grant(consumed(used, "ses_2")))
-    done = await store.transact(lambda tx: tx.update_grant(replace(used, state=GrantState.SUCCEEDED)))
+        await asked.transact(lambda tx: tx.update_grant(consumed(used, "ses_2")))
+    done = await asked.transact(lambda tx: tx.update_grant(replace(used, state=GrantState.SUCCEEDED)))
     for attack in (
         "UPDATE \"grant\" SET state = 'active'",
         "UPDATE \"grant\" SET state = 'active', used_at = NULL",
@@ -159,17 +177,17 @@ async def test_the_database_itself_refuses_a_second_use(store: Store) -> None:
         "UPDATE \"grant\" SET state = 'approved'",
     ):
         with pytest.raises(Conflict):
-            await store.transact(lambda tx, attack=attack: as_transaction(tx).connection.execute(text(attack)))
-    assert await store.read(lambda tx: tx.grant(GrantId("grt_1"))) == done
+            await asked.transact(lambda tx, attack=attack: as_transaction(tx).connection.execute(text(attack)))
+    assert await asked.read(lambda tx: tx.grant(GrantId("grt_1"))) == done
 
 
-async def test_nothing_executes_that_was_not_used_up(store: Store) -> None:
+async def test_nothing_executes_that_was_not_used_up(asked: Store) -> None:
     with pytest.raises(Conflict):
-        await store.transact(lambda tx: tx.insert_grant(examples.grant(state=GrantState.EXECUTING)))
+        await asked.transact(lambda tx: tx.insert_grant(examples.grant(state=GrantState.EXECUTING)))
 
 
-async def test_twenty_at_once_use_a_grant_once(store: Store) -> None:
-    await store.transact(lambda tx: tx.insert_grant(examples.grant()))
+async def test_twenty_at_once_use_a_grant_once(asked: Store) -> None:
+    await asked.transact(lambda tx: tx.insert_grant(examples.grant()))
 
     def use(number: int, tx: Tx) -> None:
         found = tx.grant(GrantId("grt_1"))
@@ -177,7 +195,7 @@ async def test_twenty_at_once_use_a_grant_once(store: Store) -> None:
         tx.update_grant(consumed(examples.grant(), f"ses_{number}"))
 
     outcomes = await asyncio.gather(
-        *(store.transact(lambda tx, n=n: use(n, tx)) for n in range(20)),  # type: ignore[misc]
+        *(asked.transact(lambda tx, n=n: use(n, tx)) for n in range(20)),  # type: ignore[misc]
         return_exceptions=True,
     )
     assert sum(outcome is None for outcome in outcomes) == 1

@@ -86,6 +86,7 @@ def _decisions() -> None:
         ),
         sa.CheckConstraint("used_at IS NULL OR state <> 'active'", name="ck_grant_used_is_over"),
         sa.CheckConstraint("version >= 1", name="ck_grant_counted"),
+        sa.ForeignKeyConstraint(["request"], ["request.id"], name="fk_grant_request"),
         sa.PrimaryKeyConstraint("number", name="pk_grant"),
         sa.UniqueConstraint("id", name="uq_grant_id"),
         sqlite_autoincrement=True,

@@ -1,0 +1,355 @@
+"""Recordings on this node's disk: written before anything is forwarded, sealed into the ledger while they grow.
+
+One file per session, `<directory>/<day>/<session>.seg`. A record is handed to the kernel by one write(2), so it survives
+a kill -9; a thread makes everything durable at most 100 ms later (at once when strict). Closed segments are compressed.
+The process that writes a segment holds a lock on it; a segment without one was left behind by a crash and is finished
+at the next start. Implements `access.ports.Recordings`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import logging
+import os
+import queue
+import threading
+from pathlib import Path
+from typing import Any
+
+from access.errors import HoopError, Invalid, Unavailable
+from access.events import RecordingSealed
+from access.ports import SessionLog
+from access.requests import Session
+from ledger import segments
+
+log = logging.getLogger(__name__)
+
+SYNC_SECONDS = 0.1
+SEAL_SECONDS = 1.0
+_SPACE_HINT = "Free some space; until then nothing is forwarded unrecorded."
+
+
+class Recording:
+    """One session's segment while it is open. `write` is called on the event loop only."""
+
+    def __init__(self, path: Path, session: Session, owner: Recordings) -> None:
+        self.name = segments.name_of(session)
+        self.path = path
+        self._session = session.id
+        self._owner = owner
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._sealed = 0
+        self._broken = ""
+        self.waits_for_sync = False
+        self._named = False
+        self._descriptor = _create(path)
+        self._lock = threading.Lock()
+        self._append(segments.MAGIC)
+
+    def write(self, record: bytes) -> None:
+        """Append one record; when this returns, the kernel has it. Raises Unavailable: then nothing may be forwarded."""
+        try:
+            frame = segments.framed(record)
+        except ValueError as error:
+            raise Unavailable(f"The recording of {self._session} can not take this: {error}.") from None
+        self._append(frame)
+
+    def _append(self, data: bytes) -> None:
+        if self._broken or self._descriptor < 0:
+            raise self._unavailable(self._broken or "it is closed")
+        try:
+            written = os.write(self._descriptor, data)
+        except OSError as error:
+            raise self._unavailable(error.strerror or "write failed") from error
+        if written != len(data):
+            self._cut_back()
+            raise self._unavailable("the disk is full")
+        self._hash.update(data)
+        self._size += written
+        if self._owner.strict:
+            self.sync()
+            if self._broken:
+                raise self._unavailable(self._broken)
+        else:
+            self._owner.grown(self)
+
+    def _cut_back(self) -> None:
+        """Take back half a record, so that the next one can be read."""
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError as error:
+            self._broken = f"half a record could not be taken back: {error.strerror}"
+
+    def sync(self) -> None:
+        """Make durable what was written; any thread. A failure ends the recording: the kernel may have dropped pages."""
+        with self._lock:
+            if self._descriptor < 0:
+                return
+            try:
+                os.fdatasync(self._descriptor)
+                if not self._named:
+                    _sync_directory(self.path.parent)
+                    self._named = True
+            except OSError as error:
+                self._broken = error.strerror or "sync failed"
+                log.exception("the recording of %s is not durable", self._session)
+
+    def head(self, *, final: bool = False) -> RecordingSealed | None:
+        """The fact that seals what there is; None when it did not grow."""
+        if self._size == self._sealed and not final:
+            return None
+        self._sealed = self._size
+        return _sealed(self._session, self.name, self._size, self._hash.copy().hexdigest(), final=final)
+
+    async def close(self) -> None:
+        """Seal, make durable, compress. Safe to call twice. Raises Unavailable when the seal could not be recorded;
+        the segment stays and is finished at the next start."""
+        if self._descriptor < 0 or not self._owner.leaves(self):
+            return
+        try:
+            await asyncio.to_thread(self.sync)
+            self._broken = self._broken or "it is closed"
+            fact = self.head(final=True)
+            assert fact is not None
+            await self._owner.sessions.record(fact)
+            await asyncio.to_thread(_compress, self.path)
+        finally:
+            with self._lock:
+                descriptor, self._descriptor = self._descriptor, -1
+                os.close(descriptor)
+
+    def _unavailable(self, problem: str) -> Unavailable:
+        return Unavailable(f"The recording of {self._session} can not be written: {problem}.", hint=_SPACE_HINT)
+
+
+class Recordings:
+    """The recordings of this node. `start` finishes what a crash left; `close` ends the background work.
+
+    `strict` makes every record durable before `write` returns (slower by one fsync).
+    """
+
+    def __init__(self, directory: Path, sessions: SessionLog, *, strict: bool = False) -> None:
+        self.directory = directory
+        self.sessions = sessions
+        self.strict = strict
+        self._open: set[Recording] = set()
+        self._syncing = _Syncer()
+        self._sealing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Finish segments that no process writes any more, then begin to sync and seal."""
+        _make_directory(self.directory)
+        await self.finish_left_behind()
+        self._syncing.start()
+        # The one task of this room, owned and awaited by `close`.
+        self._sealing = asyncio.get_running_loop().create_task(self._seal_forever())
+
+    async def close(self) -> None:
+        """Close what is still open and stop."""
+        for recording in list(self._open):
+            await recording.close()
+        if self._sealing is not None:
+            self._sealing.cancel()
+            await asyncio.gather(self._sealing, return_exceptions=True)
+            await asyncio.to_thread(self._syncing.stop)
+            self._sealing = None
+
+    def open(self, session: Session) -> Recording:
+        """Begin the recording of a session. Raises Unavailable: then the session can not begin."""
+        path = self.directory / segments.name_of(session)
+        _make_directory(path.parent)
+        recording = Recording(path, session, self)
+        self._open.add(recording)
+        return recording
+
+    def grown(self, recording: Recording) -> None:
+        """A recording has bytes that are not durable yet."""
+        self._syncing.soon(recording)
+
+    def leaves(self, recording: Recording) -> bool:
+        """A recording is being closed; False when it was before."""
+        known = recording in self._open
+        self._open.discard(recording)
+        return known
+
+    async def seal(self) -> int:
+        """Put the heads of all recordings that grew into the ledger, in one transaction; how many."""
+        facts = [fact for recording in self._open if (fact := recording.head()) is not None]
+        if facts:
+            await self.sessions.record(*facts)
+        return len(facts)
+
+    async def _seal_forever(self) -> None:
+        while True:
+            await asyncio.sleep(SEAL_SECONDS)
+            try:
+                await self.seal()
+            except HoopError as problem:
+                log.warning("recordings were not sealed, trying again: %s", problem)
+
+    async def finish_left_behind(self) -> list[str]:
+        """Finish the segments of crashed processes: cut a torn last record, seal, compress; their names."""
+        finished = []
+        for path in sorted(self.directory.glob(f"*/*{segments.SUFFIX}")):
+            descriptor = _lock_if_free(path)
+            if descriptor is None:
+                continue
+            try:
+                fact = await asyncio.to_thread(_finish, path, descriptor)
+                if fact is not None:
+                    await self.sessions.record(fact)
+                    await asyncio.to_thread(_compress, path)
+                    finished.append(fact.segment)
+            finally:
+                os.close(descriptor)
+        return finished
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a recording, open or closed. Raises Invalid for a name that is none, Unavailable when unreadable."""
+        path = (self.directory / name).resolve()
+        if path.suffix != segments.SUFFIX or self.directory.resolve() not in path.parents:
+            raise Invalid(f"{name!r} is not the name of a recording.", field="recording")
+        compressed = path.with_name(path.name + segments.COMPRESSED)
+        try:
+            # The plain file first: it goes away only after the compressed one is whole.
+            if path.exists():
+                return path.read_bytes()
+            return segments.decompress(compressed.read_bytes())
+        except FileNotFoundError:
+            raise Invalid(f"There is no recording {name} on this node.", field="recording") from None
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"The recording {name} can not be read: {error}.") from error
+
+
+class _Syncer:
+    """A thread that makes recordings durable at most `SYNC_SECONDS` after they grew, many writes per fsync."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[Recording | None] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hoop-recordings-sync", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def soon(self, recording: Recording) -> None:
+        if not recording.waits_for_sync:
+            recording.waits_for_sync = True
+            self._waiting.put(recording)
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            batch = [self._waiting.get()]
+            # Half of the promised time to let more writes join the fsync, half for the fsyncs.
+            self._ended.wait(SYNC_SECONDS / 2)
+            while not self._waiting.empty():
+                batch.append(self._waiting.get())
+            for recording in batch:
+                if recording is not None:
+                    recording.waits_for_sync = False
+                    recording.sync()
+
+
+def check(data: bytes, sealed: list[RecordingSealed]) -> list[str]:
+    """What in a recording's bytes contradicts the heads the ledger holds of it, in words; empty when nothing does."""
+    problems = []
+    for fact in sealed:
+        if fact.size > len(data):
+            problems.append(f"{fact.segment} had {fact.size} bytes when it was sealed, now it has {len(data)}")
+        elif hashlib.sha256(data[: fact.size]).hexdigest() != fact.head:
+            problems.append(f"the first {fact.size} bytes of {fact.segment} are not what was sealed")
+        elif fact.final and fact.size != len(data):
+            problems.append(f"{fact.segment} was closed with {fact.size} bytes, now it has {len(data)}")
+    return problems
+
+
+def _sealed(session: str, name: str, size: int, head: str, **rest: Any) -> RecordingSealed:
+    return RecordingSealed(stream=session, actor="gateway", segment=name, size=size, head=head, **rest)
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"The directory of recordings {path} can not be made: {error.strerror}.",
+            hint="Check the configured path, its owner and the free space.",
+        ) from error
+
+
+def _sync_directory(path: Path) -> None:
+    """Make the name of a new file durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise Unavailable(
+            f"The recording {path.name} can not be created: {error.strerror}.", hint=_SPACE_HINT
+        ) from error
+    return descriptor
+
+
+def _lock_if_free(path: Path) -> int | None:
+    """Open a segment that nobody writes, locked; None when a living process holds it or it is gone."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _finish(path: Path, descriptor: int) -> RecordingSealed | None:
+    """Cut a torn end; the final head. None when it holds nothing or is no segment (then it is left alone)."""
+    data = path.read_bytes()
+    try:
+        size = segments.parse(data).size
+    except ValueError:
+        log.warning("%s is not a recording segment; left alone", path)
+        return None
+    if size == 0:
+        path.unlink()
+        return None
+    os.ftruncate(descriptor, size)
+    os.fsync(descriptor)
+    name = f"{path.parent.name}/{path.name}"
+    head = hashlib.sha256(data[:size]).hexdigest()
+    return _sealed(path.name.removesuffix(segments.SUFFIX), name, size, head, final=True, cut=len(data) - size)
+
+
+def _compress(path: Path) -> None:
+    """Replace a segment by its compressed form; at every moment one of the two is whole and durable."""
+    target = path.with_name(path.name + segments.COMPRESSED)
+    partial = target.with_name(target.name + ".part")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(segments.compress(path.read_bytes()))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+        path.unlink()
+    except OSError:
+        # The segment itself is whole and sealed: it only takes more room. The next start tries again.
+        log.warning("%s could not be compressed", path, exc_info=True)
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""The bytes of a recording on disk, pure: a magic number, then records, each with its length before it.
+
+A head is the SHA-256 of the file's first `size` bytes (uncompressed): a later head can not be right when anything
+before it was changed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import zstandard
+
+from access.requests import Session
+
+MAGIC = b"HOOPSEG1"
+SUFFIX = ".seg"
+COMPRESSED = ".zst"
+# A record is one event of a conversation, never a whole result; a longer length on disk is damage.
+MAX_RECORD = 16 * 1024 * 1024
+_LENGTH = struct.Struct(">I")
+
+
+def framed(record: bytes) -> bytes:
+    """A record with its length before it. Raises ValueError when it is empty or too long."""
+    if not 0 < len(record) <= MAX_RECORD:
+        raise ValueError(f"a record has 1 to {MAX_RECORD} bytes, not {len(record)}")
+    return _LENGTH.pack(len(record)) + record
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What a segment holds. `size` counts the bytes up to the end of the last whole record."""
+
+    records: tuple[bytes, ...]
+    size: int
+
+
+def parse(data: bytes) -> Segment:
+    """All whole records; a torn last one is left out. Raises ValueError when this is no segment at all."""
+    if data[: len(MAGIC)] != MAGIC:
+        if MAGIC.startswith(data):
+            return Segment((), 0)
+        raise ValueError("this is not a recording segment")
+    records = tuple(_records(data))
+    return Segment(records, len(MAGIC) + sum(_LENGTH.size + len(record) for record in records))
+
+
+def _records(data: bytes) -> Iterator[bytes]:
+    at = len(MAGIC)
+    while at + _LENGTH.size <= len(data):
+        (length,) = _LENGTH.unpack_from(data, at)
+        at += _LENGTH.size
+        if not 0 < length <= MAX_RECORD or at + length > len(data):
+            return
+        yield data[at : at + length]
+        at += length
+
+
+def name_of(session: Session) -> str:
+    """Where the recording of a session is kept, relative to the directory of recordings."""
+    return f"{session.opened_at:%Y-%m-%d}/{session.id}{SUFFIX}"
+
+
+def compress(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(data)
+
+
+def decompress(data: bytes) -> bytes:
+    """The inverse. Raises ValueError when the bytes were damaged."""
+    try:
+        return zstandard.ZstdDecompressor().decompress(data)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"this is not a whole compressed recording: {error}") from error

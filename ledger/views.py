@@ -1,0 +1,187 @@
+"""What people ask the ledger: sessions, the history of a request or a session in words, statements by their text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from access.actors import PersonId
+from access.events import (
+    PayloadsErased,
+    RecordingSealed,
+    SessionClosed,
+    StatementAllowed,
+    StatementHeld,
+    StatementRefused,
+    StoredEvent,
+)
+from access.ids import RequestId, SessionId
+from access.ports import Tx
+from access.requests import Session
+from ledger.segments import name_of
+from ledger.visible import visible
+
+STATEMENTS = (StatementAllowed.kind, StatementHeld.kind, StatementRefused.kind)
+_PAGE = 1_000
+Name = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session as lists show it."""
+
+    session: Session
+    lasted: timedelta
+    recording: str
+
+    @property
+    def open(self) -> bool:
+        return self.session.closed_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event in words."""
+
+    at: datetime
+    position: int
+    kind: str
+    actor: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}Z  {self.actor:<24}  {self.text}"
+
+
+def sessions(
+    tx: Tx,
+    *,
+    open_only: bool = False,
+    person: PersonId | None = None,
+    resource: str | None = None,
+    request: RequestId | None = None,
+    limit: int = 50,
+) -> list[SessionView]:
+    """Sessions, newest first."""
+    found = tx.sessions(open_only=open_only, person=person, resource=resource, request=request, limit=limit)
+    return [SessionView(s, (s.closed_at or tx.now) - s.opened_at, name_of(s)) for s in found]
+
+
+def request_history(tx: Tx, id: RequestId, name: Name = str) -> list[Line]:
+    """Everything recorded about a request and the sessions opened under it, in the order it happened."""
+    streams = [id, *(session.id for session in tx.sessions(request=id, limit=_PAGE))]
+    return history(tx, streams, name)
+
+
+def session_history(tx: Tx, id: SessionId, name: Name = str) -> list[Line]:
+    """Everything recorded about a session and the requests its held statements became."""
+    asked = [request.id for request in tx.requests(session=id, limit=_PAGE)]
+    return history(tx, [id, *asked], name)
+
+
+def history(tx: Tx, streams: list[str], name: Name = str) -> list[Line]:
+    """The events of some streams in words, without the seals of growing recordings."""
+    found = {event.position: event for stream in streams for event in tx.events_of(stream)}
+    events = (found[position] for position in sorted(found))
+    return [line(event, name) for event in events if not _is_minor(event)]
+
+
+def search(tx: Tx, text: str, *, since: datetime | None = None, limit: int = 50, name: Name = str) -> list[Line]:
+    """Recorded statements whose masked text contains `text` (case folded), the newest `limit` in order.
+
+    Reads every statement event: fine for a question now and then. Plain reads are in recordings only.
+    """
+    wanted = text.casefold()
+    found = [event for event in _statements(tx) if wanted in str((event.payload or {}).get("statement", "")).casefold()]
+    if since is not None:
+        found = [event for event in found if event.at >= since]
+    return [line(event, name) for event in found[-limit:]] if limit > 0 else []
+
+
+def _statements(tx: Tx) -> Iterator[StoredEvent]:
+    after = 0
+    while page := tx.events(after=after, limit=_PAGE, kinds=STATEMENTS):
+        yield from page
+        after = page[-1].position
+
+
+def _is_minor(event: StoredEvent) -> bool:
+    return event.kind == RecordingSealed.kind and not (event.payload or {}).get("final", True)
+
+
+def line(event: StoredEvent, name: Name = str) -> Line:
+    """An event as a line; `name` turns a person id into what people call them."""
+    return Line(event.at, event.position, event.kind, visible(name(event.actor)), words(event, name))
+
+
+def words(event: StoredEvent, name: Name = str) -> str:
+    """What an event says, in a sentence; hidden characters made visible. Unknown kinds are shown as they are."""
+    if event.payload is None:
+        return f"{event.kind} (the details were erased by policy)"
+    template = _WORDS.get(event.kind)
+    if template is None:
+        details = json.dumps(dict(event.payload), sort_keys=True, ensure_ascii=False)
+        return visible(f"{event.kind} {details}")
+    return visible(template.format_map(_Fields(event, name)))
+
+
+class _Fields(dict[str, str]):
+    """The payload for the templates: lists joined, people named, what is empty left out."""
+
+    def __init__(self, event: StoredEvent, name: Name) -> None:
+        payload = event.payload or {}
+        super().__init__({key: _plain(key, value, name) for key, value in payload.items()})
+        self["because"] = f": {self['why']}" if self.get("why") else ""
+        self["noted"] = f": {self['note']}" if self.get("note") else ""
+        self["as_request"] = f" ({self['request']})" if self.get("request") else ""
+
+    def __missing__(self, key: str) -> str:
+        # A field that an older release did not record yet.
+        return "?"
+
+
+_PEOPLE = frozenset({"by", "person", "approvers"})
+
+
+def _plain(key: str, value: object, name: Name) -> str:
+    if isinstance(value, list):
+        return ", ".join(_plain(key, each, name) for each in value)
+    if isinstance(value, dict):
+        return str(value.get("kind", value))
+    if value is None:
+        return ""
+    return name(str(value)) if key in _PEOPLE and value else str(value)
+
+
+_WORDS = {
+    "access.requested": "asked for {ask} ({scope}) on {resource}: {reason} {ticket}",
+    "review.given": "voted {choice} on revision {revision}{noted}",
+    "review.refused": "tried to {choice} and may not{because}",
+    "request.decided": "{state} by {by}{noted}",
+    "request.cancelled": "cancelled{because}",
+    "request.expired": "expired: nobody decided in time",
+    "request.refused": "not filed, on {resource}{because}",
+    "grant.issued": "access granted on {resource} ({scope}) until {expires_at}, {grant}",
+    "grant.extended": "{grant} extended until {expires_at} by {by}",
+    "grant.ended": "{grant} ended ({state}){because}",
+    "grant.used": "{grant} used in {session}",
+    "statement.completed": "statement {outcome}: {detail}",
+    "statement.allowed": "ran [{effects}] under rule {rule}{as_request}: {statement}",
+    "statement.held": "held under rule {rule}{as_request}: {statement}",
+    "statement.refused": "refused under rule {rule}: {statement} — {message}",
+    "session.opened": "connected to {resource}/{database} from {client} with {application}",
+    SessionClosed.kind: "disconnected after {seconds} s{because}; {statements} statements, {refused} refused, {held} held",
+    "session.kill_asked": "asked to cut the session{because}",
+    "recording.sealed": "recording {segment} sealed at {size} bytes",
+    "login.refused": "login of {name} from {client} refused{because}",
+    "credential.issued": "credential for {wire_name} on {resource} issued until {expires_at}",
+    "credential.ended": "credential {credential} ended{because}",
+    "command.executed": "command {outcome}, {rows} rows, in {session}",
+    "login.linked": "console login link for {person}, used: {used}",
+    "upstream.failed": "{resource} could not be reached{because}",
+    "masking.failed": "detector {detector} failed, values were redacted whole{because}",
+    "configuration.loaded": "gateway {version} started with configuration {digest}",
+    PayloadsErased.kind: "erased the details of {count} events{because}",
+}
