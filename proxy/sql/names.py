@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from proxy.sql.catalog import PG_CATALOG, PG_TEMP
 
 
-def effective_path(search_path: Sequence[str], role: str) -> tuple[str, ...]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text: how the reviewed lists are written down."""
+    return frozenset(text.split())
+
+
+@lru_cache(maxsize=256)
+def function_path(relation_path: tuple[str, ...]) -> tuple[str, ...]:
+    """The schemas searched for functions and operators: as for relations, but never pg_temp."""
+    return tuple(schema for schema in relation_path if schema != PG_TEMP)
+
+
+@lru_cache(maxsize=256)
+def effective_path(search_path: tuple[str, ...], role: str) -> tuple[str, ...]:
     """The schemas searched for relations, in order: `"$user"` replaced, pg_temp and pg_catalog put first unless the
     path names them."""
     path = [role if entry in {'"$user"', "$user"} else entry for entry in search_path]
