@@ -5,18 +5,21 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from access.errors import Conflict, HoopError, Invalid, Unavailable
+from access.errors import Conflict, Invalid, Unavailable
 
 BUSY_SECONDS = 5.0
 # One writer at a time also on Postgres (as SQLite does by itself): positions then appear in commit order, a cursor misses
 # nothing, and two batches can not deadlock on each other's rows. The number spells "hoop" in ASCII.
 WRITER_LOCK = 0x686F6F70
 CHANNEL = "hoop_ledger"
+# What a statement can raise: wrapped by SQLAlchemy, or the driver's own where we use its cursor.
+DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error, psycopg.Error)
 _SYNCHRONOUS = frozenset({"FULL", "NORMAL", "EXTRA"})
 
 
@@ -76,7 +79,7 @@ def _sqlite(url: URL, synchronous: str, *, read_only: bool) -> Engine:
 
     def begin(connection: Connection) -> None:
         # IMMEDIATE: take the write lock before reading, so that what was read is still true when we write.
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        connection.connection.cursor().execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
@@ -88,28 +91,27 @@ def translate(error: Exception, where: str) -> Exception:
 
     `where` names the database without secrets.
     """
-    if isinstance(error, HoopError):
-        return error
     if isinstance(error, UnicodeEncodeError):
         return Invalid("A name contains characters that can not be stored.")
-    if isinstance(error, sqlite3.Error):
-        return _unavailable(str(error), where)
-    if not isinstance(error, DBAPIError):
-        return _unavailable(str(error), where) if isinstance(error, SQLAlchemyError) else error
-    match type(error).__name__:
-        case "IntegrityError":
-            return Conflict(f"The store refused a change that contradicts what it holds: {_first_line(error.orig)}.")
-        case "DataError":
+    problem = error.orig if isinstance(error, DBAPIError) else error
+    match problem:
+        case sqlite3.IntegrityError() | psycopg.IntegrityError():
+            return Conflict(f"The store refused a change that contradicts what it holds: {_first_line(problem)}.")
+        case sqlite3.DataError() | psycopg.DataError():
             return Invalid("A value does not fit into the store.")
-        case "ProgrammingError" if "does not exist" not in str(error.orig):
+        case sqlite3.ProgrammingError():
             return error
+        case psycopg.ProgrammingError() if not isinstance(problem, psycopg.errors.UndefinedTable):
+            return error
+        case sqlite3.Error() | psycopg.Error() | SQLAlchemyError():
+            return _unavailable(_first_line(problem), where)
         case _:
-            return _unavailable(_first_line(error.orig), where)
+            return error
 
 
 def is_outage(error: Exception) -> bool:
     """Whether the database itself failed (then nothing of a whole batch can be kept), not one unit of work."""
-    return isinstance(error, (SQLAlchemyError, sqlite3.Error)) and isinstance(translate(error, ""), Unavailable)
+    return isinstance(error, DATABASE_ERRORS) and isinstance(translate(error, ""), Unavailable)
 
 
 def _first_line(error: object) -> str:

@@ -11,14 +11,14 @@ from access.events import Fact, StoredEvent
 from access.ports import Entropy
 from ledger import rows, tables
 from ledger.chain import SALT_BYTES, Head, Link, canonical, micros, payload_digest
-from ledger.parts import Part
+from ledger.parts import Direct, Part
 
 _EVENT = tables.event.c
 _PAYLOAD = tables.event_payload.c
-_VERSION = select(func.max(_EVENT.version)).where(_EVENT.stream == bindparam("stream"))
-# The position is not needed here: no RETURNING, no extra fetch.
-_INSERT_EVENT = insert(tables.event).inline()
-_INSERT_PAYLOAD = insert(tables.event_payload)
+_VERSION = Direct(select(func.max(_EVENT.version)).where(_EVENT.stream == bindparam("stream")), "stream")
+# Inline: the position is not needed here, so nothing is fetched back.
+_INSERT_EVENT = Direct(insert(tables.event).inline(), *Link.__slots__, "hash")
+_INSERT_PAYLOAD = Direct(insert(tables.event_payload).inline(), "writer", "sequence", "salt", "payload")
 _HEAD = (
     select(_EVENT.sequence, _EVENT.hash)
     .where(_EVENT.writer == bindparam("writer"))
@@ -53,7 +53,7 @@ class Journal(Part):
         head = self.chain.head or self._load_head(self.chain)
         salt = self.chain.entropy.token(SALT_BYTES)
         payload = canonical(fact.payload())
-        last = self._connection.execute(_VERSION, {"stream": fact.stream}).scalar()
+        (last,) = _VERSION.run(self._connection, {"stream": fact.stream}).fetchone()
         link = Link(
             writer=head.writer,
             sequence=head.sequence + 1,
@@ -65,11 +65,11 @@ class Journal(Part):
             payload_digest=payload_digest(salt, payload),
             prev_hash=head.hash,
         )
-        place = {"writer": link.writer, "sequence": link.sequence}
         values = {name: getattr(link, name) for name in Link.__slots__}
-        values["hash"] = link.hash()
-        self._change(_INSERT_EVENT, values)
-        self._change(_INSERT_PAYLOAD, {**place, "salt": salt, "payload": payload})
+        values |= {"hash": link.hash(), "salt": salt, "payload": payload}
+        _INSERT_EVENT.run(self._connection, values)
+        _INSERT_PAYLOAD.run(self._connection, values)
+        self.changed = True
         self.chain.head = Head(link.writer, link.sequence, values["hash"])
 
     def _load_head(self, chain: Chain) -> Head:

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from access.errors import Unavailable
 from access.ports import Clock
-from ledger.engines import CHANNEL, WRITER_LOCK, is_outage, translate
+from ledger.engines import CHANNEL, DATABASE_ERRORS, WRITER_LOCK, is_outage, translate
 from ledger.journal import Chain
 from ledger.sealing import Sealer
 from ledger.transaction import Transaction
@@ -81,7 +80,7 @@ class Lane(threading.Thread):
         reused = self._connection is not None
         try:
             return self._begin_on(self._connection or self._connect())
-        except SQLAlchemyError:
+        except DATABASE_ERRORS:
             self._drop_connection()
             if not reused:
                 raise
@@ -100,7 +99,7 @@ class Lane(threading.Thread):
         if connection is not None:
             try:
                 connection.close()
-            except SQLAlchemyError:  # it is broken: that is why we drop it
+            except DATABASE_ERRORS:  # it is broken: that is why we drop it
                 log.debug("closing a broken store connection failed", exc_info=True)
 
     def _fail(self, batch: list[Unit], error: Exception) -> None:
@@ -220,7 +219,7 @@ class Writer(Lane):
     def _commit(self, connection: Connection) -> None:
         try:
             connection.commit()
-        except SQLAlchemyError as error:
+        except DATABASE_ERRORS as error:
             if not self._postgres:
                 raise
             raise Unavailable(
@@ -232,20 +231,25 @@ class Writer(Lane):
         """Run one unit; whether it changed anything. Raises only when nothing of the batch can be kept."""
         head = self._chain.head
         tx = Transaction(connection, self._clock.now(), self._sealer, self._chain)
-        savepoint = None if alone else connection.begin_nested()
+        if not alone:
+            _direct(connection, "SAVEPOINT unit")
         try:
             unit.value = unit.work(tx)
-            if savepoint is not None:
-                savepoint.commit()
         except Exception as error:
             unit.error = error
             if is_outage(error):
                 raise
-            if savepoint is not None:
-                savepoint.rollback()
-            else:
+            if alone:
                 connection.rollback()
+            else:
+                _direct(connection, "ROLLBACK TO SAVEPOINT unit")
             self._chain.head = head
             unit.error = translate(error, self._where)
             return False
+        if not alone:
+            _direct(connection, "RELEASE SAVEPOINT unit")
         return tx.changed
+
+
+def _direct(connection: Connection, command: str) -> None:
+    connection.connection.cursor().execute(command)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, Table, TextClause, text
+from sqlalchemy import ClauseElement, Connection, Executable, Row, Table, TextClause, text
 
 from ledger.sealing import Sealer
 
@@ -50,3 +50,28 @@ def inserting(table: Table, *columns: str, otherwise: str) -> TextClause:
 
 
 NOTHING = "DO NOTHING"
+
+
+class Direct:
+    """A statement on the driver's own cursor: what is done for every event skips the machinery made for all cases.
+
+    `names` are its parameters. Errors are the driver's own (`engines.translate` knows them).
+    """
+
+    def __init__(self, statement: ClauseElement, *names: str) -> None:
+        self._statement = statement
+        self._names = names
+        self._compiled: dict[str, tuple[str, tuple[str, ...] | None]] = {}
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """The cursor after execution."""
+        sql, order = self._compiled.get(connection.dialect.name) or self._compile(connection)
+        cursor = connection.connection.cursor()
+        cursor.execute(sql, values if order is None else [values[name] for name in order])
+        return cursor
+
+    def _compile(self, connection: Connection) -> tuple[str, tuple[str, ...] | None]:
+        compiled: Any = self._statement.compile(dialect=connection.dialect, column_keys=list(self._names))
+        made = (str(compiled), tuple(compiled.positiontup) if compiled.positional else None)
+        self._compiled[connection.dialect.name] = made
+        return made

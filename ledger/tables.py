@@ -267,7 +267,6 @@ event = _table(
     UniqueConstraint("stream", "version"),
     CheckConstraint("sequence >= 1 AND version >= 1", name="counted"),
     Index(None, "kind", "position"),
-    Index(None, "at"),
 )
 
 event_payload = Table(
@@ -278,6 +277,7 @@ event_payload = Table(
     Column("salt", LargeBinary, nullable=False),
     _text("payload"),
     ForeignKeyConstraint(["writer", "sequence"], ["event.writer", "event.sequence"]),
+    sqlite_with_rowid=False,
 )
 
 checkpoint = _table(

@@ -9,14 +9,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Row, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from access.errors import Invalid, Unavailable
 from access.events import PayloadsErased
 from ledger import tables
 from ledger.chain import Head, Link, payload_digest
 from ledger.checkpoints import heads_from
-from ledger.engines import open_engine, translate
+from ledger.engines import DATABASE_ERRORS, open_engine, translate
 from ledger.journal import EVENTS
 from ledger.notes import Note, is_signed_by, parse_notes, root_of
 from ledger.store import Store, as_transaction
@@ -85,7 +84,7 @@ def verify(url: str, *, public_key: bytes | None = None, exported: Path | None =
     try:
         with engine.begin() as connection:
             return verify_connection(connection, public_key=public_key, exported=exported)
-    except SQLAlchemyError as error:
+    except DATABASE_ERRORS as error:
         raise translate(error, engine.url.render_as_string(hide_password=True)) from error
 
 

@@ -10,9 +10,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
-from ledger.engines import open_engine, translate
+from ledger.engines import DATABASE_ERRORS, open_engine, translate
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -41,7 +40,7 @@ def current(url: str) -> str | None:
     try:
         with engine.connect() as connection:
             return revision_of(connection)
-    except SQLAlchemyError as error:
+    except DATABASE_ERRORS as error:
         raise translate(error, engine.url.render_as_string(hide_password=True)) from error
 
 
@@ -55,5 +54,5 @@ def upgrade(url: str) -> str:
         with engine.begin() as connection:
             command.upgrade(_config(connection), "head")
             return revision_of(connection) or ""
-    except SQLAlchemyError as error:
+    except DATABASE_ERRORS as error:
         raise translate(error, engine.url.render_as_string(hide_password=True)) from error

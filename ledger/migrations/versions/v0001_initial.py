@@ -252,7 +252,6 @@ def _ledger() -> None:
         sa.UniqueConstraint("writer", "sequence", name="uq_event_writer_sequence"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_event_at", "event", ["at"], unique=False)
     op.create_index("ix_event_kind_position", "event", ["kind", "position"], unique=False)
     op.create_table(
         "event_payload",
@@ -264,6 +263,7 @@ def _ledger() -> None:
             ["writer", "sequence"], ["event.writer", "event.sequence"], name="fk_event_payload_writer_sequence"
         ),
         sa.PrimaryKeyConstraint("writer", "sequence", name="pk_event_payload"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "checkpoint",
