@@ -20,7 +20,7 @@ from ledger import migrations
 Command = Callable[[Core, argparse.Namespace], Coroutine[Any, Any, int]]
 
 
-def _with_core(command: Command) -> Callable[[argparse.Namespace], int]:
+def with_core(command: Command) -> Callable[[argparse.Namespace], int]:
     """Run a command with the store open."""
 
     def run(arguments: argparse.Namespace) -> int:
@@ -43,7 +43,7 @@ def _db(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _operator() -> str:
+def operator() -> str:
     """Who sits at this host, for the audit trail."""
     return f"operator|{getpass.getuser()}"
 
@@ -67,7 +67,7 @@ async def _grant(core: Core, arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise Invalid(f"--for {error}.") from None
     grant = await core.desk.grant_directly(
-        person, resource.name, standing_scope(arguments.scope), duration, arguments.reason, _operator()
+        person, resource.name, standing_scope(arguments.scope), duration, arguments.reason, operator()
     )
     issued = await core.credentials.issue(person, None, resource, grant.expires_at)
     print(
@@ -80,7 +80,7 @@ async def _grant(core: Core, arguments: argparse.Namespace) -> int:
 
 async def _login_link(core: Core, arguments: argparse.Namespace) -> int:
     person = _person(core, arguments.person)
-    secret = await core.logins.issue(person.id, by=_operator())
+    secret = await core.logins.issue(person.id, by=operator())
     print(f"For {person.name}, once, within five minutes:")
     print(f"{core.public_url}/login?t={secret}")
     return 0
@@ -98,7 +98,7 @@ async def _sessions(core: Core, arguments: argparse.Namespace) -> int:
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "db": _db,
-    "grant": _with_core(_grant),
-    "login-link": _with_core(_login_link),
-    "sessions": _with_core(_sessions),
+    "grant": with_core(_grant),
+    "login-link": with_core(_login_link),
+    "sessions": with_core(_sessions),
 }

@@ -22,9 +22,8 @@ KEY_BYTES = 32
 
 def load_or_explain(path: Path) -> Loaded:
     """The settings, or Invalid with every problem in its message."""
-    from proxy.masking.detectors import ENTITIES
-
     from identity.vault import SecretVault
+    from proxy.masking.detectors import ENTITIES
 
     loaded = load(path)
     found = check(loaded, SecretVault(base=loaded.base), frozenset(ENTITIES))

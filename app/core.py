@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from access.actors import PersonId
 from access.errors import Unavailable
 from access.policy import Policy
 from access.ports import Clock, Entropy
@@ -57,6 +58,11 @@ class Core:
         """How browsers reach the console."""
         web = self.settings.listeners.web
         return web.public_url.rstrip("/") or f"http://{web.host}:{web.port}"
+
+    def name_of(self, id: str) -> str:
+        """A person's display name for lists; other ids as they are."""
+        person = self.directory.person(PersonId(id))
+        return person.name if person else id
 
 
 def key_bytes(vault: SecretVault, ref: str) -> bytes:

@@ -37,6 +37,11 @@ _NEW_EVENTS = (
 )
 
 
+def public_key_of(seed: bytes) -> bytes:
+    """What `verify` needs of a signing key: 32 bytes, not secret."""
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
 class Checkpoints:
     """Signs with an Ed25519 key given as its 32-byte seed; appends every note to the file `export` when there is one.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,6 +87,16 @@ def history(tx: Tx, streams: list[str], name: Name = str) -> list[Line]:
     found = {event.position: event for stream in streams for event in tx.events_of(stream)}
     events = (found[position] for position in sorted(found))
     return [line(event, name) for event in events if not _is_minor(event)]
+
+
+def recent(tx: Tx, limit: int, name: Name = str) -> list[Line]:
+    """The newest `limit` events in order, without the seals of growing recordings. Reads the whole ledger."""
+    newest: deque[StoredEvent] = deque(maxlen=max(0, limit))
+    after = 0
+    while page := tx.events(after=after, limit=_PAGE):
+        newest.extend(event for event in page if not _is_minor(event))
+        after = page[-1].position
+    return [line(event, name) for event in newest]
 
 
 def search(tx: Tx, text: str, *, since: datetime | None = None, limit: int = 50, name: Name = str) -> list[Line]:

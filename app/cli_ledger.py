@@ -1,0 +1,95 @@
+"""Commands that read what happened: replay a session, verify and read the ledger, erase by policy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from access.errors import Invalid
+from access.ids import Prefix, SessionId, parse_id
+from app.cli_operate import operator, with_core
+from app.cli_setup import load_or_explain
+from app.core import Core, key_bytes, store_url
+from identity.vault import SecretVault
+from ledger import views
+from ledger.checkpoints import public_key_of
+from ledger.recordings import Recordings
+from ledger.replay import asciicast, render_terminal
+from ledger.retention import erase
+from ledger.segments import name_of
+from ledger.sessions import SessionLog
+from ledger.verify import verify
+
+
+async def _replay(core: Core, arguments: argparse.Namespace) -> int:
+    id = parse_id(arguments.session, Prefix.SESSION)
+    session = await core.store.read(lambda tx: tx.session(SessionId(id))) if id else None
+    if session is None:
+        raise Invalid(f"There is no session {arguments.session}.", hint="`hoop sessions` lists them.")
+    if arguments.speed <= 0:
+        raise Invalid("--speed must be more than 0.")
+    recording = recordings(core).read(name_of(session))
+    if arguments.asciicast:
+        try:
+            arguments.asciicast.write_text(
+                asciicast(recording, title=f"{session.id} {session.resource}"), encoding="utf-8"
+            )
+        except OSError as error:
+            raise Invalid(f"{arguments.asciicast} cannot be written: {error.strerror}.") from error
+        print(f"{arguments.asciicast}: asciicast v3, plays with asciinema.")
+        return 0
+    render_terminal(recording, _write, speed=arguments.speed, wait=not arguments.no_wait)
+    return 0
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def recordings(core: Core) -> Recordings:
+    """This node's recordings, for reading."""
+    return Recordings(core.base / core.settings.recordings.path, SessionLog(core.store))
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    loaded = load_or_explain(arguments.config)
+    vault = SecretVault(base=loaded.base)
+    exported: Path = arguments.checkpoints or loaded.base / loaded.settings.ledger.checkpoint_file
+    if arguments.checkpoints and not exported.is_file():
+        raise Invalid(f"{exported} is not a file.")
+    report = verify(
+        store_url(loaded.settings, loaded.base, vault),
+        public_key=public_key_of(key_bytes(vault, loaded.settings.ledger.signing_key)),
+        exported=exported if exported.is_file() else None,
+    )
+    print(report.text())
+    return 0 if report.ok else 1
+
+
+async def _events(core: Core, arguments: argparse.Namespace) -> int:
+    limit = arguments.limit
+    if arguments.of:
+        lines = await core.store.read(lambda tx: views.history(tx, [arguments.of], core.name_of))
+    else:
+        lines = await core.store.read(lambda tx: views.recent(tx, limit, core.name_of))
+    for line in lines[-limit:]:
+        print(line)
+    return 0
+
+
+async def _erase(core: Core, arguments: argparse.Namespace) -> int:
+    count = await erase(core.store, actor=operator(), why=arguments.reason, stream=arguments.of)
+    print(f"{count} payload(s) of {arguments.of} erased; the chain still verifies and says that they were.")
+    return 0 if count else 1
+
+
+def _ledger(arguments: argparse.Namespace) -> int:
+    if arguments.what == "verify":
+        return _verify(arguments)
+    return with_core({"events": _events, "erase": _erase}[arguments.what])(arguments)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {"replay": with_core(_replay), "ledger": _ledger}
