@@ -24,8 +24,8 @@ from ledger.verify import verify
 
 
 async def _replay(core: Core, arguments: argparse.Namespace) -> int:
-    id = parse_id(arguments.session, Prefix.SESSION)
-    session = await core.store.read(lambda tx: tx.session(SessionId(id))) if id else None
+    name = parse_id(arguments.session, Prefix.SESSION)
+    session = await core.store.read(lambda tx: tx.session(SessionId(name))) if name else None
     if session is None:
         raise Invalid(f"There is no session {arguments.session}.", hint="`hoop sessions` lists them.")
     if arguments.speed <= 0:

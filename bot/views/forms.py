@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from access.errors import Invalid
 from access.resources import Resource
 from bot.cards import FieldKind, Form, FormField, Option, text
-from bot.durations import format_duration
+from bot.durations import format_duration, parse_span
 from bot.grammar import MAX_REASON
+from bot.intents import Span
+from bot.leaks import ADVICE, looks_secret
 
 CHIPS = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60, 120, 240, 480))
 MAX_COMMAND = 30_000
@@ -122,3 +125,25 @@ def resource_form(verb: str, resources: Sequence[Resource], errors: Mapping[str,
     return Form(f"{RESOURCE}:{verb}", f"{verb}: which resource?", (_resource(resources, ""),), "Go").with_errors(
         errors, {}
     )
+
+
+# ------------------------------------------------------------------------------------------------ reading values
+
+
+def line_of(values: Mapping[str, str], name: str, *, required: bool = False, most: int = MAX_REASON) -> str:
+    """A field's text. Raises Invalid when it is missing, too long, or looks like a secret."""
+    value = values.get(name, "").strip()
+    if required and not value:
+        raise Invalid("This is needed.", field=name)
+    if len(value) > most:
+        raise Invalid(f"At most {most:,} characters; this has {len(value):,}.", field=name)
+    kind = looks_secret(value)
+    if kind is not None:
+        raise Invalid(f"That looks like {kind}, so it was not used. {ADVICE}", field=name)
+    return value
+
+
+def span_of(values: Mapping[str, str], *, required: bool = False) -> Span | None:
+    """The duration field. Raises Invalid."""
+    value = line_of(values, "duration", required=required, most=60)
+    return parse_span(value.split()) if value else None

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from access.actors import Person
-from access.policy import Policy
+from access.errors import Denied
+from access.policy import Action, Policy, Verdict
 from access.requests import AccessRequest, Ask, Evidence, Grant, RequestState, Session
 from access.resources import Resource
 from access.scopes import Level, scope_name
 from bot.cards import (
-    Block,
     Button,
     Card,
     Code,
@@ -180,12 +180,12 @@ def why_card(resource: Resource, policy: Policy, grants: Sequence[Grant], decide
     )
 
 
-def verdict_card(resource: Resource, evidence: Evidence, level: Level, deciders: Sequence[Mention]) -> Card:
-    """What the judge says about one statement."""
-    held = bool(evidence.rule)
-    says = evidence.message or ("It needs an approval." if held else "It can be approved and run once.")
+def verdict_card(
+    resource: Resource, evidence: Evidence, verdict: Verdict, level: Level, deciders: Sequence[Mention]
+) -> Card:
+    """What would happen to one statement under the viewer's access now, and what the judge understood of it."""
+    says = f"{_WOULD[verdict.action]} {verdict.message or evidence.message} {verdict.hint}".strip()
     effects = ", ".join(sorted(effect.value for effect in evidence.effects)) or "none"
-    blocks: tuple[Block, ...] = (CodeBlock(evidence.shown),)
     return Card(
         kind="why",
         state=parts.PRIVATE,
@@ -195,12 +195,33 @@ def verdict_card(resource: Resource, evidence: Evidence, level: Level, deciders:
         fields=(
             Field("Effects", text(effects)),
             Field("Tables", text(", ".join(evidence.tables) or "none")),
-            Field("Rule", text(Code(evidence.rule or "-"))),
+            Field("Rule", text(Code(verdict.rule))),
             Field("Your access now", text(level.name.lower())),
             Field("Can decide", parts.people(deciders)),
         ),
-        blocks=blocks,
+        blocks=(CodeBlock(evidence.shown),),
         notes=tuple(text(note) for note in evidence.notes),
+        private=True,
+    )
+
+
+_WOULD = {
+    Action.ALLOW: "It would run.",
+    Action.HOLD: "It would be held for approval.",
+    Action.DENY: "It would be refused.",
+}
+
+
+def refusal_card(resource: Resource, denied: Denied) -> Card:
+    """What policy refuses whatever is approved."""
+    says = f"{_WOULD[Action.DENY]} {denied.message}"
+    return Card(
+        kind="why",
+        state=parts.PRIVATE,
+        title=text("What would happen to this on ", Code(resource.name)),
+        fallback=f"On {resource.name}: {says}",
+        lines=(text(says), *((text(denied.hint),) if denied.hint else ())),
+        fields=(Field("Rule", text(Code(denied.rule))),) if denied.rule else (),
         private=True,
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from access.ids import RequestId
+from access.actors import Person
 from access.requests import AccessRequest, Ask, GrantState, RequestState
 from access.scopes import scope_name
 from access.statements import Effect, short_digest
-from bot.cards import Button, Card, Code, Do, Field, Link, Mention, State, Style, Text, Tone, text
-from bot.cases import Case
+from bot.cards import Button, Code, Do, Field, Link, Mention, State, Style, Text, Tone, text
+from bot.cases import Case, World
 from bot.durations import format_duration
 
 NAMES_SHOWN = 6
@@ -131,11 +131,6 @@ def button(label: str, do: Do, subject: str, style: Style = Style.PLAIN) -> Butt
     return Button(label, do, subject, style)
 
 
-def note_card(kind: str, state: State, title: Text, fallback: str, *, private: bool = True) -> Card:
-    """A card of one line."""
-    return Card(kind, state, title, fallback, private=private)
-
-
-def request_id(subject: str) -> RequestId:
-    """A subject known to be a request."""
-    return RequestId(subject)
+def mentions_of(world: World, people: Sequence[Person]) -> list[Mention]:
+    """People as mentions."""
+    return [world.mention(person.id, person.name) for person in people]

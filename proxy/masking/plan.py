@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from access.masking import Masked, MaskPolicy
-
 from proxy.masking.copyout import CopyFormat, CopyPlan
 from proxy.masking.literals import Shown
 from proxy.masking.rows import RowPlan
-from proxy.sql.lineage import CatalogLike, Lineage, OutputColumn
+from proxy.sql.catalog import Catalog
+from proxy.sql.lineage import Lineage, OutputColumn
 
 if TYPE_CHECKING:
     from proxy.sql.parse import Parsed
@@ -34,7 +34,7 @@ class Masker:
     `failures` grows by (detector, why) when a detector failed and a value was redacted whole for that reason.
     """
 
-    def __init__(self, policy: MaskPolicy, catalog: CatalogLike, key: bytes) -> None:
+    def __init__(self, policy: MaskPolicy, catalog: Catalog, key: bytes) -> None:
         self.policy = policy
         self.catalog = catalog
         self.failures: list[tuple[str, str]] = []

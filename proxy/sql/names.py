@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 from proxy.sql.catalog import PG_CATALOG, PG_TEMP

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from proxy.sql.catalog import INFORMATION_SCHEMA, PG_CATALOG
 from proxy.sql.names import words
 
-
 #: System relations anybody may read: names, definitions, counters, one's own session.
 _OPEN = words("""
     pg_aggregate pg_aios pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members pg_available_extension_versions

@@ -24,8 +24,8 @@ from tests.fakes.entropy import SeededEntropy
 PLACE = Place("console", "access")
 
 
-def a_person(name: str, **other: object) -> Person:
-    return replace(Person(PersonId(f"directory|{name}"), name.capitalize(), name), **other)  # type: ignore[arg-type]
+def a_person(handle: str, /, **other: object) -> Person:
+    return replace(Person(PersonId(f"directory|{handle}"), handle.capitalize(), handle), **other)  # type: ignore[arg-type]
 
 
 DANA = a_person("dana")  # asks

@@ -270,12 +270,12 @@ async def test_what_is_not_acknowledged_comes_again(slack: FakeSlack, peer: Peer
     assert (await slack.person("dana").shortcut("request")).status == -2
 
 
-async def test_a_disconnect_request_is_followed_by_a_new_connection(slack: FakeSlack, peer: Peer) -> None:
-    for reason in ("warning", "refresh_requested"):
-        first = slack.sockets.open[0]
-        await slack.sockets.disconnect(reason)
-        await until(lambda: slack.sockets.open and first not in slack.sockets.open)
-        assert (await slack.person("dana").shortcut("request")).ok
+@pytest.mark.parametrize("reason", ["warning", "refresh_requested"])
+async def test_a_disconnect_request_is_followed_by_a_new_connection(slack: FakeSlack, peer: Peer, reason: str) -> None:
+    first = slack.sockets.open[0]
+    await slack.sockets.disconnect(reason)
+    await until(lambda: slack.sockets.open and first not in slack.sockets.open)
+    assert (await slack.person("dana").shortcut("request")).ok
 
 
 async def test_a_socket_without_pongs_is_given_up(slack: FakeSlack, peer: Peer) -> None:
