@@ -82,7 +82,7 @@ async def _login_link(core: Core, arguments: argparse.Namespace) -> int:
     person = _person(core, arguments.person)
     secret = await core.logins.issue(person.id, by=operator())
     print(f"For {person.name}, once, within five minutes:")
-    print(f"{core.public_url}/login?t={secret}")
+    print(f"{core.public_url}/login/{secret}")
     return 0
 
 

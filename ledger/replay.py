@@ -15,12 +15,16 @@ from typing import Any
 
 import msgpack
 
+from access.masking import Masked, declare_masked
 from ledger import segments
 from ledger.screen import Result, error_text, table
 from ledger.visible import visible
 
 COLUMNS, LINES = 120, 32
 LONGEST_PAUSE = 2.0
+
+
+_NOTHING = declare_masked("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,13 @@ class Entry:
 
     number: int
     at_ms: int
-    text: str = ""
+    text: Masked = _NOTHING
     verdict: str = ""
     rule: str = ""
     request: str = ""
     effects: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    rows: list[tuple[str | None, ...]] = field(default_factory=list)
+    columns: tuple[Masked, ...] = ()
+    rows: list[tuple[Masked | None, ...]] = field(default_factory=list)
     total: int = 0
     masked: int = 0
     outcome: str = ""
@@ -99,14 +103,14 @@ def _tell(entry: Entry, moment: Moment) -> None:
     match moment.kind:
         case "statement":
             entry.at_ms = moment.at_ms
-            entry.text = visible(_text(data, "text"), keep="\n\t")
+            entry.text = _seen(_text(data, "text"))
             entry.verdict, entry.rule, entry.request = (_line(data, name) for name in ("verdict", "rule", "request"))
             entry.effects = tuple(visible(str(effect)) for effect in _list(data, "effects"))
         case "columns":
-            entry.columns = tuple(visible(str(name)) for name in _list(data, "names"))
+            entry.columns = tuple(_seen(str(name)) for name in _list(data, "names"))
         case "row":
             values = _list(data, "values")
-            entry.rows.append(tuple(None if v is None else visible(str(v), keep="\n\t") for v in values))
+            entry.rows.append(tuple(None if v is None else _seen(str(v)) for v in values))
         case "done":
             entry.outcome, entry.ended_ms = _line(data, "tag"), moment.at_ms
             entry.total, entry.masked = _number(data, "rows"), _number(data, "masked")
@@ -138,6 +142,11 @@ def remark(moment: Moment) -> str:
         case kind:
             shown = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
             return f"{visible(kind)}: {visible(shown)}"
+
+
+def _seen(text: str) -> Masked:
+    """Text of a recording, which holds masked text only, with hidden characters made visible."""
+    return declare_masked(visible(text, keep="\n\t"))
 
 
 def _text(data: dict[str, Any], name: str) -> str:

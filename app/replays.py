@@ -1,0 +1,105 @@
+"""Recorded sessions and histories as the console shows them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from access.errors import HoopError
+from access.ids import RequestId, SessionId
+from access.masking import Masked
+from app.core import Core
+from bot.console.context import LogLine
+from ledger import views
+from ledger.recordings import Recordings
+from ledger.replay import Entry, asciicast, timeline
+from ledger.segments import name_of
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One statement of a recording (`bot.console.context.ReplayEntry`)."""
+
+    entry: Entry
+
+    @property
+    def number(self) -> int:
+        return self.entry.number
+
+    @property
+    def offset(self) -> float:
+        return self.entry.at_ms / 1000
+
+    @property
+    def statement(self) -> Masked:
+        return self.entry.text
+
+    @property
+    def verdict(self) -> str:
+        return self.entry.verdict
+
+    @property
+    def rule(self) -> str:
+        return self.entry.rule
+
+    @property
+    def message(self) -> str:
+        return "; ".join([*self.entry.remarks, *([self.entry.outcome] if self.entry.failed else [])])
+
+    @property
+    def request(self) -> str:
+        return self.entry.request
+
+    @property
+    def tag(self) -> str:
+        return "" if self.entry.failed else self.entry.outcome
+
+    @property
+    def columns(self) -> Sequence[Masked]:
+        return self.entry.columns
+
+    @property
+    def rows(self) -> Sequence[Sequence[Masked | None]]:
+        return self.entry.rows
+
+    @property
+    def total(self) -> int:
+        return self.entry.total
+
+    @property
+    def seconds(self) -> float | None:
+        return None if self.entry.ended_ms is None else (self.entry.ended_ms - self.entry.at_ms) / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A recording for the replay page."""
+
+    timeline: Sequence[Shown]
+    asciicast: str
+
+
+class Replays:
+    """What the console asks for; whoever asks was checked by the console before."""
+
+    def __init__(self, core: Core, recordings: Recordings) -> None:
+        self._core = core
+        self._recordings = recordings
+
+    async def load(self, id: SessionId) -> Replayed | None:
+        """The recording of a session; None when there is none on this node."""
+        session = await self._core.store.read(lambda tx: tx.session(id))
+        if session is None:
+            return None
+        try:
+            recording = await asyncio.to_thread(self._recordings.read, name_of(session))
+        except HoopError:
+            return None
+        entries = [Shown(entry) for entry in timeline(recording) if entry.number]
+        return Replayed(entries, asciicast(recording, title=f"{session.resource} · {session.id}"))
+
+    async def log(self, id: RequestId) -> list[LogLine]:
+        """What happened to a request, in words."""
+        lines = await self._core.store.read(lambda tx: views.request_history(tx, id, self._core.name_of))
+        return [LogLine(line.at, f"{line.actor} {line.text}".strip()) for line in lines]
