@@ -1,0 +1,154 @@
+"""Use cases of people who decide or end: approve, deny, review in private, cancel, done, revoke, kill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from access.actors import PersonId
+from access.errors import Conflict, Denied, HoopError
+from access.ids import GrantId, RequestId, SessionId
+from access.ports import Tx
+from access.requests import AccessRequest, Ask, Choice, RequestState
+from bot.cards import Button, Card, Do, text
+from bot.cases import case_of
+from bot.intents import Approve, Cancel, Deny, Done, Kill, Revoke
+from bot.kit import Kit, found_grant, found_request, show
+from bot.platform import Caller, Reply
+from bot.tokens import mint
+from bot.views import forms
+from bot.views.answers import done_card, error_card
+from bot.views.parts import button
+from bot.views.requests import approvable_in_channel, request_card, review_card
+
+
+async def approve(kit: Kit, intent: Approve, who: Caller, reply: Reply) -> None:
+    """Typed approval. What the channel could not show whole is first shown in private, with Approve on it (rule 8)."""
+    row = await kit.store.read(lambda tx: found_request(tx, intent.request))
+    if row.state is RequestState.PENDING and not approvable_in_channel(row):
+        await review(kit, row.id, who, reply)
+        return
+    await vote(kit, row.id, row.revision, Choice.APPROVE, intent.note, who, reply)
+
+
+async def deny(kit: Kit, intent: Deny, who: Caller, reply: Reply) -> None:
+    """Typed denial; the reason is asked for when it is missing."""
+    row = await kit.store.read(lambda tx: found_request(tx, intent.request))
+    if intent.reason.strip() or row.state is not RequestState.PENDING:
+        await vote(kit, row.id, row.revision, Choice.DENY, intent.reason, who, reply)
+        return
+    await ask_reason(kit, forms.DENY, button("Deny…", Do.DENY, row.id), who, reply)
+
+
+async def vote(kit: Kit, id: RequestId, revision: int, choice: Choice, note: str, who: Caller, reply: Reply) -> None:
+    """Vote through the desk, which judges who may. A state that moved on is answered with the current card."""
+    try:
+        row = await kit.desk.review(id, revision, who.person, choice, note)
+    except Conflict as conflict:
+        await current(kit, id, conflict, who, reply)
+        return
+    await reply.card(done_card(_voted(row, choice), hint=_next(row)))
+
+
+def _voted(row: AccessRequest, choice: Choice) -> str:
+    if choice is Choice.DENY:
+        return f"Denied: {row.id}. The requester reads your reason."
+    more = "" if row.state is RequestState.APPROVED else " It still needs another approval."
+    return f"Approved: {row.id}.{more}"
+
+
+def _next(row: AccessRequest) -> str:
+    if row.state is not RequestState.APPROVED:
+        return ""
+    return {Ask.COMMAND: "It runs now, once.", Ask.STATEMENT: "The held statement goes on, once."}.get(row.ask, "")
+
+
+async def current(kit: Kit, id: RequestId, why: HoopError, who: Caller, reply: Reply) -> None:
+    """The state a request is in now, led by why the action did not count."""
+
+    def build(tx: Tx) -> Card:
+        case = case_of(tx, kit.world, id)
+        if case is None:
+            return error_card(why)
+        card = request_card(case)
+        lead = (text(why.message), text(why.hint)) if why.hint else (text(why.message),)
+        return replace(card, lines=(*lead, *card.lines), fallback=f"{why.message} {card.fallback}", private=True)
+
+    await show(kit, who, reply, build)
+
+
+async def review(kit: Kit, id: RequestId, who: Caller, reply: Reply) -> None:
+    """The private view with the exact text: for those who can decide now, and for the requester (who cannot decide).
+
+    Raises Denied for anybody else.
+    """
+
+    def build(tx: Tx) -> Card:
+        row = found_request(tx, id)
+        case = case_of(tx, kit.world, id)
+        decides = may_decide(kit, row, who.person)
+        if case is None or not (decides or row.actor.person == who.person):
+            names = ", ".join(person.name for person in kit.world.deciders(row)) or "nobody"
+            raise Denied("The exact text is only for those who decide.", rule="not-an-approver", hint=f"Now: {names}.")
+        return review_card(case, may_decide=decides)
+
+    kit.person(who)
+    await show(kit, who, reply, build)
+
+
+def may_decide(kit: Kit, row: AccessRequest, person: PersonId) -> bool:
+    """Whether the person is among those who could decide this request now."""
+    return any(decider.id == person for decider in kit.world.deciders(row))
+
+
+async def ask_reason(kit: Kit, form: str, opener: Button, who: Caller, reply: Reply) -> None:
+    """Open the form that asks why, carrying a token for the action."""
+    kit.person(who)
+    token = await kit.store.transact(lambda tx: mint(tx, kit.entropy, opener, who.person))
+    await reply.form(forms.reason_form(form, opener.subject, token))
+
+
+async def cancel(kit: Kit, intent: Cancel, who: Caller, reply: Reply) -> None:
+    """Take one's own request back."""
+    try:
+        await kit.desk.cancel(intent.request, who.person, "taken back by the requester")
+    except Conflict as conflict:
+        await current(kit, intent.request, conflict, who, reply)
+        return
+    await reply.card(done_card(f"Cancelled: {intent.request}."))
+
+
+async def done(kit: Kit, intent: Done, who: Caller, reply: Reply) -> None:
+    """Give access back."""
+    person = kit.person(who)
+    grant = await kit.store.read(lambda tx: found_grant(tx, intent.target, person, kit.clock.now()))
+    ended = await kit.desk.done(grant.id, person.id)
+    await reply.card(done_card(f"Thank you. Your access to {ended.resource} has ended ({ended.id})."))
+
+
+async def revoke(kit: Kit, intent: Revoke, who: Caller, reply: Reply) -> None:
+    """End somebody's access; the reason is asked for when it is missing."""
+    person = kit.person(who)
+    grant = await kit.store.read(lambda tx: found_grant(tx, intent.target, person, kit.clock.now()))
+    if not intent.reason.strip():
+        await ask_reason(kit, forms.REVOKE, button("Revoke…", Do.REVOKE, grant.id), who, reply)
+        return
+    await end_access(kit, grant.id, intent.reason, who, reply)
+
+
+async def end_access(kit: Kit, grant: GrantId, why: str, who: Caller, reply: Reply) -> None:
+    """Revoke now."""
+    ended = await kit.desk.revoke(grant, who.person, why)
+    name = kit.world.mention(ended.actor.person, ended.actor.display).name
+    await reply.card(done_card(f"Revoked: {name}'s access to {ended.resource} ({ended.id}). Sessions are being cut."))
+
+
+async def kill(kit: Kit, intent: Kill, who: Caller, reply: Reply) -> None:
+    """Cut one session."""
+    person = kit.person(who)
+    await cut(kit, intent.session, intent.reason or f"cut by {person.name}", who, reply)
+
+
+async def cut(kit: Kit, session: SessionId, why: str, who: Caller, reply: Reply) -> None:
+    """Ask the gateway to cut a session now."""
+    asked = await kit.desk.kill(session, who.person, why)
+    await reply.card(done_card(f"Cutting {asked.id} on {asked.resource}."))

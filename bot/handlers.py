@@ -1,0 +1,150 @@
+"""The use cases behind every verb, button and form, shared by the console, Slack and Teams.
+
+Nothing here raises: a refusal is one clear private message, an error nobody foresaw a card with a number that finds it
+in the log. Authority is never here: the desk judges it, anew, for every action.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from access.errors import Conflict, HoopError, Invalid
+from bot import asking, deciding, looking, pressing, submitting
+from bot.cards import Form
+from bot.completion import Suggestion
+from bot.grammar import parse
+from bot.intents import (
+    AgentToken,
+    Approve,
+    Cancel,
+    Console,
+    Deny,
+    Done,
+    Exec,
+    Extend,
+    Help,
+    Incomplete,
+    Kill,
+    Mistake,
+    My,
+    Parsed,
+    Pending,
+    Replay,
+    Request,
+    Revoke,
+    Sessions,
+    Show,
+    Token,
+    Who,
+    WhoAmI,
+    Why,
+)
+from bot.kit import Kit
+from bot.platform import Caller, Reply
+from bot.views.answers import error_card, failure_card, mistake_card
+
+log = logging.getLogger(__name__)
+
+UseCase = Callable[[Kit, Any, Caller, Reply], Awaitable[None]]
+
+_USE_CASES: Mapping[type, UseCase] = {
+    Request: asking.request,
+    Exec: asking.execute,
+    Extend: asking.extend,
+    Token: asking.token,
+    AgentToken: asking.agent_token,
+    Console: asking.console,
+    Approve: deciding.approve,
+    Deny: deciding.deny,
+    Cancel: deciding.cancel,
+    Done: deciding.done,
+    Revoke: deciding.revoke,
+    Kill: deciding.kill,
+    My: looking.my,
+    Pending: looking.pending,
+    Sessions: looking.sessions,
+    Show: looking.show_one,
+    Replay: looking.replay,
+    Who: looking.who_can,
+    Why: looking.why,
+    WhoAmI: looking.whoami,
+    Help: looking.help_,
+}
+
+
+class Handlers:
+    """Implements `bot.platform.Conversation`."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+
+    async def say(self, text: str, who: Caller, reply: Reply) -> None:
+        """Somebody typed a command (without the mention)."""
+        await self.handle(parse(text), who, reply)
+
+    async def handle(self, parsed: Parsed, who: Caller, reply: Reply) -> None:
+        """Do what was meant; an incomplete command opens its form, a mistake is explained."""
+
+        async def work() -> None:
+            match parsed:
+                case Mistake():
+                    await reply.card(mistake_card(parsed))
+                case Incomplete():
+                    await submitting.ask(self._kit, parsed, who, reply)
+                case _:
+                    await self._do(parsed, who, reply)
+
+        await self._guarded(type(parsed).__name__, reply, work)
+
+    async def _do(self, intent: Any, who: Caller, reply: Reply) -> None:
+        try:
+            await _USE_CASES[type(intent)](self._kit, intent, who, reply)
+        except Conflict:
+            raise
+        except Invalid as wrong:
+            form = submitting.form_for(self._kit, intent, wrong)
+            if form is None:
+                raise
+            await reply.form(form)
+
+    async def press(self, token: str, who: Caller, reply: Reply) -> None:
+        """Somebody pressed a button."""
+        await self._guarded("press", reply, lambda: pressing.press(self._kit, token, who, reply))
+
+    async def submit(self, name: str, token: str, values: Mapping[str, str], who: Caller, reply: Reply) -> Form | None:
+        """Somebody submitted a form: the form again with its errors, or None when it was taken and answered."""
+        again: list[Form | None] = [None]
+
+        async def work() -> None:
+            again[0] = await submitting.submit(self._kit, name, token, values, who, reply, self._do_from_form)
+
+        await self._guarded(f"form {name}", reply, work)
+        return again[0]
+
+    async def _do_from_form(self, intent: Any, who: Caller, reply: Reply) -> None:
+        await _USE_CASES[type(intent)](self._kit, intent, who, reply)
+
+    async def complete(self, text: str, who: Caller) -> list[Suggestion]:
+        """What could follow in the composer; nothing when that cannot be found out."""
+        try:
+            return await looking.suggest(self._kit, text, who)
+        except HoopError:
+            return []
+
+    async def _guarded(self, what: str, reply: Reply, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except HoopError as error:
+            await self._tell(reply, error_card(error))
+        except Exception:
+            number = f"E-{self._kit.entropy.token(4).hex()}"
+            log.exception("error %s in %s", number, what)
+            await self._tell(reply, failure_card(number))
+
+    async def _tell(self, reply: Reply, card: Any) -> None:
+        try:
+            await reply.card(card)
+        except Exception:
+            log.exception("an answer could not be shown")

@@ -1,0 +1,200 @@
+"""Use cases of people who look: my, pending, sessions, show, replay, who, why, whoami, help; and completion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from access.actors import Person, PersonId
+from access.errors import Denied, Invalid
+from access.ids import GrantId, Prefix, RequestId, SessionId, parse_id
+from access.policy import decide, standing_level
+from access.ports import Tx
+from access.requests import AccessRequest, Evidence, Grant, RequestState
+from access.resources import Resource
+from access.scopes import scope_name
+from access.statements import Effect, Statement
+from bot.cards import Card
+from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
+from bot.completion import Known, Suggestion, complete
+from bot.deciding import may_decide
+from bot.intents import Help, My, Pending, Replay, Sessions, Show, Who, WhoAmI, Why
+from bot.kit import Kit, actor_of, show
+from bot.platform import Caller, Reply
+from bot.views import lists
+from bot.views.parts import mentions_of
+from bot.views.requests import request_card, review_card
+from bot.views.sessions import session_card
+
+WAITING = (RequestState.PENDING,)
+COMPLETED = 20
+
+
+async def my(kit: Kit, _: My, who: Caller, reply: Reply) -> None:
+    """My live access with countdown, my sessions, what I asked for."""
+    person = kit.person(who)
+
+    def build(tx: Tx) -> Card:
+        mine = tx.requests(person=person.id, limit=50)
+        waiting = [case for row in mine if waits(tx, row) and (case := case_of(tx, kit.world, row.id))]
+        grants = usable(tx.grants(live_at=tx.now, person=person.id), tx.now)
+        sessions = tx.sessions(open_only=True, person=person.id, limit=20)
+        return lists.my_card(lists.Mine(grants, sessions, waiting, lists.recent_of(mine)))
+
+    await show(kit, who, reply, build)
+
+
+def waits(tx: Tx, row: AccessRequest) -> bool:
+    """Still open for a decision."""
+    return row.state is RequestState.PENDING and tx.now < row.expires_at
+
+
+def waiting_for(kit: Kit, tx: Tx, person: PersonId) -> list[Case]:
+    """What this person could decide now, oldest first."""
+    rows = [row for row in tx.requests(states=WAITING) if waits(tx, row) and may_decide(kit, row, person)]
+    return [case for row in reversed(rows) if (case := case_of(tx, kit.world, row.id))]
+
+
+async def pending(kit: Kit, _: Pending, who: Caller, reply: Reply) -> None:
+    """What waits for my decision."""
+    person = kit.person(who)
+    await show(kit, who, reply, lambda tx: lists.pending_card(waiting_for(kit, tx, person.id)))
+
+
+async def sessions(kit: Kit, intent: Sessions, who: Caller, reply: Reply) -> None:
+    """Open sessions on a resource the caller has to do with, or the caller's own."""
+    person = kit.person(who)
+    resource = kit.resource(intent.resource) if intent.resource else None
+
+    def build(tx: Tx) -> Card:
+        if resource is None:
+            found = tx.sessions(open_only=True, person=person.id)
+        else:
+            found = tx.sessions(open_only=True, resource=resource.name)
+            found = found if _oversees(kit, person, resource) else [s for s in found if s.actor.person == person.id]
+        return lists.sessions_card([(actor_mention(kit.world, one.actor), one) for one in found])
+
+    await show(kit, who, reply, build)
+
+
+def _oversees(kit: Kit, person: Person, resource: Resource) -> bool:
+    groups = (*resource.approvers, *resource.owners)
+    return any(person.id in kit.world.directory.members(group) for group in groups)
+
+
+async def show_one(kit: Kit, intent: Show, who: Caller, reply: Reply) -> None:
+    """One request, grant or session; the exact text only for those who decide and for the requester."""
+    kit.person(who)
+
+    def build(tx: Tx) -> Card:
+        if parse_id(intent.id, Prefix.SESSION):
+            visit = visit_of(tx, kit.world, SessionId(intent.id))
+            if visit is None:
+                raise Invalid(f"There is no session {intent.id}.", field="id")
+            return private(session_card(visit))
+        by_grant = parse_id(intent.id, Prefix.GRANT) is not None
+        case = (
+            case_of_grant(tx, kit.world, GrantId(intent.id))
+            if by_grant
+            else case_of(tx, kit.world, RequestId(intent.id))
+        )
+        if case is None:
+            raise Invalid(f"There is no {'grant' if by_grant else 'request'} {intent.id}.", field="id")
+        decides = may_decide(kit, case.request, who.person)
+        if decides or case.request.actor.person == who.person:
+            return review_card(case, may_decide=decides)
+        return private(request_card(case))
+
+    await show(kit, who, reply, build)
+
+
+async def replay(kit: Kit, intent: Replay, who: Caller, reply: Reply) -> None:
+    """A link to a recording; the page itself decides who may watch."""
+    kit.person(who)
+
+    def build(tx: Tx) -> Card:
+        session = tx.session(intent.session)
+        if session is None:
+            raise Invalid(f"There is no session {intent.session}.", field="id")
+        return lists.replay_card(session, actor_mention(kit.world, session.actor), kit.world.links)
+
+    await show(kit, who, reply, build)
+
+
+async def who_can(kit: Kit, intent: Who, who: Caller, reply: Reply) -> None:
+    """Who could decide for the caller, and who has access now."""
+    person, resource = kit.person(who), kit.resource(intent.resource)
+    deciders = kit.desk.approvers(actor_of(person), resource)
+
+    def build(tx: Tx) -> Card:
+        live = usable(tx.grants(live_at=tx.now, resource=resource.name), tx.now)
+        holders = [(actor_mention(kit.world, grant.actor), grant) for grant in live]
+        return lists.who_card(resource, mentions_of(kit.world, deciders), holders)
+
+    await show(kit, who, reply, build)
+
+
+async def why(kit: Kit, intent: Why, who: Caller, reply: Reply) -> None:
+    """What the caller may do on a resource; with a statement, what would happen to it."""
+    person, resource = kit.person(who), kit.resource(intent.resource)
+    now = kit.clock.now()
+    live = await kit.store.read(lambda tx: tx.grants(live_at=now, person=person.id, resource=resource.name))
+    grants = usable(live, now)
+    deciders = mentions_of(kit.world, kit.desk.approvers(actor_of(person), resource))
+    if not intent.statement:
+        await reply.card(lists.why_card(resource, kit.world.policy, grants, deciders))
+        return
+    try:
+        evidence = await kit.judge.describe(actor_of(person), person, resource, intent.statement)
+    except Denied as denied:
+        await reply.card(lists.refusal_card(resource, denied))
+        return
+    verdict = decide(kit.world.policy, grants, person, resource, _statement(resource, evidence), None, now)
+    await reply.card(lists.verdict_card(resource, evidence, verdict, standing_level(grants, now), deciders))
+
+
+def _statement(resource: Resource, evidence: Evidence) -> Statement:
+    """What the judge understood, as the policy reads it; a table that may be written counts as written."""
+    writes = evidence.tables if evidence.effects - {Effect.READ} else ()
+    return Statement(
+        protocol=resource.protocol.value,
+        text="",
+        effects=evidence.effects,
+        verbs=evidence.verbs,
+        reads=evidence.tables,
+        writes=writes,
+        flags=evidence.flags,
+    )
+
+
+async def whoami(kit: Kit, _: WhoAmI, who: Caller, reply: Reply) -> None:
+    """Which person this chat account is."""
+    await reply.card(lists.whoami_card(kit.person(who), who.platform))
+
+
+async def help_(_kit: Kit, intent: Help, _who: Caller, reply: Reply) -> None:
+    """The verbs, or one of them."""
+    await reply.card(lists.help_card(intent.verb))
+
+
+def private(card: Card) -> Card:
+    """The same card, for one person."""
+    return replace(card, private=True)
+
+
+async def suggest(kit: Kit, text: str, who: Caller) -> list[Suggestion]:
+    """What could follow in the composer, from what the caller may name."""
+
+    def gather(tx: Tx) -> Known:
+        mine = tx.requests(person=who.person, states=WAITING, limit=COMPLETED)
+        grants: list[Grant] = usable(tx.grants(live_at=tx.now, person=who.person), tx.now)
+        open_ = tx.sessions(open_only=True, person=who.person, limit=COMPLETED)
+        waiting = waiting_for(kit, tx, who.person)[:COMPLETED]
+        return Known(
+            resources=[(resource.name, resource.description) for resource in kit.resources()],
+            requests=[(case.request.id, f"{case.who.name}: {case.request.resource}") for case in waiting],
+            mine=[(row.id, f"{scope_name(row.scope)} on {row.resource}") for row in mine],
+            grants=[(grant.id, f"{scope_name(grant.scope)} on {grant.resource}") for grant in grants],
+            sessions=[(session.id, session.resource) for session in open_],
+        )
+
+    return complete(text, await kit.store.read(gather))

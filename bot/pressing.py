@@ -1,0 +1,185 @@
+"""Buttons and forms: a token names a row, the row names an action; who may do it is judged again by the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from access.errors import Conflict, Denied, HoopError, Invalid
+from access.ids import GrantId, RequestId, SessionId
+from access.ports import ActionToken
+from access.requests import Choice, RequestState
+from access.scopes import scope_name
+from bot import asking, deciding, looking
+from bot.cards import Do, Form
+from bot.durations import format_duration
+from bot.intents import Cancel, Done, Extend, Kill, Replay
+from bot.kit import Kit, found_grant, found_request
+from bot.platform import Caller, Reply
+from bot.tokens import SUBJECT
+from bot.views import forms
+from bot.views.requests import approvable_in_channel
+
+
+async def redeem(kit: Kit, token: str, who: Caller) -> ActionToken:
+    """The row of a pressed token. Raises Denied for a forged one or one made for somebody else, Conflict for an old one."""
+    row = await kit.store.read(lambda tx: tx.token(token)) if 0 < len(token) <= 100 else None
+    if row is None:
+        hint = "Act on the message itself, or look at /hoop pending and /hoop my."
+        raise Denied("This button is not one of mine, so nothing was done.", rule="unknown-button", hint=hint)
+    if row.audience and row.audience != who.person:
+        raise Denied("This button was made for somebody else, so nothing was done.", rule="foreign-button")
+    if kit.clock.now() >= row.expires_at:
+        raise Conflict("This button is too old, so nothing was done.", hint="Look at /hoop pending and /hoop my.")
+    return row
+
+
+async def press(kit: Kit, token: str, who: Caller, reply: Reply) -> None:
+    """Do what the button says."""
+    row = await redeem(kit, token, who)
+    kit.person(who)
+    await _PRESSED[Do(row.action)](kit, row, token, who, reply)
+
+
+def subject(row: ActionToken) -> str:
+    """What the token is about."""
+    return row.arguments.get(SUBJECT, row.request)
+
+
+async def _approve(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    """Rule 8: an approval counts only from a view that showed everything."""
+    request = await kit.store.read(lambda tx: found_request(tx, row.request))
+    whole = approvable_in_channel(request) or row.arguments.get("seen") == "exact"
+    if request.state is RequestState.PENDING and not whole:
+        await deciding.review(kit, row.request, who, reply)
+        return
+    await deciding.vote(kit, row.request, row.revision, Choice.APPROVE, "", who, reply)
+
+
+async def _deny(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Reply) -> None:
+    request = await kit.store.read(lambda tx: found_request(tx, row.request))
+    if request.state is not RequestState.PENDING:
+        await deciding.vote(kit, row.request, row.revision, Choice.DENY, "", who, reply)
+        return
+    await reply.form(forms.reason_form(forms.DENY, row.request, token))
+
+
+async def _review(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await deciding.review(kit, row.request, who, reply)
+
+
+async def _cancel(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await deciding.cancel(kit, Cancel(row.request), who, reply)
+
+
+async def _extend(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Reply) -> None:
+    grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), kit.person(who), kit.clock.now()))
+    if not grant.live(kit.clock.now()):
+        raise Conflict(f"{grant.id} is over.", hint=f"Ask again: /hoop request {grant.resource}")
+    asks = grant.actor.person == who.person
+    await reply.form(forms.extend_form(grant.id, token, kit.world.resources.get(grant.resource), asks=asks))
+
+
+async def _done(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await deciding.done(kit, Done(subject(row)), who, reply)
+
+
+async def _revoke(_kit: Kit, row: ActionToken, token: str, _who: Caller, reply: Reply) -> None:
+    await reply.form(forms.reason_form(forms.REVOKE, subject(row), token))
+
+
+async def _kill(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await deciding.kill(kit, Kill(SessionId(subject(row))), who, reply)
+
+
+async def _replay(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await looking.replay(kit, Replay(SessionId(subject(row))), who, reply)
+
+
+async def _again(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    """The request form, prefilled with what was asked before."""
+    old = await kit.store.read(lambda tx: found_request(tx, RequestId(subject(row))))
+    if old.actor.person != who.person:
+        raise Denied("Only the person who asked can ask that again.", rule="not-yours")
+    given = {
+        "resource": old.resource,
+        "scope": scope_name(old.scope),
+        "duration": format_duration(old.duration),
+        "reason": old.reason,
+        "ticket": old.ticket,
+        "agent": old.actor.via.name if old.actor.via else "",
+    }
+    await reply.form(forms.request_form(kit.resources(), given, {}))
+
+
+async def _token(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await asking.token_of_grant(kit, GrantId(subject(row)), who, reply)
+
+
+Pressed = Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]
+_PRESSED: Mapping[Do, Pressed] = {
+    Do.APPROVE: _approve,
+    Do.DENY: _deny,
+    Do.REVIEW: _review,
+    Do.CANCEL: _cancel,
+    Do.EXTEND: _extend,
+    Do.DONE: _done,
+    Do.REVOKE: _revoke,
+    Do.KILL: _kill,
+    Do.REPLAY: _replay,
+    Do.AGAIN: _again,
+    Do.TOKEN: _token,
+}
+
+
+# ------------------------------------------------------------------------------------------------ forms with a token
+
+
+async def submit(kit: Kit, name: str, token: str, values: Mapping[str, str], who: Caller, reply: Reply) -> Form | None:
+    """A submitted form that carries a token: deny, revoke, kill or extend. The form again when a field is wrong."""
+    row = await redeem(kit, token, who)
+    kit.person(who)
+    if row.action != _ACTION_OF[name].value:
+        raise Denied("This form and its button do not belong together, so nothing was done.", rule="foreign-button")
+    form = await _form_of(kit, name, token, row, who)
+    try:
+        await _submitted(kit, name, row, values, who, reply)
+    except Conflict:
+        raise
+    except Invalid as invalid:
+        return _again_with(form, invalid, values)
+    return None
+
+
+_ACTION_OF = {forms.DENY: Do.DENY, forms.REVOKE: Do.REVOKE, forms.KILL: Do.KILL, forms.EXTEND: Do.EXTEND}
+WITH_TOKEN = frozenset(_ACTION_OF)
+
+
+def _again_with(form: Form, wrong: HoopError, values: Mapping[str, str]) -> Form:
+    field = wrong.field if isinstance(wrong, Invalid) else ""
+    return form.with_errors({field: str(wrong)}, values)
+
+
+async def _form_of(kit: Kit, name: str, token: str, row: ActionToken, who: Caller) -> Form:
+    if name != forms.EXTEND:
+        return forms.reason_form(name, subject(row), token)
+    grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), kit.person(who), kit.clock.now()))
+    resource = kit.world.resources.get(grant.resource)
+    return forms.extend_form(grant.id, token, resource, asks=grant.actor.person == who.person)
+
+
+async def _submitted(
+    kit: Kit, name: str, row: ActionToken, values: Mapping[str, str], who: Caller, reply: Reply
+) -> None:
+    if name == forms.EXTEND:
+        span = forms.span_of(values, required=True)
+        person, now = kit.person(who), kit.clock.now()
+        grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), person, now))
+        await asking.more_time(kit, grant, Extend(grant.id, span), values.get("reason", "").strip(), who, reply)
+        return
+    reason = forms.line_of(values, "reason", required=True)
+    if name == forms.DENY:
+        await deciding.vote(kit, row.request, row.revision, Choice.DENY, reason, who, reply)
+    elif name == forms.REVOKE:
+        await deciding.end_access(kit, GrantId(subject(row)), reason, who, reply)
+    else:
+        await deciding.cut(kit, SessionId(subject(row)), reason, who, reply)

@@ -1,0 +1,128 @@
+"""Forms: which one an incomplete command opens, and what a submitted one means."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from access.actors import AGENT_NAME
+from access.errors import Conflict, Denied, Invalid
+from bot import looking, pressing
+from bot.cards import Form
+from bot.durations import format_span
+from bot.grammar import AGENT_RULE, SCOPES
+from bot.intents import AgentToken, Exec, Incomplete, Mistake, My, Pending, Request, Sessions, Token, Verb, Who, Why
+from bot.kit import Kit
+from bot.platform import Caller, Reply
+from bot.usage import EXAMPLES
+from bot.views import forms
+from bot.views.answers import mistake_card
+
+Perform = Callable[[Any, Caller, Reply], Awaitable[None]]
+_ON_RESOURCE = {Verb.TOKEN: Token, Verb.WHO: Who, Verb.WHY: Why}
+
+
+async def ask(kit: Kit, incomplete: Incomplete, who: Caller, reply: Reply) -> None:
+    """Open the form of an incomplete command, from memory alone; a missing id is answered with the list to choose from."""
+    kit.person(who)
+    verb, given, errors = incomplete.verb, incomplete.given, incomplete.errors
+    resources = kit.resources()
+    match verb:
+        case Verb.REQUEST:
+            await reply.form(forms.request_form(resources, given, errors))
+        case Verb.EXEC:
+            await reply.form(forms.exec_form(resources, given, errors))
+        case Verb.AGENT:
+            await reply.form(forms.agent_form(resources, given, errors))
+        case Verb.TOKEN | Verb.WHO | Verb.WHY:
+            await reply.form(forms.resource_form(verb.value, resources, errors))
+        case Verb.APPROVE | Verb.DENY:
+            await looking.pending(kit, Pending(), who, reply)
+        case Verb.KILL | Verb.REPLAY:
+            await looking.sessions(kit, Sessions(), who, reply)
+        case Verb.EXTEND if errors:
+            await reply.card(mistake_card(Mistake(next(iter(errors.values())), verb, EXAMPLES[verb])))
+        case _:
+            await looking.my(kit, My(), who, reply)
+
+
+def form_for(kit: Kit, intent: Any, wrong: Invalid) -> Form | None:
+    """The form that lets the person mend what was wrong with a complete command; None when no field can."""
+    match intent:
+        case Request():
+            given = {
+                "resource": intent.resource,
+                "scope": intent.scope,
+                "duration": format_span(intent.duration) if intent.duration is not None else "",
+                "reason": intent.reason,
+                "ticket": intent.ticket,
+                "agent": intent.agent,
+            }
+            form = forms.request_form(kit.resources(), given, {})
+        case Exec():
+            given = {"resource": intent.resource, "command": intent.command, "reason": intent.reason}
+            form = forms.exec_form(kit.resources(), given | {"ticket": intent.ticket, "agent": intent.agent}, {})
+        case AgentToken():
+            form = forms.agent_form(kit.resources(), {"agent": intent.name, "resource": intent.resource}, {})
+        case _:
+            return None
+    return form.with_errors({wrong.field: str(wrong)}, {}) if wrong.field in {f.name for f in form.fields} else None
+
+
+async def submit(
+    kit: Kit, name: str, token: str, values: Mapping[str, str], who: Caller, reply: Reply, perform: Perform
+) -> Form | None:
+    """What a submitted form does. The form again when a field is wrong; other refusals are raised."""
+    if name in pressing.WITH_TOKEN:
+        return await pressing.submit(kit, name, token, values, who, reply)
+    kit.person(who)
+    form = _blank(kit, name, values)
+    try:
+        await perform(_intent(name, values), who, reply)
+    except Conflict:
+        raise
+    except Invalid as wrong:
+        return form.with_errors({wrong.field: str(wrong)}, values)
+    return None
+
+
+def _blank(kit: Kit, name: str, values: Mapping[str, str]) -> Form:
+    resources = kit.resources()
+    kind, _, verb = name.partition(":")
+    match kind:
+        case forms.REQUEST:
+            return forms.request_form(resources, values, {})
+        case forms.EXEC:
+            return forms.exec_form(resources, values, {})
+        case forms.AGENT:
+            return forms.agent_form(resources, values, {})
+        case forms.RESOURCE if verb in {v.value for v in _ON_RESOURCE}:
+            return forms.resource_form(verb, resources, {})
+        case _:
+            raise Denied("This form is not one of mine, so nothing was done.", rule="unknown-form")
+
+
+def _intent(name: str, values: Mapping[str, str]) -> Any:
+    resource = forms.line_of(values, "resource", required=True, most=100)
+    kind, _, verb = name.partition(":")
+    if kind == forms.RESOURCE:
+        return _ON_RESOURCE[Verb(verb)](resource)
+    agent = forms.line_of(values, "agent", required=kind == forms.AGENT, most=60)
+    if agent and not AGENT_NAME.match(agent):
+        raise Invalid(AGENT_RULE, field="agent")
+    if kind == forms.AGENT:
+        return AgentToken(agent, resource)
+    reason = forms.line_of(values, "reason")
+    ticket = forms.line_of(values, "ticket", most=64)
+    if kind == forms.EXEC:
+        return Exec(resource, _command(values), reason, ticket, agent)
+    scope = values.get("scope", "read").strip().lower() or "read"
+    if scope not in SCOPES:
+        raise Invalid("The scope is read, write or admin.", field="scope")
+    return Request(resource, scope, forms.span_of(values), reason, ticket, agent)
+
+
+def _command(values: Mapping[str, str]) -> str:
+    """The command exactly as typed (only the checks of a field, never its stripping)."""
+    forms.line_of(values, "command", required=True, most=forms.MAX_COMMAND)
+    return values["command"]
