@@ -1,0 +1,278 @@
+"""From a startup packet to a running session: who is it, what may they do, is the target there."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from access.actors import Actor, Agent, Person, actor_key
+from access.errors import Unavailable
+from access.events import UpstreamFailed
+from access.ids import ENTROPY_BYTES, Prefix, SessionId, new_id
+from access.policy import standing_level
+from access.requests import Credential, Grant, Session
+from access.resources import Resource
+from access.scopes import Level, level_of
+from proxy.gate import Bearer
+from proxy.masking.plan import Masker
+from proxy.postgres import messages as m
+from proxy.postgres.conversation import Conversation, Facts
+from proxy.postgres.frames import Splitter
+from proxy.postgres.reading import Reader
+from proxy.postgres.responses import TRACKED
+from proxy.postgres.scram import MECHANISM, AuthenticationFailed, ScramServer, Verifier
+from proxy.postgres.startup import Hello, Refused, find_resource
+from proxy.postgres.state import SqlState
+from proxy.recording import Kind, record
+from proxy.session import LiveSession, SessionPorts, capped
+from proxy.sql.catalog import Catalog
+from proxy.sql.judged import SqlSession
+from proxy.sql.settings import Answer, change
+from proxy.upstream import Connected, Dialling, UpstreamUnreachable
+from proxy.wire import Lost, Wire
+
+if TYPE_CHECKING:
+    from proxy.server import Gateway
+
+#: What the gateway sets itself on every upstream connection (notes: settings that are pinned).
+PINNED = {"client_encoding": "UTF8", "standard_conforming_strings": "on", "backslash_quote": "safe_encoding"}
+CHECK_INTERVAL = "client_connection_check_interval"
+_PASSWORD = frozenset(b"p")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who proved who they are."""
+
+    hello: Hello
+    resource: Resource
+    database: str
+    credential: Credential
+    person: Person
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One connection on its way in."""
+
+    gateway: Gateway
+    wire: Wire
+
+    async def authenticate(self, hello: Hello) -> Visitor:
+        """SCRAM against the credential of this name on this resource. Raises Refused; every refusal is recorded."""
+        try:
+            resource, database = find_resource(self.gateway.resources, hello.database)
+            credential = await self._prove(hello, resource)
+            return self._visitor(hello, resource, database, credential)
+        except Refused as refused:
+            name, where = hello.user[:63], hello.database[:63]
+            await self.gateway.refused(where, name, self.wire.address, refused.message)
+            raise
+
+    async def _prove(self, hello: Hello, resource: Resource) -> Credential:
+        if hello.negotiate is not None:
+            self.wire.write(m.negotiate(0, hello.negotiate))
+        credential = await self.gateway.ports.credentials.find(hello.user, resource.name)
+        try:
+            if credential is None:
+                verifier = Verifier.mock(f"{resource.name}/{hello.user}", self.gateway.secret)
+            else:
+                verifier = Verifier.parse(credential.verifier)
+            server = ScramServer(verifier, self.gateway.nonce())
+            frames = Splitter(_PASSWORD)
+            self.wire.write(m.authentication(10, m.cstring(MECHANISM) + b"\0"))
+            self.wire.write(m.authentication(11, server.first(await self._answer(frames))))
+            final = server.final(await self._answer(frames))
+        except AuthenticationFailed:
+            raise Refused("28P01", f'password authentication failed for user "{hello.user}"') from None
+        if credential is None:
+            raise Refused("28P01", f'password authentication failed for user "{hello.user}"')
+        self.wire.write(m.authentication(12, final) + m.authentication(0))
+        return credential
+
+    async def _answer(self, frames: Splitter) -> bytes:
+        while True:
+            found = frames.feed(await self.wire.more())
+            if frames.error is not None or len(found) > 1 or (found and frames.buffered):
+                raise Refused("08P01", "unexpected message during authentication")
+            if found:
+                return found[0]
+
+    def _visitor(self, hello: Hello, resource: Resource, database: str, credential: Credential) -> Visitor:
+        person = self.gateway.ports.directory.person(credential.person)
+        if person is None or not person.active:
+            raise Refused("28000", "this person is not active in the directory any more")
+        actor = Actor(person.id, Agent(credential.agent) if credential.agent else None, person.name)
+        visitor = Visitor(hello, resource, database, credential, person, actor)
+        if not self._grants(visitor, None):
+            hint = f"Ask for access in chat: /hoop request {resource.name} 1h REASON"
+            raise Refused("28000", f"no live grant for {hello.user} on {resource.name}", hint)
+        return visitor
+
+    def _grants(self, visitor: Visitor, session: SessionId | None) -> Sequence[Grant]:
+        only = visitor.credential.only_grant
+        return self.gateway.ports.grants.of(visitor.actor, visitor.resource.name, session=session, only=only)
+
+    # ---------------------------------------------------------------------------------------- the session
+
+    async def live(self, visitor: Visitor) -> None:
+        """Open everything in the order that leaves a trace of it, run the session, close everything."""
+        if self.gateway.catalogs is None:
+            raise Lost
+        try:
+            catalog = await self.gateway.catalogs.get(visitor.resource, visitor.database)
+        except Unavailable as problem:
+            raise Refused("57P03", problem.message, "Try again in a moment.") from None
+        now = self.gateway.ports.clock.now()
+        grants = self._grants(visitor, None)
+        ceiling = standing_level(grants, now)
+        opened_under = max(grants, key=lambda grant: (level_of(grant.scope), grant.expires_at), default=None)
+        row = self._row(visitor, opened_under)
+        settings = self._settings(visitor, row, ceiling)
+        await self.gateway.ports.log.opened(row)
+        try:
+            upstream, dialling = await self._dial(visitor, settings)
+        except UpstreamUnreachable as problem:
+            await self._unreachable(row, str(problem))
+            hint = "The owners of the resource know more."
+            raise Refused("08001", f"the gateway cannot reach {visitor.resource.name}", hint) from None
+        session = None
+        try:
+            session = self._session(visitor, row, catalog, ceiling, upstream, dialling)
+            session.opened_under = opened_under
+            await self._run(session, visitor)
+        finally:
+            upstream.wire.abort()
+            if session is not None:
+                await session.finish()
+            else:
+                await self.gateway.ports.log.closed(replace(row, closed_at=now, why_closed="could not begin"), "")
+
+    def _row(self, visitor: Visitor, opened_under: Grant | None) -> Session:
+        ports = self.gateway.ports
+        now = ports.clock.now()
+        return Session(
+            id=SessionId(new_id(Prefix.SESSION, ports.entropy.token(ENTROPY_BYTES))),
+            credential=visitor.credential.id, actor=visitor.actor, resource=visitor.resource.name,
+            database=visitor.database, protocol="postgres", node=self.gateway.settings.node,
+            client=self.wire.address, application=visitor.hello.application[:63], opened_at=now, heartbeat_at=now,
+            request=None if opened_under is None else opened_under.request,
+        )  # fmt: skip
+
+    def _settings(self, visitor: Visitor, row: Session, ceiling: Level) -> dict[str, str]:
+        """The parameters of the upstream's startup packet, rebuilt from what is allowed."""
+        upstream = visitor.resource.upstream
+        seen = SqlSession(role=upstream.user, level=ceiling)
+        for name, value in visitor.hello.settings.items():
+            answer, why = change(name, value, seen)
+            if answer not in {Answer.FREE, Answer.TRACKED}:
+                raise Refused("42501", why or f"the setting {name} does not pass the gateway", "Connect without it.")
+        settings = {
+            **visitor.hello.settings,
+            "user": upstream.user,
+            "database": visitor.database,
+            "application_name": f"hoop/{row.id}",
+            CHECK_INTERVAL: "1000",
+            **PINNED,
+        }
+        if ceiling <= Level.READ:
+            # Given here and never by SET: RESET ALL would drop it.
+            settings["default_transaction_read_only"] = "on"
+        return settings
+
+    async def _dial(self, visitor: Visitor, settings: dict[str, str]) -> tuple[Connected, Dialling]:
+        reference = visitor.resource.upstream.secret
+        try:
+            password = await asyncio.to_thread(self.gateway.ports.vault.secret, reference) if reference else ""
+        except Unavailable as problem:
+            raise UpstreamUnreachable(problem.message) from None
+        dialling = Dialling(visitor.resource.upstream, self.gateway.ports.dialer, password)
+        return await dialling.log_in(settings), dialling
+
+    async def _unreachable(self, row: Session, why: str) -> None:
+        ports = self.gateway.ports
+        fact = UpstreamFailed(
+            stream=row.id, actor=actor_key(row.actor), resource=row.resource, why=why, request=row.request or ""
+        )
+        await ports.log.record(fact)
+        await ports.log.closed(replace(row, closed_at=ports.clock.now(), why_closed=f"upstream: {why}"), "")
+
+    def _session(
+        self,
+        visitor: Visitor,
+        row: Session,
+        catalog: Catalog,
+        ceiling: Level,
+        upstream: Connected,
+        dialling: Dialling,
+    ) -> LiveSession:
+        gateway, ports = self.gateway, self.gateway.ports
+        bearer = Bearer(
+            session=row.id, actor=visitor.actor, resource=visitor.resource, policy=gateway.policy,
+            person=lambda: ports.directory.person(visitor.person.id),
+            grants=lambda: capped(self._grants(visitor, row.id), ceiling),
+        )  # fmt: skip
+        reported = upstream.session.parameters
+        initial = {name.lower(): value for name, value in reported.items() if name.lower() in TRACKED}
+        initial["search_path"] = upstream.session.search_path
+        given = {k: v for k, v in visitor.hello.settings.items() if k not in PINNED}
+        role = visitor.resource.upstream.user
+        masker = self._masker(visitor.resource, catalog)
+        conversation = Conversation(
+            Facts(bearer, visitor.database, role, read_only=ceiling <= Level.READ),
+            Reader(catalog, masker),
+            SqlState(role, initial, given=given),
+            ports.clock,
+            dict(reported),
+        )
+        recording = ports.recordings.open(row)
+        recording.write(_open_record(row, visitor))
+        return LiveSession(
+            row, conversation, self.wire, upstream, dialling,
+            SessionPorts(ports.clock, ports.desk, ports.log, recording),
+            ceiling=ceiling,
+            make_reader=lambda newer: Reader(newer, self._masker(visitor.resource, newer)),
+            stale_catalog=lambda: self._stale(visitor),
+        )  # fmt: skip
+
+    def _masker(self, resource: Resource, catalog: Catalog) -> Masker:
+        key = hmac.digest(self.gateway.secret, f"mask/{resource.name}".encode(), hashlib.sha256)
+        return Masker(self.gateway.masking[resource.name], catalog, key)
+
+    def _stale(self, visitor: Visitor) -> None:
+        if self.gateway.catalogs is not None:
+            self.gateway.catalogs.refresh(visitor.resource, visitor.database)
+
+    async def _run(self, session: LiveSession, visitor: Visitor) -> None:
+        """Tell the client it is in, and serve it. Its cancel key is the gateway's own; the process id is the server's."""
+        gateway, reported = self.gateway, session.upstream.session
+        key = (reported.process, gateway.ports.entropy.token(4))
+        shown = {**reported.parameters, "application_name": visitor.hello.application}
+        masker = session.conversation.reader.masker
+        greeting = [m.parameter_status(name, masker.parameter_status(name, value)) for name, value in shown.items()]
+        self.wire.write(b"".join([*greeting, m.key_data(*key), m.ready(m.IDLE)]))
+        gateway.sessions[session.row.id] = session
+        gateway.keys[key] = session.row.id
+        try:
+            await session.run()
+        finally:
+            gateway.sessions.pop(session.row.id, None)
+            gateway.keys.pop(key, None)
+
+
+def _open_record(row: Session, visitor: Visitor) -> bytes:
+    data = {
+        "session": row.id,
+        "person": visitor.person.name,
+        "agent": visitor.credential.agent,
+        "resource": row.resource,
+        "database": row.database,
+        "application": row.application,
+        "client": row.client,
+    }
+    return record(Kind.OPEN, int(row.opened_at.timestamp() * 1000), 0, data)

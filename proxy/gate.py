@@ -1,0 +1,413 @@
+"""Judge → record → forward → outcome: what must happen before one unit of work may go to an upstream.
+
+Protocol-neutral and without I/O. A wire conversation hands in a `Unit` and runs `admit`; the answer is `Admitted`
+(everything that must be recorded is, forward it now) or `Refusal` (tell the client, forward nothing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+
+from access.actors import Actor, Person, actor_key
+from access.errors import Conflict, Denied, HoopError
+from access.events import StatementAllowed, StatementCompleted, StatementHeld, StatementRefused
+from access.ids import SessionId
+from access.masking import ForApprover, Masked
+from access.policy import Action, Policy, Verdict, decide, standing_level
+from access.ports import Clock
+from access.requests import AccessRequest, Evidence, Grant, RequestState
+from access.resources import Resource
+from access.scopes import Level
+from access.statements import Binding, Effect, Statement, binding_digest
+from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Outputs, Steps, Withdraw
+from proxy.recording import Kind, record
+
+#: How often a waiting client hears that it still waits, in seconds.
+KEEP_ALIVE = 15.0
+#: How long an approval may take to reach this process before the hold gives up, in seconds.
+GRANT_LAG = 5.0
+
+REFUSED, CANCELLED = "42501", "57014"
+_READ_ONLY = frozenset({Effect.READ})
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One thing to be judged, recorded and run once.
+
+    `statements` are judged each, the strictest wins; `whole` is their union. `can_write` is False when the upstream is
+    read only, so that an approved write must be wrapped; `wrappable` whether that is possible here and now.
+    """
+
+    statements: tuple[Statement, ...]
+    whole: Statement
+    shown: Masked
+    complete: bool
+    binding: Binding
+    parameters: tuple[Masked | None, ...] = ()
+    exact_parameters: tuple[ForApprover | None, ...] = ()
+    in_transaction: bool = False
+    can_write: bool = True
+    wrappable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Recorded: forward it. `wrap`: only inside a transaction that the gateway makes writable and commits; `noted`:
+    the ledger has it as an event, so it gets its outcome too."""
+
+    number: int
+    verdict: Verdict
+    wrap: bool = False
+    noted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the client is told instead."""
+
+    message: str
+    detail: str = ""
+    hint: str = ""
+    code: str = REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who this session acts for, on what, under which rules. `person` and `grants` are looked up at every use."""
+
+    session: SessionId
+    actor: Actor
+    resource: Resource
+    policy: Policy
+    person: Callable[[], Person | None]
+    grants: Callable[[], Sequence[Grant]]
+
+
+@dataclass(slots=True)
+class Counters:
+    """The totals of a session."""
+
+    statements: int = 0
+    refused: int = 0
+    held: int = 0
+    masked: int = 0
+    rows: int = 0
+
+
+class Client(Protocol):
+    """What a held statement needs of the client's side."""
+
+    #: The client cancelled, or is gone: why; empty while it waits.
+    @property
+    def gave_up(self) -> str: ...
+
+    def say(self, text: str, hint: str = "") -> None:
+        """A line the waiting person sees at once."""
+
+
+@dataclass(slots=True)
+class Gate:
+    """One session's gate."""
+
+    bearer: Bearer
+    clock: Clock
+    out: Outputs
+    client: Client
+    counters: Counters = field(default_factory=Counters)
+    answer: Answer | None = None
+
+    # ---------------------------------------------------------------------------------------- judging
+
+    def level(self) -> Level:
+        """The standing ceiling at this moment."""
+        return standing_level(self.bearer.grants(), self.clock.now())
+
+    def decide(self, unit: Unit) -> Verdict:
+        """The strictest verdict over the unit's statements. Fails closed when the person is unknown."""
+        person = self.bearer.person()
+        if person is None:
+            return Verdict(Action.DENY, "person-unknown", "You are not in the directory any more.")
+        grants, now = self.bearer.grants(), self.clock.now()
+        return self._strictest(unit, person, grants, now)
+
+    def _strictest(self, unit: Unit, person: Person, grants: Sequence[Grant], now: datetime) -> Verdict:
+        b = self.bearer
+        single = standing_level(grants, now) is Level.NONE
+        if single and len(unit.statements) > 1:
+            return Verdict(Action.DENY, "one-command", "Access to a single command does not cover several statements.")
+        digest = binding_digest(unit.binding)
+        verdicts = [
+            decide(b.policy, grants, person, b.resource, statement, digest, now)
+            for statement in (unit.statements or (unit.whole,))
+        ]
+        strictest = max(verdicts, key=lambda verdict: verdict.action)
+        consumes = next((verdict for verdict in verdicts if verdict.consumes is not None), None)
+        return consumes if consumes is not None and strictest.action is Action.ALLOW else strictest
+
+    # ---------------------------------------------------------------------------------------- admitting
+
+    def admit(self, unit: Unit) -> Steps[Admitted | Refusal]:
+        """Everything between a statement and its way to the upstream."""
+        number = self._count()
+        verdict = self.decide(unit)
+        refusal = _unwrappable(unit, verdict)
+        if verdict.action is Action.DENY or refusal is not None:
+            return (yield from self._refuse(unit, number, verdict, refusal))
+        request = ""
+        if verdict.action is Action.HOLD:
+            held = yield from self._hold(unit, number, verdict)
+            if isinstance(held, Refusal):
+                return held
+            request, verdict = held
+        problem = yield from self._register(unit, number, verdict, request)
+        if problem is not None:
+            return problem
+        self.out.records.append(self._statement(unit, number, verdict, request))
+        return Admitted(number, verdict, wrap=_needs_wrap(unit, verdict), noted=_noteworthy(unit, verdict))
+
+    def refuse(self, unit: Unit, rule: str, refusal: Refusal) -> Steps[Refusal]:
+        """Refuse for a reason of the wire's own; recorded like any refusal."""
+        verdict = Verdict(Action.DENY, rule, refusal.message, refusal.hint)
+        return (yield from self._refuse(unit, self._count(), verdict, refusal))
+
+    def conclude(self, admitted: Admitted, outcome: str, detail: Masked) -> None:
+        """What became of it: `succeeded`, `failed` or `unknown`. Nothing waits for this to be stored."""
+        if not admitted.noted:
+            return
+        grant = admitted.verdict.consumes
+        if grant is not None:
+            self.out.tell.append(Conclude(grant.id, outcome, detail))
+            return
+        session = self.bearer.session
+        fact = StatementCompleted(
+            stream=session, actor=actor_key(self.bearer.actor), session=session, outcome=outcome, detail=detail,
+            number=admitted.number,
+        )  # fmt: skip
+        self.out.tell.append(Commit((fact,)))
+
+    def ask(self, question: Commit | FileHold | Await | Withdraw | Consume) -> Steps[Answer]:
+        """Park until the question is answered."""
+        self.answer = None
+        self.out.ask = question
+        while (answer := self._answered()) is None:
+            yield
+        return answer
+
+    def _answered(self) -> Answer | None:
+        answer, self.answer = self.answer, None
+        return answer
+
+    def _count(self) -> int:
+        self.counters.statements += 1
+        return self.counters.statements
+
+    # ---------------------------------------------------------------------------------------- refusing
+
+    def _refuse(self, unit: Unit, number: int, verdict: Verdict, refusal: Refusal | None) -> Steps[Refusal]:
+        self.counters.refused += 1
+        if refusal is None:
+            refusal = Refusal(verdict.message, _detail(verdict), verdict.hint)
+        yield from self.ask(Commit((self._refused(unit, number, verdict, refusal),)))
+        # Nothing is forwarded, so a ledger that does not answer changes nothing for the client: it is refused.
+        self.out.records.append(self._statement(unit, number, replace(verdict, action=Action.DENY), ""))
+        return refusal
+
+    def _refused(self, unit: Unit, number: int, verdict: Verdict, refusal: Refusal) -> StatementRefused:
+        return StatementRefused(
+            stream=self.bearer.session, actor=actor_key(self.bearer.actor), number=number, statement=unit.shown,
+            effects=_effects(unit.whole), tables=_tables(unit.whole), rule=verdict.rule, message=refusal.message,
+        )  # fmt: skip
+
+    # ---------------------------------------------------------------------------------------- recording
+
+    def _register(self, unit: Unit, number: int, verdict: Verdict, request: str) -> Steps[Refusal | None]:
+        """The event rows that must be committed before this goes on: a consumption, or more than a plain read."""
+        grant = verdict.consumes
+        if not _noteworthy(unit, verdict):
+            return None
+        digest = binding_digest(unit.binding)
+        fact = StatementAllowed(
+            stream=self.bearer.session, actor=actor_key(self.bearer.actor), number=number, statement=unit.shown,
+            digest=digest, effects=_effects(unit.whole), tables=_tables(unit.whole), rule=verdict.rule,
+            request=request or ("" if grant is None else grant.request),
+        )  # fmt: skip
+        question = Commit((fact,)) if grant is None else Consume(grant.id, digest, (fact,))
+        answer = yield from self.ask(question)
+        if not isinstance(answer, HoopError):
+            return None
+        self.counters.refused += 1
+        if isinstance(answer, Conflict):
+            return Refusal(answer.message, "What was approved runs once.", answer.hint)
+        return Refusal("The gateway could not record this statement, so it was not run.", answer.message, answer.hint)
+
+    def _statement(self, unit: Unit, number: int, verdict: Verdict, request: str) -> bytes:
+        data: dict[str, object] = {
+            "text": unit.shown,
+            "effects": _effects(unit.whole),
+            "verdict": verdict.action.name.lower(),
+            "rule": verdict.rule,
+            "request": request,
+        }
+        if unit.parameters:
+            data["parameters"] = list(unit.parameters)
+        return record(Kind.STATEMENT, self.at_ms(), number, data)
+
+    def at_ms(self) -> int:
+        return int(self.clock.now().timestamp() * 1000)
+
+    # ---------------------------------------------------------------------------------------- holding
+
+    def _hold(self, unit: Unit, number: int, verdict: Verdict) -> Steps[tuple[str, Verdict] | Refusal]:
+        """File the request, tell the client, wait. Returns the request and the verdict under the approval."""
+        seconds = self.bearer.policy.hold_in_transaction if unit.in_transaction else self.bearer.policy.hold_seconds
+        if seconds <= 0:
+            hint = "Run it outside of a transaction, or ask for write access."
+            refusal = Refusal(verdict.message, "Approval cannot be awaited while a transaction holds locks.", hint)
+            return (yield from self._refuse(unit, number, verdict, refusal))
+        self.counters.held += 1
+        filed = yield from self.ask(self._filing(unit, number, verdict, seconds))
+        if not isinstance(filed, AccessRequest):
+            return (yield from self._not_filed(unit, number, verdict, filed))
+        self.out.records.append(record(Kind.HELD, self.at_ms(), number, {"request": filed.id, "text": unit.shown}))
+        self.client.say(f"held for approval: {filed.id} ({verdict.message})", _who(filed, seconds))
+        decided = yield from self._decision(filed, seconds)
+        self._note_decision(decided, number)
+        if decided.state is not RequestState.APPROVED:
+            self.counters.refused += 1
+            return _not_approved(decided, self.client.gave_up)
+        approved = yield from self._approved(unit)
+        return approved if isinstance(approved, Refusal) else (filed.id, approved)
+
+    def _filing(self, unit: Unit, number: int, verdict: Verdict, seconds: float) -> FileHold:
+        digest = binding_digest(unit.binding)
+        whole = unit.whole
+        evidence = Evidence(
+            shown=unit.shown, exact=ForApprover(whole.text), complete=unit.complete, digest=digest,
+            database=unit.binding.database, parameters=unit.exact_parameters, effects=whole.effects,
+            verbs=whole.verbs, tables=tuple(_tables(whole)), flags=whole.flags, rule=verdict.rule,
+            message=verdict.message, in_transaction=unit.in_transaction,
+        )  # fmt: skip
+        fact = StatementHeld(
+            stream=self.bearer.session, actor=actor_key(self.bearer.actor), number=number, statement=unit.shown,
+            digest=digest, effects=_effects(whole), tables=_tables(whole), rule=verdict.rule, request="",
+        )  # fmt: skip
+        return FileHold(evidence, verdict.approvers, seconds, fact)
+
+    def _not_filed(
+        self, unit: Unit, number: int, verdict: Verdict, problem: Grant | bool | HoopError
+    ) -> Steps[Refusal]:
+        if isinstance(problem, Denied):
+            refusal = Refusal(verdict.message, problem.message, problem.hint)
+        else:
+            detail = problem.message if isinstance(problem, HoopError) else ""
+            refusal = Refusal("The gateway could not ask for approval, so this was not run.", detail)
+        return (yield from self._refuse(unit, number, verdict, refusal))
+
+    def _decision(self, filed: AccessRequest, seconds: float) -> Steps[AccessRequest]:
+        """Wait for the decision, for the client to give up, or for the time to run out."""
+        started = spoke = self.clock.monotonic()
+        self.answer = None
+        self.out.ask = Await(filed.id, seconds)
+        while (row := self._answered()) is None and not self.client.gave_up:
+            yield
+            now = self.clock.monotonic()
+            if now - started > seconds + GRANT_LAG:
+                break
+            if now - spoke >= KEEP_ALIVE:
+                spoke = now
+                self.client.say(f"still waiting for approval: {filed.id} ({int(now - started)} s)")
+        if isinstance(row, AccessRequest) and row.state is not RequestState.PENDING:
+            return row
+        # Whoever approves from here on approves nothing: only this waiting session could have used it.
+        why = self.client.gave_up or "nobody decided in time"
+        row = yield from self.ask(Withdraw(filed.id, why))
+        if isinstance(row, AccessRequest) and row.state is not RequestState.APPROVED:
+            return row
+        return replace(filed, state=RequestState.CANCELLED, note=why)
+
+    def _note_decision(self, decided: AccessRequest, number: int) -> None:
+        data = {
+            "request": decided.id,
+            "state": str(decided.state),
+            "by": decided.decided_by or "",
+            "note": decided.note,
+        }
+        self.out.records.append(record(Kind.DECIDED, self.at_ms(), number, data))
+
+    def _approved(self, unit: Unit) -> Steps[Verdict | Refusal]:
+        """Wait until the grant of the approval is known here, and judge anew: the world moved while we waited."""
+        started = self.clock.monotonic()
+        while True:
+            verdict = self.decide(unit)
+            if verdict.action is Action.ALLOW:
+                return verdict
+            if self.client.gave_up:
+                return Refusal(f"{self.client.gave_up}; the statement was not run.", code=CANCELLED)
+            if verdict.action is Action.DENY or self.clock.monotonic() - started > GRANT_LAG:
+                self.counters.refused += 1
+                return Refusal(verdict.message, "It was approved, but cannot run any more.", verdict.hint)
+            yield
+
+
+def _noteworthy(unit: Unit, verdict: Verdict) -> bool:
+    """A plain read needs the recording only; everything else is an event."""
+    return verdict.consumes is not None or not unit.whole.effects <= _READ_ONLY or not unit.whole.understood
+
+
+def _needs_wrap(unit: Unit, verdict: Verdict) -> bool:
+    return verdict.consumes is not None and not unit.can_write and not unit.whole.effects <= _READ_ONLY
+
+
+def _unwrappable(unit: Unit, verdict: Verdict) -> Refusal | None:
+    """A write cannot be approved into a read-only transaction: say so before anybody is asked."""
+    held = verdict.action is Action.HOLD or verdict.consumes is not None
+    if not held or unit.can_write or unit.wrappable or unit.whole.effects <= _READ_ONLY:
+        return None
+    return Refusal(
+        verdict.message or "This statement changes data and the session is read only.",
+        "A read session runs an approved change alone: one statement, outside of a transaction.",
+        "Run it by itself, or ask for write access: /hoop request … write",
+    )
+
+
+def _detail(verdict: Verdict) -> str:
+    if verdict.level is Level.NONE:
+        return ""
+    allowed = {
+        Level.READ: "A read grant allows reads; single changes can be approved.",
+        Level.WRITE: "A write grant allows reads and bounded changes of data.",
+        Level.ADMIN: "An admin grant allows reads, changes and definitions.",
+    }
+    return f"{allowed[verdict.level]} Rule: {verdict.rule}."
+
+
+def _who(request: AccessRequest, seconds: float) -> str:
+    people = len(request.approvers)
+    who = f"{people} {'person' if people == 1 else 'people'} can decide" if people else "the approvers were asked"
+    return f"{who}; waiting at most {int(seconds)} s. Ctrl-C cancels."
+
+
+def _not_approved(decided: AccessRequest, gave_up: str) -> Refusal:
+    if decided.state is RequestState.DENIED:
+        reason = f": {decided.note}" if decided.note else ""
+        return Refusal(f"{decided.id} was denied{reason}", "The statement was not run.")
+    if gave_up:
+        return Refusal(f"canceling statement due to user request ({decided.id})", "It was not run.", code=CANCELLED)
+    return Refusal(
+        f"{decided.id} was not approved in time",
+        "The statement was not run.",
+        "Run it again to ask again.",
+        CANCELLED,
+    )
+
+
+def _effects(statement: Statement) -> list[str]:
+    return sorted(statement.effects)
+
+
+def _tables(statement: Statement) -> list[str]:
+    return list(dict.fromkeys((*statement.writes, *statement.reads)))

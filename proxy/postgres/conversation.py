@@ -1,0 +1,431 @@
+"""One client's session, without sockets: the client's half, and what ties both halves together.
+
+One unit is under way at a time: a Query, or the messages of the extended protocol up to a Sync or Flush. The next one
+is looked at when the upstream has answered everything, so names, settings and transaction status are known facts when
+a statement is judged. What a pipelining client sent meanwhile waits in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from access.masking import ForApprover, Masked
+from access.policy import Action
+from access.ports import Clock
+from access.statements import Binding
+from proxy.conversation import Answer, Outputs, Steps
+from proxy.gate import Admitted, Bearer, Gate, Refusal, Unit
+from proxy.postgres import extended
+from proxy.postgres import messages as m
+from proxy.postgres.frames import FrameError, Splitter
+from proxy.postgres.reading import Reader, Reading
+from proxy.postgres.responses import Responses, Violation
+from proxy.postgres.state import SqlState
+from proxy.postgres.steps import Expect, Portal, Run, Step
+from proxy.sql import judged as j
+
+#: A statement that no server executes: it fails the open transaction, which is what a refusal inside of one must do.
+FAIL_TRANSACTION = "hoop refused"
+
+_COPYING = frozenset({m.COPY_DATA, m.COPY_DONE, m.COPY_FAIL})
+_EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
+#: Bytes of the client that may wait before its socket is not read any more.
+WAITING_CAP = 4 * 1024 * 1024
+#: How long the statement after a change of definitions waits for the catalog, in seconds.
+STALE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What never changes during a session. `read_only`: the upstream connection is."""
+
+    bearer: Bearer
+    database: str
+    role: str
+    read_only: bool
+
+
+@dataclass(slots=True)
+class Conversation:
+    """Call what happens (`client_data`, `upstream_data`, `answer`, `tick`, `cut`, …), then perform `out`."""
+
+    facts: Facts
+    reader: Reader
+    state: SqlState
+    clock: Clock
+    parameters: dict[str, str]
+    out: Outputs = field(default_factory=Outputs)
+    gate: Gate = field(init=False)
+    responses: Responses = field(init=False)
+    #: Why a held statement is not waited for any more.
+    gave_up: str = ""
+    closing: str = ""
+    portals: dict[str, Portal] = field(default_factory=dict)
+    _splitter: Splitter = field(default_factory=Splitter)
+    _inbox: deque[bytes] = field(default_factory=deque)
+    _inbox_bytes: int = 0
+    _holding: bool = False
+    _stale_until: float = 0.0
+    _script: Steps[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(self.facts.bearer, self.clock, self.out, self)
+        self.responses = Responses(self.state, self.reader.masker, self.gate, self.out, self.parameters)
+        self._script = self._serve()
+        self.state.set_level(self.gate.level())
+
+    # ---------------------------------------------------------------------------------------- what happens
+
+    def client_data(self, data: bytes) -> None:
+        """Bytes of the client, in any chunks."""
+        if self.closing:
+            return
+        for frame in self._splitter.feed(data):
+            self._inbox.append(frame)
+            self._inbox_bytes += len(frame)
+        self._go_on()
+        if self._splitter.error is not None and not self._inbox:
+            self._end(f"protocol violation: {self._splitter.error}", "08P01")
+
+    def upstream_data(self, data: bytes) -> None:
+        """Bytes of the upstream, in any chunks."""
+        try:
+            self.responses.feed(data)
+        except Violation as violation:
+            self.out.cancel_upstream = True
+            self._end(str(violation), "XX000")
+            return
+        if self.responses.quiet and self.responses.status == m.IDLE and not self.responses.unsynced:
+            self._transaction_over()
+        self._go_on()
+
+    def answer(self, value: Answer) -> None:
+        """The answer to `out.ask`."""
+        self.gate.answer = value
+        self._go_on()
+
+    def tick(self) -> None:
+        """Time passed, or the grants changed."""
+        if self._holding or self._stale_until:
+            self._go_on()
+
+    def renew(self, reader: Reader) -> None:
+        """The catalog was read again: whatever was understood by the old one is understood anew."""
+        self.reader = reader
+        self.responses.use(reader.masker)
+        self.state.touch()
+        self._stale_until = 0.0
+        self._go_on()
+
+    def cancel(self) -> None:
+        """A CancelRequest with this session's key."""
+        if self._holding:
+            self.gave_up = "cancelled by the client"
+            self._go_on()
+        elif not self.responses.quiet:
+            self.out.cancel_upstream = True
+
+    def client_closed(self) -> None:
+        """The client's connection is gone."""
+        self.gave_up = self.gave_up or "the client disconnected"
+        self._go_on()
+        self._finish("the client disconnected")
+
+    def upstream_closed(self) -> None:
+        """The upstream's connection is gone."""
+        busy = not self.responses.quiet
+        self.responses.lost()
+        self.gave_up = self.gave_up or "the upstream connection was lost"
+        self._go_on()
+        text = "the connection to the server was lost"
+        detail = "The outcome of the running command is unknown." if busy else ""
+        self._end(text, "08006", detail)
+
+    def cut(self, why: str) -> None:
+        """Access ended: cancel what runs, tell the client, close."""
+        self.gave_up = self.gave_up or why
+        self._go_on()
+        self._end(why, "57P01")
+
+    @property
+    def crowded(self) -> bool:
+        """The client sent so much ahead that it should not be read for now."""
+        return self._inbox_bytes > WAITING_CAP
+
+    @property
+    def busy(self) -> bool:
+        """The upstream owes an answer."""
+        return not self.responses.quiet
+
+    # ---------------------------------------------------------------------------------------- ending
+
+    def _end(self, why: str, code: str, detail: str = "") -> None:
+        """Say why in the client's own protocol, as the last thing it hears."""
+        if not self.closing and self.responses.whole:
+            self.out.to_client.append(m.error(code, why, detail=detail, severity="FATAL"))
+        self._finish(why)
+
+    def _finish(self, why: str) -> None:
+        if self.closing:
+            return
+        self.closing = why
+        self.out.cancel_upstream = self.out.cancel_upstream or self.busy
+        self.out.close = why
+
+    # ---------------------------------------------------------------------------------------- the script
+
+    def _go_on(self) -> None:
+        """Let the script run until it parks again."""
+        try:
+            next(self._script)
+        except StopIteration:
+            return
+        except (FrameError, Violation) as problem:
+            self._end(f"protocol violation: {problem}", "08P01")
+
+    def next_frame(self) -> Steps[bytes]:
+        """The client's next message, when everything before it is answered."""
+        while True:
+            while self._inbox and self._inbox[0][0] in _COPYING:
+                self._copy(self._pop())
+            ready = self.responses.quiet and not self.closing and self.clock.monotonic() >= self._stale_until
+            if self._inbox and ready:
+                return self._pop()
+            yield
+
+    def put_back(self, frame: bytes) -> None:
+        """Undo `next_frame`."""
+        self._inbox.appendleft(frame)
+        self._inbox_bytes += len(frame)
+
+    def quiet(self) -> Steps[None]:
+        """Until the upstream answered everything."""
+        while not self.responses.quiet:
+            yield
+
+    def _pop(self) -> bytes:
+        frame = self._inbox.popleft()
+        self._inbox_bytes -= len(frame)
+        return frame
+
+    def _copy(self, frame: bytes) -> None:
+        """COPY data goes on while the server takes it; outside of a COPY it is ignored, as the server does."""
+        if self.responses.copying_in is not None:
+            self.responses.sent_copy_data(frame)
+            self.out.to_upstream.append(frame)
+
+    def _serve(self) -> Steps[None]:
+        while True:
+            frame = yield from self.next_frame()
+            kind = frame[0]
+            if kind == m.TERMINATE:
+                self.out.to_upstream.append(m.TERMINATE_MESSAGE)
+                self._finish("the client ended the session")
+                return
+            if self.responses.skipping and kind != m.SYNC:
+                continue
+            if kind in _EXTENDED:
+                yield from extended.segment(self, frame)
+            elif kind == m.QUERY:
+                yield from self._query(frame)
+            elif kind == m.FUNCTION_CALL:
+                yield from self._function_call()
+            else:
+                raise FrameError(f"unexpected message {chr(kind)!r}")
+
+    # ---------------------------------------------------------------------------------------- simple protocol
+
+    def _query(self, frame: bytes) -> Steps[None]:
+        statement = m.text(m.parse_query(frame))
+        self.state.set_level(self.gate.level())
+        reading = self.read(statement)
+        if not reading.parsed.statements and reading.parsed.error is None:
+            self._forward_query(frame, Run(Admitted(0, extended.NOTHING), reading))
+            return
+        unit = self.unit(reading, statement.encode())
+        refusal = self.refused_by_wire(reading)
+        if refusal is not None:
+            refused = yield from self.gate.refuse(unit, "wire", refusal)
+            yield from self.refuse_simple(refused)
+            return
+        admitted = yield from self.admit(unit)
+        if isinstance(admitted, Refusal):
+            yield from self.refuse_simple(admitted)
+        elif admitted.wrap:
+            yield from self._wrapped_query(frame, Run(admitted, reading, wrapped=True))
+        else:
+            self._forward_query(frame, Run(admitted, reading))
+
+    def _forward_query(self, frame: bytes, run: Run) -> None:
+        if not self.responses.unsynced:
+            self.state.begin_unit(self.responses.status)
+        self.responses.queue.append(Step(Expect.QUERY, run=run))
+        self.out.to_upstream.append(frame)
+
+    def _function_call(self) -> Steps[None]:
+        refusal = Refusal("function calls by protocol message do not pass the gateway", hint="Use SELECT function(…).")
+        yield from self.refuse_simple(refusal)
+
+    def admit(self, unit: Unit) -> Steps[Admitted | Refusal]:
+        """The gate, with this client as the one that waits."""
+        if self.responses.status == m.FAILED and self.gate.decide(unit).action is Action.HOLD:
+            # The server would not run it either, so nobody needs to be asked.
+            text = "current transaction is aborted, commands ignored until end of transaction block"
+            return Refusal(text, code="25P02")
+        self._holding = True
+        admitted = yield from self.gate.admit(unit)
+        self._holding = False
+        if self.closing and isinstance(admitted, Admitted):
+            self.gate.conclude(admitted, "failed", self.reader.masker.text("not run: the session was over"))
+            return Refusal(self.closing)
+        self.gave_up = "" if not self.closing else self.gave_up
+        return admitted
+
+    def refuse_simple(self, refusal: Refusal) -> Steps[None]:
+        """An error and the right ReadyForQuery; an open transaction is really failed first."""
+        yield from self.fail_transaction()
+        self.say_refusal(refusal)
+        self.out.to_client.append(m.ready(self.responses.status))
+
+    def say_refusal(self, refusal: Refusal) -> None:
+        text = m.error(refusal.code, refusal.message, detail=refusal.detail, hint=refusal.hint)
+        if not self.closing:
+            self.out.to_client.append(text)
+
+    def fail_transaction(self) -> Steps[None]:
+        """Make the upstream fail whatever transaction is open, and swallow its error."""
+        if self.responses.status != m.IN_TRANSACTION and not self.responses.unsynced:
+            return
+        yield from self.hidden_query(FAIL_TRANSACTION)
+
+    def hidden_query(self, statement: str) -> Steps[Step]:
+        """Run a statement of the gateway's own; the client hears nothing of it."""
+        step = Step(Expect.QUERY, hidden=True)
+        self.responses.queue.append(step)
+        self.out.to_upstream.append(m.query(statement))
+        yield from self.quiet()
+        return step
+
+    # ---------------------------------------------------------------------------------------- approved writes
+
+    def _wrapped_query(self, frame: bytes, run: Run) -> Steps[None]:
+        """An approved write in a read-only session: alone in a transaction that is writable for just this.
+
+        The completion is told only when the COMMIT is done: what the client hears is what is durable.
+        """
+        opened = yield from self.begin_writable()
+        if opened is not None:
+            self.gate.conclude(run.admitted, "failed", self.reader.masker.text("the transaction could not be opened"))
+            yield from self.refuse_simple(opened)
+            return
+        self.responses.queue.append(Step(Expect.QUERY, run=run))
+        self.out.to_upstream.append(frame)
+        yield from self.quiet()
+        yield from self.end_writable(run)
+        self.out.to_client.append(m.ready(self.responses.status))
+
+    def begin_writable(self) -> Steps[Refusal | None]:
+        self.state.begin_unit(self.responses.status)
+        step = yield from self.hidden_query("BEGIN READ WRITE")
+        if not step.error and self.responses.status == m.IN_TRANSACTION:
+            return None
+        message = self.reader.masker.text(step.error.get("M", "the transaction could not be opened"))
+        return Refusal(message, "The approved statement was not run.", code=step.error.get("C", "25006"))
+
+    def end_writable(self, run: Run) -> Steps[None]:
+        """COMMIT what succeeded, ROLLBACK what did not; tell the client and the ledger how it ended."""
+        failed = run.outcome == "failed" or self.responses.status != m.IN_TRANSACTION
+        step = yield from self.hidden_query("ROLLBACK" if failed else "COMMIT")
+        if not failed and (step.error or step.tag != "COMMIT"):
+            failed = True
+            fields = step.error or {"S": "ERROR", "C": "40000", "M": "the transaction was rolled back"}
+            self.out.to_client.append(m.fields_message(m.ERROR, self.reader.masker.error(fields, touched=True)))
+        elif not failed:
+            self.out.to_client.append(run.withheld)
+        outcome = run.outcome if run.outcome == "unknown" else ("failed" if failed else "succeeded")
+        self.gate.conclude(run.admitted, outcome, self.reader.masker.text(run.detail))
+
+    # ---------------------------------------------------------------------------------------- judging
+
+    def read(self, statement: str) -> Reading:
+        return self.reader.read(statement, self.state.session(), self.state.epoch)
+
+    def unit(
+        self,
+        reading: Reading,
+        text: bytes,
+        *,
+        values: tuple[bytes | None, ...] = (),
+        exact: tuple[ForApprover | None, ...] = (),
+        shown: tuple[Masked | None, ...] = (),
+        complete: bool = True,
+        form: tuple[tuple[str, str], ...] = (),
+        wrappable: bool = True,
+    ) -> Unit:
+        """What the gate judges: this text, in this session, now."""
+        status = self.responses.status
+        alone = len(reading.parts) == 1 and not reading.parts[0].judged.controls
+        binding = Binding(
+            "postgres", self.facts.bearer.resource.name, self.facts.database, self.facts.role, text, values,
+            self.facts.bearer.actor.person,
+            self.facts.bearer.actor.via.name if self.facts.bearer.actor.via else "",
+            (*self._settings(reading), *form),
+        )  # fmt: skip
+        return Unit(
+            statements=tuple(part.judged.statement for part in reading.parts), whole=reading.judged.combined,
+            shown=extended.with_parameters(reading.shown.text, shown), complete=complete and reading.shown.complete,
+            binding=binding, parameters=shown, exact_parameters=exact, in_transaction=status != m.IDLE,
+            can_write=not self.facts.read_only,
+            wrappable=wrappable and alone and status == m.IDLE and not self.responses.unsynced,
+        )  # fmt: skip
+
+    def _settings(self, reading: Reading) -> tuple[tuple[str, str], ...]:
+        """What the text means also depends on: settings, and the bodies behind the names it executes."""
+        names = [c.name for part in reading.parts for c in part.judged.controls if isinstance(c, j.Execute)]
+        bodies = [(f"prepared:{n}", self.state.prepared[n].parsed.text) for n in names if n in self.state.prepared]
+        return tuple(sorted([*self.state.binding(), *bodies]))
+
+    def refused_by_wire(self, reading: Reading) -> Refusal | None:
+        """What the wire itself knows cannot be let through."""
+        for part in reading.parts:
+            for control in part.judged.controls:
+                if isinstance(control, j.Begin) and control.read_write and self.facts.read_only:
+                    return Refusal(
+                        "This session is read only; a transaction cannot be made READ WRITE.",
+                        hint="Run a change by itself and have it approved, or ask for write access.",
+                    )
+            if part.copy is not None:
+                plan = self.reader.masker.copy_plan(part.copy, part.output, part.touched)
+                if plan.refuse:
+                    return Refusal(plan.refuse)
+        return None
+
+    def open_portal(self, portal: Portal) -> None:
+        """BindComplete."""
+        self.portals[portal.name] = portal
+        self.state.open_portal(portal.name, portal.parsed)
+
+    def closed(self, kind: str, name: str) -> None:
+        """CloseComplete."""
+        if kind == "S":
+            self.state.forget(name)
+        else:
+            self.portals.pop(name, None)
+            self.state.close_portal(name)
+
+    def _transaction_over(self) -> None:
+        """Portals end with their transaction, and what it defined is there for everybody to see."""
+        for name in self.portals:
+            self.state.close_portal(name)
+        self.portals.clear()
+        if self.responses.defined:
+            self.responses.defined = False
+            self.out.stale_catalog = True
+            self._stale_until = self.clock.monotonic() + STALE_SECONDS
+
+    # ---------------------------------------------------------------------------------------- the waiting client
+
+    def say(self, text: str, hint: str = "") -> None:
+        if not self.closing:
+            self.out.to_client.append(m.notice(text, hint=hint))

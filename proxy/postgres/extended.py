@@ -1,0 +1,376 @@
+"""The extended query protocol: a batch is everything up to a Sync or Flush, judged as a whole before any of it goes on.
+
+(Documentation, chapter "Message Flow", "Extended Query" and "Pipelining".) Names are looked up as the server will see
+them: those it confirmed, then those this batch makes. A portal is one use, however often it is executed; binding again
+is another one. A held statement is asked about when it is executed, or, when it is only bound, then: planning runs code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from access.masking import ForApprover, Masked, declare_masked
+from access.policy import Action, Verdict
+from access.scopes import Level
+from proxy.conversation import Steps
+from proxy.gate import Admitted, Refusal, Unit
+from proxy.postgres import messages as m
+from proxy.postgres.reading import Reading
+from proxy.postgres.state import Prepared
+from proxy.postgres.steps import Expect, Portal, Run, Step
+from proxy.postgres.values import exact_value
+
+if TYPE_CHECKING:
+    from proxy.postgres.conversation import Conversation
+
+#: A batch longer than this is judged and sent in pieces, so that a client cannot fill the memory before its Sync.
+BATCH_CAP = 8 * 1024 * 1024
+
+NOTHING = Verdict(Action.ALLOW, "empty")
+_KINDS = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
+
+
+class Stop(Exception):
+    """The batch is refused. `unit` is what to record; None when there is no statement to it (an unknown name)."""
+
+    def __init__(self, refusal: Refusal, unit: Unit | None = None, rule: str = "wire") -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+        self.unit = unit
+        self.rule = rule
+
+
+@dataclass(slots=True)
+class Item:
+    """One message of a batch with what it means."""
+
+    frame: bytes
+    kind: int
+    name: str = ""
+    prepared: Prepared | None = None
+    portal: Portal | None = None
+    unit: Unit | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch while it is being looked at. `statements` and `portals` are what it makes (None: it closes them)."""
+
+    items: list[Item] = field(default_factory=list)
+    statements: dict[str, Prepared | None] = field(default_factory=dict)
+    portals: dict[str, Portal | None] = field(default_factory=dict)
+    units: dict[int, Unit] = field(default_factory=dict)
+
+    def executed(self, portal: Portal) -> bool:
+        return any(item.kind == m.EXECUTE and item.portal is portal for item in self.items)
+
+    def alone(self) -> bool:
+        """One Execute without a row limit, and nothing else that runs."""
+        executes = [item for item in self.items if item.kind == m.EXECUTE]
+        binds = [item for item in self.items if item.kind == m.BIND]
+        return len(executes) == len(binds) == 1 and m.parse_execute(executes[0].frame).limit == 0
+
+
+def segment(conv: Conversation, first: bytes) -> Steps[None]:
+    """Take a batch from its first message to its end."""
+    if conv.responses.skipping:
+        if first[0] == m.SYNC:
+            _send_sync(conv)
+        return
+    frames = yield from _collect(conv, first)
+    closed = frames[-1][0] == m.SYNC
+    try:
+        batch = look(conv, frames)
+    except Stop as stop:
+        refusal = stop.refusal
+        if stop.unit is not None:
+            refusal = yield from conv.gate.refuse(stop.unit, stop.rule, refusal)
+        yield from _refuse(conv, refusal, closed=closed)
+        return
+    problem = yield from _admit(conv, batch)
+    if problem is not None:
+        yield from _refuse(conv, problem, closed=closed)
+        return
+    wrapped = next((i.portal for i in batch.items if i.portal and i.portal.admitted and i.portal.admitted.wrap), None)
+    if wrapped is not None and wrapped.admitted is not None:
+        yield from _wrapped(conv, batch, wrapped)
+    else:
+        _send(conv, batch, closing=frames[-1])
+
+
+def _collect(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
+    frames, size = [first], len(first)
+    while frames[-1][0] not in {m.SYNC, m.FLUSH}:
+        if size > BATCH_CAP:
+            frames.append(m.FLUSH_MESSAGE)
+            break
+        frame = yield from conv.next_frame()
+        if frame[0] not in _KINDS:
+            conv.put_back(frame)
+            frames.append(m.FLUSH_MESSAGE)
+            break
+        frames.append(frame)
+        size += len(frame)
+    return frames
+
+
+# ------------------------------------------------------------------------------------------------ looking
+
+
+def look(conv: Conversation, frames: list[bytes]) -> Batch:
+    """What a batch means and whether it may go on at all; changes nothing. Raises Stop."""
+    conv.state.set_level(conv.gate.level())
+    batch = Batch()
+    for frame in frames:
+        kind = frame[0]
+        if kind == m.PARSE:
+            batch.items.append(_look_parse(conv, batch, frame))
+        elif kind == m.BIND:
+            batch.items.append(_look_bind(conv, batch, frame))
+        elif kind == m.DESCRIBE:
+            batch.items.append(_look_target(conv, batch, frame))
+        elif kind == m.EXECUTE:
+            name = m.parse_execute(frame).portal
+            batch.items.append(Item(frame, kind, name, portal=_portal(conv, batch, name)))
+        elif kind == m.CLOSE:
+            batch.items.append(_look_close(batch, frame))
+    closed = frames[-1][0] == m.SYNC
+    for item in batch.items:
+        if item.portal is not None and item.kind in {m.BIND, m.EXECUTE}:
+            _judge(conv, batch, item, closed=closed)
+    return batch
+
+
+def _look_parse(conv: Conversation, batch: Batch, frame: bytes) -> Item:
+    message = m.parse_parse(frame)
+    reading = conv.read(m.text(message.text))
+    prepared = Prepared(reading.parsed, message.types)
+    batch.statements[message.name] = prepared
+    unit = conv.unit(reading, message.text, wrappable=False)
+    if reading.parsed.statements or reading.parsed.error is not None:
+        wire = conv.refused_by_wire(reading)
+        if wire is not None:
+            raise Stop(wire, unit)
+        verdict = conv.gate.decide(unit)
+        # With a standing grant no parameter changes a refusal, so it is told where the client prepares.
+        if verdict.action is Action.DENY and verdict.level is not Level.NONE:
+            raise Stop(Refusal(verdict.message, hint=verdict.hint), unit, verdict.rule)
+    return Item(frame, m.PARSE, message.name, prepared=prepared)
+
+
+def _prepared(conv: Conversation, batch: Batch, name: str) -> Prepared:
+    found = batch.statements[name] if name in batch.statements else conv.state.prepared.get(name)
+    if found is None:
+        shown = conv.reader.masker.text(name)
+        raise Stop(Refusal(f'prepared statement "{shown}" does not exist', code="26000"))
+    return found
+
+
+def _portal(conv: Conversation, batch: Batch, name: str) -> Portal:
+    """A portal by name; a cursor that was declared in SQL is one too."""
+    found = batch.portals[name] if name in batch.portals else conv.portals.get(name)
+    if found is None and name not in batch.portals and name in conv.state.cursors:
+        found = batch.portals[name] = Portal(name, conv.state.cursors[name])
+    if found is None:
+        raise Stop(Refusal(f'portal "{conv.reader.masker.text(name)}" does not exist', code="34000"))
+    return found
+
+
+def _look_bind(conv: Conversation, batch: Batch, frame: bytes) -> Item:
+    message = m.parse_bind(frame)
+    prepared = _prepared(conv, batch, message.statement)
+    portal = Portal(message.portal, prepared.parsed, results=message.results, prepared=prepared, bind=message)
+    batch.portals[message.portal] = portal
+    return Item(frame, m.BIND, message.portal, prepared=prepared, portal=portal)
+
+
+def _look_target(conv: Conversation, batch: Batch, frame: bytes) -> Item:
+    target = m.parse_target(frame)
+    if target.kind == "S":
+        return Item(frame, m.DESCRIBE, target.name, prepared=_prepared(conv, batch, target.name))
+    return Item(frame, m.DESCRIBE, target.name, portal=_portal(conv, batch, target.name))
+
+
+def _look_close(batch: Batch, frame: bytes) -> Item:
+    target = m.parse_target(frame)
+    if target.kind == "S":
+        batch.statements[target.name] = None
+    else:
+        batch.portals[target.name] = None
+    return Item(frame, m.CLOSE, target.kind + target.name)
+
+
+def _judge(conv: Conversation, batch: Batch, item: Item, *, closed: bool) -> None:
+    """The unit of a portal, once; refused here when it cannot run at all."""
+    portal = item.portal
+    if portal is None:
+        return
+    if id(portal) in batch.units:
+        item.unit = batch.units[id(portal)]
+        return
+    portal.reading = reading = conv.read(portal.parsed.text)
+    if not reading.parts and reading.parsed.error is None:
+        portal.admitted = portal.admitted or Admitted(0, NOTHING)
+        return
+    item.unit = batch.units[id(portal)] = _unit(conv, portal, reading, wrappable=closed and batch.alone())
+    verdict = conv.gate.decide(item.unit)
+    used = portal.admitted is not None and portal.admitted.verdict.consumes is not None
+    if verdict.action is Action.DENY and not used:
+        raise Stop(Refusal(verdict.message, hint=verdict.hint), item.unit, verdict.rule)
+    wire = conv.refused_by_wire(reading)
+    if wire is not None:
+        raise Stop(wire, item.unit)
+
+
+def _unit(conv: Conversation, portal: Portal, reading: Reading, *, wrappable: bool) -> Unit:
+    bind = portal.bind
+    text = portal.parsed.text.encode()
+    if bind is None or not bind.values:
+        return conv.unit(reading, text, wrappable=wrappable)
+    types = portal.prepared.types if portal.prepared is not None else ()
+    shown = conv.reader.masker.parameters(bind.values, types, bind.formats, reading.shown)
+    exact = tuple(_exact(bind, types))
+    complete = all(e is None or (s is not None and e.reveal() == s) for e, s in zip(exact, shown, strict=True))
+    return conv.unit(
+        reading, text, values=bind.values, exact=exact, shown=shown, complete=complete, wrappable=wrappable,
+        form=(("formats", repr(bind.formats)), ("types", repr(types))),
+    )  # fmt: skip
+
+
+def _exact(bind: m.Bind, types: tuple[int, ...]) -> Iterator[ForApprover | None]:
+    for index, value in enumerate(bind.values):
+        form = bind.formats[index] if len(bind.formats) > 1 else (bind.formats or (0,))[0]
+        oid = types[index] if index < len(types) else 0
+        if value is None:
+            yield None
+        else:
+            text = exact_value(value, oid, form)
+            yield ForApprover("\\x" + value.hex() if text is None else text)
+
+
+# ------------------------------------------------------------------------------------------------ admitting
+
+
+def _admit(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
+    """Run the gate for every portal this batch uses, in order."""
+    for item in batch.items:
+        portal = item.portal
+        if portal is None or item.unit is None or portal.admitted is not None:
+            continue
+        if item.kind == m.BIND and (batch.executed(portal) or conv.gate.decide(item.unit).action is Action.ALLOW):
+            continue
+        admitted = yield from conv.admit(item.unit)
+        if isinstance(admitted, Refusal):
+            _forget(conv, batch)
+            return admitted
+        portal.admitted = admitted
+    return None
+
+
+def _forget(conv: Conversation, batch: Batch) -> None:
+    """What was let through of a batch that is not sent did not run."""
+    for portal in {id(i.portal): i.portal for i in batch.items if i.kind == m.BIND and i.portal}.values():
+        if portal.admitted is not None:
+            conv.gate.conclude(portal.admitted, "failed", declare_masked("not run: a later one was refused"))
+
+
+def _refuse(conv: Conversation, refusal: Refusal, *, closed: bool) -> Steps[None]:
+    """One error, everything up to the Sync discarded, one ReadyForQuery."""
+    yield from conv.fail_transaction()
+    conv.say_refusal(refusal)
+    while not closed:
+        frame = yield from conv.next_frame()
+        if frame[0] == m.TERMINATE:
+            conv.put_back(frame)
+            return
+        closed = frame[0] == m.SYNC
+    if not conv.closing:
+        conv.out.to_client.append(m.ready(conv.responses.status))
+
+
+# ------------------------------------------------------------------------------------------------ sending
+
+
+def _send(conv: Conversation, batch: Batch, *, closing: bytes) -> None:
+    if not conv.responses.unsynced:
+        conv.state.begin_unit(conv.responses.status)
+    _send_items(conv, batch)
+    if closing[0] == m.SYNC:
+        _send_sync(conv)
+    else:
+        conv.responses.unsynced = conv.responses.unsynced or bool(batch.items)
+        conv.out.to_upstream.append(closing)
+
+
+def _send_sync(conv: Conversation) -> None:
+    conv.responses.queue.append(Step(Expect.SYNC))
+    conv.out.to_upstream.append(m.SYNC_MESSAGE)
+
+
+def _send_items(conv: Conversation, batch: Batch, *, wrapped: bool = False) -> Run | None:
+    """Queue what will be answered and send it. Returns the run of the last Execute."""
+    asked: set[int] = set()
+    run = None
+    for item in batch.items:
+        if item.kind == m.EXECUTE and item.portal is not None:
+            run = _send_execute(conv, item, item.portal, asked, wrapped=wrapped)
+            continue
+        step = _step(conv, item)
+        if item.kind == m.DESCRIBE:
+            asked.add(id(step.described))
+        conv.responses.queue.append(step)
+        conv.out.to_upstream.append(item.frame)
+    return run
+
+
+def _step(conv: Conversation, item: Item) -> Step:
+    if item.kind == m.PARSE and item.prepared is not None:
+        prepared = item.prepared
+        return Step(Expect.PARSE, done=lambda: conv.state.define(item.name, prepared))
+    if item.kind == m.BIND and item.portal is not None:
+        portal = item.portal
+        return Step(Expect.BIND, done=lambda: conv.open_portal(portal))
+    if item.kind == m.CLOSE:
+        return Step(Expect.CLOSE, done=lambda: conv.closed(item.name[0], item.name[1:]))
+    return Step(Expect.DESCRIBE, described=item.portal or item.prepared)
+
+
+def _send_execute(conv: Conversation, item: Item, portal: Portal, asked: set[int], *, wrapped: bool) -> Run:
+    reading = portal.reading or conv.read(portal.parsed.text)
+    run = Run(portal.admitted or Admitted(0, NOTHING), reading, portal=portal, wrapped=wrapped)
+    if portal.known_columns() is None and asked.isdisjoint({id(portal), id(portal.prepared)}):
+        # Rows come without a description; what they are made of must be known before they come.
+        asked.add(id(portal))
+        conv.responses.queue.append(Step(Expect.DESCRIBE, hidden=True, described=portal))
+        conv.out.to_upstream.append(m.describe("P", portal.name))
+    conv.responses.queue.append(Step(Expect.EXECUTE, run=run))
+    conv.out.to_upstream.append(item.frame)
+    return run
+
+
+def _wrapped(conv: Conversation, batch: Batch, portal: Portal) -> Steps[None]:
+    """An approved write in a read-only session, alone in a transaction of the gateway's own."""
+    opened = yield from conv.begin_writable()
+    if opened is not None:
+        if portal.admitted is not None:
+            conv.gate.conclude(portal.admitted, "failed", declare_masked("the transaction could not be opened"))
+        yield from _refuse(conv, opened, closed=True)
+        return
+    run = _send_items(conv, batch, wrapped=True)
+    conv.responses.queue.append(Step(Expect.SYNC, hidden=True))
+    conv.out.to_upstream.append(m.SYNC_MESSAGE)
+    yield from conv.quiet()
+    if run is not None:
+        yield from conv.end_writable(run)
+    if not conv.closing:
+        conv.out.to_client.append(m.ready(conv.responses.status))
+
+
+def with_parameters(text: Masked, shown: tuple[Masked | None, ...]) -> Masked:
+    """A statement and the values it was bound with, for people."""
+    if not shown:
+        return text
+    lines = [f"-- ${i} = {'NULL' if value is None else value}" for i, value in enumerate(shown, 1)]
+    return declare_masked("\n".join([text, *lines]))

@@ -1,0 +1,104 @@
+"""One statement text as the gateway understands it: parsed, judged, shown, and what its results are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from proxy.masking.copyout import CopyFormat
+from proxy.masking.literals import Shown
+from proxy.masking.plan import Masker
+from proxy.sql import judged as j
+from proxy.sql.catalog import Catalog
+from proxy.sql.classify import judge
+from proxy.sql.lineage import Lineage, OutputColumn, Tree, trace
+from proxy.sql.names import effective_path
+from proxy.sql.parse import Parsed, parse
+
+_KEPT = 256
+_KEPT_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One statement of a text. `copy` is the format of a COPY TO STDOUT."""
+
+    judged: j.JudgedOne
+    output: tuple[OutputColumn, ...] | None
+    touched: bool
+    copy: CopyFormat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as a whole. `touched`: some of it reads protected columns, or cannot be resolved.
+
+    `stable` is False when its meaning depends on names the session gives (prepared statements, cursors).
+    """
+
+    text: str = field(repr=False)
+    parsed: Parsed
+    judged: j.Judged
+    shown: Shown
+    parts: tuple[Part, ...]
+    touched: bool
+    stable: bool
+
+
+Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]
+Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree]], Lineage]
+
+_NAMED = (j.Execute, j.Fetch, j.Prepare, j.Deallocate, j.DeclareCursor, j.CloseCursor, j.DiscardAll)
+
+
+class Reader:
+    """Reads for one session: its catalog, its masker, its cache by exact text."""
+
+    def __init__(self, catalog: Catalog, masker: Masker, *, judge: Judging = judge, trace: Tracing = trace) -> None:
+        self.catalog = catalog
+        self.masker = masker
+        self._judge = judge
+        self._trace = trace
+        self._cache: dict[str, tuple[int, Reading]] = {}
+
+    def read(self, text: str, session: j.SqlSession, epoch: int) -> Reading:
+        """`epoch` is that of the session's state: a reading is used again while nothing changed what names mean."""
+        kept = self._cache.get(text)
+        if kept is not None and kept[0] == epoch:
+            return kept[1]
+        reading = self._read(text, session)
+        if len(text) <= _KEPT_BYTES:
+            if len(self._cache) >= _KEPT:
+                self._cache.pop(next(iter(self._cache)))
+            self._cache[text] = (epoch, reading)
+        return reading
+
+    def _read(self, text: str, session: j.SqlSession) -> Reading:
+        parsed = parse(text)
+        judged = self._judge(parsed, self.catalog, session)
+        path = effective_path(session.search_path, session.role)
+        bodies = _bodies(session)
+        parts = []
+        for statement, one in zip(parsed.statements, judged.statements, strict=True):
+            tree = {statement.node: statement.tree}
+            lineage = self._trace(tree, self.catalog, path, bodies)
+            out = next((c for c in one.controls if isinstance(c, j.CopyOut)), None)
+            copy = None if out is None else CopyFormat.of(tree)
+            parts.append(Part(one, lineage.output, self.masker.touched(lineage), copy))
+        shown = self.masker.statement(text, parsed, path)
+        named = any(isinstance(c, _NAMED) for one in judged.statements for c in one.controls)
+        # A text nobody could read touches whatever it likes.
+        touched = any(part.touched for part in parts) if parts else parsed.error is not None
+        return Reading(text, parsed, judged, shown, tuple(parts), touched, stable=not named)
+
+
+def _bodies(session: j.SqlSession) -> Mapping[str, Tree]:
+    """The trees behind the session's names; a name that is both a statement and a cursor means neither."""
+    bodies: dict[str, Tree] = {}
+    for names in (session.prepared, session.cursors):
+        for name, parsed in names.items():
+            if len(parsed.statements) == 1 and name not in bodies:
+                bodies[name] = {parsed.statements[0].node: parsed.statements[0].tree}
+    for name in session.prepared.keys() & session.cursors.keys():
+        bodies.pop(name, None)
+    return bodies

@@ -1,0 +1,532 @@
+"""The upstream's half of a conversation: its bytes in, what the client may see out.
+
+Frames that need nothing leave as slices of what came in. Rows of a result with a plan are rewritten run by run; every
+other message with text in it goes through the masker. A message that nothing was waiting for ends the session: the
+gateway would not know what it is looking at.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from struct import Struct
+
+from access.masking import declare_masked
+from access.statements import Effect
+from proxy.conversation import Outputs
+from proxy.gate import Gate
+from proxy.masking.plan import Column, Masker
+from proxy.postgres import messages as m
+from proxy.postgres.frames import HEADER, FrameError
+from proxy.postgres.reading import Part
+from proxy.postgres.state import Prepared, SqlState
+from proxy.postgres.steps import Expect, Run, Step
+from proxy.postgres.values import shown_value
+from proxy.recording import ROWS_KEPT, Kind, kept, record
+from proxy.sql import judged as j
+
+_LENGTH = Struct(">I").unpack_from
+
+#: The longest message that must be held in memory as a whole.
+FRAME_CAP = 64 * 1024 * 1024
+#: Rows longer than this that need no masking pass through piece by piece.
+PIECE = 256 * 1024
+
+#: Reported parameters that only the gateway may change: a change ends the session (DESIGN: read scope).
+GUARDED = {
+    "default_transaction_read_only": "the session's read-only default",
+    "in_hot_standby": "the server's role",
+    "session_authorization": "the session's user",
+    "is_superuser": "the session's rights",
+    "client_encoding": "the client encoding",
+    "standard_conforming_strings": "the meaning of string literals",
+}
+TRACKED = frozenset({"search_path", "datestyle", "intervalstyle", "timezone"})
+
+#: Effects after which names may mean something else.
+_DEFINING = frozenset({Effect.DDL, Effect.DANGER, Effect.ADMIN, Effect.OPAQUE})
+
+KEEP: bytes | None = None
+DROP = b""
+
+
+class Violation(Exception):
+    """The session cannot go on: what the client is told."""
+
+
+class Responses:
+    """One session's answers. `queue` is what is awaited; `status` the transaction status the server last reported."""
+
+    def __init__(self, state: SqlState, masker: Masker, gate: Gate, out: Outputs, parameters: dict[str, str]) -> None:
+        self.queue: deque[Step] = deque()
+        self.status = m.IDLE
+        #: Something was sent since the last Sync, in a transaction of its own.
+        self.unsynced = False
+        #: The server skips everything until the next Sync.
+        self.skipping = False
+        self.copying_in: Run | None = None
+        #: A statement changed definitions; others see it when the transaction is over.
+        self.defined = False
+        self._state = state
+        self._masker = masker
+        self._gate = gate
+        self._out = out
+        self._parameters = parameters
+        self._rest = bytearray()
+        self._need = HEADER
+        self._through = 0
+        self._failed = False
+        self._handlers: dict[int, Callable[[bytes], bytes | None]] = {
+            m.ROW_DESCRIPTION: self._row_description,
+            m.COMPLETE: self._complete,
+            m.EMPTY: self._empty,
+            m.SUSPENDED: self._suspended,
+            m.READY: self._ready,
+            m.ERROR: self._error,
+            m.NOTICE: self._notice,
+            m.NOTIFICATION: self._notification,
+            m.PARAMETER_STATUS: self._parameter,
+            m.PARSED: lambda _: self._confirmed(Expect.PARSE),
+            m.BOUND: lambda _: self._confirmed(Expect.BIND),
+            m.CLOSED: lambda _: self._confirmed(Expect.CLOSE),
+            m.NO_DATA: self._no_data,
+            m.PARAMETERS: self._parameter_types,
+            m.COPY_IN: self._copy_in,
+            m.COPY_OUT: self._copy_out,
+            m.COPY_DATA: self._copy_data,
+            m.COPY_DONE: self._copy_done,
+        }
+
+    @property
+    def quiet(self) -> bool:
+        """Everything sent so far was answered."""
+        return not self.queue
+
+    @property
+    def whole(self) -> bool:
+        """The client has only whole messages, so that another may follow."""
+        return self._through == 0
+
+    def use(self, masker: Masker) -> None:
+        """Mask by a newer catalog from here on."""
+        self._masker = masker
+
+    # ---------------------------------------------------------------------------------------- framing
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the upstream; append what the client gets. Raises Violation."""
+        if self._through:
+            data = self._pass_through(data)
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._need:
+                return
+            data = bytes(self._rest)
+            self._rest.clear()
+        try:
+            at = self._frames(data)
+        except FrameError as problem:
+            raise Violation(f"the server sent a malformed message: {problem}") from None
+        if at < len(data):
+            self._keep_rest(data, at)
+
+    def _frames(self, data: bytes) -> int:
+        """Handle all whole frames; returns where the first incomplete one starts."""
+        client = self._out.to_client
+        start = at = 0
+        end = len(data)
+        while end - at >= HEADER:
+            kind = data[at]
+            after = at + 1 + _LENGTH(data, at + 1)[0]
+            if after < at + HEADER or kind not in m.BACKEND:
+                raise FrameError("impossible type or length")
+            if after > end:
+                break
+            if kind == m.DATA_ROW:
+                after = self._end_of_rows(data, after, end)
+                replacement = self._rows(data, at, after)
+            else:
+                handler = self._handlers.get(kind)
+                if handler is None:
+                    raise Violation(f"unexpected message {chr(kind)!r} from the server")
+                replacement = handler(data[at:after])
+            if replacement is not None:
+                if start < at:
+                    client.append(data[start:at])
+                if replacement:
+                    client.append(replacement)
+                start = after
+            at = after
+        if start < at:
+            client.append(data[start:at])
+        return at
+
+    @staticmethod
+    def _end_of_rows(data: bytes, at: int, end: int) -> int:
+        """The end of the run of whole DataRow messages that goes on at `at`."""
+        while end - at >= HEADER and data[at] == m.DATA_ROW:
+            after: int = at + 1 + _LENGTH(data, at + 1)[0]
+            if after > end or after < at + HEADER:
+                break
+            at = after
+        return at
+
+    def _keep_rest(self, data: bytes, at: int) -> None:
+        have = len(data) - at
+        if have < HEADER:
+            self._need = HEADER
+            self._rest += data[at:]
+            return
+        size = 1 + _LENGTH(data, at + 1)[0]
+        if size > PIECE and data[at] == m.DATA_ROW and self._free_rows():
+            self._count_rows(1)
+            self._out.to_client.append(data[at:])
+            self._through = size - have
+            return
+        if size > FRAME_CAP:
+            raise Violation("a message of the server is too long to be masked")
+        self._need = size
+        self._rest += data[at:]
+
+    def _pass_through(self, data: bytes) -> bytes:
+        piece = data[: self._through]
+        self._through -= len(piece)
+        self._out.to_client.append(piece)
+        return data[len(piece) :]
+
+    # ---------------------------------------------------------------------------------------- rows
+
+    def _running(self) -> Run:
+        run = self.queue[0].run if self.queue else None
+        if run is None:
+            raise Violation("the server sent data that nobody asked for")
+        return run
+
+    def _plan(self, run: Run) -> None:
+        """Decide for a whole result what happens to its columns."""
+        if run.columns is None and run.portal is not None:
+            run.columns = run.portal.known_columns()
+        if run.columns is None:
+            raise Violation("the server sent rows that were not described")
+        part = self._part(run)
+        run.plan = self._masker.plan([_column(c) for c in run.columns], part.output, part.touched)
+        run.masked_before = 0 if run.plan is None else run.plan.masked
+        run.planned = True
+        names = [self._masker.column_name(c.name) for c in run.columns]
+        self._record(Kind.COLUMNS, run, {"names": names})
+
+    @staticmethod
+    def _part(run: Run) -> Part:
+        if run.index >= len(run.reading.parts):
+            raise Violation("the server sent more results than there are statements")
+        return run.reading.parts[run.index]
+
+    def _free_rows(self) -> bool:
+        run = self._running()
+        if not run.planned:
+            self._plan(run)
+        return run.plan is None
+
+    def _rows(self, data: bytes, at: int, after: int) -> bytes | None:
+        if self._front().hidden:
+            return DROP
+        run = self._running()
+        if not run.planned:
+            self._plan(run)
+        rewritten = None if run.plan is None else run.plan.rewrite(memoryview(data)[at:after])
+        if run.rows < ROWS_KEPT:
+            self._keep_rows(run, data[at:after] if rewritten is None else rewritten)
+        else:
+            self._count_rows(_count(data, at, after))
+        return rewritten
+
+    def _count_rows(self, number: int) -> None:
+        self._running().rows += number
+        self._gate.counters.rows += number
+
+    def _keep_rows(self, run: Run, frames: bytes) -> None:
+        """Record the first rows of a result, as the client sees them."""
+        at = 0
+        columns = run.columns or ()
+        while at < len(frames) and run.rows < ROWS_KEPT:
+            after = at + 1 + _LENGTH(frames, at + 1)[0]
+            values = m.row_values(frames[at:after])
+            shown = [
+                None if value is None else kept(declare_masked(shown_value(value, column.type_oid, column.format)))
+                for value, column in zip(values, columns, strict=False)
+            ]
+            self._record(Kind.ROW, run, {"values": shown})
+            self._count_rows(1)
+            at = after
+        self._count_rows(_count(frames, at, len(frames)))
+
+    def _row_description(self, frame: bytes) -> bytes | None:
+        fields = m.parse_row_description(frame)
+        step = self._front()
+        if step.expect is Expect.DESCRIBE:
+            self.queue.popleft()
+            self._describe(step, fields)
+        elif step.expect is Expect.QUERY and step.run is not None:
+            step.run.columns = fields
+            self._plan(step.run)
+        elif not step.hidden:
+            raise Violation("the server described a result that nobody asked for")
+        if step.hidden:
+            return DROP
+        renamed = tuple(replace(f, name=self._masker.column_name(f.name)) for f in fields)
+        return KEEP if renamed == fields else m.row_description(renamed)
+
+    @staticmethod
+    def _describe(step: Step, fields: tuple[m.Field, ...] | None) -> None:
+        if step.described is not None:
+            step.described.columns, step.described.described = fields, True
+
+    def _no_data(self, _frame: bytes) -> bytes | None:
+        step = self._take(Expect.DESCRIBE)
+        self._describe(step, None)
+        return DROP if step.hidden else KEEP
+
+    def _parameter_types(self, frame: bytes) -> bytes | None:
+        step = self._front()
+        if step.expect is not Expect.DESCRIBE:
+            raise Violation("the server described parameters that nobody asked for")
+        if isinstance(step.described, Prepared):
+            step.described.types = m.parse_parameter_types(frame)
+        return DROP if step.hidden else KEEP
+
+    # ---------------------------------------------------------------------------------------- completions
+
+    def _front(self) -> Step:
+        if not self.queue:
+            raise Violation("the server sent a message that nothing was waiting for")
+        return self.queue[0]
+
+    def _take(self, *expected: Expect) -> Step:
+        step = self._front()
+        if step.expect not in expected:
+            raise Violation(f"the server answered something else than {step.expect.value}")
+        return self.queue.popleft()
+
+    def _confirmed(self, expect: Expect) -> bytes | None:
+        step = self._take(expect)
+        if step.done is not None:
+            step.done()
+        return DROP if step.hidden else KEEP
+
+    def _complete(self, frame: bytes) -> bytes | None:
+        step = self._front()
+        tag = m.parse_tag(frame)
+        step.tag = tag
+        if step.hidden:
+            return DROP
+        run = self._running()
+        part = self._part(run)
+        for control in part.judged.controls:
+            self._state.apply(control, tag)
+        self._finish_result(run, tag)
+        if part.judged.statement.effects & _DEFINING:
+            self.defined = True
+        if step.expect is Expect.EXECUTE:
+            self.queue.popleft()
+            self._conclude(run, "succeeded", tag)
+        else:
+            run.detail = tag
+        run.next_result()
+        if run.wrapped:
+            run.withheld = frame
+            return DROP
+        return KEEP
+
+    def _finish_result(self, run: Run, tag: str) -> None:
+        masked = 0
+        if run.plan is not None:
+            masked = run.plan.masked - run.masked_before
+        if run.copy_plan is not None:
+            masked = run.copy_plan.masked
+        self._gate.counters.masked += masked
+        if run.copy_in or run.copy_plan is not None:
+            data = {
+                "direction": "in" if run.copy_in else "out",
+                "bytes": run.copy_bytes,
+                "sha256": run.copy_hash.hexdigest(),
+            }
+            self._record(Kind.COPY, run, data)
+            run.copy_in = False
+        self._record(Kind.DONE, run, {"tag": tag, "rows": run.rows, "masked": masked})
+
+    def _empty(self, _frame: bytes) -> bytes | None:
+        step = self._front()
+        if step.expect is Expect.EXECUTE:
+            self.queue.popleft()
+        if step.run is not None and not step.hidden:
+            self._record(Kind.DONE, step.run, {"tag": "", "rows": 0, "masked": 0})
+            self._conclude(step.run, "succeeded", "")
+        return DROP if step.hidden else KEEP
+
+    def _suspended(self, _frame: bytes) -> bytes | None:
+        run = self._running()
+        self._take(Expect.EXECUTE)
+        masked = 0 if run.plan is None else run.plan.masked - run.masked_before
+        self._gate.counters.masked += masked
+        self._record(Kind.DONE, run, {"tag": "", "rows": run.rows, "masked": masked})
+        return KEEP
+
+    def _ready(self, frame: bytes) -> bytes | None:
+        self.status = m.parse_ready(frame)
+        step = self._take(Expect.SYNC, Expect.QUERY)
+        if step.run is not None and step.expect is Expect.QUERY and not step.run.outcome:
+            self._conclude(step.run, "succeeded", step.run.detail)
+        self._state.end_unit(self.status, failed=self._failed)
+        self._failed = self.skipping = self.unsynced = False
+        self.copying_in = None
+        if step.done is not None:
+            step.done()
+        wrapped = step.run is not None and step.run.wrapped
+        return DROP if step.hidden or wrapped else KEEP
+
+    def _conclude(self, run: Run, outcome: str, detail: str) -> None:
+        run.outcome, run.detail = outcome, detail
+        if not run.wrapped:
+            self._gate.conclude(run.admitted, outcome, self._masker.text(detail))
+
+    def lost(self) -> None:
+        """The upstream is gone: nobody knows what became of what was under way."""
+        for step in self.queue:
+            if step.run is not None and not step.run.outcome:
+                step.run.wrapped = False
+                self._conclude(step.run, "unknown", "the connection to the server was lost")
+
+    # ---------------------------------------------------------------------------------------- errors and asides
+
+    def _error(self, frame: bytes) -> bytes | None:
+        fields = m.parse_fields(frame)
+        step = self.queue[0] if self.queue else None
+        self._failed = True
+        if step is not None:
+            self._fail(step, fields)
+        if step is not None and step.hidden:
+            step.error = fields
+            return DROP
+        touched = step is None or step.run is None or step.run.reading.touched
+        shown = self._masker.error(fields, touched)
+        run = None if step is None else step.run
+        data = {"code": fields.get("C", ""), "message": self._masker.text(shown.get("M", ""))}
+        self._record(Kind.ERROR, run, data)
+        return KEEP if shown == fields else m.fields_message(m.ERROR, shown)
+
+    def _fail(self, step: Step, fields: dict[str, str]) -> None:
+        self.copying_in = None
+        code = fields.get("C", "")
+        if step.expect is Expect.QUERY:
+            if step.run is not None and not step.hidden:
+                self._conclude(step.run, "failed", code)
+            return
+        if step.expect is Expect.SYNC:  # a deferred constraint at the implicit commit: the ReadyForQuery follows
+            return
+        self.skipping = True
+        while self.queue and self.queue[0].expect is not Expect.SYNC:
+            skipped = self.queue.popleft()
+            if skipped.run is not None and not skipped.hidden:
+                self._conclude(skipped.run, "failed", code if skipped is step else "not run: an earlier one failed")
+            if skipped is not step and skipped.hidden:
+                skipped.error = fields
+
+    def _notice(self, frame: bytes) -> bytes | None:
+        step = self.queue[0] if self.queue else None
+        if step is not None and step.hidden:
+            return DROP
+        fields = m.parse_fields(frame)
+        run = None if step is None else step.run
+        shown = self._masker.error(fields, run is None or run.reading.touched)
+        self._record(Kind.NOTICE, run, {"text": self._masker.text(shown.get("M", ""))})
+        return KEEP if shown == fields else m.fields_message(m.NOTICE, shown)
+
+    def _notification(self, frame: bytes) -> bytes | None:
+        process, channel, payload = m.parse_notification(frame)
+        shown_channel, shown = self._masker.notification(channel), self._masker.notification(payload)
+        if (shown_channel, shown) == (channel, payload):
+            return KEEP
+        return m.notification(process, shown_channel, shown)
+
+    def _parameter(self, frame: bytes) -> bytes | None:
+        name, value = m.parse_pair(frame)
+        if name in GUARDED and self._parameters.get(name) != value:
+            raise Violation(f"{GUARDED[name]} changed on the server ({name})")
+        self._parameters[name] = value
+        if name.lower() in TRACKED:
+            self._state.observe(name.lower(), value)
+        shown = self._masker.parameter_status(name, value)
+        return KEEP if shown == value else m.parameter_status(name, shown)
+
+    # ---------------------------------------------------------------------------------------- COPY
+
+    def _copy_in(self, _frame: bytes) -> bytes | None:
+        run = self._running()
+        if not any(isinstance(c, j.CopyIn) for c in self._part(run).judged.controls):
+            raise Violation("the server wants data for a statement that was not judged as COPY FROM STDIN")
+        run.copy_in = True
+        self.copying_in = run
+        # A Sync that is behind an Execute that copies is ignored by the server; the client sends another one.
+        if self.queue[0].expect is Expect.EXECUTE:
+            while len(self.queue) > 1 and self.queue[-1].expect is Expect.SYNC:
+                self.queue.pop()
+            self.unsynced = True
+        return KEEP
+
+    def sent_copy_data(self, frame: bytes) -> None:
+        """A message of the client during COPY FROM STDIN goes upstream."""
+        run = self.copying_in
+        if run is None:
+            return
+        if frame[0] == m.COPY_DATA:
+            run.copy_bytes += len(frame) - HEADER
+            run.copy_hash.update(memoryview(frame)[HEADER:])
+        else:
+            self.copying_in = None
+
+    def _copy_out(self, _frame: bytes) -> bytes | None:
+        run = self._running()
+        part = self._part(run)
+        if part.copy is None:
+            raise Violation("the server copies out of a statement that was not judged as COPY TO STDOUT")
+        run.copy_plan = self._masker.copy_plan(part.copy, part.output, part.touched)
+        if run.copy_plan.refuse:
+            raise Violation(run.copy_plan.refuse)
+        return KEEP
+
+    def _copy_data(self, frame: bytes) -> bytes | None:
+        run = self._running()
+        if run.copy_plan is None:
+            raise Violation("the server sent COPY data that nobody asked for")
+        masked = run.copy_plan.feed(frame[HEADER:])
+        return self._copied(run, masked)
+
+    def _copied(self, run: Run, masked: bytes) -> bytes:
+        run.copy_bytes += len(masked)
+        run.copy_hash.update(masked)
+        return m.message(m.COPY_DATA, masked) if masked else DROP
+
+    def _copy_done(self, frame: bytes) -> bytes | None:
+        run = self._running()
+        if run.copy_plan is None:
+            raise Violation("the server ended a COPY that nobody asked for")
+        return self._copied(run, run.copy_plan.finish()) + frame
+
+    # ---------------------------------------------------------------------------------------- recording
+
+    def _record(self, kind: Kind, run: Run | None, data: Mapping[str, object]) -> None:
+        number = 0 if run is None else run.admitted.number
+        self._out.results.append(record(kind, self._gate.at_ms(), number, data))
+
+
+def _count(data: bytes, at: int, after: int) -> int:
+    number = 0
+    while at < after:
+        at += 1 + _LENGTH(data, at + 1)[0]
+        number += 1
+    return number
+
+
+def _column(f: m.Field) -> Column:
+    return Column(f.name, f.table_oid, f.attnum, f.type_oid, f.format)

@@ -1,0 +1,240 @@
+"""What a session has become through its statements: settings, names, cursors. Pure; follows what the server confirmed.
+
+PostgreSQL keeps one name space for SQL PREPARE and protocol statements, and one for cursors and portals; settings and
+temporary tables follow transactions and savepoints, prepared statements do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from access.scopes import Level
+from proxy.postgres.messages import IDLE, Field
+from proxy.sql import judged as j
+from proxy.sql.names import split_search_path
+from proxy.sql.parse import Parsed
+
+SEARCH_PATH = "search_path"
+#: Names of settings that a client sets and that change nothing about what a text means.
+_HARMLESS = frozenset({"application_name", "client_encoding", "standard_conforming_strings", "extra_float_digits"})
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A prepared statement. `columns` are those of its last Describe, None while nobody asked."""
+
+    parsed: Parsed
+    types: tuple[int, ...] = ()
+    columns: tuple[Field, ...] | None = None
+    described: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    settings: Mapping[str, str]
+    local: Mapping[str, str]
+    temporary: frozenset[str]
+
+
+@dataclass(slots=True)
+class SqlState:
+    """`initial` are the tracked settings as the session started with them, `given` what the client asked for then;
+    `epoch` grows with every change that may
+    alter what a text means."""
+
+    role: str
+    initial: Mapping[str, str]
+    given: Mapping[str, str] = field(default_factory=dict)
+    level: Level = Level.NONE
+    settings: dict[str, str] = field(default_factory=dict)
+    prepared: dict[str, Prepared] = field(default_factory=dict)
+    cursors: dict[str, Parsed] = field(default_factory=dict)
+    temporary: frozenset[str] = frozenset()
+    epoch: int = 0
+    _local: dict[str, str] = field(default_factory=dict)
+    _start: _Snapshot | None = None
+    _savepoints: list[tuple[str, _Snapshot]] = field(default_factory=list)
+    _seen: j.SqlSession | None = None
+
+    # ---------------------------------------------------------------------------------------- what the judge sees
+
+    def session(self) -> j.SqlSession:
+        if self._seen is None:
+            path = split_search_path(self.setting(SEARCH_PATH))
+            self._seen = j.SqlSession(
+                # A path that cannot be read finds nothing, so nothing is taken for what it is not.
+                search_path=path if path is not None else (),
+                role=self.role,
+                prepared={name: p.parsed for name, p in self.prepared.items()},
+                cursors=dict(self.cursors),
+                temporary=self.temporary,
+                level=self.level,
+            )
+        return self._seen
+
+    def setting(self, name: str) -> str:
+        return self._local.get(name, self.settings.get(name, self.initial.get(name, "")))
+
+    def binding(self) -> tuple[tuple[str, str], ...]:
+        """The settings that are not the server's own, for the digest of an approval."""
+        now = {**self.settings, **self._local}
+        changed = {k: v for k, v in now.items() if v != self.initial.get(k)}
+        return tuple(sorted((k, v) for k, v in {**self.given, **changed}.items() if k not in _HARMLESS))
+
+    def touch(self) -> None:
+        self._seen = None
+        self.epoch += 1
+
+    def set_level(self, level: Level) -> None:
+        if level is not self.level:
+            self.level = level
+            self.touch()
+
+    # ---------------------------------------------------------------------------------------- transactions
+
+    def begin_unit(self, status: int) -> None:
+        """A unit of work starts; outside of a transaction it is a transaction of its own."""
+        if status == IDLE:
+            self._start = self._snapshot()
+            self._savepoints.clear()
+
+    def end_unit(self, status: int, *, failed: bool) -> None:
+        """ReadyForQuery: outside of a transaction what a failed unit set is gone, and so is what was LOCAL."""
+        if status != IDLE:
+            return
+        if failed:
+            self._roll_back()
+        else:
+            self._settle()
+
+    def _snapshot(self) -> _Snapshot:
+        return _Snapshot(dict(self.settings), dict(self._local), self.temporary)
+
+    def _restore(self, snapshot: _Snapshot) -> None:
+        self.settings, self._local = dict(snapshot.settings), dict(snapshot.local)
+        self.temporary = snapshot.temporary
+        self.touch()
+
+    def _roll_back(self) -> None:
+        changed = self._start is not None and self._start != self._snapshot()
+        if self._start is not None and changed:
+            self._restore(replace(self._start, local={}))
+        self._savepoints.clear()
+
+    def _settle(self) -> None:
+        if self._local:
+            self._local.clear()
+            self.touch()
+        self._savepoints.clear()
+
+    # ---------------------------------------------------------------------------------------- statements
+
+    def apply(self, control: j.Control, tag: str) -> None:
+        """The server completed a statement with this command tag."""
+        match control:
+            case j.Begin():
+                return
+            case j.Commit() | j.Rollback():
+                self._end_transaction(committed=tag == "COMMIT")
+            case j.Savepoint(name):
+                self._savepoints.append((name, self._snapshot()))
+            case j.RollbackTo(name):
+                self._to_savepoint(name)
+            case j.Release(name):
+                self._release(name)
+            case j.SetSetting(name, value, local):
+                self._set(name, value, local=local)
+            case j.Reset(name):
+                self._reset(name)
+            case _:
+                self._name(control)
+
+    def _end_transaction(self, *, committed: bool) -> None:
+        if committed:
+            self._settle()
+        else:
+            self._roll_back()
+        self._start = self._snapshot()
+
+    def _to_savepoint(self, name: str) -> None:
+        for index in range(len(self._savepoints) - 1, -1, -1):
+            if self._savepoints[index][0] == name:
+                self._restore(self._savepoints[index][1])
+                del self._savepoints[index + 1 :]
+                return
+
+    def _release(self, name: str) -> None:
+        for index in range(len(self._savepoints) - 1, -1, -1):
+            if self._savepoints[index][0] == name:
+                del self._savepoints[index:]
+                return
+
+    def _set(self, name: str, value: str | None, *, local: bool) -> None:
+        target = self._local if local else self.settings
+        if not local:
+            self._local.pop(name, None)
+        if value is None:
+            value = self.initial.get(name, "")
+        target[name] = value
+        self.touch()
+
+    def _reset(self, name: str | None) -> None:
+        for one in [*self.settings, *self._local] if name is None else [name]:
+            self.settings.pop(one, None)
+            self._local.pop(one, None)
+        self.touch()
+
+    def _name(self, control: j.Control) -> None:
+        match control:
+            case j.Prepare(name, body):
+                self.prepared[name] = Prepared(body)
+            case j.Deallocate(None):
+                self.prepared.clear()
+            case j.Deallocate(str(name)):
+                self.prepared.pop(name, None)
+            case j.DeclareCursor(name, query):
+                self.cursors[name] = query
+            case j.CloseCursor(None):
+                self.cursors.clear()
+            case j.CloseCursor(str(name)):
+                self.cursors.pop(name, None)
+            case j.DiscardAll():
+                self.prepared.clear()
+                self.cursors.clear()
+                self.temporary = frozenset()
+                self._reset(None)
+            case j.DiscardTemp():
+                self.temporary = frozenset()
+            case j.CreateTemp(name):
+                self.temporary |= {name}
+            case _:
+                return
+        self.touch()
+
+    def observe(self, name: str, value: str) -> None:
+        """The server reported a setting: that is how it is, whatever was followed."""
+        if self.setting(name) != value:
+            self._local.pop(name, None)
+            self.settings[name] = value
+            self.touch()
+
+    def define(self, name: str, prepared: Prepared) -> None:
+        """ParseComplete."""
+        self.prepared[name] = prepared
+        self.touch()
+
+    def forget(self, name: str) -> None:
+        """CloseComplete of a statement."""
+        if self.prepared.pop(name, None) is not None:
+            self.touch()
+
+    def open_portal(self, name: str, parsed: Parsed) -> None:
+        """BindComplete: a portal can be fetched from by name like a cursor. The unnamed one cannot."""
+        if name:
+            self.cursors[name] = parsed
+            self.touch()
+
+    def close_portal(self, name: str) -> None:
+        if self.cursors.pop(name, None) is not None:
+            self.touch()

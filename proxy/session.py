@@ -1,0 +1,289 @@
+"""Performs what a conversation wants done: records, asks the ports, moves bytes between two sockets, closes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from access.errors import HoopError, Unavailable
+from access.ports import Clock, Desk, Recording, SessionLog
+from access.requests import Grant, Session
+from access.scopes import Level, Read, Scope, Write, level_of
+from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question, Withdraw
+from proxy.postgres import messages as m
+from proxy.postgres.conversation import Conversation
+from proxy.postgres.reading import Reader
+from proxy.recording import Kind, record
+from proxy.sql.catalog import Catalog
+from proxy.upstream import Connected, Dialling
+from proxy.wire import Wire
+
+#: How long a command may take to end after it was cancelled because its session is over, in seconds.
+CANCEL_GRACE = 0.8
+#: How long a client may take to read its last words, in seconds.
+LAST_WORDS = 2.0
+#: How long the ports may take with the last facts of a session, in seconds.
+LAST_FACTS = 10.0
+
+_CAPS: dict[Level, Scope] = {Level.READ: Read(), Level.WRITE: Write()}
+
+
+def capped(grants: Sequence[Grant], ceiling: Level) -> list[Grant]:
+    """A session keeps the ceiling it connected with: a higher grant counts as the ceiling, single-use ones stay."""
+    return [
+        replace(grant, scope=_CAPS[ceiling]) if ceiling in _CAPS and level_of(grant.scope) > ceiling else grant
+        for grant in grants
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPorts:
+    """The ports a session talks to while it lives."""
+
+    clock: Clock
+    desk: Desk
+    log: SessionLog
+    recording: Recording
+
+
+@dataclass(slots=True)
+class LiveSession:
+    """One client connection after login. Create it, then `await run()`."""
+
+    row: Session
+    conversation: Conversation
+    client: Wire
+    upstream: Connected
+    dialling: Dialling
+    ports: SessionPorts
+    ceiling: Level
+    make_reader: Callable[[Catalog], Reader]
+    stale_catalog: Callable[[], None]
+    opened_under: Grant | None = None
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _calm: asyncio.Event = field(default_factory=asyncio.Event)
+    _told: asyncio.Event = field(default_factory=asyncio.Event)
+    _tells: deque[Question] = field(default_factory=deque)
+    _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
+    _why: str = ""
+    _ended: bool = False
+
+    async def run(self) -> None:
+        """Until the session is over and everything about it is told."""
+        self.client.peer, self.upstream.wire.peer = self.upstream.wire, self.client
+        async with self._tasks:
+            self.upstream.wire.take_over(self._from_upstream, self._upstream_lost)
+            self.client.take_over(self._from_client, self._client_lost)
+            await self._over.wait()
+            await self._wind_up()
+            self._ended = True
+
+    # ---------------------------------------------------------------------------------------- what happens
+
+    def _from_client(self, data: bytes) -> None:
+        self.conversation.client_data(data)
+        self.perform()
+
+    def _from_upstream(self, data: bytes) -> None:
+        self.conversation.upstream_data(data)
+        self.perform()
+
+    def _client_lost(self) -> None:
+        if not self._over.is_set():
+            self.conversation.client_closed()
+            self.perform()
+
+    def _upstream_lost(self) -> None:
+        if self.conversation.busy or not self._over.is_set():
+            self.conversation.upstream_closed()
+            self.perform()
+
+    def tick(self) -> None:
+        """Time passed, or the grants changed."""
+        self.conversation.tick()
+        self.perform()
+
+    def renew(self, catalog: Catalog) -> None:
+        """A newer catalog of this database was read."""
+        self.conversation.renew(self.make_reader(catalog))
+        self.perform()
+
+    def cancel(self) -> None:
+        """The client's CancelRequest arrived."""
+        self.conversation.cancel()
+        self.perform()
+
+    def cut(self, why: str) -> None:
+        """End the session now."""
+        if not self._over.is_set():
+            self.conversation.cut(why)
+            self.perform()
+
+    # ---------------------------------------------------------------------------------------- performing
+
+    def perform(self) -> None:
+        """Do what the conversation wants, in the order that makes the gate one: record, then forward."""
+        if self._ended:
+            return
+        out = self.conversation.out
+        try:
+            for entry in out.records:
+                self.ports.recording.write(entry)
+        except Unavailable as problem:
+            self._unrecorded(problem)
+        out.records.clear()
+        if out.tell:
+            self._tell(out.tell)
+            out.tell = []
+        if out.ask is not None:
+            question, out.ask = out.ask, None
+            self._tasks.create_task(self._ask(question))
+        if out.to_upstream:
+            self.upstream.wire.write(b"".join(out.to_upstream))
+            out.to_upstream.clear()
+        if out.to_client:
+            self.client.write(b"".join(out.to_client))
+            out.to_client.clear()
+        if out.results:
+            self._write_results(out.results)
+            out.results.clear()
+        self._signals()
+
+    def _signals(self) -> None:
+        """What is not bytes."""
+        out = self.conversation.out
+        if out.cancel_upstream:
+            out.cancel_upstream = False
+            if not self.upstream.wire.closed.is_set():
+                self._tasks.create_task(self.dialling.cancel(self.upstream.session))
+        if out.stale_catalog:
+            out.stale_catalog = False
+            self.stale_catalog()
+        if self.conversation.crowded:
+            self.client.pause("crowded")
+        else:
+            self.client.resume("crowded")
+        if not self.conversation.busy:
+            self._calm.set()
+        if out.close is not None and not self._over.is_set():
+            self._why = out.close
+            self._over.set()
+
+    def _write_results(self, records: list[bytes]) -> None:
+        try:
+            for entry in records:
+                self.ports.recording.write(entry)
+        except Unavailable as problem:
+            self._unrecorded(problem)
+
+    def _unrecorded(self, problem: Unavailable) -> None:
+        """Nothing that is not recorded is forwarded, and the session cannot go on."""
+        out = self.conversation.out
+        out.records.clear()
+        out.results.clear()
+        out.to_upstream.clear()
+        out.ask = None
+        self.conversation.cut(f"the gateway cannot record this session: {problem.message}")
+
+    # ---------------------------------------------------------------------------------------- asking
+
+    async def _ask(self, question: Question) -> None:
+        answer = await self._put(question)
+        self.conversation.answer(answer)
+        self.perform()
+
+    def _tell(self, questions: list[Question]) -> None:
+        idle = not self._tells
+        self._tells.extend(questions)
+        self._told.clear()
+        if idle:
+            self._tasks.create_task(self._tell_all())
+
+    async def _tell_all(self) -> None:
+        """In order; what cannot be told ends the session, nobody may go on unseen."""
+        while self._tells:
+            answer = await self._put(self._tells[0])
+            self._tells.popleft()
+            if isinstance(answer, HoopError):
+                self.cut(f"the gateway cannot record what happened: {answer.message}")
+        self._told.set()
+
+    async def _put(self, question: Question) -> Answer:
+        """Ask a port; whatever goes wrong is an answer too, and never a yes."""
+        try:
+            return await self._port(question)
+        except HoopError as problem:
+            return problem
+        except Exception as problem:  # noqa: BLE001 - a port that breaks must not leave a statement in between
+            return Unavailable(f"an internal error ({type(problem).__name__})")
+
+    async def _port(self, question: Question) -> Answer:
+        desk, row = self.ports.desk, self.row
+        match question:
+            case Commit(facts):
+                await self.ports.log.record(*facts)
+                return True
+            case FileHold(evidence, approvers, seconds, fact):
+                return await desk.hold(row.actor, row.resource, evidence, row.id, approvers, seconds, fact)
+            case Await(request, seconds):
+                return await desk.wait(request, seconds)
+            case Withdraw(request, why):
+                return await desk.cancel(request, row.actor.person, why)
+            case Consume(grant, digest, facts):
+                return await desk.consume(grant, row.id, digest, *facts)
+            case Conclude(grant, outcome, detail):
+                await desk.outcome(grant, outcome, detail)
+                return True
+
+    # ---------------------------------------------------------------------------------------- ending
+
+    async def _wind_up(self) -> None:
+        """Client first: it hears the reason at once. Then the upstream gets a moment to end what it runs."""
+        self.client.close()
+        if self.conversation.busy and not self.upstream.wire.closed.is_set():
+            self._calm.clear()
+            await _within(CANCEL_GRACE, self._calm)
+        if self.conversation.busy:
+            self.conversation.responses.lost()
+            self.perform()
+        self.upstream.wire.write(m.TERMINATE_MESSAGE)
+        self.upstream.wire.close()
+        await _within(LAST_WORDS, self.client.closed)
+        self.client.abort()
+        self.upstream.wire.abort()
+        if self._tells:
+            await _within(LAST_FACTS, self._told)
+
+    def current(self) -> Session:
+        """The session's row with its counters as they are now."""
+        c = self.conversation.gate.counters
+        return replace(
+            self.row, statements=c.statements, refused=c.refused, held=c.held, masked=c.masked, rows=c.rows,
+            heartbeat_at=self.ports.clock.now(),
+        )  # fmt: skip
+
+    async def finish(self) -> None:
+        """Seal the recording and close the session's row."""
+        now = self.ports.clock.now()
+        recording = self.ports.recording
+        try:
+            recording.write(record(Kind.CLOSE, int(now.timestamp() * 1000), 0, {"why": self._why}))
+        except Unavailable:
+            pass
+        finally:
+            try:
+                await recording.close()
+            finally:
+                await self.ports.log.closed(
+                    replace(self.current(), closed_at=now, why_closed=self._why), recording.name
+                )
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
