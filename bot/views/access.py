@@ -35,21 +35,16 @@ READY = State("Access is live", "🟢", Tone.GOOD)
 SOON = State("Expiring soon", "⏰", Tone.WARNING)
 
 
-def connection_card(grant: Grant, url: str, *, resource: Resource | None, kept: datetime | None = None) -> Card:
-    """How to connect. `kept` is set when the token the person has already stays good until then."""
+def connection_card(grant: Grant, url: str, *, resource: Resource | None) -> Card:
+    """How to connect, without the token."""
     via = f" for {grant.actor.via.name}" if grant.actor.via else ""
     title = line(f"{scope_name(grant.scope).capitalize()} access to ", Code(grant.resource), via)
-    token = (
-        line("The token you have already works until ", Moment(kept, MomentStyle.TIME), ".")
-        if kept
-        else line("The token comes in the next message.")
-    )
     return Card(
         kind="connection",
         state=READY,
         title=title,
         fallback=f"You have {scope_name(grant.scope)} access to {grant.resource} now. The connection string is inside.",
-        lines=(token,),
+        lines=(line("The token comes in a message of its own; an older one stops working."),),
         fields=(
             Field("Until", line(Moment(grant.expires_at))),
             Field("Time left", line(Moment(grant.expires_at, MomentStyle.COUNTDOWN))),

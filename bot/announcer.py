@@ -1,0 +1,113 @@
+"""Follow the ledger and decide, durably, who is to be shown what.
+
+Cursor and outbox move in one transaction: an event is announced exactly once whatever dies in between, and two announcers
+on one store do not announce twice, because moving on from a cursor position is itself remembered under a unique key.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from access.actors import PersonId
+from access.errors import HoopError
+from access.events import StoredEvent
+from access.ports import Entropy, Store, Tx
+from access.requests import Grant
+from bot.cases import usable
+from bot.deliveries import Delivery, View, to_outbox
+from bot.drawing import draw
+from bot.loops import follow
+from bot.planning import KINDS, Plan, to_requester
+from bot.tokens import minted
+
+log = logging.getLogger(__name__)
+
+CURSOR = "announcer"
+BATCH = 100
+WARNING = timedelta(minutes=10)
+
+
+class Announcer:
+    """`run` for ever, or `step` until it returns False. `tick` every few seconds for what no event announces."""
+
+    def __init__(self, store: Store, plan: Plan, entropy: Entropy) -> None:
+        self._store = store
+        self._plan = plan
+        self._entropy = entropy
+        self._warned: set[str] = set()
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        await follow(self._store, "announcer", self._once)
+
+    async def _once(self) -> bool:
+        announced = await self.step()
+        await self.tick()
+        return announced
+
+    async def step(self) -> bool:
+        """Announce the next batch of events; False when there was none."""
+        waiting = await self._store.read(lambda tx: bool(tx.events(after=tx.cursor(CURSOR), limit=1, kinds=KINDS)))
+        return await self._store.transact(self._advance) if waiting else False
+
+    def _advance(self, tx: Tx) -> bool:
+        after = tx.cursor(CURSOR)
+        events = tx.events(after=after, limit=BATCH, kinds=KINDS)
+        if not events or tx.seen(f"{CURSOR}:{after}"):
+            return False
+        deliveries: dict[str, Delivery] = {}
+        for event in events:
+            deliveries.update({delivery.key: delivery for delivery in self._planned(tx, event)})
+        for delivery in deliveries.values():
+            self._enqueue(tx, delivery)
+        tx.set_cursor(CURSOR, events[-1].position)
+        return True
+
+    def _planned(self, tx: Tx, event: StoredEvent) -> list[Delivery]:
+        """One event that cannot be told must not silence all that follow."""
+        try:
+            return self._plan.of(tx, event)
+        except HoopError:
+            raise
+        except Exception:
+            log.exception("event %s (%s) could not be announced", event.position, event.kind)
+            return []
+
+    def _enqueue(self, tx: Tx, delivery: Delivery) -> None:
+        card = draw(tx, self._plan.world, delivery)
+        audience = PersonId(delivery.audience) if delivery.audience else None
+        tokens = minted(tx, self._entropy, card, audience) if card else {}
+        tx.enqueue(to_outbox(replace(delivery, tokens=tokens)))
+
+    async def tick(self) -> None:
+        """Warn, once per end, of standing access that is about to end."""
+        ending = await self._store.read(_ending)
+        fresh = [grant for grant in ending if _warning(grant) not in self._warned]
+        if fresh:
+            await self._store.transact(lambda tx: self._warn(tx, fresh))
+            self._warned = {_warning(grant) for grant in ending}
+
+    def _warn(self, tx: Tx, grants: list[Grant]) -> None:
+        for grant in grants:
+            request = tx.request(grant.request)
+            if request is not None and not tx.seen(_warning(grant)):
+                self._enqueue(tx, to_requester(self._plan, request, View.EXPIRING, grant.id, part=_stamp(grant)))
+
+
+def _ending(tx: Tx) -> list[Grant]:
+    return [grant for grant in usable(tx.grants(live_at=tx.now), tx.now) if soon(grant, tx.now)]
+
+
+def soon(grant: Grant, now: datetime) -> bool:
+    """Whether its end is near: ten minutes, or the last quarter of something shorter."""
+    return grant.expires_at - now <= min(WARNING, (grant.expires_at - grant.starts_at) / 4)
+
+
+def _stamp(grant: Grant) -> str:
+    return str(int(grant.expires_at.timestamp()))
+
+
+def _warning(grant: Grant) -> str:
+    return f"expiring:{grant.id}:{_stamp(grant)}"

@@ -1,0 +1,118 @@
+"""Draw the card of a delivery from the rows as they are now. Reads one transaction, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from access.actors import PersonId
+from access.events import StoredEvent
+from access.ids import GrantId, RequestId, SessionId
+from access.ports import Tx
+from access.requests import RequestState
+from bot.cards import Card
+from bot.cases import World, case_of, case_of_grant, visit_of
+from bot.deliveries import Delivery, View
+from bot.views import access, requests, sessions
+
+
+def draw(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    """The card without its tokens, or None when there is nothing (more) to show."""
+    return _DRAWN[delivery.view](tx, world, delivery)
+
+
+def _request(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    case = case_of(tx, world, RequestId(delivery.about))
+    return requests.request_card(case) if case else None
+
+
+def _mirror(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    case = case_of(tx, world, RequestId(delivery.about))
+    return requests.mirror_card(case) if case else None
+
+
+def _waiting(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    case = case_of(tx, world, RequestId(delivery.about))
+    return requests.waiting_card(case) if case else None
+
+
+def _decided(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    """A message of its own, because an update in place notifies nobody."""
+    case = case_of(tx, world, RequestId(delivery.about))
+    if case is None or case.request.state is RequestState.PENDING:
+        return None
+    return replace(requests.mirror_card(case), kind="decided")
+
+
+def _vote(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    case, event = case_of(tx, world, RequestId(delivery.about)), _event(tx, delivery)
+    if case is None or event is None or event.payload is None:
+        return None
+    who = world.mention(PersonId(event.actor))
+    return requests.vote_line(case, who, str(event.payload.get("choice")), str(event.payload.get("note", "")))
+
+
+def _event(tx: Tx, delivery: Delivery) -> StoredEvent | None:
+    return next((event for event in tx.events_of(delivery.about) if str(event.position) == delivery.part), None)
+
+
+def _expiring(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    case = case_of_grant(tx, world, GrantId(delivery.about))
+    live = case is not None and case.grant is not None and case.grant.live(tx.now)
+    return access.expiring_card(case) if case is not None and live else None
+
+
+def _changed(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    case = case_of_grant(tx, world, GrantId(delivery.about))
+    by = delivery.arguments.get("by", "")
+    mention = world.mention(PersonId(by)) if by else None
+    return access.changed_line(case, delivery.arguments.get("word", ""), mention) if case else None
+
+
+def _session(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    visit = visit_of(tx, world, SessionId(delivery.about))
+    return sessions.session_card(visit) if visit else None
+
+
+def _blocked(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    visit = visit_of(tx, world, SessionId(delivery.about))
+    return sessions.blocked_card(visit) if visit else None
+
+
+def _failure(tx: Tx, _: World, delivery: Delivery) -> Card | None:
+    event = _event(tx, delivery)
+    if event is None or event.payload is None:
+        return None
+    payload = event.payload
+    return sessions.failure_line(str(payload.get("resource", "")), str(payload.get("why", "")), event.stream)
+
+
+def _result(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    case = case_of(tx, world, RequestId(delivery.about))
+    event = next((e for e in tx.events_of(delivery.about) if e.kind == "command.executed"), None)
+    if case is None or event is None or event.payload is None:
+        return None
+    return requests.result_card(case, event, private=delivery.view is View.RESULT_MIRROR)
+
+
+def _never(_tx: Tx, _world: World, _delivery: Delivery) -> Card | None:
+    """The connection is drawn by the sender, which has to issue a credential for it."""
+    return None
+
+
+_DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
+    View.REQUEST: _request,
+    View.MIRROR: _mirror,
+    View.WAITING: _waiting,
+    View.DECIDED: _decided,
+    View.VOTE: _vote,
+    View.EXPIRING: _expiring,
+    View.CHANGED: _changed,
+    View.SESSION: _session,
+    View.BLOCKED: _blocked,
+    View.FAILURE: _failure,
+    View.RESULT: _result,
+    View.RESULT_MIRROR: _result,
+    View.CONNECTION: _never,
+    View.TOKEN: _never,
+}

@@ -1,0 +1,212 @@
+"""What people are told about a fact: event in, deliveries out. Reads one transaction, changes nothing.
+
+Least noise: the channel gets the card once and then sees it change; everything that follows goes to its thread; a private
+message goes only to the person who must act or who waits. Approvers are written to only while they are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from access.actors import PersonId
+from access.events import StoredEvent
+from access.ids import GrantId, RequestId, SessionId
+from access.ports import Tx
+from access.requests import AccessRequest, Ask, Grant, RequestState, Session
+from bot.cases import World, root_of
+from bot.deliveries import Delivery, View
+from bot.platform import Places
+
+OPERATOR = "operator|"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The world, the places, and how many approvers are few enough to be written to in person."""
+
+    world: World
+    places: Places
+    few: int = 5
+
+    def of(self, tx: Tx, event: StoredEvent) -> list[Delivery]:
+        """Who is to be shown what because of this event. An erased payload tells nothing."""
+        if event.payload is None or event.kind not in _PLANS:
+            return []
+        return _PLANS[event.kind](self, tx, event, event.payload)
+
+
+# ------------------------------------------------------------------------------------------------ pieces
+
+
+def _request_of(tx: Tx, event: StoredEvent) -> AccessRequest | None:
+    return tx.request(RequestId(event.stream))
+
+
+def in_channel(plan: Plan, tx: Tx, request: AccessRequest, view: View, about: str, **more: Any) -> list[Delivery]:
+    """The card in every platform's channel of the resource, in the thread of the access it belongs to."""
+    root = root_of(tx, request)
+    thread = "" if view is View.REQUEST and about == root else root
+    places = plan.places.of(plan.world.resources.get(request.resource))
+    return [Delivery(view, about, (place.platform,), place.channel, root=thread, **more) for place in places]
+
+
+def to_person(plan: Plan, person: PersonId, view: View, about: str, *, first: str = "", **more: Any) -> Delivery:
+    """A private message, on the platform the person used if there is a choice."""
+    names = tuple(plan.places.platforms)
+    ordered = (first, *(name for name in names if name != first)) if first in names else names
+    return Delivery(view, about, ordered, audience=person, **more)
+
+
+def to_requester(plan: Plan, request: AccessRequest, view: View, about: str, **more: Any) -> Delivery:
+    """A private message to the person who asked, where they asked."""
+    return to_person(plan, request.actor.person, view, about, first=request.place.platform, **more)
+
+
+def copies(plan: Plan, tx: Tx, request: AccessRequest) -> list[Delivery]:
+    """Every copy of the request's card: channels, the requester's, the approvers' who were written to."""
+    shown = in_channel(plan, tx, request, View.REQUEST, request.id)
+    if _told_in_person(request):
+        shown.append(to_requester(plan, request, View.MIRROR, request.id))
+    return [*shown, *(to_person(plan, person, View.WAITING, request.id) for person in _written_to(plan, request))]
+
+
+def _told_in_person(request: AccessRequest) -> bool:
+    """A held statement's person sees it in their client; the operator's door needs no notice."""
+    return request.ask is not Ask.STATEMENT and not _by_operator(request)
+
+
+def _written_to(plan: Plan, request: AccessRequest) -> tuple[PersonId, ...]:
+    return request.approvers if len(request.approvers) <= plan.few else ()
+
+
+def _by_operator(request: AccessRequest) -> bool:
+    return request.decided_by is not None and request.decided_by.startswith(OPERATOR)
+
+
+# ------------------------------------------------------------------------------------------------ requests
+
+
+def _shown(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    request = _request_of(tx, event)
+    return copies(plan, tx, request) if request else []
+
+
+def _voted(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    request = _request_of(tx, event)
+    if request is None:
+        return []
+    line = in_channel(plan, tx, request, View.VOTE, request.id, part=str(event.position))
+    return [*line, *(copies(plan, tx, request) if request.state is RequestState.PENDING else [])]
+
+
+def _settled(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    """Decided or expired: every copy changes; who waits for a no is told in person (a yes brings its own message)."""
+    request = _request_of(tx, event)
+    if request is None:
+        return []
+    bad = request.state in {RequestState.DENIED, RequestState.EXPIRED}
+    told = [to_requester(plan, request, View.DECIDED, request.id)] if bad and _told_in_person(request) else []
+    return [*copies(plan, tx, request), *told]
+
+
+# ------------------------------------------------------------------------------------------------ grants
+
+
+def _issued(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    request = _request_of(tx, event)
+    if request is None:
+        return []
+    shown = copies(plan, tx, request)
+    if request.ask is Ask.ACCESS and not _by_operator(request):
+        shown.append(to_requester(plan, request, View.CONNECTION, str(payload["grant"])))
+    return shown
+
+
+def _grant_of(tx: Tx, payload: Mapping[str, Any]) -> tuple[Grant, AccessRequest] | None:
+    grant = tx.grant(GrantId(str(payload.get("grant", ""))))
+    request = tx.request(grant.request) if grant else None
+    return (grant, request) if grant and request else None
+
+
+def _changed(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """Extended or ended: the copies change, and standing access gets a line in its thread."""
+    found = _grant_of(tx, payload)
+    if found is None:
+        return []
+    grant, request = found
+    shown = copies(plan, tx, request)
+    if request.ask is not Ask.ACCESS:
+        return shown
+    word = "extended" if event.kind == "grant.extended" else "ended"
+    said = {"word": word, "by": str(payload.get("by", ""))}
+    more = {"part": str(event.position), "arguments": said}
+    shown += in_channel(plan, tx, request, View.CHANGED, grant.id, **more)
+    if word == "extended" or (grant.ended_by is not None and grant.ended_by != request.actor.person):
+        shown.append(to_requester(plan, request, View.CHANGED, grant.id, **more))
+    return shown
+
+
+def _used(plan: Plan, tx: Tx, _: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """A single-use grant was consumed, or its outcome is known."""
+    found = _grant_of(tx, payload)
+    return copies(plan, tx, found[1]) if found else []
+
+
+def _executed(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    request = _request_of(tx, event)
+    if request is None:
+        return []
+    thread = in_channel(plan, tx, request, View.RESULT, request.id)
+    return [*copies(plan, tx, request), *thread, to_requester(plan, request, View.RESULT_MIRROR, request.id)]
+
+
+# ------------------------------------------------------------------------------------------------ sessions
+
+
+def _session_of(tx: Tx, event: StoredEvent) -> tuple[Session, AccessRequest] | None:
+    session = tx.session(SessionId(event.stream))
+    request = tx.request(session.request) if session and session.request else None
+    return (session, request) if session and request else None
+
+
+def _visited(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    """A session opened or closed: one card in the thread, which becomes its summary. The bot's own runs have a result."""
+    found = _session_of(tx, event)
+    if found is None or found[1].ask is Ask.COMMAND:
+        return []
+    return in_channel(plan, tx, found[1], View.SESSION, found[0].id)
+
+
+def _blocked(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    """Blocked attempts of one session share one card: many in a row are one message that counts."""
+    found = _session_of(tx, event)
+    return in_channel(plan, tx, found[1], View.BLOCKED, found[0].id) if found else []
+
+
+def _upstream(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    request = tx.request(RequestId(str(payload.get("request", ""))))
+    if request is None:
+        return []
+    return in_channel(plan, tx, request, View.FAILURE, event.stream, part=str(event.position))
+
+
+_PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Delivery]]] = {
+    "access.requested": _shown,
+    "review.given": _voted,
+    "request.decided": _settled,
+    "request.cancelled": _shown,
+    "request.expired": _settled,
+    "grant.issued": _issued,
+    "grant.extended": _changed,
+    "grant.ended": _changed,
+    "grant.used": _used,
+    "statement.completed": _used,
+    "statement.refused": _blocked,
+    "session.opened": _visited,
+    "session.closed": _visited,
+    "upstream.failed": _upstream,
+    "command.executed": _executed,
+}
+KINDS = tuple(_PLANS)

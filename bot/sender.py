@@ -1,0 +1,221 @@
+"""Deliver what the outbox holds: post once, then update in place; in order per target; again after a failure.
+
+A message that was posted is found by its reference in the store, so a restart goes on where it was. Between posting and
+remembering, a crash is covered by the message's key wherever the platform recognises one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from access.ids import RequestId
+from access.ports import MessageRef, OutboxItem, Store, Tx
+from access.requests import RequestState
+from bot.card_json import fingerprint
+from bot.cards import Card
+from bot.cases import World
+from bot.deliveries import KIND, Delivery, View, from_outbox, to_outbox
+from bot.drawing import draw
+from bot.handing import Hander
+from bot.loops import follow
+from bot.platform import MessageGone, Places, Platform, Posted, RetryLater, Undeliverable
+from bot.tokens import with_known
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 20
+SEND_SECONDS = 20.0
+LEASE = timedelta(seconds=45)
+MOST_ATTEMPTS = 24
+LONGEST_PAUSE = 300.0
+
+
+class Sender:
+    """`run` for ever, or `step` until it returns False. Any number may run on one store; each item is claimed by one."""
+
+    def __init__(
+        self,
+        store: Store,
+        world: World,
+        platforms: Mapping[str, Platform],
+        places: Places,
+        hander: Hander,
+    ) -> None:
+        self._store = store
+        self._world = world
+        self._platforms = platforms
+        self._places = places
+        self._hander = hander
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        await follow(self._store, "sender", self.step)
+
+    async def step(self) -> bool:
+        """Send what is due now, one item per target; False when nothing was."""
+        if not await self._store.read(lambda tx: bool(tx.outbox(limit=1))):
+            return False
+        claimed = await self._store.transact(_claim)
+        async with asyncio.TaskGroup() as group:
+            for item in claimed:
+                group.create_task(self._send(item))
+        return bool(claimed)
+
+    async def _send(self, item: OutboxItem) -> None:
+        """Deliver one item and settle it. What goes wrong is tried again later, what can never work goes elsewhere."""
+        try:
+            delivery = from_outbox(item)
+        except (KeyError, ValueError, TypeError):
+            log.exception("outbox item %s is not a delivery and was dropped", item.id)
+            await self._settle(item)
+            return
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._deliver(delivery)
+        except RetryLater as later:
+            await self._settle(item, later.seconds, "rate limit")
+        except Undeliverable as never:
+            await self._elsewhere(item, delivery, never)
+        except Exception as error:  # noqa: BLE001 - whatever a platform raises, the message is tried again
+            await self._failed(item, delivery, error)
+        else:
+            await self._settle(item)
+
+    async def _failed(self, item: OutboxItem, delivery: Delivery, error: Exception) -> None:
+        if item.attempts >= MOST_ATTEMPTS:
+            log.error("%s was given up after %s attempts", delivery.key, item.attempts, exc_info=error)
+            await self._settle(item)
+            return
+        pause = min(LONGEST_PAUSE, 2.0 ** (item.attempts // 2))
+        log.warning("%s is tried again in %s s: %r", delivery.key, pause, error)
+        await self._settle(item, pause, type(error).__name__)
+
+    async def _settle(self, item: OutboxItem, pause: float | None = None, why: str = "") -> None:
+        def work(tx: Tx) -> None:
+            again = tx.now + timedelta(seconds=pause) if pause is not None else None
+            tx.settle(item.id, retry_at=again, error=why)
+
+        await self._store.transact(work)
+
+    async def _elsewhere(self, item: OutboxItem, delivery: Delivery, why: Undeliverable) -> None:
+        """A channel that cannot be posted in: the platform's fallback channel, outside any thread; else given up."""
+        fallback = self._places.fallback(delivery.platforms[0]) if delivery.channel else ""
+        if not fallback or (fallback == delivery.channel and not delivery.root):
+            log.error("%s cannot be delivered and was given up: %s", delivery.key, why)
+            await self._settle(item)
+            return
+        log.warning("%s goes to %s: %s", delivery.key, fallback, why)
+
+        def work(tx: Tx) -> None:
+            tx.settle(item.id)
+            tx.enqueue(to_outbox(replace(delivery, channel=fallback, root="")))
+
+        await self._store.transact(work)
+
+    # -------------------------------------------------------------------------------------------- one delivery
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        if delivery.view is View.CONNECTION:
+            await self._hander.hand_over(delivery)
+            return
+        if delivery.root:
+            await self._ensure_root(delivery)
+        card, ref, thread = await self._store.read(lambda tx: self._found(tx, delivery))
+        if card is None:
+            return
+        card = with_known(card, delivery.tokens)
+        shown = fingerprint(card)
+        if ref is None:
+            await self._post(delivery, card, shown, thread, delivery.key)
+        elif ref.rendered != shown:
+            await self._update(delivery, card, shown, ref, thread)
+
+    def _found(self, tx: Tx, delivery: Delivery) -> tuple[Card | None, MessageRef | None, MessageRef | None]:
+        """The card as the rows are now, where it was posted before, and the head of its thread."""
+        ref = _ref(tx, delivery)
+        thread = _thread(tx, delivery)
+        if ref is None and delivery.view in {View.WAITING, View.MIRROR} and not _pending(tx, delivery):
+            return None, None, None
+        return draw(tx, self._world, delivery), ref, thread
+
+    async def _ensure_root(self, delivery: Delivery) -> None:
+        """The card that heads the thread is posted first, even when a later rendering of it still waits its turn."""
+        platform, root = delivery.platforms[:1], delivery.root
+        if await self._store.read(lambda tx: _thread(tx, delivery)) is None:
+            await self._deliver(Delivery(View.REQUEST, root, platform, delivery.channel))
+
+    async def _post(self, delivery: Delivery, card: Card, shown: str, thread: MessageRef | None, key: str) -> None:
+        for name in delivery.platforms:
+            platform = self._platforms.get(name)
+            if platform is None:
+                continue
+            if delivery.audience:
+                posted = await platform.direct(delivery.person, card, key=key)
+            else:
+                channel = thread.channel if thread else delivery.channel
+                posted = await platform.post(channel, thread.message if thread else "", card, key=key)
+            if posted is not None:
+                await self._remember(delivery, name, posted, shown, thread)
+                return
+        log.info("%s reaches nobody: no account on %s", delivery.key, ", ".join(delivery.platforms))
+
+    async def _remember(
+        self, delivery: Delivery, platform: str, posted: Posted, shown: str, thread: MessageRef | None
+    ) -> None:
+        ref = MessageRef(
+            subject=delivery.about,
+            kind=delivery.kind,
+            platform=platform,
+            channel=posted.channel,
+            message=posted.message,
+            thread=thread.message if thread else "",
+            audience=delivery.audience,
+            rendered=shown,
+        )
+        await self._store.transact(lambda tx: tx.put_ref(ref))
+
+    async def _update(
+        self, delivery: Delivery, card: Card, shown: str, ref: MessageRef, thread: MessageRef | None
+    ) -> None:
+        platform = self._platforms.get(ref.platform)
+        if platform is None:
+            return
+        try:
+            await platform.update(ref, card)
+        except MessageGone:
+            again = replace(delivery, platforms=(ref.platform,))
+            await self._post(again, card, shown, thread, f"{delivery.key}+{ref.message}")
+            return
+        await self._store.transact(lambda tx: tx.put_ref(replace(ref, rendered=shown)))
+
+
+def _claim(tx: Tx) -> list[OutboxItem]:
+    """Take due items for a while: a sender that dies loses the lease, another one goes on. A claim is unique."""
+    claimed = []
+    for item in tx.outbox(limit=AT_ONCE):
+        if item.kind == KIND and not tx.seen(f"send:{item.id}:{item.attempts}"):
+            tx.settle(item.id, retry_at=tx.now + LEASE, error="claimed")
+            claimed.append(item)
+    return claimed
+
+
+def _ref(tx: Tx, delivery: Delivery) -> MessageRef | None:
+    found = tx.refs(delivery.about, kind=delivery.kind)
+    return next((r for r in found if r.audience == delivery.audience and r.platform in delivery.platforms), None)
+
+
+def _thread(tx: Tx, delivery: Delivery) -> MessageRef | None:
+    """The message that heads the delivery's thread on its platform."""
+    if not delivery.root:
+        return None
+    heads = tx.refs(delivery.root, kind=View.REQUEST.value)
+    return next((r for r in heads if not r.audience and r.platform == delivery.platforms[0]), None)
+
+
+def _pending(tx: Tx, delivery: Delivery) -> bool:
+    request = tx.request(RequestId(delivery.about))
+    return request is not None and request.state is RequestState.PENDING
