@@ -1,0 +1,118 @@
+"""Two gateways on one database: whatever both do at once happens once."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from access.errors import Conflict, HoopError
+from access.requests import AccessRequest, Choice, Grant, RequestState
+from approval_flows.book import GrantBook
+from ledger import migrations
+from ledger.sealing import Sealer
+from ledger.store import Store
+from tests.fakes.clock import ManualClock
+from tests.fakes.entropy import SeededEntropy
+from tests.fakes.world import ANN, BOB, DANA, DELETE, EVERYBODY, GROUPS, World, a_person
+
+CROWD = [a_person(f"p{number}") for number in range(20)]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        path = tmp_path / "store.db"
+        shutil.copyfile(request.getfixturevalue("empty_database"), path)
+        return f"sqlite:///{path}"
+    found = str(request.getfixturevalue("postgres_database"))
+    migrations.upgrade(found)
+    return found
+
+
+@pytest.fixture
+async def worlds(url: str, clock: ManualClock) -> AsyncIterator[tuple[World, World]]:
+    stores = []
+    for seed in (1, 2):
+        entropy = SeededEntropy(seed)
+        store = Store(url, clock, entropy, Sealer(b"k" * 32, entropy=entropy), synchronous="NORMAL")
+        await store.start()
+        stores.append(store)
+    one, two = (World(store, clock, SeededEntropy(10 + number)) for number, store in enumerate(stores))
+    for world in (one, two):
+        world.directory.replace((*EVERYBODY, *CROWD), {**GROUPS, "dba": ("ann", "bob", *(p.wire_name for p in CROWD))})
+    yield one, two
+    for store in stores:
+        await store.close()
+
+
+async def test_twenty_approvals_through_two_gateways_give_one_grant(worlds: tuple[World, World]) -> None:
+    request = await worlds[0].ask()
+    answers = await asyncio.gather(
+        *(worlds[number % 2].approve(request, by=person) for number, person in enumerate(CROWD)), return_exceptions=True
+    )
+    won = [one for one in answers if isinstance(one, AccessRequest)]
+    lost = [one for one in answers if isinstance(one, Conflict)]
+    assert (len(won), len(lost)) == (1, 19), answers
+    assert all("already approved by P" in str(one) for one in lost)
+    assert len(await worlds[1].grants()) == 1
+    kinds = await worlds[0].kinds()
+    assert [kinds.count(kind) for kind in ("review.given", "grant.issued", "review.refused")] == [1, 1, 19]
+
+
+@pytest.mark.parametrize("turn", range(5))
+async def test_approve_here_and_deny_there_have_one_winner(worlds: tuple[World, World], turn: int) -> None:
+    request = await worlds[0].ask()
+    answers = await asyncio.gather(
+        worlds[turn % 2].approve(request, by=ANN),
+        worlds[1 - turn % 2].desk.review(request.id, 1, BOB.id, Choice.DENY),
+        return_exceptions=True,
+    )
+    assert len([one for one in answers if isinstance(one, AccessRequest)]) == 1, answers
+    state = (await worlds[0].request(request.id)).state
+    assert len(await worlds[0].grants()) == (1 if state is RequestState.APPROVED else 0)
+
+
+async def test_one_approval_runs_once_through_two_gateways(worlds: tuple[World, World]) -> None:
+    session, grant = await worlds[0].held_and_approved()
+    answers = await asyncio.gather(
+        *(worlds[number % 2].desk.consume(grant.id, session, DELETE) for number in range(20)), return_exceptions=True
+    )
+    assert len([one for one in answers if isinstance(one, Grant)]) == 1
+    assert len([one for one in answers if isinstance(one, HoopError)]) == 19
+    assert len(await worlds[1].events("grant.used")) == 1
+
+
+async def test_a_revocation_there_empties_the_book_here_within_a_second(worlds: tuple[World, World]) -> None:
+    here, there = worlds
+    book = GrantBook(here.store, here.directory, here.clock)
+    changed = asyncio.Event()
+    book.subscribe(changed.set)
+    grant = await there.access()
+    running = asyncio.get_running_loop().create_task(book.run())
+
+    async def until(count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(book.of(grant.actor, "prod-db", session=None, only=None)) != count:
+                await changed.wait()
+                changed.clear()
+
+    await until(1)
+    await there.desk.revoke(grant.id, DANA.id, "done")
+    async with asyncio.timeout(1):
+        await until(0)
+    running.cancel()
+
+
+async def test_a_wait_here_ends_with_a_decision_there(worlds: tuple[World, World]) -> None:
+    here, there = worlds
+    session = await here.session()
+    request = await here.hold(session)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(here.desk.wait(request.id, 900))
+        await asyncio.sleep(0.05)
+        await there.approve(request)
+    assert waiting.result().state is RequestState.APPROVED
