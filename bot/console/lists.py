@@ -1,0 +1,195 @@
+"""What somebody sees beside the conversation: waiting on them, their access, sessions, requests. Pure reading.
+
+Every function takes a transaction and the person who looks, and returns only what this person may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from access.actors import Person, PersonId
+from access.ids import GrantId, RequestId, SessionId
+from access.ports import Directory, Tx
+from access.requests import AccessRequest, Grant, RequestState, Session
+from access.resources import Resource
+from access.scopes import Level, level_of, scope_name
+from bot.console import messages
+from bot.console.messages import Message, private_channel
+
+LISTED = 60
+PLATFORM = "console"
+
+ConnectionUrl = Callable[[Person, str, Resource], str]
+"""The connection string (without password) of a person, their agent's name or "", and a resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel of the console: its id as configured (`#prod`), name, place in addresses, and what it is about."""
+
+    id: str
+    topic: str = ""
+    change: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.id.removeprefix("#")
+
+    @property
+    def slug(self) -> str:
+        return quote(self.name, safe="")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One standing grant of the viewer, live now. Times in seconds."""
+
+    grant: GrantId
+    request: RequestId
+    resource: str
+    scope: str
+    via: str
+    starts_at: datetime
+    expires_at: datetime
+    seconds: int
+    rest: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The navigation's live part."""
+
+    waiting: int
+    my_pending: int
+    open_sessions: int
+    access: tuple[Access, ...]
+    channels: tuple[Channel, ...]
+    private_change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What the lists are made from, beside the store."""
+
+    resources: Mapping[str, Resource]
+    channels: Sequence[Channel]
+    directory: Directory
+    connection_url: ConnectionUrl
+
+    def side(self, tx: Tx, me: Person, now: datetime) -> Side:
+        """Everything the navigation shows."""
+        mine = tx.requests(states=(RequestState.PENDING,), person=me.id, limit=LISTED)
+        return Side(
+            waiting=len(self.waiting(tx, me, now)),
+            my_pending=sum(1 for request in mine if request.expires_at > now),
+            open_sessions=len(tx.sessions(open_only=True, person=me.id, limit=LISTED)),
+            access=self.access(tx, me, now),
+            channels=tuple(Channel(c.id, c.topic, _newest(tx, c.id)) for c in self.channels),
+            private_change=_newest(tx, private_channel(me.id)),
+        )
+
+    def waiting(self, tx: Tx, me: Person, now: datetime) -> list[AccessRequest]:
+        """Pending requests this person was asked to decide, oldest first; never their own."""
+        pending = tx.requests(states=(RequestState.PENDING,))
+        return [
+            request
+            for request in reversed(pending)
+            if me.id in request.approvers and request.actor.person != me.id and request.expires_at > now
+        ]
+
+    def access(self, tx: Tx, me: Person, now: datetime) -> tuple[Access, ...]:
+        """Live standing access, the one that ends first at the top."""
+        live = [g for g in tx.grants(live_at=now, person=me.id) if level_of(g.scope) is not Level.NONE]
+        return tuple(self._access(grant, me, now) for grant in sorted(live, key=lambda g: g.expires_at))
+
+    def _access(self, grant: Grant, me: Person, now: datetime) -> Access:
+        resource = self.resources.get(grant.resource)
+        via = grant.actor.via.name if grant.actor.via else ""
+        return Access(
+            grant.id,
+            grant.request,
+            grant.resource,
+            scope_name(grant.scope),
+            via,
+            grant.starts_at,
+            grant.expires_at,
+            seconds=int((grant.expires_at - grant.starts_at).total_seconds()),
+            rest=int((grant.expires_at - now).total_seconds()),
+            url=self.connection_url(me, via, resource) if resource else "",
+        )
+
+    # -------------------------------------------------------------------------------------------- requests
+
+    def request_card(self, tx: Tx, request: RequestId, me: Person) -> list[Message]:
+        """The request's card in the console: the channel's copy, or the viewer's own private one."""
+        refs = [ref for ref in tx.refs(request) if ref.platform == PLATFORM and ref.audience in {"", me.id}]
+        found = [messages.get(tx, ref.message) for ref in sorted(refs, key=lambda ref: ref.audience)]
+        visible = [m for m in found if m is not None and may_see_message(m, me.id)]
+        return visible[:1]
+
+    def requests(self, tx: Tx) -> list[AccessRequest]:
+        """Everybody's, newest first: their cards stand in channels that everybody reads."""
+        return tx.requests(limit=LISTED)
+
+    # -------------------------------------------------------------------------------------------- sessions
+
+    def may_oversee(self, me: Person, resource: str) -> bool:
+        """Whether this person answers for the resource: in one of its approver or owner groups now."""
+        known = self.resources.get(resource)
+        groups = (*known.approvers, *known.owners) if known else ()
+        return any(me.id in self.directory.members(group) for group in groups)
+
+    def may_replay(self, me: Person, session: Session) -> bool:
+        """A recording is for the session's own person and for those who answer for the resource."""
+        return session.actor.person == me.id or self.may_oversee(me, session.resource)
+
+    def sessions(self, tx: Tx, me: Person, *, open_only: bool) -> list[Session]:
+        """The viewer's own sessions and those of resources they answer for, newest first."""
+        mine = {s.id: s for s in tx.sessions(open_only=open_only, person=me.id, limit=LISTED)}
+        for resource in self.resources:
+            if self.may_oversee(me, resource):
+                mine.update({s.id: s for s in tx.sessions(open_only=open_only, resource=resource, limit=LISTED)})
+        return sorted(mine.values(), key=lambda s: s.opened_at, reverse=True)[:LISTED]
+
+    def session(self, tx: Tx, me: Person, id: SessionId) -> Session | None:
+        """One session this person may see, or None."""
+        found = tx.session(id)
+        return found if found is not None and self.may_replay(me, found) else None
+
+    # -------------------------------------------------------------------------------------------- names
+
+    def name_of(self, person: str) -> str:
+        """A person's name as the directory has it now."""
+        known = self.directory.person(PersonId(person))
+        return known.name if known else "somebody who left"
+
+
+def may_see_message(message: Message, person: PersonId) -> bool:
+    """Channels are for everybody who is logged in; a private message is for its own person."""
+    return not message.private or message.channel == private_channel(person)
+
+
+def _newest(tx: Tx, channel: str) -> int:
+    newest = messages.listed(tx, channel, limit=1)
+    return newest[0].number if newest else 0
+
+
+def channels_of(
+    resources: Mapping[str, Resource], default: str, places: Callable[[Resource | None], str]
+) -> list[Channel]:
+    """The channels that the resources talk in, the default one first, each with what it is about."""
+    about: dict[str, list[str]] = {default: []}
+    for resource in resources.values():
+        about.setdefault(places(resource), []).append(_about(resource))
+    return [
+        Channel(id, " · ".join(topics) or "Access to everything, asked for and decided here")
+        for id, topics in about.items()
+    ]
+
+
+def _about(resource: Resource) -> str:
+    return f"{resource.name}: {resource.description}" if resource.description else resource.name
