@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import struct
+import unicodedata
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from access.masking import Masked
+from access.masking import Masked, declare_masked
+from proxy.masking import sqltext
+from proxy.masking.detectors import Detectors
+from proxy.masking.rules import Rules
+from proxy.masking.strategies import REDACTED
+from proxy.masking.types import Kind, kind_of
+from proxy.sql.catalog import Catalog
+from proxy.sql.lineage import Taint, trace
+from proxy.sql.parse import Parsed
 
+#: Characters of a statement a card can show.
 SHOWN_LIMIT = 2_800
+
+#: Statements whose literals are passwords and connection strings.
+_SECRET_STATEMENTS = frozenset({
+    "AlterRoleStmt", "AlterRoleSetStmt", "AlterSubscriptionStmt", "AlterUserMappingStmt", "CreateForeignServerStmt",
+    "CreateRoleStmt", "CreateSubscriptionStmt", "CreateUserMappingStmt", "AlterForeignServerStmt",
+})  # fmt: skip
+_SHORT_NUMBER = 4
+_INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+#: Characters that look like nothing although their category says otherwise.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +43,171 @@ class Shown:
     text: Masked
     complete: bool
     protected_parameters: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What stands against protected columns: literals by byte offset, parameters by number.
+
+    `doubtful` are literals that stand alone in a statement that tests protected columns somewhere.
+    """
+
+    literals: set[int] = field(default_factory=set)
+    doubtful: set[int] = field(default_factory=set)
+    parameters: set[int] = field(default_factory=set)
+    every: bool = False
+
+
+def shown(
+    text: str, parsed: Parsed, catalog: Catalog, search_path: Sequence[str], rules: Rules, detectors: Detectors
+) -> Shown:
+    """The channel rendering of a text (DESIGN: what is shown is what runs)."""
+    found = _protected(parsed, catalog, search_path, rules)
+    encoded = text.encode("utf-8", "replace")
+    found.literals = {_first_digit(encoded, at) for at in found.literals}
+    found.doubtful = {_first_digit(encoded, at) for at in found.doubtful}
+    pieces: list[str] = []
+    at, complete = 0, True
+    for part in sqltext.parts(encoded):
+        inner = encoded[part.inner_start : part.inner_end].decode("utf-8", "replace")
+        masked = _masked(part, inner, found, detectors)
+        if masked != inner:
+            complete = False
+            pieces += (encoded[at : part.inner_start].decode("utf-8", "replace"), masked)
+            at = part.inner_end
+    pieces.append(encoded[at:].decode("utf-8", "replace"))
+    visible = make_visible("".join(pieces))
+    complete = complete and visible == text and len(visible) <= SHOWN_LIMIT
+    if len(visible) > SHOWN_LIMIT:
+        visible = visible[: SHOWN_LIMIT - 1] + "…"
+    return Shown(declare_masked(visible), complete, frozenset(found.parameters))
+
+
+def _first_digit(text: bytes, at: int) -> int:
+    """The parser places a negative number at its sign; the token starts behind it."""
+    return len(text) - len(text[at:].lstrip(b"-+ \t\r\n")) if text[at : at + 1] in {b"-", b"+"} else at
+
+
+def make_visible(text: str) -> str:
+    """Control, format, bidirectional and other invisible characters as `⟨U+202E⟩`. Line ends and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(char) for char in text.replace("\r\n", "\n"))
+
+
+def _visible(char: str) -> str:
+    if char in "\n\t" or (char.isascii() and char.isprintable()):
+        return char
+    category = unicodedata.category(char)
+    hidden = category in _INVISIBLE or char in _BLANK or (category == "Zs" and char != " ")
+    variation = "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
+    return f"⟨U+{ord(char):04X}⟩" if hidden or variation else char
+
+
+def _masked(part: sqltext.Part, inner: str, found: _Found, detectors: Detectors) -> str:
+    """The content of one token as it may be shown."""
+    if part.kind in {"string", "number"} and inner:
+        long = part.kind == "string" or sum(char.isdigit() for char in inner) > _SHORT_NUMBER
+        if part.start in found.literals or (long and (found.every or part.start in found.doubtful)):
+            return REDACTED
+    masked = detectors.mask_text(inner)
+    return REDACTED if part.kind == "number" and masked != inner else masked
+
+
+# -- which literals stand against protected columns -----------------------------------------------------------------
+
+
+def _protected(parsed: Parsed, catalog: Catalog, search_path: Sequence[str], rules: Rules) -> _Found:
+    found = _Found()
+    if parsed.error is not None:
+        found.every = True
+        return found
+    for statement in parsed.statements:
+        if statement.node in _SECRET_STATEMENTS:
+            found.literals.update(_strings_in(parsed.text, statement.location, statement.length))
+        if rules.protecting:
+            _collect({statement.node: statement.tree}, catalog, search_path, rules, found)
+    return found
+
+
+def _strings_in(text: str, location: int, length: int) -> Iterable[int]:
+    parts = sqltext.parts(text.encode())
+    return [part.start for part in parts if part.kind == "string" and location <= part.start < location + length]
+
+
+def _collect(tree: dict[str, Any], catalog: Catalog, search_path: Sequence[str], rules: Rules, found: _Found) -> None:
+    lineage = trace(tree, catalog, search_path)
+    if not lineage.notes and not lineage.resolved:
+        found.every = True
+        return
+    plain: list[Any] = []
+    tested = False
+    for node, taint in lineage.notes:
+        if taint.unknown or rules.protecting_rules(taint.touches):
+            tested = True
+            _constants(node, found.literals, found.parameters)
+        elif taint == Taint():
+            plain.append(node)
+    if tested:
+        for node in plain:
+            _constants(node, found.doubtful, set())
+
+
+def _constants(node: Any, literals: set[int], parameters: set[int]) -> None:
+    """The places of all constants and the numbers of all parameters under a node. Conditions of queries inside it are
+    notes of their own."""
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, list):
+            pending.extend(one)
+        elif isinstance(one, dict):
+            for kind, body in one.items():
+                if kind == "A_Const":
+                    literals.add(body.get("location", 0))
+                elif kind == "ParamRef":
+                    parameters.add(body.get("number", 0))
+                elif kind == "SelectStmt":
+                    pending += (body.get("targetList", []), body.get("valuesLists", []))
+                elif isinstance(body, (dict, list)):
+                    pending.append(body)
+
+
+# -- bind parameters -------------------------------------------------------------------------------------------------
+
+_BINARY_NUMBERS = {21: "!h", 23: "!i", 20: "!q", 700: "!f", 701: "!d", 26: "!I", 16: "!?"}
+_UUID = 2950
+
+
+def parameters(
+    values: Sequence[bytes | None], type_oids: Sequence[int], formats: Sequence[int], shown: Shown, detectors: Detectors
+) -> tuple[Masked | None, ...]:
+    """See `Masker.parameters`."""
+    result: list[Masked | None] = []
+    for index, value in enumerate(values):
+        type_oid = type_oids[index] if index < len(type_oids) else 0
+        binary = (formats[index] if index < len(formats) else formats[0] if len(formats) == 1 else 0) == 1
+        if value is None:
+            result.append(None)
+        elif index + 1 in shown.protected_parameters:
+            result.append(declare_masked(REDACTED))
+        else:
+            text = _as_text(value, type_oid, binary)
+            result.append(declare_masked(make_visible(detectors.mask_text(text))[:SHOWN_LIMIT]))
+    return tuple(result)
+
+
+def _as_text(value: bytes, type_oid: int, binary: bool) -> str:  # noqa: FBT001 - a wire format
+    if not binary:
+        return value.decode("utf-8", "replace")
+    layout = _BINARY_NUMBERS.get(type_oid)
+    if layout is not None and struct.calcsize(layout) == len(value):
+        return str(struct.unpack(layout, value)[0]).lower()
+    if type_oid == _UUID and len(value) == 16:
+        return str(uuid.UUID(bytes=value))
+    kind = kind_of(type_oid)
+    if kind in {Kind.TEXT, Kind.JSON, Kind.XML}:
+        return value.decode("utf-8", "replace")
+    if kind is Kind.JSONB:
+        return value[1:].decode("utf-8", "replace")
+    return f"({len(value)} bytes in binary format)"

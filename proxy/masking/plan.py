@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from access.masking import Masked, MaskPolicy
+from access.masking import Masked, MaskPolicy, declare_masked
+from proxy.masking import literals, messages
+from proxy.masking.context import Context, of_names
 from proxy.masking.copyout import CopyFormat, CopyPlan
+from proxy.masking.detectors import Detectors
+from proxy.masking.explain import PlanLines
 from proxy.masking.literals import Shown
 from proxy.masking.rows import RowPlan
+from proxy.masking.rules import Rules
+from proxy.masking.types import Kind, kind_of
+from proxy.masking.values import Cell, Watcher, redacted, replaced
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage import Lineage, OutputColumn
+from proxy.sql.parse import Parsed
 
-if TYPE_CHECKING:
-    from proxy.sql.parse import Parsed
+_MAX_CELLS = 2048
+#: Relations below this OID belong to the server itself (access/transam.h, FirstNormalObjectId).
+_FIRST_USER_OID = 16384
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,48 +39,88 @@ class Column:
 class Masker:
     """Masks everything one session receives. `key` makes hashes and pseudonyms: stable within it, useless without.
 
-    `failures` grows by (detector, why) when a detector failed and a value was redacted whole for that reason.
+    `failures` grows by (detector, why), once for each detector that failed; what it looked at was redacted whole.
     """
 
     def __init__(self, policy: MaskPolicy, catalog: Catalog, key: bytes) -> None:
-        self.policy = policy
         self.catalog = catalog
-        self.failures: list[tuple[str, str]] = []
+        self._key = key
+        self._rules = Rules(policy.columns)
+        self._detectors = Detectors(policy, key)
+        self._watcher = Watcher(self._detectors)
+        self._cells: dict[tuple[Column, OutputColumn | None, bool], Cell | None] = {}
+        self._touching: dict[str, bool] = {}
+
+    @property
+    def failures(self) -> list[tuple[str, str]]:
+        return self._detectors.failures
 
     def touched(self, lineage: Lineage) -> bool:
         """Whether the statement reads or writes a relation with a protected column, or something unresolvable."""
-        raise NotImplementedError
+        if not self._rules.protecting:
+            return False
+        return not lineage.resolved or any(self._is_touching(name) for name in lineage.relations)
 
-    def plan(self, columns: Sequence[Column], output: Sequence[OutputColumn] | None, touched: bool) -> RowPlan | None:
+    def plan(self, columns: Sequence[Column], output: Sequence[OutputColumn] | None, touched: bool) -> RowPlan | None:  # noqa: FBT001 - a property of the statement, like the others
         """The plan for one result; None = nothing to mask, forward the frames as they are.
 
-        `output` is `Lineage.output` of the statement that gave these rows (None = not known).
+        `output` is `Lineage.output` of the statement that gave these rows (None = not known). One of another length
+        contradicts the server, and then nothing is believed.
         """
-        raise NotImplementedError
+        contradicted = output is not None and len(output) != len(columns)
+        cells: dict[int, Cell] = {}
+        for index, column in enumerate(columns):
+            one = output[index] if output is not None and not contradicted else None
+            if contradicted and touched:
+                cell: Cell | None = redacted(column.type_oid, column.format == 1)
+            elif one is not None and one.explain:
+                cell = PlanLines(self._detectors, touched).cell(column.type_oid)
+            else:
+                cell = self._cell(column, one, touched)
+            if cell is not None:
+                cells[index] = cell
+        return RowPlan(len(columns), cells) if cells else None
 
-    def copy_plan(self, fmt: CopyFormat, output: Sequence[OutputColumn] | None, touched: bool) -> CopyPlan:
-        """The plan for a COPY TO STDOUT; check `refuse` before the statement is forwarded."""
-        raise NotImplementedError
+    def copy_plan(self, fmt: CopyFormat, output: Sequence[OutputColumn] | None, touched: bool) -> CopyPlan:  # noqa: FBT001 - as in plan
+        """The plan for a COPY TO STDOUT; check `refuse` before the statement is forwarded.
 
-    def error(self, fields: Mapping[str, str], touched: bool) -> dict[str, str]:
+        There is no RowDescription: a plain column's type is the catalog's, any other column counts as text.
+        """
+        if output is None:
+            refuse = (
+                "COPY of a statement whose columns cannot be traced to tables is not possible while columns of this "
+                "database are protected. Name the columns, or run it as a plain SELECT."
+            )
+            unknown = None if touched else self._cell(Column("", 0, 0, 25, 0), None, False)
+            return CopyPlan(fmt, None, {}, every=unknown, refuse=refuse if touched else "")
+        binary = fmt.kind == "binary"
+        cells: dict[int, Cell] = {}
+        for index, one in enumerate(output):
+            column = Column(one.name, 0, 0, one.type_oid or (0 if binary else 25), int(binary))
+            cell = self._cell(column, one, touched)
+            if cell is not None:
+                cells[index] = cell
+        return CopyPlan(fmt, len(output), cells)
+
+    def error(self, fields: Mapping[str, str], touched: bool) -> dict[str, str]:  # noqa: FBT001 - as in plan
         """The fields (by their one-letter code) of an ErrorResponse or NoticeResponse as the client may see them."""
-        raise NotImplementedError
+        return messages.error(fields, touched, self._detectors.mask_text)
 
-    def parameter_status(self, name: str, value: str) -> str:
-        """The value of a ParameterStatus as the client may see it."""
-        raise NotImplementedError
+    def parameter_status(self, name: str, value: str, *, touched: bool = False) -> str:
+        """The value of a ParameterStatus as the client may see it; `touched` by the statement that changed it."""
+        return messages.parameter_status(name, value, touched, self._detectors.mask_text)
 
     def notification(self, payload: str) -> str:
         """The payload of a NotificationResponse as the client may see it."""
-        raise NotImplementedError
+        return messages.notification(payload, self._rules.protecting, self._detectors.mask_text)
 
     def column_name(self, name: str) -> str:
         """A RowDescription name as the client may see it (expressions and aliases can carry values)."""
-        raise NotImplementedError
+        return self._detectors.mask_text(name)
 
     def statement(self, text: str, parsed: Parsed, search_path: Sequence[str] = ("public",)) -> Shown:
         """The rendering of a statement for cards, facts and recordings."""
-        raise NotImplementedError
+        return literals.shown(text, parsed, self.catalog, search_path, self._rules, self._detectors)
 
     def parameters(
         self, values: Sequence[bytes | None], type_oids: Sequence[int], formats: Sequence[int], shown: Shown
@@ -81,8 +129,75 @@ class Masker:
 
         `type_oids` may be shorter than `values` (0 = not known); `formats` follow Bind: none, one for all, or each.
         """
-        raise NotImplementedError
+        return literals.parameters(values, type_oids, formats, shown, self._detectors)
 
     def text(self, value: str) -> Masked:
         """Free text for people: detectors on all of it."""
-        raise NotImplementedError
+        return declare_masked(self._detectors.mask_text(value))
+
+    def _is_touching(self, name: str) -> bool:
+        known = self._touching.get(name)
+        if known is None:
+            relation = self.catalog.relations.get(tuple(name.split(".", 1)))  # type: ignore[arg-type]
+            known = relation is None or any(
+                self._rules.protecting_rules(self.catalog.origins(relation.oid, column.attnum))
+                for column in relation.columns
+            )
+            self._touching[name] = known
+        return known
+
+    # -- one column ----------------------------------------------------------------------------------------------
+
+    def _cell(self, column: Column, output: OutputColumn | None, touched: bool) -> Cell | None:  # noqa: FBT001 - as in plan
+        key = (column, output, touched)
+        if key in self._cells:
+            return self._cells[key]
+        if len(self._cells) >= _MAX_CELLS:
+            self._cells.clear()
+        cell = self._cells[key] = self._decided(column, output, touched)
+        return cell
+
+    def _decided(self, column: Column, output: OutputColumn | None, touched: bool) -> Cell | None:  # noqa: FBT001 - as in plan
+        binary = column.format == 1
+        origins = self._origins(column)
+        if self._rules.protecting:
+            if origins is None and self._unknown(column, output, touched):
+                return redacted(column.type_oid, binary)
+            plain = origins if origins is not None else output.touches if output is not None and output.plain else ()
+            rules = self._rules.protecting_rules(plain)
+            moved = output is not None and not output.plain
+            if moved and output is not None and (output.unknown or self._rules.protecting_rules(output.touches)):
+                return redacted(column.type_oid, binary)
+            if rules and all((rule.entity, rule.strategy) == (rules[0].entity, rules[0].strategy) for rule in rules):
+                return replaced(column.type_oid, binary, rules[0].entity, rules[0].strategy, self._key)
+            if rules:
+                return redacted(column.type_oid, binary)
+            if plain and self._rules.kept(plain):
+                return None
+        if output is not None and output.safe and kind_of(column.type_oid) is not Kind.TEXT:
+            return None
+        return self._watcher.cell(column.type_oid, binary, _context(column, origins, output))
+
+    def _origins(self, column: Column) -> frozenset[str] | None:
+        """The base columns the server says this is; None when it says nothing, or names what nobody knows."""
+        if not column.table_oid:
+            return None
+        if column.attnum < 0:
+            return frozenset()
+        found = self.catalog.origins(column.table_oid, column.attnum)
+        if not found and column.table_oid < _FIRST_USER_OID and column.table_oid not in self.catalog.by_oid:
+            return frozenset()
+        return found or None
+
+    def _unknown(self, column: Column, output: OutputColumn | None, touched: bool) -> bool:  # noqa: FBT001 - as in plan
+        """Whether a column of no known identity may show anything."""
+        if column.table_oid:
+            return True
+        return touched if output is None else output.unknown
+
+
+def _context(column: Column, origins: frozenset[str] | None, output: OutputColumn | None) -> Context:
+    bases = sorted((origins or frozenset()) | (output.touches if output is not None else frozenset()))[:16]
+    names = (column.name, *(base.rpartition(".")[2] for base in bases))
+    tables = tuple(base.split(".")[-2] for base in bases if base.count(".") >= 2)
+    return of_names(names, tables)

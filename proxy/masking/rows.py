@@ -84,7 +84,7 @@ class RowPlan:
             if at + 4 > end:
                 return False
             length = unpack(data, at)[0]
-            at += 4 + (length if length > 0 else 0)
+            at += 4 + (max(0, length))
         return at == end
 
     def _changed(self, data: bytes, start: int, end: int, changes: list[tuple[int, int, bytes | None]]) -> bytes:

@@ -7,14 +7,15 @@ over-approximates everywhere else: what it cannot determine is `unknown`, never 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage_expressions import Tree, Untraceable
 from proxy.sql.lineage_queries import Queries
-from proxy.sql.lineage_scope import Field, Rel, Scope
+from proxy.sql.lineage_scope import Field, Rel, Scope, Taint
 
-__all__ = ["Lineage", "OutputColumn", "Tree", "output_columns", "trace"]
+__all__ = ["Lineage", "OutputColumn", "Taint", "Tree", "output_columns", "trace"]
 
 #: Statements that return no rows (or none that come from a table).
 _WITHOUT_ROWS = frozenset({
@@ -50,7 +51,8 @@ class Lineage:
     `output` is None when the number or meaning of the output columns cannot be determined (and empty for a statement
     without rows); `copies` are the base columns whose values are written elsewhere, with where; `relations` every relation
     that is read or written (`schema.table`); `predicates` the base columns in WHERE, JOIN, GROUP BY, HAVING, ORDER BY;
-    `resolved` is False when a name was not found in the catalog or something may read what is not in the text.
+    `resolved` is False when a name was not found in the catalog or something may read what is not in the text;
+    `notes` are the conditions, output expressions and assigned values of the tree with what they touch.
     """
 
     output: tuple[OutputColumn, ...] | None = None
@@ -58,6 +60,7 @@ class Lineage:
     predicates: frozenset[str] = frozenset()
     copies: frozenset[tuple[str, str]] = frozenset()
     resolved: bool = False
+    notes: tuple[tuple[Any, Taint], ...] = field(default=(), repr=False, compare=False)
 
 
 def trace(
@@ -84,6 +87,7 @@ def trace(
         predicates=frozenset(walker.predicates),
         copies=frozenset(walker.copies),
         resolved=walker.resolved and not walker.tested_unknown,
+        notes=tuple(walker.notes),
     )
 
 

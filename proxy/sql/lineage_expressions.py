@@ -54,7 +54,11 @@ class _Work:
 
 
 class Expressions(ABC):
-    """Traces one statement. `predicates` and `relations` collect what it tests and reads; `resolved` see `Lineage`."""
+    """Traces one statement. `predicates` and `relations` collect what it tests and reads; `resolved` see `Lineage`.
+
+    `notes` are the expressions that stood on their own (a condition, an output column, an assigned value) with what
+    they touch: a literal inside one stands against those columns.
+    """
 
     def __init__(self, catalog: Catalog, search_path: Sequence[str], temporary: Collection[str] = ()) -> None:
         self.catalog = catalog
@@ -65,6 +69,7 @@ class Expressions(ABC):
         self.copies: set[tuple[str, str]] = set()
         self.tested_unknown = False
         self.resolved = True
+        self.notes: list[tuple[Any, Taint]] = []
         self._nodes = 0
         self._handlers: Mapping[str, Callable[[Any, Scope, _Work], None]] = {
             "ColumnRef": self._column,
@@ -106,9 +111,23 @@ class Expressions(ABC):
         return work.taint
 
     def predicate(self, node: Any, scope: Scope) -> None:
-        """An expression that decides which rows there are, not what is in them."""
-        if node:
-            self._test(self.expression(node, scope))
+        """An expression that decides which rows there are, not what is in them. The parts of AND and OR are noted
+        one by one."""
+        pending = [node]
+        while pending:
+            one = pending.pop()
+            if isinstance(one, list):
+                pending.extend(one)
+            elif one and "BoolExpr" in one:
+                pending.extend(one["BoolExpr"]["args"])
+            elif one:
+                self._test(self.noted(one, scope))
+
+    def noted(self, node: Any, scope: Scope, against: Taint = CLEAN) -> Taint:
+        """An expression that stands on its own; `against` is what it is written to or compared with."""
+        taint = self.expression(node, scope)
+        self.notes.append((node, taint | against))
+        return taint
 
     def _test(self, taint: Taint) -> None:
         self.predicates.update(taint.touches)

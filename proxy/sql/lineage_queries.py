@@ -132,8 +132,7 @@ class Queries(From, Expressions):
         columns: list[Taint] = [Taint()] * len(rows[0])
         for row in rows:
             for index, node in enumerate(row[: len(columns)]):
-                if "A_Const" not in node:
-                    columns[index] |= self.expression(node, scope)
+                columns[index] |= self.noted(node, scope)
         return Rel(tuple(Field(f"column{number}", taint) for number, taint in enumerate(columns, 1)))
 
     # -- output columns ------------------------------------------------------------------------------------------
@@ -184,7 +183,7 @@ class Queries(From, Expressions):
         if found is not None and found[1] is not None:
             source = found[1]
             return Field(name, source.taint, source.plain, source.safe, source.type_oid)
-        taint = found[0] if found is not None and "ColumnRef" in value else self.expression(value, scope)
+        taint = found[0] if found is not None and "ColumnRef" in value else self.noted(value, scope)
         return Field(name, taint, safe=taint == Taint() and "A_Const" not in value)
 
     # -- INSERT, UPDATE, DELETE, MERGE ---------------------------------------------------------------------------
@@ -201,17 +200,17 @@ class Queries(From, Expressions):
         conflict = body.get("onConflictClause", {})
         conditions = [body.get("whereClause", {}), body.get("joinCondition", {}), conflict.get("whereClause", {})]
         self.predicate(conditions, scope)
-        self._changes([*body.get("targetList", []), *conflict.get("targetList", [])], scope, assigned)
+        self._changes([*body.get("targetList", []), *conflict.get("targetList", [])], scope, target.rel, assigned)
         for one in body.get("mergeWhenClauses", []):
             clause = one["MergeWhenClause"]
             self.predicate(clause.get("condition"), scope)
-            names = [target["ResTarget"]["name"] for target in clause.get("targetList", [])]
+            names = [column["ResTarget"]["name"] for column in clause.get("targetList", [])]
             if clause.get("commandType") == "CMD_INSERT":
                 columns = names or [field.name for field in target.rel.fields]
                 for name, value in zip(columns, clause.get("values", []), strict=False):
-                    _assign(assigned, name, self.expression(value, scope))
+                    _assign(assigned, name, self.noted(value, scope, target.rel.named(name) or ANYTHING))
             else:
-                self._changes(clause.get("targetList", []), scope, assigned)
+                self._changes(clause.get("targetList", []), scope, target.rel, assigned)
         self._copied(body["relation"], target.rel, assigned)
         written = target.rel.assigned(assigned)
         scope.tables[0] = Table(target.alias, written, target.schema)
@@ -224,18 +223,38 @@ class Queries(From, Expressions):
         assigned: dict[str, Taint] = {}
         if "selectStmt" not in body:
             return assigned
+        mark = len(self.notes)
         rel = self.statement(body["selectStmt"], outer)
         names = [one["ResTarget"]["name"] for one in body.get("cols", [])] or [one.name for one in target.fields]
         for index, name in enumerate(names):
             positional = rel.rest is None and index < len(rel.fields)
             _assign(assigned, name, rel.fields[index].taint if positional else rel.everything())
+        self._note_inserted(
+            body["selectStmt"].get("SelectStmt", {}), [target.named(name) or ANYTHING for name in names], mark
+        )
         return assigned
 
-    def _changes(self, targets: Sequence[Mapping[str, Any]], scope: Scope, assigned: dict[str, Taint]) -> None:
+    def _note_inserted(self, select: Tree, against: Sequence[Taint], mark: int) -> None:
+        """The values of INSERT … VALUES stand against the columns they are written to."""
+        columns = {
+            id(value): taint
+            for row in select.get("valuesLists", [])
+            for value, taint in zip(row["List"].get("items", []), against, strict=False)
+        }
+        targets = zip(select.get("targetList", []), against, strict=False)
+        columns.update((id(one["ResTarget"]["val"]), taint) for one, taint in targets)
+        for index in range(mark, len(self.notes)):
+            node, taint = self.notes[index]
+            self.notes[index] = (node, taint | columns.get(id(node), CLEAN))
+
+    def _changes(
+        self, targets: Sequence[Mapping[str, Any]], scope: Scope, into: Rel, assigned: dict[str, Taint]
+    ) -> None:
         """What SET clauses put into each column."""
         for one in targets:
             target = one["ResTarget"]
-            _assign(assigned, target["name"], self.expression(target.get("val", {}), scope))
+            against = into.named(target["name"]) or ANYTHING
+            _assign(assigned, target["name"], self.noted(target.get("val", {}), scope, against))
 
     def _copied(self, relation: Tree, target: Rel, assigned: Mapping[str, Taint]) -> None:
         name = ".".join(strings([{"String": {"sval": relation.get(part, "")}} for part in ("schemaname", "relname")]))

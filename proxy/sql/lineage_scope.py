@@ -152,15 +152,9 @@ class Scope:
 
 
 def column_taint(catalog: Catalog, relation: Relation, attnum: int) -> Taint:
-    """The base columns behind a column of a relation; anything, when the catalog cannot tell.
-
-    A column of a view that is computed from no column at all (`now()`) is clean.
-    """
+    """The base columns behind a column of a relation; anything, when the catalog cannot tell."""
     touches = catalog.origins(relation.oid, attnum)
-    if touches:
-        return Taint(touches)
-    constant = relation.origins is not None and relation.origins.get(attnum) == frozenset()
-    return CLEAN if constant else ANYTHING
+    return Taint(touches) if touches else ANYTHING
 
 
 def join_rels(left: Rel, right: Rel, merged: Sequence[str]) -> Rel:

@@ -1,0 +1,72 @@
+"""The owner's column rules applied to base columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from access.masking import ColumnRule, Strategy
+
+#: Columns of the server's own catalogs that hold copies of user data: statistics, large objects. They are protected
+#: as soon as anything is.
+_COPIES_OF_DATA = (
+    ColumnRule("pg_catalog.pg_statistic.stavalues*", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_statistic_ext_data.*", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_stats.most_common_*", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_stats.histogram_bounds", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_stats.*_histogram", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_stats_ext*.most_common_*", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_stats_ext*.histogram_bounds", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_largeobject.data", "large object", Strategy.NULL),
+)
+
+
+class Rules:
+    """Column rules in the owner's order: the first that matches a column decides."""
+
+    def __init__(self, rules: Sequence[ColumnRule]) -> None:
+        #: Whether any column is protected at all.
+        self.protecting = any(rule.strategy is not Strategy.KEEP for rule in rules)
+        every = (*rules, *_COPIES_OF_DATA) if self.protecting else ()
+        self._rules = [(rule, _matcher(rule.pattern)) for rule in every]
+        self._order = {id(rule): index for index, rule in enumerate(every)}
+        self._known: dict[str, ColumnRule | None] = {}
+
+    def of(self, column: str) -> ColumnRule | None:
+        """The rule of one base column (`schema.table.column`), KEEP rules included."""
+        try:
+            return self._known[column]
+        except KeyError:
+            pass
+        found = next((rule for rule, matches in self._rules if matches(column)), None)
+        self._known[column] = found
+        return found
+
+    def protecting_rules(self, columns: Iterable[str]) -> list[ColumnRule]:
+        """The rules that protect any of these columns, in the owner's order, each once."""
+        found = {id(rule): rule for column in columns if (rule := self.of(column)) is not None}
+        protecting = [rule for rule in found.values() if rule.strategy is not Strategy.KEEP]
+        return sorted(protecting, key=lambda rule: self._order[id(rule)])
+
+    def kept(self, columns: Iterable[str]) -> bool:
+        """Whether the owner said of every one of these columns that it may pass as it is."""
+        rules = [self.of(column) for column in columns]
+        return bool(rules) and all(rule is not None and rule.strategy is Strategy.KEEP for rule in rules)
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """`customers.email` as a test of `schema.table.column`: a glob for each part, the last part first.
+
+    A quoted name may hold a dot itself; then nobody can tell the parts, and wildcards match across dots.
+    """
+    parts = pattern.lower().split(".")
+    missing = r"(?:.*\.)?" if len(parts) < 3 else ""
+    exact, loose = (
+        re.compile(missing + r"\.".join(_glob(part, any_character) for part in parts), re.DOTALL)
+        for any_character in ("[^.]", ".")
+    )
+    return lambda column: (exact if column.count(".") == 2 else loose).fullmatch(column.lower()) is not None
+
+
+def _glob(part: str, any_character: str) -> str:
+    return "".join({"*": f"{any_character}*", "?": any_character}.get(char) or re.escape(char) for char in part)

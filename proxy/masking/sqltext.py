@@ -1,0 +1,72 @@
+"""The lexical parts of a statement that can carry data: literals, numbers, quoted names, comments.
+
+Only for showing. Offsets are bytes of UTF-8, as the parser's are. `standard_conforming_strings` is on (it is pinned).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """One token: where it is, `kind` (string, number, name, comment), and where its content is."""
+
+    start: int
+    end: int
+    kind: str
+    inner_start: int
+    inner_end: int
+
+
+_CONTINUED = rb"(?:(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'(?:[^']|'')*(?:'|$))*"
+_TOKEN = re.compile(
+    rb"(?P<escaped>(?<![\w$\x80-\xff])[eE]'(?:[^'\\]|\\.|'')*(?:'|$))"
+    rb"|(?P<string>(?:(?<![\w$\x80-\xff])(?:[bBxX]|[uU]&))?'(?:[^']|'')*(?:'|$)" + _CONTINUED + rb")"
+    rb"|(?P<dollar>(?<![\w$\x80-\xff])\$(?P<tag>(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?)\$.*?(?:\$(?P=tag)\$|\Z))"
+    rb'|(?P<name>"(?:[^"]|"")*(?:"|$))'
+    rb"|(?P<line>--[^\n\r]*)"
+    rb"|(?P<block>/\*)"
+    rb"|(?P<number>(?<![\w$.\x80-\xff])(?:0[xXoObB][0-9A-Fa-f_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?))",
+    re.DOTALL,
+)
+_COMMENT_EDGE = re.compile(rb"/\*|\*/")
+
+
+def parts(text: bytes) -> Iterator[Part]:
+    """The parts of `text` in order. An unfinished literal or comment reaches to the end."""
+    at = 0
+    while (token := _TOKEN.search(text, at)) is not None:
+        start, at = token.span()
+        kind = token.lastgroup or ""
+        if kind == "tag":
+            kind = "dollar"
+        if kind == "block":
+            at = _block_end(text, at)
+            yield Part(start, at, "comment", start + 2, at)
+        elif kind == "dollar":
+            edge = len(token["tag"]) + 2
+            yield Part(start, at, "string", start + edge, max(start + edge, at - edge))
+        elif kind in {"escaped", "string"}:
+            first = text.index(b"'", start) + 1
+            last = at - 1 if at > first and text[at - 1 : at] == b"'" else at
+            yield Part(start, at, "string", first, last)
+        elif kind == "name":
+            yield Part(start, at, "name", start + 1, max(start + 1, at - 1))
+        elif kind == "line":
+            yield Part(start, at, "comment", start + 2, at)
+        else:
+            yield Part(start, at, "number", start, at)
+
+
+def _block_end(text: bytes, at: int) -> int:
+    """The end of a block comment that was opened before `at`; they nest."""
+    depth = 1
+    while depth:
+        edge = _COMMENT_EDGE.search(text, at)
+        if edge is None:
+            return len(text)
+        at = edge.end()
+        depth += 1 if edge[0] == b"/*" else -1
+    return at
