@@ -60,12 +60,11 @@ class Lane(threading.Thread):
     def run(self) -> None:
         """Until a None arrives: take what waits, do it, hand the results back."""
         while (batch := self._take()) is not None:
-            waiting = [unit for unit in batch if not unit.future.cancelled()]
             try:
-                self._do(waiting)
+                self._do(batch)
             except Exception as error:  # noqa: BLE001  whatever it is, those who wait are told and the lane goes on
-                self._fail(waiting, error)
-            self._deliver(waiting)
+                self._fail(batch, error)
+            self._deliver(batch)
         self._drop_connection()
 
     def _take(self) -> list[Unit] | None:
@@ -199,8 +198,6 @@ class Writer(Lane):
         return connection
 
     def _do(self, batch: list[Unit]) -> None:
-        if not batch:
-            return
         try:
             connection = self._begin()
             changed = False
@@ -229,6 +226,8 @@ class Writer(Lane):
 
     def _attempt(self, connection: Connection, unit: Unit, *, alone: bool) -> bool:
         """Run one unit; whether it changed anything. Raises only when nothing of the batch can be kept."""
+        if unit.future.cancelled():
+            return False
         head = self._chain.head
         tx = Transaction(connection, self._clock.now(), self._sealer, self._chain)
         if not alone:

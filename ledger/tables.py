@@ -293,6 +293,12 @@ _SQLITE_REFUSE = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {verb_upper} ON "{table}"
 BEGIN SELECT RAISE(ABORT, 'the {table} table is append-only'); END
 """
+# SQLite fires no DELETE trigger for the row that INSERT OR REPLACE removes.
+_SQLITE_NO_REPLACE = """
+CREATE TRIGGER {table}_no_replace BEFORE INSERT ON "{table}"
+WHEN EXISTS (SELECT 1 FROM "{table}" AS old WHERE {same})
+BEGIN SELECT RAISE(ABORT, 'the {table} table is append-only'); END
+"""
 _SQLITE_USED_ONCE = """
 CREATE TRIGGER grant_used_once BEFORE UPDATE ON "grant"
 WHEN OLD.used_at IS NOT NULL AND (NEW.used_at IS NOT OLD.used_at OR NEW.state IN ('active', 'executing'))
@@ -330,13 +336,25 @@ _REFUSED = (
     ("checkpoint", "delete"),
     ("event_payload", "update"),
 )
+_SAME = (
+    (
+        "event",
+        (
+            "old.position = NEW.position"
+            " OR (old.writer = NEW.writer AND old.sequence = NEW.sequence)"
+            " OR (old.stream = NEW.stream AND old.version = NEW.version)"
+        ),
+    ),
+    ("checkpoint", "old.number = NEW.number"),
+    ("event_payload", "old.writer = NEW.writer AND old.sequence = NEW.sequence"),
+)
 
 
 def triggers(dialect: str) -> list[str]:
     """The statements that make the triggers (and their functions) of a dialect: `sqlite` or `postgresql`."""
     if dialect == "sqlite":
         refusals = [_SQLITE_REFUSE.format(table=t, verb=v, verb_upper=v.upper()) for t, v in _REFUSED]
-        return [*refusals, _SQLITE_USED_ONCE]
+        return [*refusals, *(_SQLITE_NO_REPLACE.format(table=t, same=same) for t, same in _SAME), _SQLITE_USED_ONCE]
     emptied = [(table, "truncate") for table in ("event", "checkpoint", "event_payload")]
     refusals = [_POSTGRES_REFUSE.format(table=t, verb=v, verb_upper=v.upper()) for t, v in (*_REFUSED, *emptied)]
     return [_POSTGRES_REFUSE_FUNCTION, *refusals, _POSTGRES_USED_ONCE_FUNCTION, _POSTGRES_USED_ONCE]

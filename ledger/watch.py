@@ -11,6 +11,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 from sqlalchemy.engine import URL
@@ -24,6 +25,7 @@ POLL_SECONDS = 0.02
 SAFETY_SECONDS = 5.0
 _RETRY_SECONDS = 0.5
 _STOP_CHECK_SECONDS = 0.25
+_TIME_OUTS: dict[str, Any] = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 
 Wake = Callable[[], None]
 
@@ -80,8 +82,9 @@ class Watcher(threading.Thread):
         while not self._ended.is_set():
             try:
                 self._watch()
-            except (sqlite3.Error, psycopg.Error, OSError):
-                log.warning("watching the store failed; trying again", exc_info=True)
+            except (sqlite3.Error, psycopg.Error, OSError) as error:
+                # Only the kind of error: a message could quote the connection string.
+                log.warning("watching the store failed (%s); trying again", type(error).__name__)
                 self._ended.wait(_RETRY_SECONDS)
                 self._subscribers.wake()
 
@@ -115,11 +118,12 @@ class PostgresWatcher(Watcher):
 
     def __init__(self, subscribers: Subscribers, url: URL, writer: str) -> None:
         super().__init__(subscribers)
-        self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        named = url.translate_connect_args(username="user", database="dbname")
+        self._arguments: dict[str, Any] = {**url.query, **named}
         self._writer = writer
 
     def _watch(self) -> None:
-        with psycopg.connect(self._conninfo, autocommit=True, connect_timeout=5, tcp_user_timeout=10_000) as connection:
+        with psycopg.connect(**self._arguments, autocommit=True, **_TIME_OUTS) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
             self._subscribers.wake()
             quiet = 0.0

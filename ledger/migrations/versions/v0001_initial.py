@@ -304,6 +304,21 @@ CREATE TRIGGER event_payload_no_update BEFORE UPDATE ON "event_payload"
 BEGIN SELECT RAISE(ABORT, 'the event_payload table is append-only'); END
 """,
     """
+CREATE TRIGGER event_no_replace BEFORE INSERT ON "event"
+WHEN EXISTS (SELECT 1 FROM "event" AS old WHERE old.position = NEW.position OR (old.writer = NEW.writer AND old.sequence = NEW.sequence) OR (old.stream = NEW.stream AND old.version = NEW.version))
+BEGIN SELECT RAISE(ABORT, 'the event table is append-only'); END
+""",
+    """
+CREATE TRIGGER checkpoint_no_replace BEFORE INSERT ON "checkpoint"
+WHEN EXISTS (SELECT 1 FROM "checkpoint" AS old WHERE old.number = NEW.number)
+BEGIN SELECT RAISE(ABORT, 'the checkpoint table is append-only'); END
+""",
+    """
+CREATE TRIGGER event_payload_no_replace BEFORE INSERT ON "event_payload"
+WHEN EXISTS (SELECT 1 FROM "event_payload" AS old WHERE old.writer = NEW.writer AND old.sequence = NEW.sequence)
+BEGIN SELECT RAISE(ABORT, 'the event_payload table is append-only'); END
+""",
+    """
 CREATE TRIGGER grant_used_once BEFORE UPDATE ON "grant"
 WHEN OLD.used_at IS NOT NULL AND (NEW.used_at IS NOT OLD.used_at OR NEW.state IN ('active', 'executing'))
 BEGIN SELECT RAISE(ABORT, 'this grant was used already'); END
