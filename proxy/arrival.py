@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from access.actors import Actor, Agent, Person, actor_key
+from access.actors import Actor, Agent, Person, PersonId, actor_key
 from access.errors import Unavailable
 from access.events import UpstreamFailed
 from access.ids import ENTROPY_BYTES, Prefix, SessionId, new_id
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 #: What the gateway sets itself on every upstream connection (notes: settings that are pinned).
 PINNED = {"client_encoding": "UTF8", "standard_conforming_strings": "on", "backslash_quote": "safe_encoding"}
+#: Reported to every client like a setting of the server, so that people and programs can name their session.
+SESSION = "hoop.session"
 CHECK_INTERVAL = "client_connection_check_interval"
 _PASSWORD = frozenset(b"p")
 
@@ -192,7 +194,7 @@ class Arrival:
         except Unavailable as problem:
             raise UpstreamUnreachable(problem.message) from None
         dialling = Dialling(visitor.resource.upstream, self.gateway.ports.dialer, password)
-        return await dialling.log_in(settings), dialling
+        return await dialling.log_in_for_session(settings), dialling
 
     async def _unreachable(self, row: Session, why: str) -> None:
         ports = self.gateway.ports
@@ -214,7 +216,7 @@ class Arrival:
         gateway, ports = self.gateway, self.gateway.ports
         bearer = Bearer(
             session=row.id, actor=visitor.actor, resource=visitor.resource, policy=gateway.policy,
-            person=lambda: ports.directory.person(visitor.person.id),
+            person=lambda: ports.directory.person(visitor.person.id), name=self._name,
             grants=lambda: capped(self._grants(visitor, row.id), ceiling),
         )  # fmt: skip
         reported = upstream.session.parameters
@@ -224,7 +226,7 @@ class Arrival:
         role = visitor.resource.upstream.user
         masker = self._masker(visitor.resource, catalog)
         conversation = Conversation(
-            Facts(bearer, visitor.database, role, read_only=ceiling <= Level.READ),
+            Facts(bearer, visitor.database, read_only=ceiling <= Level.READ),
             Reader(catalog, masker),
             SqlState(role, initial, given=given),
             ports.clock,
@@ -240,6 +242,10 @@ class Arrival:
             stale_catalog=lambda: self._stale(visitor),
         )  # fmt: skip
 
+    def _name(self, id: PersonId) -> str:
+        person = self.gateway.ports.directory.person(id)
+        return id.rpartition("|")[2] if person is None else person.name
+
     def _masker(self, resource: Resource, catalog: Catalog) -> Masker:
         key = hmac.digest(self.gateway.secret, f"mask/{resource.name}".encode(), hashlib.sha256)
         return Masker(self.gateway.masking[resource.name], catalog, key)
@@ -252,7 +258,7 @@ class Arrival:
         """Tell the client it is in, and serve it. Its cancel key is the gateway's own; the process id is the server's."""
         gateway, reported = self.gateway, session.upstream.session
         key = (reported.process, gateway.ports.entropy.token(4))
-        shown = {**reported.parameters, "application_name": visitor.hello.application}
+        shown = {**reported.parameters, "application_name": visitor.hello.application, SESSION: session.row.id}
         masker = session.conversation.reader.masker
         greeting = [m.parameter_status(name, masker.parameter_status(name, value)) for name, value in shown.items()]
         self.wire.write(b"".join([*greeting, m.key_data(*key), m.ready(m.IDLE)]))

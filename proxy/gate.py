@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from access.actors import Actor, Person, actor_key
+from access.actors import Actor, Person, PersonId, actor_key
 from access.errors import Conflict, Denied, HoopError
 from access.events import StatementAllowed, StatementCompleted, StatementHeld, StatementRefused
 from access.ids import SessionId
@@ -85,6 +85,7 @@ class Bearer:
     policy: Policy
     person: Callable[[], Person | None]
     grants: Callable[[], Sequence[Grant]]
+    name: Callable[[PersonId], str]
 
 
 @dataclass(slots=True)
@@ -278,7 +279,8 @@ class Gate:
         self._note_decision(decided, number)
         if decided.state is not RequestState.APPROVED:
             self.counters.refused += 1
-            return _not_approved(decided, self.client.gave_up)
+            by = self.bearer.name(decided.decided_by) if decided.decided_by else ""
+            return _not_approved(decided, by, self.client.gave_up)
         approved = yield from self._approved(unit)
         return approved if isinstance(approved, Refusal) else (filed.id, approved)
 
@@ -297,9 +299,7 @@ class Gate:
         )  # fmt: skip
         return FileHold(evidence, verdict.approvers, seconds, fact)
 
-    def _not_filed(
-        self, unit: Unit, number: int, verdict: Verdict, problem: Grant | bool | HoopError
-    ) -> Steps[Refusal]:
+    def _not_filed(self, unit: Unit, number: int, verdict: Verdict, problem: Answer) -> Steps[Refusal]:
         if isinstance(problem, Denied):
             refusal = Refusal(verdict.message, problem.message, problem.hint)
         else:
@@ -333,7 +333,7 @@ class Gate:
         data = {
             "request": decided.id,
             "state": str(decided.state),
-            "by": decided.decided_by or "",
+            "by": self.bearer.name(decided.decided_by) if decided.decided_by else "",
             "note": decided.note,
         }
         self.out.records.append(record(Kind.DECIDED, self.at_ms(), number, data))
@@ -391,10 +391,10 @@ def _who(request: AccessRequest, seconds: float) -> str:
     return f"{who}; waiting at most {int(seconds)} s. Ctrl-C cancels."
 
 
-def _not_approved(decided: AccessRequest, gave_up: str) -> Refusal:
+def _not_approved(decided: AccessRequest, by: str, gave_up: str) -> Refusal:
     if decided.state is RequestState.DENIED:
         reason = f": {decided.note}" if decided.note else ""
-        return Refusal(f"{decided.id} was denied{reason}", "The statement was not run.")
+        return Refusal(f"{decided.id} was denied by {by}{reason}", "The statement was not run.")
     if gave_up:
         return Refusal(f"canceling statement due to user request ({decided.id})", "It was not run.", code=CANCELLED)
     return Refusal(

@@ -98,11 +98,11 @@ class Gateway:
         self.secret = settings.key or ports.entropy.token(32)
         self.catalogs: Catalogs | None = None
         self._wires: set[Wire] = set()
+        self._arriving: set[Wire] = set()
         self._server: asyncio.Server | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
-        self._draining = False
 
     @property
     def port(self) -> int:
@@ -127,14 +127,13 @@ class Gateway:
 
     async def stop(self) -> None:
         """Take nobody in any more, let sessions finish for `drain` seconds, then end them (57P01)."""
-        self._draining = True
         if self._server is not None:
             self._server.close()
-        for wire in list(self._wires):
+        for wire in list(self._arriving):
             wire.abort()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain):
-                while any(session.conversation.busy for session in self.sessions.values()):
+                while any(session.conversation.busy for session in self.sessions.values()):  # noqa: ASYNC110 - once, at the end
                     await asyncio.sleep(0.05)
         for session in list(self.sessions.values()):
             session.cut("terminating connection: the gateway is shutting down")
@@ -217,6 +216,7 @@ class Gateway:
                 await wire.wait_closed()
 
     async def _one(self, wire: Wire) -> None:
+        self._arriving.add(wire)
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 hello = await self._greet(wire)
@@ -225,6 +225,8 @@ class Gateway:
                 visitor = await Arrival(self, wire).authenticate(hello)
         except TimeoutError:
             raise Refused("08P01", "the login took too long") from None
+        finally:
+            self._arriving.discard(wire)
         await self._admit(wire, visitor)
 
     async def _greet(self, wire: Wire) -> Hello | None:

@@ -66,6 +66,19 @@ class Dialling:
         except (OSError, Lost, LoginFailed, ssl.SSLError, TimeoutError) as problem:
             raise UpstreamUnreachable(self._explain(problem)) from None
 
+    async def log_in_for_session(self, parameters: dict[str, str]) -> Connected:
+        """As `log_in`, with the search path known: names are resolved by it from the first statement on."""
+        connected = await self.log_in(parameters)
+        reported = connected.session.parameters.get("search_path")  # from PostgreSQL 18 on
+        try:
+            async with asyncio.timeout(DIAL_SECONDS):
+                path = await _show(connected.wire, "search_path") if reported is None else reported
+        except (Lost, LoginFailed, TimeoutError) as problem:
+            connected.wire.abort()
+            raise UpstreamUnreachable(self._explain(problem)) from None
+        connected.session.search_path = path
+        return connected
+
     async def _log_in(self, parameters: dict[str, str]) -> Connected:
         try:
             return await self._attempt(parameters)
@@ -85,9 +98,6 @@ class Dialling:
                 answer = login.feed(await wire.more())
                 if answer:
                     wire.write(answer)
-            # Reported from PostgreSQL 18 on; names are resolved by it, so it must be known from the first statement.
-            reported = login.result.parameters.get("search_path")
-            login.result.search_path = await _show(wire, "search_path") if reported is None else reported
         except BaseException:
             wire.abort()
             raise

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from access.masking import ForApprover, Masked
 from access.policy import Action
 from access.ports import Clock
-from access.statements import Binding
 from proxy.conversation import Answer, Outputs, Steps
 from proxy.gate import Admitted, Bearer, Gate, Refusal, Unit
 from proxy.postgres import extended
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
-from proxy.postgres.reading import Reader, Reading
+from proxy.postgres.reading import Reader, Reading, bound
 from proxy.postgres.responses import Responses, Violation
 from proxy.postgres.state import SqlState
 from proxy.postgres.steps import Expect, Portal, Run, Step
@@ -42,7 +41,6 @@ class Facts:
 
     bearer: Bearer
     database: str
-    role: str
     read_only: bool
 
 
@@ -366,19 +364,21 @@ class Conversation:
         """What the gate judges: this text, in this session, now."""
         status = self.responses.status
         alone = len(reading.parts) == 1 and not reading.parts[0].judged.controls
-        binding = Binding(
-            "postgres", self.facts.bearer.resource.name, self.facts.database, self.facts.role, text, values,
-            self.facts.bearer.actor.person,
-            self.facts.bearer.actor.via.name if self.facts.bearer.actor.via else "",
-            (*self._settings(reading), *form),
-        )  # fmt: skip
+        f = self.facts
         return Unit(
-            statements=tuple(part.judged.statement for part in reading.parts), whole=reading.judged.combined,
-            shown=extended.with_parameters(reading.shown.text, shown), complete=complete and reading.shown.complete,
-            binding=binding, parameters=shown, exact_parameters=exact, in_transaction=status != m.IDLE,
-            can_write=not self.facts.read_only,
+            statements=tuple(part.judged.statement for part in reading.parts),
+            whole=reading.judged.combined,
+            shown=extended.with_parameters(reading.shown.text, shown),
+            complete=complete and reading.shown.complete,
+            binding=bound(
+                f.bearer.resource, f.database, f.bearer.actor, text, values, (*self._settings(reading), *form)
+            ),
+            parameters=shown,
+            exact_parameters=exact,
+            in_transaction=status != m.IDLE,
+            can_write=not f.read_only,
             wrappable=wrappable and alone and status == m.IDLE and not self.responses.unsynced,
-        )  # fmt: skip
+        )
 
     def _settings(self, reading: Reading) -> tuple[tuple[str, str], ...]:
         """What the text means also depends on: settings, and the bodies behind the names it executes."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from access.actors import Actor
+from access.resources import Resource
+from access.statements import Binding
 from proxy.masking.copyout import CopyFormat
 from proxy.masking.literals import Shown
 from proxy.masking.plan import Masker
@@ -102,3 +105,25 @@ def _bodies(session: j.SqlSession) -> Mapping[str, Tree]:
     for name in session.prepared.keys() & session.cursors.keys():
         bodies.pop(name, None)
     return bodies
+
+
+def bound(
+    resource: Resource,
+    database: str,
+    actor: Actor,
+    text: bytes,
+    values: tuple[bytes | None, ...] = (),
+    settings: tuple[tuple[str, str], ...] = (),
+) -> Binding:
+    """What an approval of this text is bound to, whoever computes it: the wire, or the judge before anybody is asked."""
+    return Binding(
+        protocol="postgres",
+        resource=resource.name,
+        database=database,
+        role=resource.upstream.user,
+        text=text,
+        parameters=values,
+        person=actor.person,
+        agent=actor.via.name if actor.via else "",
+        settings=settings,
+    )
