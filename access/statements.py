@@ -40,6 +40,7 @@ class Flag(StrEnum):
     LOCK = "lock"
     UNREGISTERED_FUNCTION = "unregistered_function"
     HIDDEN_TEXT = "hidden_text"
+    CASCADE = "cascade"
 
 
 @dataclass(frozen=True, slots=True)
