@@ -344,6 +344,24 @@ class LoginLinked(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLinked(Fact):
+    """A chat account was linked to a person, who is the stream. From then on what it does counts as that person's."""
+
+    kind: ClassVar[str] = "account.linked"
+    platform: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountUnlinked(Fact):
+    """A chat account is nobody's any more. The stream is the person it was."""
+
+    kind: ClassVar[str] = "account.unlinked"
+    platform: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamFailed(Fact):
     """The gateway could not reach or log in to an upstream. The stream is the session."""
 
