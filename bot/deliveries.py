@@ -63,7 +63,12 @@ class Delivery:
     @property
     def key(self) -> str:
         """The message's name for good, for platforms that recognise a message they were given before."""
-        return f"{self.kind}/{self.about}/{self.audience or self.channel}"
+        return f"{self.kind}/{self.about}/{self.place}"
+
+    @property
+    def place(self) -> str:
+        """One channel of one platform, or one person: messages to one place leave in order."""
+        return f"@{self.audience}" if self.audience else f"{self.platforms[0]}:{self.channel}"
 
     @property
     def person(self) -> PersonId:
@@ -73,7 +78,6 @@ class Delivery:
 
 def to_outbox(delivery: Delivery) -> OutboxItem:
     """As an outbox item. One target is one channel or one person; a newer rendering of the same card replaces an older one."""
-    place = f"@{delivery.audience}" if delivery.audience else f"{delivery.platforms[0]}:{delivery.channel}"
     payload: dict[str, Any] = {
         "view": delivery.view.value,
         "about": delivery.about,
@@ -85,7 +89,7 @@ def to_outbox(delivery: Delivery) -> OutboxItem:
         "tokens": dict(delivery.tokens),
         "arguments": dict(delivery.arguments),
     }
-    return OutboxItem(target=place, kind=KIND, payload=payload, coalesce=delivery.key)
+    return OutboxItem(target=delivery.place, kind=KIND, payload=payload, coalesce=delivery.key)
 
 
 def from_outbox(item: OutboxItem) -> Delivery:

@@ -18,6 +18,7 @@ from access.actors import PersonId
 from access.errors import Conflict, Invalid, Unavailable
 from access.events import Fact, StoredEvent
 from access.ids import CredentialId, GrantId, RequestId, SessionId
+from access.masking import Masked, declare_masked
 from access.ports import ActionToken, Clock, MessageRef, OutboxItem, Tx
 from access.requests import AccessRequest, Credential, Grant, GrantState, RequestState, Review, Session
 
@@ -69,7 +70,11 @@ class MemoryTx:
 
     def append(self, fact: Fact) -> None:
         position = len(self.tables.events) + 1
-        payload = json.loads(json.dumps(fact.payload()))
+        given = fact.payload()
+        payload = {
+            name: declare_masked(value) if isinstance(given[name], Masked) else value
+            for name, value in json.loads(json.dumps(given)).items()
+        }
         self.tables.events[position] = StoredEvent(
             position, "memory", position, self._now, fact.kind, fact.stream, fact.actor, payload, f"hash-{position}"
         )
