@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.02
 SAFETY_SECONDS = 5.0
 _RETRY_SECONDS = 0.5
-_STOP_CHECK_SECONDS = 0.25
+_STOP_CHECK_SECONDS = 0.05
 _TIME_OUTS: dict[str, Any] = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 
 Wake = Callable[[], None]
@@ -73,7 +73,7 @@ class Watcher(threading.Thread):
         self._ended = threading.Event()
 
     def stop(self) -> None:
-        """End the thread within a quarter of a second."""
+        """End the thread, within a twentieth of a second or so."""
         self._ended.set()
         self.join()
 

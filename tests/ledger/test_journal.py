@@ -159,11 +159,8 @@ async def test_replacing_an_event_is_refused_too(sqlite_url: str, clock: ManualC
     await store.close()
 
 
-async def test_truncate_is_refused_on_postgres(postgres_database: str, clock: ManualClock, sealer: Sealer) -> None:
-    from ledger.migrations import upgrade
-
-    upgrade(postgres_database)
-    store = Store(postgres_database, clock, SeededEntropy(), sealer)
+async def test_truncate_is_refused_on_postgres(postgres_url: str, clock: ManualClock, sealer: Sealer) -> None:
+    store = Store(postgres_url, clock, SeededEntropy(), sealer)
     await store.start()
     await store.transact(lambda tx: tx.append(expired()))
     with pytest.raises(Conflict, match="append-only"):

@@ -8,7 +8,6 @@ import sys
 import threading
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,6 +35,10 @@ def fill(tx: Tx) -> None:
         tx.put_doc("link", str(number), {"n": number})
 
 
+def piped(command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def events_after(tx: Tx, position: int) -> list[StoredEvent]:
     return tx.events(after=position)
 
@@ -43,8 +46,7 @@ def events_after(tx: Tx, position: int) -> list[StoredEvent]:
 async def test_four_processes_use_each_grant_once(store: Store, url: str) -> None:
     await store.transact(fill)
     commands = [[sys.executable, str(RACER), url, str(seed), str(GRANTS)] for seed in range(1, 5)]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    processes = [await asyncio.to_thread(subprocess.Popen, command, **pipes) for command in commands]
+    processes = [await asyncio.to_thread(piped, command) for command in commands]
     for process in processes:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "ready\n"

@@ -20,7 +20,6 @@ from access.errors import Conflict, Invalid, Unavailable
 from access.events import RequestExpired
 from access.ports import Tx
 from ledger import engines
-from ledger.migrations import upgrade
 from ledger.sealing import Sealer
 from ledger.store import Store
 from ledger.verify import verify
@@ -231,13 +230,12 @@ async def test_an_outage_fails_the_whole_batch_but_keeps_own_errors(sqlite_url: 
     assert verify(sqlite_url).ok
 
 
-async def test_a_lost_postgres_connection_is_replaced(postgres_database: str) -> None:
-    upgrade(postgres_database)
-    store = make(postgres_database)
+async def test_a_lost_postgres_connection_is_replaced(postgres_url: str) -> None:
+    store = make(postgres_url)
     await store.start()
     await store.transact(append)
     assert await count(store) == 1
-    with psycopg.connect(postgres_database, autocommit=True) as admin:
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -245,17 +243,16 @@ async def test_a_lost_postgres_connection_is_replaced(postgres_database: str) ->
     await store.transact(append)
     assert await count(store) == 2
     await store.close()
-    assert verify(postgres_database).ok
+    assert verify(postgres_url).ok
 
 
-async def test_a_connection_lost_in_the_middle_keeps_nothing(postgres_database: str) -> None:
-    upgrade(postgres_database)
-    store = make(postgres_database)
+async def test_a_connection_lost_in_the_middle_keeps_nothing(postgres_url: str) -> None:
+    store = make(postgres_url)
     await store.start()
 
     def cut(tx: Tx) -> None:
         append(tx)
-        with psycopg.connect(postgres_database, autocommit=True) as admin:
+        with psycopg.connect(postgres_url, autocommit=True) as admin:
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction'"
                 " AND datname = current_database()"
@@ -266,18 +263,17 @@ async def test_a_connection_lost_in_the_middle_keeps_nothing(postgres_database: 
         await store.transact(cut)
     assert await count(store) == 0
     await store.transact(append)
-    assert verify(postgres_database).events == 1
+    assert verify(postgres_url).events == 1
     await store.close()
 
 
 async def test_another_process_holding_the_store_on_postgres_is_unavailable(
-    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engines, "BUSY_SECONDS", 0.1)
-    upgrade(postgres_database)
-    store = make(postgres_database)
+    store = make(postgres_url)
     await store.start()
-    with psycopg.connect(postgres_database) as other:
+    with psycopg.connect(postgres_url) as other:
         other.execute(f"SELECT pg_advisory_xact_lock({engines.WRITER_LOCK})")
         with pytest.raises(Unavailable, match="Another gateway process"):
             await store.transact(append)
@@ -390,15 +386,14 @@ async def test_a_commit_wakes_other_processes(store: Store, url: str) -> None:
     assert await store.read(lambda tx: tx.cursor("x")) == 5
 
 
-async def test_listening_again_after_the_connection_was_lost(postgres_database: str) -> None:
-    upgrade(postgres_database)
-    store, other = make(postgres_database, 1), make(postgres_database, 2)
+async def test_listening_again_after_the_connection_was_lost(postgres_url: str) -> None:
+    store, other = make(postgres_url, 1), make(postgres_url, 2)
     await store.start()
     await other.start()
     woken = asyncio.Event()
     other.subscribe(woken.set)
     await asyncio.sleep(0.1)
-    with psycopg.connect(postgres_database, autocommit=True) as admin:
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
     woken.clear()
     await until(woken)  # the wake after the reconnect: look for what was missed
