@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 
@@ -39,28 +40,27 @@ def configure_logging(style: Literal["text", "json", "debug"] = "text") -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-Gauges = Callable[[], Mapping[str, float]]
-Counts = Callable[[], Mapping[str, int]]
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number for /metrics: name without the `hoop_` prefix, and what it counts."""
+
+    name: str
+    help: str
+    value: float
 
 
 class _Figures(Collector):
-    def __init__(self, gauges: Gauges, events: Counts) -> None:
-        self._gauges = gauges
-        self._events = events
+    def __init__(self, figures: Iterable[Figure]) -> None:
+        self._figures = list(figures)
 
     def collect(self) -> Iterable[Metric]:
-        for name, value in self._gauges().items():
-            yield GaugeMetricFamily(
-                f"hoop_{name}", f"{name.replace('_', ' ').capitalize()} of this process.", value=value
-            )
-        events = CounterMetricFamily("hoop_events", "Ledger events by kind, seen by this process.", labels=["kind"])
-        for kind, count in sorted(self._events().items()):
-            events.add_metric([kind], count)
-        yield events
+        for figure in self._figures:
+            yield GaugeMetricFamily(f"hoop_{figure.name}", figure.help, value=figure.value)
 
 
-def registry(gauges: Gauges, events: Counts) -> CollectorRegistry:
-    """The metrics of one process, read when scraped."""
-    made = CollectorRegistry(auto_describe=False)
-    made.register(_Figures(gauges, events))
-    return made
+def exposition(figures: Iterable[Figure]) -> bytes:
+    """The figures in Prometheus' text format, with the process' own (CPU, memory, open files)."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(figures))
+    ProcessCollector(registry=registry)
+    return generate_latest(registry)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
+
+from access.errors import HoopError
+from app.telemetry import Figure, exposition
 
 Check = Callable[[], Awaitable[str]]
 """Returns an empty string when all is well, else what is wrong (no secrets: it is shown to whoever asks)."""
+
+Figures = Callable[[], Awaitable[Sequence[Figure]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class Health:
     """What /healthz, /readyz and /metrics report."""
 
     checks: Mapping[str, Check]
-    metrics: CollectorRegistry
+    figures: Figures
 
     def routes(self) -> list[web.RouteDef]:
         """The three endpoints; they need no login and tell nothing about people or targets."""
@@ -31,15 +35,25 @@ class Health:
         return web.json_response({"status": "ok"})
 
     async def _ready(self, _request: web.Request) -> web.Response:
-        problems = {name: problem for name, check in self.checks.items() if (problem := await check())}
+        problems = {name: problem for name, check in self.checks.items() if (problem := await _outcome(check))}
         return web.json_response(
             {"status": "unavailable", "problems": problems} if problems else {"status": "ready"},
             status=503 if problems else 200,
         )
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        body = generate_latest(self.metrics)
+        try:
+            body = exposition(await self.figures())
+        except HoopError as error:
+            return web.Response(text=f"{error.message}\n", status=503)
         return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def _outcome(check: Check) -> str:
+    try:
+        return await check()
+    except HoopError as error:
+        return error.message
 
 
 class WebServer:

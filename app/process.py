@@ -1,0 +1,61 @@
+"""What the roles of one process share beyond the core: recordings, targets, the bots, and whether a gateway is here."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+from app.bots import Bots
+from app.core import Core
+from app.targets import Targets
+from ledger.recordings import Recordings
+from proxy.catalogs import Catalogs
+from proxy.server import Gateway
+
+
+class Role(Protocol):
+    """A part of the gateway that can run in a process of its own."""
+
+    async def start(self) -> str:
+        """Begin; returns a line saying where. Raises OSError or Unavailable when it cannot."""
+
+    async def stop(self) -> None:
+        """Finish what was begun."""
+
+    def problem(self) -> str:
+        """Empty while it works, else what is wrong."""
+
+
+@dataclass
+class Process:
+    """One process of the gateway. `tasks` owns its loops; `roles` are those that were started, by name."""
+
+    core: Core
+    recordings: Recordings
+    tasks: asyncio.TaskGroup
+    gateway: Gateway | None = None
+    roles: dict[str, Role] = field(default_factory=dict)
+
+    @property
+    def node(self) -> str:
+        """This process among all that share the store: its writer's id."""
+        return self.core.store.writer
+
+    @cached_property
+    def targets(self) -> Targets:
+        return Targets(self.core)
+
+    @cached_property
+    def bots(self) -> Bots:
+        return Bots(self.core, self.targets.judge(self._catalogs))
+
+    @cached_property
+    def _own_catalogs(self) -> Catalogs:
+        return self.targets.catalogs(self.tasks)
+
+    def _catalogs(self) -> Catalogs:
+        """The gateway's, when it runs here: read once, known to both."""
+        shared = self.gateway.catalogs if self.gateway else None
+        return shared or self._own_catalogs

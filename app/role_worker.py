@@ -1,0 +1,81 @@
+"""The worker role: tells people what happened, runs approved commands, does what the clock demands."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from app.core import key_bytes, store_url
+from app.leader import FileLeader, Leader, PostgresLeader
+from app.process import Process
+from app.timers import Job, Timers
+from bot.announcer import Announcer
+from bot.executing import Runner
+from bot.planning import Plan
+from bot.sender import Sender
+from ledger.checkpoints import Checkpoints
+from ledger.sessions import SessionLog
+from proxy.postgres.client import Executor, Listener
+
+TICK_SECONDS = 2.0
+LOST_SECONDS = 10.0
+TIDY_SECONDS = timedelta(hours=1).total_seconds()
+
+
+class WorkerRole:
+    """Follows the ledger; its loops belong to the process' task group."""
+
+    def __init__(self, process: Process) -> None:
+        core, bots = process.core, process.bots
+        self._process = process
+        self._running: list[asyncio.Task[None]] = []
+        self._announcer = Announcer(core.store, Plan(bots.world, bots.places), core.entropy)
+        self._sender = Sender(core.store, bots.world, bots.platforms, bots.places, bots.hander())
+        executor = Executor(core.credentials, self._listener)
+        self._runner = Runner(core.store, bots.world, executor, core.entropy)
+        self._checkpoints = Checkpoints(
+            core.store,
+            key_bytes(core.vault, core.settings.ledger.signing_key),
+            export=core.base / core.settings.ledger.checkpoint_file,
+        )
+        self._timers = Timers(_leader(process), self._jobs())
+
+    def _listener(self) -> Listener:
+        """Where the gateway is: of this process when it has one, else as configured."""
+        settings = self._process.core.settings.listeners.postgres
+        port = self._process.gateway.port if self._process.gateway else settings.port
+        return Listener(settings.host, port, tls=settings.tls_required)
+
+    def _jobs(self) -> dict[str, tuple[float, Job]]:
+        core = self._process.core
+        every = core.settings.ledger.checkpoint_every.total_seconds()
+        return {
+            "expire": (TICK_SECONDS, core.desk.tick),
+            "close lost sessions": (LOST_SECONDS, SessionLog(core.store).close_lost),
+            "sign a checkpoint": (every, self._checkpoints.sign),
+            "tidy": (TIDY_SECONDS, core.store.tidy),
+        }
+
+    async def start(self) -> str:
+        self._timers.start()
+        loops = (self._announcer.run, self._sender.run, self._runner.run)
+        self._running = [self._process.tasks.create_task(loop()) for loop in loops]
+        return "announcing, executing, keeping time"
+
+    async def stop(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._timers.stop()
+        await self._checkpoints.sign()
+
+    def problem(self) -> str:
+        return "; ".join(f"{task.get_name()} ended" for task in self._running if task.done())
+
+
+def _leader(process: Process) -> Leader:
+    core = process.core
+    if core.settings.store.url.startswith("sqlite"):
+        return FileLeader(core.base / "leader.lock")
+    url = store_url(core.settings, core.base, core.vault)
+    return PostgresLeader(url.replace("postgresql+psycopg://", "postgresql://", 1))

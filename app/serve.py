@@ -1,0 +1,90 @@
+"""`hoop serve`: run the roles in this process until a signal asks to stop, then drain."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import logging
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+
+from access.errors import Unavailable
+from access.events import ConfigurationLoaded
+from app.cli_setup import load_or_explain
+from app.config_file import Loaded
+from app.core import open_core
+from app.process import Process, Role
+from app.role_proxy import ProxyRole
+from app.role_web import WebRole
+from app.role_worker import WorkerRole
+from ledger.recordings import Recordings
+from ledger.sessions import SessionLog
+
+log = logging.getLogger("hoop")
+
+
+async def serve(loaded: Loaded, only: Sequence[str]) -> None:
+    """Run the roles until SIGTERM or SIGINT. Raises Unavailable when the store or a port cannot be had."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with open_core(loaded) as core, AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(core.book.run())
+        await core.book.refresh()
+        sessions = SessionLog(core.store)
+        directory = core.base / core.settings.recordings.path
+        recordings = Recordings(directory, sessions, strict=core.settings.recordings.strict)
+        process = Process(core, recordings, tasks)
+        try:
+            await recordings.start()
+            stack.push_async_callback(recordings.close)
+            await _say_what_runs(process, sessions, loaded)
+            for name in only:
+                process.roles[name] = await _start(ROLES[name](process), name, stack)
+            log.info("ready: %s", ", ".join(only))
+            await stopping.wait()
+            log.info("stopping: no new connections; what runs may finish")
+        finally:
+            await stack.aclose()
+            keeping.cancel()
+
+
+async def _start(role: Role, name: str, stack: AsyncExitStack) -> Role:
+    try:
+        where = await role.start()
+    except OSError as error:
+        hint = "Choose another address under listeners in hoop.yaml."
+        raise Unavailable(f"The {name} role cannot listen: {error.strerror or error}.", hint=hint) from error
+    stack.push_async_callback(role.stop)
+    log.info("%s: %s", name, where)
+    return role
+
+
+async def _say_what_runs(process: Process, sessions: SessionLog, loaded: Loaded) -> None:
+    digest = hashlib.sha256(loaded.source.path.read_bytes()).hexdigest()
+    release = version("hoop-gateway")
+    fact = ConfigurationLoaded(stream=f"node:{process.node}", actor="gateway", digest=digest, version=release)
+    await sessions.record(fact)
+
+
+ROLES: Mapping[str, Callable[[Process], Role]] = {"proxy": ProxyRole, "worker": WorkerRole, "web": WebRole}
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    loaded = load_or_explain(arguments.config)
+    # worker before web: the first page already has somebody to post its cards
+    only = [name for name in ROLES if name in arguments.only]
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve(loaded, only))
+    else:
+        uvloop.run(serve(loaded, only))
+    return 0
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {"serve": _serve}

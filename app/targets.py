@@ -1,0 +1,91 @@
+"""The protected targets as this process reaches them by itself: reading catalogs, and judging a command before it is
+asked for. The gateway reaches them on behalf of people; this is not that path."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+from proxy.sql.catalog_loader import load_catalog
+from psycopg.conninfo import make_conninfo
+
+from access.errors import Unavailable
+from access.resources import Resource, UpstreamTls
+from app import config_build
+from app.core import Core, key_bytes
+from proxy.catalogs import Catalogs
+from proxy.masking.plan import Masker
+from proxy.postgres.judge import Judge
+from proxy.sql.catalog import Catalog
+
+CONNECT_SECONDS = 5
+_SSLMODE = {UpstreamTls.DISABLE: "disable", UpstreamTls.REQUIRE: "require", UpstreamTls.VERIFY_FULL: "verify-full"}
+
+
+class Targets:
+    """Catalogs and masking of every resource."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._registered = config_build.registered_functions(core.settings)
+        self.masking = {name: config_build.mask_policy(core.settings, name) for name in core.resources}
+
+    @property
+    def mask_key(self) -> bytes:
+        """The key of hashes and pseudonyms; derived from the store's when none is configured."""
+        settings = self._core.settings
+        if settings.masking.key:
+            return key_bytes(self._core.vault, settings.masking.key)
+        return hmac.digest(key_bytes(self._core.vault, settings.store.key), b"hoop masking key", hashlib.sha256)
+
+    async def load(self, resource: Resource, database: str) -> Catalog:
+        """Read one database's catalog as the gateway's own role. Raises Unavailable without anything secret in it."""
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                self._conninfo(resource, database), autocommit=True, connect_timeout=CONNECT_SECONDS
+            )
+            async with connection:
+                catalog = await load_catalog(connection)
+        except psycopg.Error as error:
+            state = error.sqlstate or "no answer"
+            raise Unavailable(f"The catalog of {resource.name}/{database} cannot be read ({state}).") from None
+        return replace(catalog, registered=self._registered[resource.name])
+
+    def _conninfo(self, resource: Resource, database: str) -> str:
+        upstream = resource.upstream
+        tls_ca = str(self._core.base / upstream.tls_ca) if upstream.tls_ca else "system"
+        return make_conninfo(
+            host=upstream.host,
+            port=upstream.port,
+            user=upstream.user,
+            dbname=database,
+            password=self._core.vault.secret(upstream.secret) if upstream.secret else None,
+            sslmode=_SSLMODE[upstream.tls],
+            sslrootcert=tls_ca if upstream.tls is UpstreamTls.VERIFY_FULL else None,
+            application_name="hoop catalog",
+            options="-c default_transaction_read_only=on -c statement_timeout=30s",
+        )
+
+    def judge(self, catalogs: Callable[[], Catalogs]) -> Judge:
+        """The judge of `/hoop exec`, on the same catalogs and masking as the wire."""
+
+        def masker(resource: Resource, catalog: Catalog) -> Masker:
+            return Masker(self.masking[resource.name], catalog, self.mask_key)
+
+        return Judge(catalogs, masker, self._core.policy, self._core.clock)
+
+    def catalogs(self, tasks: asyncio.TaskGroup) -> Catalogs:
+        """Catalogs of a process without a gateway."""
+        return Catalogs(self.load, lambda _key, _catalog: None, tasks)
+
+
+def absolute(resource: Resource, base: Path) -> Resource:
+    """The resource with its certificate authority's path made absolute."""
+    upstream = resource.upstream
+    path = str(base / upstream.tls_ca) if upstream.tls_ca else ""
+    return replace(resource, upstream=replace(upstream, tls_ca=path))
