@@ -7,7 +7,7 @@ A detector is anything with an `entity` and `find(text, context)`; the built-in 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -151,11 +151,9 @@ class Detectors:
         self.failures: list[tuple[str, str]] = []
         self._key = key
         self._by_name = BY_NAME & self.strategies.keys()
-        self._numbers = numbers.ENTITIES & self.strategies.keys()
-        self._finders: list[tuple[str, Callable[[str, Context], Iterable[Span]]]] = [
-            *words.finders(self.strategies.keys()),
-            *((one.entity, one.find) for one in (*own, *extra)),
-        ]
+        self._judges = numbers.judges_for(self.strategies.keys())
+        self._finders = words.finders(self.strategies.keys())
+        self._own = (*own, *extra)
 
     def __bool__(self) -> bool:
         return bool(self.strategies)
@@ -168,18 +166,21 @@ class Detectors:
     def find(self, text: str, context: Context) -> list[Span]:
         """All spans, sorted, not overlapping (the longest at a place wins). Raises what a detector raises."""
         spans: list[Span] = []
-        for name, find in self._finders:
-            try:
-                spans += find(text, context)
-            except Exception as error:
-                self._failed(name, error)
-                raise
-        if self._numbers and not text.isalpha():
-            try:
-                spans += numbers.find_numbers(text, context, self._numbers)
-            except Exception as error:
-                self._failed("numbers", error)
-                raise
+        name = ""
+        try:
+            for one in self._own:
+                name = one.entity
+                spans += one.find(text, context)
+            if words.SIGNS.search(text):
+                for finder in self._finders:
+                    if finder.sign(text):
+                        name = finder.name
+                        spans += finder.find(text, context)
+                name = "numbers"
+                spans += numbers.find_numbers(text, context, self._judges)
+        except Exception as error:
+            self._failed(name, error)
+            raise
         spans = [span for span in spans if span.entity in self.strategies]
         return merged(spans) if len(spans) > 1 else spans
 

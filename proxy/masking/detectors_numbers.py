@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from proxy.masking import checksums
@@ -23,30 +24,29 @@ class Span(NamedTuple):
 
 
 #: Digits with the separators people put between them.
-_RUN = re.compile(r"(?<![\w.@#])(?:\+|00(?=[1-9]))?[ ]?\(?\d(?:[ .\-/()\u00a0]{0,2}\d){4,32}(?![\w@])")
-_WORDS_BEFORE = 32
+_RUN = re.compile(r"(?<![\w.@#])(?:\+|00(?=[1-9]))?[ ]?\(?[0-9](?:[ .\-/()\u00a0]{0,2}[0-9]){4,32}(?![\w@])")
+_GAP = re.compile(r"\s+")
+_NOT_DIGITS = re.compile(r"[^0-9]+")
+_WORDS_BEFORE = 40
 
-_BEFORE = {
-    "phone": r"phone|tel|mobile|cell|fax|call|whatsapp|sms|handy|dial|ph\.?",
-    "ssn": r"ssn|social\W{0,2}security|soc\W{0,2}sec",
-    "card": r"card|visa|mastercard|amex|pan|cc|credit|debit",
-    "nhs": r"nhs",
-    "de_tax_id": r"steuer\W{0,2}(?:id|nummer|identifikationsnummer)|idnr|tax\W{0,2}id|tin",
-    "fr_nir": r"nir|s[ée]curit[ée]\W{0,2}sociale|insee",
-    "br_cpf": r"cpf",
-    "br_cnpj": r"cnpj",
-    "in_aadhaar": r"aadhaa?r|uidai|uid",
-    "pl_pesel": r"pesel",
-    "mrn": r"mrn|medical\W{0,2}record(?:\W{0,2}(?:number|no))?|patient\W{0,2}(?:id|no|number)|chart",
-    "national_id": r"passport|national\W{0,2}(?:id|insurance)|id\W{0,2}card",
-}
+#: The word right before a number, or the last two of them, that say what it is.
 _KEYWORDS = {
-    entity: re.compile(
-        rf"(?<![a-z])(?:{words})(?:\W{{0,2}}(?:number|no|nr|num))?\W{{0,4}}(?:(?:is|was)\W{{1,3}})?$", re.IGNORECASE
-    )
-    for entity, words in _BEFORE.items()
+    "phone": "phone tel telephone telefon mobile cell fax call whatsapp sms handy dial ph",
+    "ssn": "ssn social_security soc_sec security",
+    "card": "card visa mastercard amex pan cc credit debit kreditkarte",
+    "nhs": "nhs",
+    "de_tax_id": "steuerid steuer_id steuernummer steueridentifikationsnummer idnr tax_id tin",
+    "fr_nir": "nir sécurité_sociale securite_sociale insee",
+    "br_cpf": "cpf",
+    "br_cnpj": "cnpj",
+    "in_aadhaar": "aadhaar aadhar uidai uid",
+    "pl_pesel": "pesel",
+    "mrn": "mrn medical_record patient patient_id chart",
+    "national_id": "passport national_id national_insurance identity_card id_card",
 }
-_ANY_KEYWORD = re.compile("|".join(_BEFORE.values()), re.IGNORECASE)
+_KEYWORD_OF = {word: entity for entity, words in _KEYWORDS.items() for word in words.split()}
+_FILLERS = frozenset({"number", "no", "nr", "num", "is", "was", "n", "my", "his", "her", "at", "on", "under", "me"})
+_WORD = re.compile(r"[^\W\d_]+")
 
 _GROUPED_CARD = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5}")
 _SSN_FORM = re.compile(r"\d{3}([ -])\d{2}\1\d{4}")
@@ -62,7 +62,6 @@ _PHONE_NATIONAL = re.compile(
     r"|0\d{1,4}[ \-/]\d{2,8}(?:[ \-/]?\d{2,6}){0,3}"  # 030 901820, 020 7946 0958
     r"|0\d(?:[ .]\d{2}){4}"  # 06 12 34 56 78
 )
-_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}")
 _DATE_START = re.compile(
     r"(?:19|20)\d{2}([-/.])(?:0?[1-9]|1[0-2])\1(?:[0-2]?\d|3[01])(?!\d)"
     r"|(?:[0-2]?\d|3[01])([-/.])(?:[0-2]?\d|3[01])\2(?:19|20)\d{2}(?!\d)"
@@ -70,6 +69,8 @@ _DATE_START = re.compile(
 
 
 class _Run(NamedTuple):
+    """One run of digits. `before` is the entity the words before it name."""
+
     text: str
     digits: str
     context: Context
@@ -77,7 +78,7 @@ class _Run(NamedTuple):
 
     def says(self, entity: str) -> bool:
         """Whether the column's name or a word before the number names the entity."""
-        return entity in self.context.hints or (bool(self.before) and _KEYWORDS[entity].search(self.before) is not None)
+        return entity in self.context.hints or self.before == entity
 
 
 def _is_card(run: _Run) -> bool:
@@ -146,56 +147,72 @@ def _is_national_id(run: _Run) -> bool:
     return 5 <= len(run.digits) <= 20 and run.says("national_id")
 
 
-#: In the order of proof: the first that holds names the number.
-_JUDGES: tuple[tuple[str, Callable[[_Run], bool]], ...] = (
-    ("ssn", _is_ssn),
-    ("nhs", _is_nhs),
-    ("de_tax_id", _is_de_tax_id),
-    ("br_cpf", _is_cpf),
-    ("br_cnpj", _is_cnpj),
-    ("pl_pesel", _is_pesel),
-    ("fr_nir", _is_fr_nir),
-    ("in_aadhaar", _is_aadhaar),
-    ("card", _is_card),
-    ("mrn", _is_mrn),
-    ("national_id", _is_national_id),
-    ("phone", _is_phone),
+#: Which judges can hold for how many digits, in the order of proof: the first that holds names the number.
+_JUDGES: tuple[tuple[str, int, int, Callable[[_Run], bool]], ...] = (
+    ("ssn", 9, 9, _is_ssn),
+    ("nhs", 10, 10, _is_nhs),
+    ("de_tax_id", 11, 11, _is_de_tax_id),
+    ("br_cpf", 11, 11, _is_cpf),
+    ("br_cnpj", 14, 14, _is_cnpj),
+    ("pl_pesel", 11, 11, _is_pesel),
+    ("fr_nir", 15, 15, _is_fr_nir),
+    ("in_aadhaar", 12, 12, _is_aadhaar),
+    ("card", 13, 19, _is_card),
+    ("mrn", 5, 12, _is_mrn),
+    ("national_id", 5, 20, _is_national_id),
+    ("phone", 6, 17, _is_phone),
 )
-ENTITIES = frozenset(entity for entity, _ in _JUDGES)
+ENTITIES = frozenset(entity for entity, *_ in _JUDGES)
+_MOST_DIGITS = 20
+_MOST_PARTS = 12
+
+Judges = tuple[tuple[tuple[str, Callable[[_Run], bool]], ...], ...]
 
 
-def find_numbers(text: str, context: Context, wanted: Collection[str]) -> Iterator[Span]:
-    """Spans of numbers in `text` that are one of the `wanted` entities."""
-    keyword = None if context.hints else _ANY_KEYWORD.search(text)
-    judges = [(entity, judge) for entity, judge in _JUDGES if entity in wanted]
+def judges_for(wanted: Collection[str]) -> Judges:
+    """The judges of the wanted entities, by number of digits."""
+    return tuple(
+        tuple((entity, judge) for entity, least, most, judge in _JUDGES if entity in wanted and least <= count <= most)
+        for count in range(_MOST_DIGITS + 1)
+    )
+
+
+def find_numbers(text: str, context: Context, judges: Judges) -> Iterator[Span]:
+    """Spans of numbers in `text` that are one of the entities the judges were made for."""
     for match in _RUN.finditer(text):
-        start = match.start()
         shown = match[0].strip()
-        start += match[0].index(shown[0])
-        before = text[max(0, start - _WORDS_BEFORE) : start] if keyword is not None and keyword.start() < start else ""
+        start = match.start() + match[0].index(shown[0])
+        before = _named_before(text, start)
         for part_start, part in _parts(shown):
-            run = _Run(part, _digits(part), context, before)
-            found = next((entity for entity, judge in judges if judge(run)), None)
+            digits = _digits(part)
+            if len(digits) > _MOST_DIGITS:
+                continue
+            run = _Run(part, digits, context, before)
+            found = next((entity for entity, judge in judges[len(digits)] if judge(run)), None)
             if found is not None:
                 yield Span(start + part_start, start + part_start + len(part), found)
                 break
 
 
+def _named_before(text: str, start: int) -> str:
+    """The entity named by the words right before a number, or nothing."""
+    if not start:
+        return ""
+    words = [
+        word for word in _WORD.findall(text[max(0, start - _WORDS_BEFORE) : start].lower()) if word not in _FILLERS
+    ]
+    if not words:
+        return ""
+    return _KEYWORD_OF.get("_".join(words[-2:])) or _KEYWORD_OF.get(words[-1], "")
+
+
 def _parts(shown: str) -> Iterator[tuple[int, str]]:
-    """The whole run, then its halves at each wide gap: two numbers with a space between look like one run."""
+    """The whole run, then what is before and behind each gap: two numbers with a space between look like one run."""
     yield 0, shown
-    if " " not in shown:
-        return
-    for gap in re.finditer(r"\s+", shown):
+    for gap in islice(_GAP.finditer(shown), _MOST_PARTS):
         yield 0, shown[: gap.start()]
         yield gap.end(), shown[gap.end() :]
 
 
 def _digits(text: str) -> str:
-    return "".join(char for char in text if char.isascii() and char.isdigit())
-
-
-def find_dates(text: str) -> Iterator[Span]:
-    """Dates, for values whose context says they are dates of birth."""
-    for match in _DATE.finditer(text):
-        yield Span(match.start(), match.end(), "birth_date")
+    return _NOT_DIGITS.sub("", text)

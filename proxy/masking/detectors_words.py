@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
 
 from proxy.masking import checksums
 from proxy.masking.context import Context
@@ -80,8 +81,6 @@ _BEARER = re.compile(r"(?<![A-Za-z])(?:bearer|basic)\s{1,3}([A-Za-z0-9+/._~-]{12
 
 
 def _email(text: str, _context: Context) -> Iterator[Span]:
-    if "@" not in text:
-        return
     for match in _EMAIL.finditer(text):
         local = match[0].partition("@")[0]
         start = match.start() + len(local) - len(local.lstrip(_LEADING))
@@ -145,15 +144,11 @@ def _mac(text: str, _context: Context) -> Iterator[Span]:
 
 
 def _url_credentials(text: str, _context: Context) -> Iterator[Span]:
-    if "://" in text:
-        for match in _URL.finditer(text):
-            yield Span(match.start(1), match.end(1), "url_credentials")
+    for match in _URL.finditer(text):
+        yield Span(match.start(1), match.end(1), "url_credentials")
 
 
-def _secret(text: str, _context: Context) -> Iterator[Span]:
-    if "-----BEGIN" in text:
-        for match in _PEM.finditer(text):
-            yield Span(match.start(), match.end(), "secret")
+def _token(text: str, _context: Context) -> Iterator[Span]:
     patterns = [_TOKENS]
     if "eyJ" in text:
         patterns.append(_JWT)
@@ -162,25 +157,76 @@ def _secret(text: str, _context: Context) -> Iterator[Span]:
     for pattern in patterns:
         for match in pattern.finditer(text):
             yield Span(match.start(), match.end(), "secret")
-    if "=" in text or ":" in text or " " in text:
-        for match in (*_ASSIGNED.finditer(text), *_BEARER.finditer(text)):
-            yield Span(match.start(1), match.end(1), "secret")
 
 
-Finder = Callable[[str, Context], Iterator[Span]]
+def _pem(text: str, _context: Context) -> Iterator[Span]:
+    for match in _PEM.finditer(text):
+        yield Span(match.start(), match.end(), "secret")
 
-_FINDERS: tuple[tuple[frozenset[str], Finder], ...] = (
-    (frozenset({"email"}), _email),
-    (frozenset({"url_credentials"}), _url_credentials),
-    (frozenset({"secret"}), _secret),
-    (frozenset({"iban"}), _iban),
-    (frozenset({"es_dni", "it_codice_fiscale", "fr_nir"}), _lettered),
-    (frozenset({"ip"}), _ip),
-    (frozenset({"mac"}), _mac),
+
+def _assigned(text: str, _context: Context) -> Iterator[Span]:
+    for match in _ASSIGNED.finditer(text):
+        yield Span(match.start(1), match.end(1), "secret")
+
+
+def _bearer(text: str, _context: Context) -> Iterator[Span]:
+    for match in _BEARER.finditer(text):
+        yield Span(match.start(1), match.end(1), "secret")
+
+
+Find = Callable[[str, Context], Iterator[Span]]
+Sign = Callable[[str], object]
+
+
+class Finder(NamedTuple):
+    """One search: the entities it can find, and a cheap sign without which it need not look."""
+
+    entities: frozenset[str]
+    sign: Sign
+    find: Find
+
+    @property
+    def name(self) -> str:
+        return "/".join(sorted(self.entities))
+
+
+def _has(*needles: str) -> Sign:
+    if len(needles) == 1:
+        return lambda text, needle=needles[0]: needle in text  # type: ignore[misc]
+    return lambda text: any(needle in text for needle in needles)
+
+
+def _assigns_a_secret(text: str) -> bool:
+    if "=" not in text and ":" not in text:
+        return False
+    lower = text.lower()
+    return any(word in lower for word in ("pass", "token", "secret", "pwd", "key", "authorization"))
+
+
+def _names_a_scheme(text: str) -> bool:
+    lower = text.lower()
+    return "bearer" in lower or "basic" in lower
+
+
+_SECRET = frozenset({"secret"})
+_FINDERS = (
+    Finder(frozenset({"email"}), _has("@"), _email),
+    Finder(frozenset({"url_credentials"}), _has("://"), _url_credentials),
+    Finder(_SECRET, _has("-----BEGIN"), _pem),
+    Finder(_SECRET, re.compile(r"[A-Za-z0-9_$+/-]{16}").search, _token),
+    Finder(_SECRET, _assigns_a_secret, _assigned),
+    Finder(_SECRET, _names_a_scheme, _bearer),
+    Finder(frozenset({"iban"}), re.compile(r"[A-Za-z]{2}\d{2}").search, _iban),
+    Finder(frozenset({"es_dni", "it_codice_fiscale", "fr_nir"}), re.compile(r"\d[ -]?[A-Za-z]").search, _lettered),
+    Finder(frozenset({"ip"}), lambda text: text.count(".") >= 3 or text.count(":") >= 2, _ip),
+    Finder(frozenset({"mac"}), lambda text: text.count(":") >= 5 or text.count("-") >= 5 or text.count(".") >= 2, _mac),
 )
-ENTITIES = frozenset(entity for entities, _ in _FINDERS for entity in entities)
+ENTITIES = frozenset(entity for finder in _FINDERS for entity in finder.entities)
+
+#: A text with none of these can hold nothing that is found here or among the numbers.
+SIGNS = re.compile(r"[0-9@:=]")
 
 
-def finders(wanted: Collection[str]) -> tuple[tuple[str, Finder], ...]:
-    """The finders that can find one of the wanted entities, each with a name for reports."""
-    return tuple(("/".join(sorted(entities)), find) for entities, find in _FINDERS if not entities.isdisjoint(wanted))
+def finders(wanted: Collection[str]) -> tuple[Finder, ...]:
+    """The finders that can find one of the wanted entities."""
+    return tuple(finder for finder in _FINDERS if not finder.entities.isdisjoint(wanted))

@@ -184,10 +184,20 @@ class Masker:
             return None
         if column.attnum < 0:
             return frozenset()
+        if column.attnum == 0:
+            return self._row_origins(column.table_oid)
         found = self.catalog.origins(column.table_oid, column.attnum)
         if not found and column.table_oid < _FIRST_USER_OID and column.table_oid not in self.catalog.by_oid:
             return frozenset()
         return found or None
+
+    def _row_origins(self, table_oid: int) -> frozenset[str] | None:
+        """The base columns behind a whole row."""
+        relation = self.catalog.by_oid.get(table_oid)
+        if relation is None:
+            return None
+        each = [self.catalog.origins(table_oid, column.attnum) for column in relation.columns]
+        return frozenset().union(*each) if all(each) else None
 
     def _unknown(self, column: Column, output: OutputColumn | None, touched: bool) -> bool:  # noqa: FBT001 - as in plan
         """Whether a column of no known identity may show anything."""
