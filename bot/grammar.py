@@ -341,7 +341,7 @@ def _why(verb: Verb, rest: str) -> Parsed:
     first = first_word(rest)
     if first is None:
         return Incomplete(verb, {}, ("resource",))
-    if first.quoted:
+    if first.quoted and not _names_resource(first, rest):
         tail = cut_line(verb, rest[first.end :]).words
         if len(tail) != 2 or tail[0].text.lower() != "on":
             raise Wrong("Say on which resource.")
@@ -352,6 +352,14 @@ def _why(verb: Verb, rest: str) -> Parsed:
     if line.command is not None and not line.command.strip():
         raise Wrong("There is no statement after the --.")
     return Why(_name(line.words[0]), line.command or "")
+
+
+def _names_resource(first: Word, rest: str) -> bool:
+    """Whether the quoted first word is the resource: a command follows, or nothing and it is one word."""
+    following = first_word(rest, first.end)
+    if following is None:
+        return not any(char.isspace() for char in first.text)
+    return following.separator
 
 
 def _help(verb: Verb, rest: str) -> Parsed:

@@ -50,7 +50,7 @@ def looks_secret(text: str) -> str | None:
         return "a password"
     for match in _NAMED.finditer(text):
         value = match[1]
-        if not _PLACEHOLDER.search(value) and not value.isalpha():
+        if not _PLACEHOLDER.search(value) and not value.replace("_", "").replace(".", "").isalpha():
             return "a password or key"
     return None
 

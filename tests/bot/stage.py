@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -140,7 +141,7 @@ class FakeJudge:
             shown=declare_masked(masked),
             exact=ForApprover(text),
             complete=self.complete,
-            digest=Digest(f"{abs(hash(text)):064x}"[:64]),
+            digest=Digest(hashlib.sha256(text.encode()).hexdigest()),
             database="app",
             effects=frozenset({Effect.WRITE if writes else Effect.READ}),
             verbs=(text.split(" ", 1)[0].upper(),),
