@@ -30,6 +30,7 @@ _WITH_PAYLOAD = tables.event.outerjoin(
 )
 EVENTS = select(tables.event, _PAYLOAD.payload, _PAYLOAD.salt).select_from(_WITH_PAYLOAD).order_by(_EVENT.position)
 _AFTER = EVENTS.where(_EVENT.position > bindparam("after")).limit(bindparam("limit"))
+_LATEST = EVENTS.order_by(None).order_by(_EVENT.position.desc()).limit(bindparam("limit"))
 _OF_STREAM = EVENTS.where(_EVENT.stream == bindparam("stream"))
 
 
@@ -79,6 +80,10 @@ class Journal(Part):
     def events(self, *, after: int = 0, limit: int = 500, kinds: Sequence[str] = ()) -> list[StoredEvent]:
         query = _AFTER.where(_EVENT.kind.in_(list(kinds))) if kinds else _AFTER
         return [rows.event_from(row) for row in self._all(query, after=after, limit=limit)]
+
+    def latest_events(self, limit: int) -> list[StoredEvent]:
+        """The newest `limit` events in position order."""
+        return [rows.event_from(row) for row in reversed(self._all(_LATEST, limit=limit))]
 
     def events_of(self, stream: str) -> list[StoredEvent]:
         return [rows.event_from(row) for row in self._all(_OF_STREAM, stream=stream)]

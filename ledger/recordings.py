@@ -41,7 +41,7 @@ class Recording:
         self._owner = owner
         self._hash = hashlib.sha256()
         self._size = 0
-        self._sealed = 0
+        self.sealed = 0
         self._broken = ""
         self.waits_for_sync = False
         self._named = False
@@ -99,9 +99,8 @@ class Recording:
 
     def head(self, *, final: bool = False) -> RecordingSealed | None:
         """The fact that seals what there is; None when it did not grow."""
-        if self._size == self._sealed and not final:
+        if self._size == self.sealed and not final:
             return None
-        self._sealed = self._size
         return _sealed(self._session, self.name, self._size, self._hash.copy().hexdigest(), final=final)
 
     async def close(self) -> None:
@@ -177,10 +176,12 @@ class Recordings:
 
     async def seal(self) -> int:
         """Put the heads of all recordings that grew into the ledger, in one transaction; how many."""
-        facts = [fact for recording in self._open if (fact := recording.head()) is not None]
-        if facts:
-            await self.sessions.record(*facts)
-        return len(facts)
+        heads = [(recording, fact) for recording in self._open if (fact := recording.head()) is not None]
+        if heads:
+            await self.sessions.record(*(fact for _, fact in heads))
+        for recording, fact in heads:
+            recording.sealed = fact.size
+        return len(heads)
 
     async def _seal_forever(self) -> None:
         while True:
@@ -314,6 +315,9 @@ def _lock_if_free(path: Path) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        os.close(descriptor)
+        return None
+    if os.fstat(descriptor).st_nlink == 0:  # another process finished it while we opened it
         os.close(descriptor)
         return None
     return descriptor

@@ -79,7 +79,7 @@ def _moment(record: bytes) -> Moment:
     try:
         kind, at_ms, number, data = msgpack.unpackb(record, strict_map_key=False, unicode_errors="replace")
         return Moment(int(at_ms), str(kind), int(number), data if isinstance(data, dict) else {"data": data})
-    except (ValueError, TypeError, msgpack.UnpackException):
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException):
         return Moment(0, "unreadable", 0, {"bytes": len(record)})
 
 
@@ -140,8 +140,7 @@ def remark(moment: Moment) -> str:
         case "copy":
             return f"copied {_number(data, 'bytes')} bytes, SHA-256 {_line(data, 'sha256')}"
         case kind:
-            shown = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)
-            return f"{visible(kind)}: {visible(shown)}"
+            return f"{visible(kind)}: {visible(repr(data))}"
 
 
 def _seen(text: str) -> Masked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from access.ids import RequestId, SessionId
 from access.ports import Tx
 from access.requests import Session
 from ledger.segments import name_of
+from ledger.store import as_transaction
 from ledger.visible import visible
 
 STATEMENTS = (StatementAllowed.kind, StatementHeld.kind, StatementRefused.kind)
@@ -90,13 +90,8 @@ def history(tx: Tx, streams: list[str], name: Name = str) -> list[Line]:
 
 
 def recent(tx: Tx, limit: int, name: Name = str) -> list[Line]:
-    """The newest `limit` events in order, without the seals of growing recordings. Reads the whole ledger."""
-    newest: deque[StoredEvent] = deque(maxlen=max(0, limit))
-    after = 0
-    while page := tx.events(after=after, limit=_PAGE):
-        newest.extend(event for event in page if not _is_minor(event))
-        after = page[-1].position
-    return [line(event, name) for event in newest]
+    """The newest `limit` events in order, less the seals of growing recordings among them."""
+    return [line(event, name) for event in as_transaction(tx).latest_events(limit) if not _is_minor(event)]
 
 
 def search(tx: Tx, text: str, *, since: datetime | None = None, limit: int = 50, name: Name = str) -> list[Line]:
@@ -144,6 +139,7 @@ class _Fields(dict[str, str]):
     def __init__(self, event: StoredEvent, name: Name) -> None:
         payload = event.payload or {}
         super().__init__({key: _plain(key, value, name) for key, value in payload.items()})
+        self["stream"] = name(event.stream)
         self["because"] = f": {self['why']}" if self.get("why") else ""
         self["noted"] = f": {self['note']}" if self.get("note") else ""
         self["as_request"] = f" ({self['request']})" if self.get("request") else ""
@@ -189,8 +185,10 @@ _WORDS = {
     "login.refused": "login of {name} from {client} refused{because}",
     "credential.issued": "credential for {wire_name} on {resource} issued until {expires_at}",
     "credential.ended": "credential {credential} ended{because}",
-    "command.executed": "command {outcome}, {rows} rows, in {session}",
+    "command.executed": "command {outcome} {tag}, {rows} rows, in {session}{because}",
     "login.linked": "console login link for {person}, used: {used}",
+    "account.linked": "{platform} account {account} linked to {stream}",
+    "account.unlinked": "{platform} account {account} is not linked to {stream} any more",
     "upstream.failed": "{resource} could not be reached{because}",
     "masking.failed": "detector {detector} failed, values were redacted whole{because}",
     "configuration.loaded": "gateway {version} started with configuration {digest}",
