@@ -13,7 +13,7 @@ from typing import Any
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage_expressions import Tree, Untraceable
 from proxy.sql.lineage_queries import Queries
-from proxy.sql.lineage_scope import Field, Rel, Scope, Taint
+from proxy.sql.lineage_scope import Field, Rel, Taint
 
 __all__ = ["Lineage", "OutputColumn", "Taint", "Tree", "output_columns", "trace"]
 
@@ -156,12 +156,12 @@ def _copied(walker: Queries, body: Tree) -> Rel:
     """The columns of COPY (query) or COPY table (columns)."""
     if "query" in body:
         return walker.statement(body["query"], None)
-    scope: Scope = walker.from_clause([{"RangeVar": body["relation"]}], None, written=True)
-    rel = scope.star[0]
     names = [one["String"]["sval"] for one in body.get("attlist", [])]
     if not names:
-        return rel
-    fields = {one.name: one for one in rel.fields}
+        return walker.stored_columns(body["relation"])
+    fields = {
+        one.name: one for one in walker.from_clause([{"RangeVar": body["relation"]}], None, written=True).star[0].fields
+    }
     return Rel(tuple(fields[name] for name in names))
 
 

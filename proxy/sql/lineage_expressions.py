@@ -79,6 +79,7 @@ class Expressions(ABC):
             "NullTest": self._null_test,
             "A_Indirection": self._indirection,
             "A_Expr": self._operator,
+            "TypeCast": self._cast,
         }
 
     @abstractmethod
@@ -173,8 +174,7 @@ class Expressions(ABC):
         if over is not None:
             self._window(over, scope, work)
         if not self._contained(name):
-            self.resolved = False
-            work.add(ANYTHING)
+            self._anything(work)
         elif name[-1] in functions.COUNTING and all("ColumnRef" in one for one in args):
             return
         work.push(args, tested=work.tested)
@@ -219,9 +219,22 @@ class Expressions(ABC):
         work.push(body["arg"], tested=work.tested or "ColumnRef" in body["arg"])
 
     def _operator(self, body: Tree, _scope: Scope, work: _Work) -> None:
-        if len(strings(body.get("name", ()))) > 1 and strings(body["name"])[0] != "pg_catalog":
-            work.add(ANYTHING)
+        name = strings(body.get("name", ()))
+        if name and not functions.behind(self.catalog.operators, name, self.catalog, self.search_path):
+            self._anything(work)
         work.push([body.get("lexpr"), body.get("rexpr")], tested=work.tested)
+
+    def _cast(self, body: Tree, _scope: Scope, work: _Work) -> None:
+        """A cast to a user's type may run a user's function (its domain check, its CREATE CAST)."""
+        name = strings(body["typeName"].get("names", ()))
+        if name and not functions.behind(self.catalog.types, name, self.catalog, self.search_path):
+            self._anything(work)
+        work.push(body["arg"], tested=work.tested)
+
+    def _anything(self, work: _Work) -> None:
+        """Something runs here that may read whatever it likes."""
+        self.resolved = False
+        work.add(ANYTHING)
 
     def _indirection(self, body: Tree, scope: Scope, work: _Work) -> None:
         """`(row).column`, `(row).*`, `(array)[i]`."""
@@ -233,7 +246,7 @@ class Expressions(ABC):
             return
         for name in strings(steps):
             if functions.candidates([name], self.catalog, self.search_path) and not self._contained([name]):
-                work.add(ANYTHING)
+                self._anything(work)
         work.push(body["arg"], tested=work.tested)
 
     def selected(self, body: Tree, scope: Scope) -> tuple[Taint, Field | None] | None:

@@ -56,7 +56,7 @@ class From(Expressions, ABC):
         scope.tables.append(Table(name, rel, schema))
         return rel
 
-    def _relation(self, body: Tree, scope: Scope, *, allow_cte: bool) -> Rel:
+    def _relation(self, body: Tree, scope: Scope, *, allow_cte: bool, generated: bool = True) -> Rel:
         name = body["relname"]
         schema = body.get("schemaname", "")
         cte = scope.cte(name) if allow_cte and not schema else None
@@ -70,8 +70,13 @@ class From(Expressions, ABC):
         fields = [
             Field(one.name, column_taint(self.catalog, relation, one.attnum), plain=True, type_oid=one.type_oid)
             for one in sorted(relation.columns, key=lambda one: one.attnum)
+            if generated or one.generated_from is None
         ]
         return self._named(Rel(tuple(fields)), body.get("alias"), scope, name, relation.schema)
+
+    def stored_columns(self, body: Tree) -> Rel:
+        """The columns COPY writes of a table when none are named: all but generated ones."""
+        return self._relation(body, Scope(), allow_cte=False, generated=False)
 
     # -- joins ---------------------------------------------------------------------------------------------------
 

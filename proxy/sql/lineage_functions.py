@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proxy.sql.catalog import PG_CATALOG, Catalog, Function
+from proxy.sql.catalog import PG_CATALOG, Catalog, Function, Name
 
 Tree = Mapping[str, Any]
 
@@ -64,6 +64,15 @@ def contained(name: Sequence[str], catalog: Catalog, search_path: Sequence[str])
         and bool(found)
         and all(one.language in {"internal", "c"} or one.schema == PG_CATALOG for one in found)
     )
+
+
+def behind(
+    known: Mapping[Name, frozenset[Name]], name: Sequence[str], catalog: Catalog, search_path: Sequence[str]
+) -> bool:
+    """Whether everything an operator or cast can call is contained; built-in ones nobody listed are."""
+    schemas = name[-2:-1] or search_path
+    called = {function for schema in schemas for function in known.get((schema, name[-1]), ())}
+    return all(contained(function, catalog, search_path) for function in called)
 
 
 def strings(nodes: Sequence[Tree]) -> list[str]:

@@ -22,10 +22,15 @@ PATH = effective_path(("public",), "postgres")
 def load(connection: psycopg.Connection) -> c.Catalog:
     """A catalog of everything on the server, enough for masking: relations, columns, parents, views, functions."""
     columns: dict[int, list[c.Column]] = {}
-    for oid, attnum, name, type_oid in connection.execute(
-        "SELECT attrelid, attnum, attname, atttypid FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped"
+    for oid, attnum, name, type_oid, sources in connection.execute(
+        "SELECT attrelid, attnum, attname, atttypid, CASE WHEN attgenerated <> '' THEN ARRAY("
+        "SELECT s.attname::text FROM pg_attrdef d JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid "
+        "JOIN pg_attribute s ON s.attrelid = p.refobjid AND s.attnum = p.refobjsubid AND s.attnum <> d.adnum "
+        "WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END "
+        "FROM pg_attribute a WHERE attnum > 0 AND NOT attisdropped"
     ):
-        columns.setdefault(oid, []).append(c.Column(attnum, name, type_oid))
+        generated = None if sources is None else frozenset(sources)
+        columns.setdefault(oid, []).append(c.Column(attnum, name, type_oid, generated))
     parents: dict[int, list[int]] = {}
     for child, parent in connection.execute("SELECT inhrelid, inhparent FROM pg_inherits"):
         parents.setdefault(child, []).append(parent)
@@ -42,21 +47,16 @@ def load(connection: psycopg.Connection) -> c.Catalog:
             "SELECT r.oid, nspname, relname, relkind::text FROM pg_class r JOIN pg_namespace n ON n.oid = relnamespace"
         )
     ]
-    definitions = dict(
+    definitions: dict[int, str] = dict(
         connection.execute("SELECT oid, pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm')").fetchall()
     )
-    generated = connection.execute(
-        "SELECT adrelid, adnum, refobjsubid FROM pg_attrdef a JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass "
-        "AND d.objid = a.oid AND d.refobjid = adrelid AND d.refobjsubid <> adnum"
-    ).fetchall()
-    return _with_views(relations, functions, definitions, generated)
+    return _with_views(relations, functions, definitions)
 
 
 def _with_views(
     relations: list[c.Relation],
     functions: list[c.Function],
     definitions: dict[int, str],
-    generated: list[tuple[int, int, int]],
 ) -> c.Catalog:
     """Origins of views, from the inside out: each round resolves those whose sources are resolved."""
     origins: dict[int, dict[int, frozenset[str]]] = {}
@@ -168,7 +168,9 @@ def run(connection: psycopg.Connection, masker: Masker, catalog: c.Catalog, quer
         seen.errors.append(masker.error(fields_of(result), touched))
     elif result.status == pq.ExecStatus.TUPLES_OK:
         seen.columns = [
-            Column((result.fname(i) or b"").decode(), result.ftable(i), result.ftablecol(i), result.ftype(i), int(binary))
+            Column(
+                (result.fname(i) or b"").decode(), result.ftable(i), result.ftablecol(i), result.ftype(i), int(binary)
+            )
             for i in range(result.nfields)
         ]
         seen.raw = [[result.get_value(r, i) for i in range(result.nfields)] for r in range(result.ntuples)]
