@@ -78,7 +78,7 @@ def trace(
     walker = Queries(catalog, search_path, temporary)
     try:
         output = _output(walker, tree, bodies or {})
-    except (Untraceable, RecursionError, LookupError, TypeError, ValueError, AttributeError):
+    except (Untraceable, RecursionError, LookupError, TypeError, ValueError, AttributeError, StopIteration):
         # Beyond the limits, or a tree of a shape this version does not know: nothing can be said.
         return Lineage(relations=frozenset(walker.relations), predicates=frozenset(walker.predicates))
     return Lineage(
