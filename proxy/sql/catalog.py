@@ -53,11 +53,13 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `attnum` counts from 1 and has gaps where columns were dropped."""
+    """One column; `attnum` counts from 1 and has gaps where columns were dropped. `generated_from` are the columns of
+    the same row a GENERATED column is computed from, None for any other column."""
 
     attnum: int
     name: str
     type_oid: int = 0
+    generated_from: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ class Catalog:
     foreign_keys: tuple[ForeignKey, ...] = field(default=(), repr=False)
     operators: Mapping[Name, frozenset[Name]] = field(default_factory=dict, repr=False)
     types: Mapping[Name, frozenset[Name]] = field(default_factory=dict, repr=False)
+    schemas: frozenset[str] = frozenset()
     registered: frozenset[str] = frozenset()
 
     @classmethod
@@ -184,6 +187,7 @@ class Catalog:
             foreign_keys=tuple(foreign_keys),
             operators=operators,
             types=types,
+            schemas=frozenset(table.schema for table in tables),
             registered=registered,
         )
 
@@ -218,7 +222,11 @@ class Catalog:
 
     def ancestors(self, oid: int) -> frozenset[int]:
         """The relations this one inherits from or is a partition of, at any depth."""
-        return self._closure(oid, {relation.oid: relation.parents for relation in self._heirs})
+        return self._closure(oid, self._parents)
+
+    def views_over(self, oid: int) -> frozenset[int]:
+        """The views that read this relation, directly or through other views."""
+        return self._closure(oid, self._readers)
 
     @cached_property
     def referencing(self) -> Mapping[Name, tuple[ForeignKey, ...]]:
@@ -237,6 +245,18 @@ class Catalog:
     @cached_property
     def _heirs(self) -> tuple[Relation, ...]:
         return tuple(relation for relation in self.by_oid.values() if relation.parents)
+
+    @cached_property
+    def _parents(self) -> Mapping[int, tuple[int, ...]]:
+        return {relation.oid: relation.parents for relation in self._heirs}
+
+    @cached_property
+    def _readers(self) -> Mapping[int, tuple[int, ...]]:
+        readers: dict[int, list[int]] = {}
+        for relation in self.by_oid.values():
+            for source in relation.sources:
+                readers.setdefault(source, []).append(relation.oid)
+        return {source: tuple(oids) for source, oids in readers.items()}
 
     @cached_property
     def _children(self) -> Mapping[int, tuple[int, ...]]:
@@ -262,6 +282,7 @@ class Catalog:
         if relation is None or column is None:
             return frozenset()
         found = {f"{relation.qualified}.{column.name}"}
+        found.update(f"{relation.qualified}.{name}" for name in column.generated_from or ())
         if relation.is_view:
             found |= self._view_origins(relation, attnum)
         for oid in self.ancestors(table_oid) | self.descendants(table_oid):

@@ -31,6 +31,12 @@ def effective_path(search_path: tuple[str, ...], role: str) -> tuple[str, ...]:
     return tuple(path)
 
 
+def quoted(name: str) -> str:
+    """An identifier in double quotes."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
 def split_search_path(value: str) -> tuple[str, ...] | None:
     """The schemas in a search_path value as SHOW prints it; unquoted ones folded to lower case. None = malformed."""
     names: list[str] = []

@@ -1,0 +1,196 @@
+"""Which comparisons hold a column to some values: pure facts about operators, functions and literals."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from proxy.sql import settings
+from proxy.sql.names import words
+from proxy.sql.trees import UNCERTAIN, Fields, Tree, constant
+
+#: Operators that hold a column to few values when the other side is given.
+EQUALITY = frozenset({"=", "~~", "~~*", "@>", "&&", "?", "?|", "@@", "^@"})
+ORDER = frozenset({"<", "<=", ">", ">="})
+_PATTERNS = frozenset({"~~", "~~*", "^@"})
+
+_NEGATED = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "!~~": "~~", "!~~*": "~~*"}
+_FLIPPED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<=", "&&": "&&", "<@": "@>"}
+
+#: Functions of one column that still tell its values apart: which argument is the column.
+_FOR_EQUALITY = dict.fromkeys(words("lower upper btrim ltrim rtrim date md5 left right substr substring " "split_part json_extract_path_text jsonb_extract_path_text"), 0)  # fmt: skip
+_FOR_ORDER = dict.fromkeys(words("lower upper date age"), 0) | {"date_trunc": 1, "extract": 1, "date_part": 1}
+_FOR_ORDER["timezone"] = 1
+_PATTERN_BUILDERS = words("like_escape similar_to_escape lower upper concat")
+_JSON_STEPS = frozenset({"->", "->>", "#>", "#>>"})
+
+_NUMBER_TYPES = words("int2 int4 int8 numeric float4 float8")
+_TEXT_TYPES = words("text varchar bpchar date timestamp timestamptz time timetz uuid name unknown jsonb json")
+_EARLY = re.compile(r"\s*(-infinity|epoch|0\d{3}-|1[0-8]\d\d-|19[0-6]\d-|1970-)")
+_LATE = re.compile(r"\s*(infinity|2[1-9]\d\d-|[3-9]\d{3}-|\d{5,}-|~|zz)", re.IGNORECASE)
+_EVERY_INTEGER = 2_147_483_647
+_EVERY_KEY = 100_000_000
+
+
+def negated(operator: str) -> str:
+    """The operator that holds when this one does not; empty when there is none that is known."""
+    return _NEGATED.get(operator, "")
+
+
+def flipped(operator: str) -> str:
+    """The operator with its sides exchanged; empty when there is none that is known."""
+    return _FLIPPED.get(operator, "")
+
+
+def literal(node: Tree) -> Any:
+    """The value of a literal, whatever plain type it is cast to: number, str, bool, None; else UNCERTAIN."""
+    cast = node.get("TypeCast")
+    if cast is None:
+        value = constant(node)
+        return _number(value) if "fval" in node.get("A_Const", {}) else value
+    name = cast["typeName"]["names"][-1]["String"]["sval"]
+    value = literal(cast["arg"])
+    if name in _NUMBER_TYPES and isinstance(value, str):
+        return _number(value)
+    if name == "bool" and isinstance(value, str):
+        return settings.parse_bool(value)
+    return value if name in _NUMBER_TYPES | _TEXT_TYPES | {"bool"} else UNCERTAIN
+
+
+def truth(node: Tree) -> Any:
+    """True, False or None (NULL) when a condition is the same for every row; UNCERTAIN when nobody can tell."""
+    value = literal(node)
+    if value is None or isinstance(value, bool):
+        return value
+    if "NullTest" in node:
+        value = literal(node["NullTest"]["arg"])
+        null = node["NullTest"]["nulltesttype"] == "IS_NULL"
+        return UNCERTAIN if value is UNCERTAIN else (value is None) is null
+    fields = node.get("A_Expr")
+    if fields is None or fields["kind"] != "AEXPR_OP" or "lexpr" not in fields or "rexpr" not in fields:
+        return UNCERTAIN
+    return _compared(fields["name"][-1]["String"]["sval"], literal(fields["lexpr"]), literal(fields["rexpr"]))
+
+
+def informative(kind: str, fields: Fields, operator: str) -> tuple[Tree, list[Tree]] | None:
+    """The argument that must be the column in an expression that `operator` can bound, and the others, which must be
+    values. None: the expression says too little about the column (`id * 0`, `length(name)`, `id::bool`)."""
+    if operator not in EQUALITY | ORDER:
+        return None
+    if kind == "TypeCast":
+        return None if fields["typeName"]["names"][-1]["String"]["sval"] == "bool" else (fields["arg"], [])
+    if kind == "CollateClause":
+        return fields["arg"], []
+    if kind == "CoalesceExpr":
+        return fields["args"][0], fields["args"][1:]
+    if kind == "A_Indirection" and all(part.keys() <= {"String"} for part in fields["indirection"]):
+        return fields["arg"], []
+    if kind == "FuncCall":
+        return _informative_call(fields, operator)
+    if kind == "A_Expr" and "lexpr" in fields and "rexpr" in fields:
+        return _informative_expression(fields, operator)
+    return None
+
+
+def open_ended(operator: str, value: Tree, *, is_key: bool, computed: bool) -> bool:
+    """Whether a column compared so holds for practically every row: `id > 0`, `name >= ''`, `LIKE '%'`.
+
+    `is_key`: the column is the table's key (numbered from 1); `computed`: it stands inside a function.
+    """
+    if operator in _PATTERNS:
+        return not any(_specific(one) for one in _elements(value))
+    if operator == "@>":
+        return literal(value) in {"{}", "[]", ""}
+    bound = literal(value)
+    if operator in {">", ">="}:
+        if isinstance(bound, str):
+            return not bound or _EARLY.match(bound) is not None
+        return _is_number(bound) and (bound < 0 or (bound <= 1 and (is_key or computed)))
+    if operator in {"<", "<="}:
+        if isinstance(bound, str):
+            return _LATE.match(bound) is not None
+        return _is_number(bound) and bound >= (_EVERY_KEY if is_key else _EVERY_INTEGER)
+    return computed and not bound and isinstance(bound, str)
+
+
+def _informative_call(fields: Fields, operator: str) -> tuple[Tree, list[Tree]] | None:
+    name = fields["funcname"]
+    if len(name) > 1 and name[0]["String"]["sval"] != "pg_catalog":
+        return None
+    where = _FOR_ORDER.get(name[-1]["String"]["sval"])
+    if where is None and operator in EQUALITY:
+        where = _FOR_EQUALITY.get(name[-1]["String"]["sval"])
+    args = fields.get("args", [])
+    if where is None or where >= len(args) or fields.keys() & {"over", "agg_filter", "agg_order", "agg_star"}:
+        return None
+    return args[where], [arg for at, arg in enumerate(args) if at != where]
+
+
+def _informative_expression(fields: Fields, operator: str) -> tuple[Tree, list[Tree]] | None:
+    left, right = fields["lexpr"], fields["rexpr"]
+    if fields["kind"] == "AEXPR_NULLIF":
+        return (left, [right]) if operator in EQUALITY else None
+    name = fields["name"][-1]["String"]["sval"]
+    if fields["kind"] != "AEXPR_OP" or name not in _JSON_STEPS | {"+", "-"}:
+        return None
+    if name in {"+", "-"} and not _has_column(left):
+        return right, [left]
+    return left, [right]
+
+
+def _has_column(node: Any) -> bool:
+    todo = [node]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, list):
+            todo.extend(one)
+        elif isinstance(one, dict):
+            if "ColumnRef" in one:
+                return True
+            todo.extend(one.values())
+    return False
+
+
+def _elements(value: Tree) -> list[Tree]:
+    """The patterns in `LIKE ANY (ARRAY[…])`, or the one pattern. Each must hold for ANY to bound: callers ask any()."""
+    elements: list[Tree] = value.get("A_ArrayExpr", {}).get("elements", [value])
+    wild = [one for one in elements if not _specific(one)]
+    return wild[:1] or elements
+
+
+def _specific(pattern: Tree) -> bool:
+    """Whether a pattern asks for something in particular: a character that is no wildcard, or a value from outside."""
+    ((kind, fields),) = pattern.items()
+    if kind in {"ParamRef", "ColumnRef"}:
+        return True
+    if kind == "A_Expr" and fields.get("name", [{}])[-1].get("String", {}).get("sval") == "||":
+        return any(_specific(one) for one in (fields["lexpr"], fields["rexpr"]))
+    if kind == "FuncCall":
+        known = fields["funcname"][-1]["String"]["sval"] in _PATTERN_BUILDERS
+        return known and any(_specific(one) for one in fields.get("args", [])[:1])
+    value = literal(pattern)
+    return isinstance(value, str) and bool(value.strip("%_"))
+
+
+def _compared(operator: str, left: Any, right: Any) -> Any:
+    numbers = _is_number(left) and _is_number(right)
+    if not numbers and not (isinstance(left, str) and isinstance(right, str)):
+        return None if left is None or right is None else UNCERTAIN
+    if operator == "=":
+        return left == right
+    if operator == "<>":
+        return left != right
+    if not numbers:
+        return UNCERTAIN
+    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}.get(operator, UNCERTAIN)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return UNCERTAIN
