@@ -6,10 +6,12 @@ A hash chain alone can not tell that its end was cut off. A checkpoint kept outs
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import logging
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import bindparam, insert, select
@@ -18,13 +20,15 @@ from access.errors import Invalid, Unavailable
 from access.ports import Tx
 from ledger import tables
 from ledger.chain import Head, canonical, micros
-from ledger.notes import Note, parse_notes, root_of, signed
+from ledger.notes import ORIGIN, Note, parse_notes, root_of, signed
 from ledger.store import Store, as_transaction
 from ledger.transaction import Transaction
 
 log = logging.getLogger(__name__)
 
 SEED_BYTES = 32
+# More than the longest note: one line for each process that wrote since the note before.
+_TAIL_BYTES = 1 << 20
 _CHECKPOINT = tables.checkpoint.c
 _LATEST = select(tables.checkpoint).order_by(_CHECKPOINT.number.desc()).limit(1)
 _INSERT = insert(tables.checkpoint)
@@ -71,10 +75,22 @@ class Checkpoints:
         async with self._exporting:
             note = await self._store.transact(lambda tx: self._sign(as_transaction(tx)))
             if self._export is not None:
-                exported = await asyncio.to_thread(_last_exported, self._export)
-                new = await self._store.read(lambda tx: _notes_since(tx, exported))
-                await asyncio.to_thread(_append, self._export, new)
+                await self._bring_up_to_date(self._export)
         return note
+
+    async def _bring_up_to_date(self, path: Path) -> None:
+        """Append what the file lacks. It is locked meanwhile: several gateways on one host may share it."""
+        try:
+            file = await asyncio.to_thread(_open_locked, path)
+            with file:
+                exported = await asyncio.to_thread(_last_number, file)
+                new = await self._store.read(lambda tx: _notes_since(tx, exported))
+                await asyncio.to_thread(_append, file, new)
+        except OSError as error:
+            raise Unavailable(
+                f"The checkpoint file {path} can not be written: {error.strerror}.",
+                hint="Check its directory and free space.",
+            ) from error
 
     async def run(self, seconds: float = 60.0) -> None:
         """Sign every `seconds` until cancelled. A failure is logged and tried again."""
@@ -126,27 +142,25 @@ def _notes_since(tx: Tx, number: int) -> list[str]:
     return [row.note for row in as_transaction(tx).connection.execute(_SINCE, {"number": number})]
 
 
-def _last_exported(path: Path) -> int:
-    try:
-        notes = parse_notes(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return 0
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unavailable(f"The checkpoint file {path} can not be read: {error}.") from error
+def _open_locked(path: Path) -> BinaryIO:
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = os.fdopen(descriptor, "r+b")
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return file
+
+
+def _last_number(file: BinaryIO) -> int:
+    """The number of the last note in the file, 0 when there is none. Reads only the end of a long file."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TAIL_BYTES))
+    tail = file.read()
+    begin = tail.rfind(f"\n{ORIGIN}\n".encode()) + 1
+    notes = parse_notes(tail[begin:].decode(errors="replace"))
     return notes[-1].number if notes else 0
 
 
-def _append(path: Path, notes: list[str]) -> None:
-    if not notes:
-        return
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            file.write("".join(f"{note}\n" for note in notes))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise Unavailable(
-            f"The checkpoint file {path} can not be written: {error.strerror}.",
-            hint="Check its directory and free space.",
-        ) from error
+def _append(file: BinaryIO, notes: list[str]) -> None:
+    if notes:
+        file.write("".join(f"{note}\n" for note in notes).encode())
+        file.flush()
+        os.fsync(file.fileno())

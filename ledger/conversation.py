@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from access.errors import Invalid
 from access.ports import ActionToken, MessageRef, OutboxItem
-from ledger import rows, tables
+from ledger import chat_rows, tables
 from ledger.chain import canonical, micros
 from ledger.parts import NOTHING, Part, inserting
 
@@ -84,11 +84,11 @@ class Conversation(Part):
         if item.coalesce:
             # A new row, not a changed one: a sender that holds the older item settles nothing newer by it.
             self._change(_UNSENT, {"of": item.target, "key": item.coalesce})
-        self._change(_ENQUEUE, rows.outbox_values(item, self._sealer))
+        self._change(_ENQUEUE, chat_rows.outbox_values(item, self._sealer))
 
     def outbox(self, limit: int = 50) -> list[OutboxItem]:
         due = self._all(_DUE, now=micros(self.now), limit=limit)
-        return [rows.outbox_from(row, self._sealer) for row in due]
+        return [chat_rows.outbox_from(row, self._sealer) for row in due]
 
     def settle(self, id: int, *, retry_at: datetime | None = None, error: str = "") -> None:
         if retry_at is None:
@@ -97,18 +97,18 @@ class Conversation(Part):
             self._change(_RETRY, {"number_": id, "at": micros(retry_at), "why": canonical(error)})
 
     def insert_token(self, token: ActionToken) -> None:
-        self._change(_INSERT_TOKEN, rows.token_values(token, _digest(token.token)))
+        self._change(_INSERT_TOKEN, chat_rows.token_values(token, _digest(token.token)))
 
     def token(self, token: str) -> ActionToken | None:
         row = self._one(_TOKEN, digest=_digest(token))
-        return None if row is None else rows.token_from(row, token)
+        return None if row is None else chat_rows.token_from(row, token)
 
     def put_ref(self, ref: MessageRef) -> None:
-        self._change(_PUT_REF, rows.ref_values(ref))
+        self._change(_PUT_REF, chat_rows.ref_values(ref))
 
     def refs(self, subject: str, *, kind: str | None = None) -> list[MessageRef]:
         query = _REFS if kind is None else _REFS.where(tables.message_ref.c.kind == kind)
-        return [rows.ref_from(row) for row in self._all(query, subject=subject)]
+        return [chat_rows.ref_from(row) for row in self._all(query, subject=subject)]
 
     def cursor(self, name: str) -> int:
         row = self._one(_CURSOR, name=name)

@@ -14,7 +14,6 @@ from access.actors import Actor, Agent, PersonId
 from access.events import FACTS, StoredEvent
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import ForApprover, Masked, declare_masked
-from access.ports import ActionToken, MessageRef, OutboxItem
 from access.requests import (
     AccessRequest,
     Ask,
@@ -45,11 +44,11 @@ def _agent(actor: Actor) -> str:
     return actor.via.name if actor.via else ""
 
 
-def _maybe_micros(at: datetime | None) -> int | None:
+def maybe_micros(at: datetime | None) -> int | None:
     return None if at is None else micros(at)
 
 
-def _maybe_moment(stored: int | None) -> datetime | None:
+def maybe_moment(stored: int | None) -> datetime | None:
     return None if stored is None else moment(stored)
 
 
@@ -75,7 +74,7 @@ def request_values(request: AccessRequest, sealer: Sealer) -> Values:
         "groups": list(request.groups),
         "approvers": list(request.approvers),
         "decided_by": request.decided_by,
-        "decided_at": _maybe_micros(request.decided_at),
+        "decided_at": maybe_micros(request.decided_at),
         "note": request.note,
     }
     return {
@@ -122,7 +121,7 @@ def request_from(row: AnyRow, sealer: Sealer) -> AccessRequest:
         groups=tuple(data["groups"]),
         approvers=tuple(PersonId(person) for person in data["approvers"]),
         decided_by=_maybe_person(data["decided_by"]),
-        decided_at=_maybe_moment(data["decided_at"]),
+        decided_at=maybe_moment(data["decided_at"]),
         note=data["note"],
     )
 
@@ -195,7 +194,7 @@ def grant_values(grant: Grant) -> Values:
         "display": grant.actor.display,
         "scope": scope_to_json(grant.scope),
         "issued_by": list(grant.issued_by),
-        "ended_at": _maybe_micros(grant.ended_at),
+        "ended_at": maybe_micros(grant.ended_at),
         "ended_by": grant.ended_by,
         "why_ended": grant.why_ended,
     }
@@ -210,7 +209,7 @@ def grant_values(grant: Grant) -> Values:
         "starts_at": micros(grant.starts_at),
         "expires_at": micros(grant.expires_at),
         "holder": grant.holder,
-        "used_at": _maybe_micros(grant.used_at),
+        "used_at": maybe_micros(grant.used_at),
         "used_in": grant.used_in,
         "data": canonical(data),
     }
@@ -230,10 +229,10 @@ def grant_from(row: AnyRow) -> Grant:
         state=GrantState(row.state),
         version=row.version,
         holder=row.holder,
-        ended_at=_maybe_moment(data["ended_at"]),
+        ended_at=maybe_moment(data["ended_at"]),
         ended_by=_maybe_person(data["ended_by"]),
         why_ended=data["why_ended"],
-        used_at=_maybe_moment(row.used_at),
+        used_at=maybe_moment(row.used_at),
         used_in=None if row.used_in is None else SessionId(row.used_in),
     )
 
@@ -250,7 +249,7 @@ def credential_values(credential: Credential, sealer: Sealer) -> Values:
         "agent": credential.agent,
         "created_at": micros(credential.created_at),
         "expires_at": micros(credential.expires_at),
-        "ended_at": _maybe_micros(credential.ended_at),
+        "ended_at": maybe_micros(credential.ended_at),
         "only_grant": credential.only_grant,
         "sealed": sealer.seal(credential.verifier, f"credential/{credential.id}"),
     }
@@ -267,7 +266,7 @@ def credential_from(row: AnyRow, sealer: Sealer) -> Credential:
         created_at=moment(row.created_at),
         expires_at=moment(row.expires_at),
         only_grant=None if row.only_grant is None else GrantId(row.only_grant),
-        ended_at=_maybe_moment(row.ended_at),
+        ended_at=maybe_moment(row.ended_at),
     )
 
 
@@ -295,7 +294,7 @@ def session_values(session: Session) -> Values:
         "request": session.request,
         "opened_at": micros(session.opened_at),
         "heartbeat_at": micros(session.heartbeat_at),
-        "closed_at": _maybe_micros(session.closed_at),
+        "closed_at": maybe_micros(session.closed_at),
         "data": canonical(data),
     }
 
@@ -316,88 +315,11 @@ def session_from(row: AnyRow) -> Session:
         heartbeat_at=moment(row.heartbeat_at),
         request=None if row.request is None else RequestId(row.request),
         **{name: data[name] for name in _COUNTS},
-        kill_at=_maybe_moment(row.kill_at),
+        kill_at=maybe_moment(row.kill_at),
         kill_by=_maybe_person(row.kill_by),
         kill_why=json.loads(row.kill_data).get("why", ""),
-        closed_at=_maybe_moment(row.closed_at),
+        closed_at=maybe_moment(row.closed_at),
         why_closed=data["why_closed"],
-    )
-
-
-# ------------------------------------------------------------------------------------------ chat
-
-
-def outbox_values(item: OutboxItem, sealer: Sealer) -> Values:
-    return {
-        "target": item.target,
-        "kind": item.kind,
-        "replaces": item.coalesce,
-        "attempts": item.attempts,
-        "not_before": _maybe_micros(item.not_before),
-        "error": "",
-        "sealed": sealer.seal(canonical(dict(item.payload)), f"outbox/{item.target}"),
-    }
-
-
-def outbox_from(row: AnyRow, sealer: Sealer) -> OutboxItem:
-    return OutboxItem(
-        target=row.target,
-        kind=row.kind,
-        payload=json.loads(sealer.open(row.sealed, f"outbox/{row.target}")),
-        coalesce=row.replaces,
-        id=row.number,
-        attempts=row.attempts,
-        not_before=_maybe_moment(row.not_before),
-    )
-
-
-def token_values(token: ActionToken, digest: str) -> Values:
-    return {
-        "digest": digest,
-        "action": token.action,
-        "request": token.request,
-        "revision": token.revision,
-        "audience": token.audience,
-        "expires_at": micros(token.expires_at),
-        "data": canonical(dict(token.arguments)),
-    }
-
-
-def token_from(row: AnyRow, token: str) -> ActionToken:
-    return ActionToken(
-        token=token,
-        action=row.action,
-        request=RequestId(row.request),
-        revision=row.revision,
-        expires_at=moment(row.expires_at),
-        audience=row.audience,
-        arguments=json.loads(row.data),
-    )
-
-
-def ref_values(ref: MessageRef) -> Values:
-    return {
-        "subject": ref.subject,
-        "kind": ref.kind,
-        "platform": ref.platform,
-        "channel": ref.channel,
-        "audience": ref.audience,
-        "message": ref.message,
-        "thread": ref.thread,
-        "data": canonical({"rendered": ref.rendered}),
-    }
-
-
-def ref_from(row: AnyRow) -> MessageRef:
-    return MessageRef(
-        subject=row.subject,
-        kind=row.kind,
-        platform=row.platform,
-        channel=row.channel,
-        message=row.message,
-        thread=row.thread,
-        audience=row.audience,
-        rendered=json.loads(row.data)["rendered"],
     )
 
 

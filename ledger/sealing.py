@@ -55,7 +55,7 @@ class Sealer:
         try:
             nonce = sealed[_HEADER - _NONCE_BYTES : _HEADER]
             return cipher.decrypt(nonce, sealed[_HEADER:], place.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise Unavailable(
                 f"A private value of {place} does not open: it was changed outside the gateway.",
                 hint="Run `hoop ledger verify` and compare with a backup.",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import stat
@@ -11,10 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from access.errors import Invalid, Unavailable
 from access.events import RequestExpired
 from ledger.chain import Head
-from ledger.checkpoints import Checkpoints
+from ledger.checkpoints import Checkpoints, public_key_of
 from ledger.notes import ORIGIN, Note, is_signed_by, parse_notes, root_of
+from ledger.sealing import Sealer
 from ledger.store import Store
 from ledger.verify import verify_store
+from tests.fakes.clock import ManualClock
+from tests.fakes.entropy import SeededEntropy
+from tests.ledger.examples import KEY
 
 SEED = bytes(range(32))
 
@@ -74,6 +79,37 @@ async def test_a_damaged_export_is_not_continued(store: Store, tmp_path: Path) -
     await append(store)
     with pytest.raises(Invalid):
         await checkpoints.sign()
+
+
+async def test_two_gateways_may_share_a_file(url: str, clock: ManualClock, tmp_path: Path) -> None:
+    file = tmp_path / "checkpoints.txt"
+    stores = [Store(url, clock, SeededEntropy(n), Sealer(KEY, entropy=SeededEntropy(n))) for n in (1, 2)]
+    for store in stores:
+        await store.start()
+    both = [Checkpoints(store, SEED, export=file) for store in stores]
+    for _ in range(5):
+        for store in stores:
+            await append(store)
+        await asyncio.gather(*(checkpoints.sign() for checkpoints in both))
+    report = await verify_store(stores[0], public_key=public_key_of(SEED), exported=file)
+    assert report.ok, report.text()
+    assert report.exported == report.checkpoints >= 5
+    for store in stores:
+        await store.close()
+
+
+async def test_signing_goes_on_after_an_outage(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere" / "checkpoints.txt"
+    await append(store)
+    async with asyncio.TaskGroup() as group:
+        signing = group.create_task(Checkpoints(store, SEED, export=file).run(0.01))
+        await asyncio.sleep(0.1)
+        file.parent.mkdir()
+        async with asyncio.timeout(5):
+            while not file.exists() or not file.read_text():  # noqa: ASYNC110  another thread writes it
+                await asyncio.sleep(0.01)
+        signing.cancel()
+    assert [note.number for note in parse_notes(file.read_text())] == [1]
 
 
 def test_a_seed_has_32_bytes(store: Store) -> None:

@@ -39,18 +39,18 @@ def _decisions() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
-        sa.CheckConstraint("ask IN ('access', 'command', 'statement')", name="ck_request_ask"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_request")),
+        sa.UniqueConstraint("id", name=op.f("uq_request_id")),
+        sa.CheckConstraint("ask IN ('access', 'command', 'statement')", name=op.f("ck_request_ask")),
         sa.CheckConstraint(
-            "state IN ('pending', 'approved', 'denied', 'cancelled', 'expired')", name="ck_request_state"
+            "state IN ('pending', 'approved', 'denied', 'cancelled', 'expired')", name=op.f("ck_request_state")
         ),
-        sa.CheckConstraint("revision >= 1 AND version >= 1", name="ck_request_counted"),
-        sa.PrimaryKeyConstraint("number", name="pk_request"),
-        sa.UniqueConstraint("id", name="uq_request_id"),
+        sa.CheckConstraint("revision >= 1 AND version >= 1", name=op.f("ck_request_counted")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_request_person", "request", ["person"], unique=False)
-    op.create_index("ix_request_session", "request", ["session"], unique=False)
-    op.create_index("ix_request_state_expires_at", "request", ["state", "expires_at"], unique=False)
+    op.create_index(op.f("ix_request_person"), "request", ["person"], unique=False)
+    op.create_index(op.f("ix_request_session"), "request", ["session"], unique=False)
+    op.create_index(op.f("ix_request_state_expires_at"), "request", ["state", "expires_at"], unique=False)
     op.create_table(
         "review",
         sa.Column("request", sa.Text(), nullable=False),
@@ -59,9 +59,9 @@ def _decisions() -> None:
         sa.Column("choice", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
-        sa.CheckConstraint("choice IN ('approve', 'deny')", name="ck_review_choice"),
-        sa.ForeignKeyConstraint(["request"], ["request.id"], name="fk_review_request"),
-        sa.PrimaryKeyConstraint("request", "revision", "person", name="pk_review"),
+        sa.PrimaryKeyConstraint("request", "revision", "person", name=op.f("pk_review")),
+        sa.ForeignKeyConstraint(["request"], ["request.id"], name=op.f("fk_review_request")),
+        sa.CheckConstraint("choice IN ('approve', 'deny')", name=op.f("ck_review_choice")),
     )
     op.create_table(
         "grant",
@@ -79,22 +79,22 @@ def _decisions() -> None:
         sa.Column("used_at", sa.BigInteger(), nullable=True),
         sa.Column("used_in", sa.Text(), nullable=True),
         sa.Column("data", sa.Text(), nullable=False),
-        sa.CheckConstraint("state <> 'executing' OR used_at IS NOT NULL", name="ck_grant_executing_is_used"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_grant")),
+        sa.UniqueConstraint("id", name=op.f("uq_grant_id")),
+        sa.ForeignKeyConstraint(["request"], ["request.id"], name=op.f("fk_grant_request")),
+        sa.CheckConstraint("state <> 'executing' OR used_at IS NOT NULL", name=op.f("ck_grant_executing_is_used")),
         sa.CheckConstraint(
             "state IN ('active', 'executing', 'succeeded', 'failed', 'unknown', 'expired', 'revoked', 'done')",
-            name="ck_grant_state",
+            name=op.f("ck_grant_state"),
         ),
-        sa.CheckConstraint("used_at IS NULL OR state <> 'active'", name="ck_grant_used_is_over"),
-        sa.CheckConstraint("version >= 1", name="ck_grant_counted"),
-        sa.ForeignKeyConstraint(["request"], ["request.id"], name="fk_grant_request"),
-        sa.PrimaryKeyConstraint("number", name="pk_grant"),
-        sa.UniqueConstraint("id", name="uq_grant_id"),
+        sa.CheckConstraint("used_at IS NULL OR state <> 'active'", name=op.f("ck_grant_used_is_over")),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_grant_counted")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_grant_person", "grant", ["person"], unique=False)
-    op.create_index("ix_grant_request", "grant", ["request"], unique=False)
-    op.create_index("ix_grant_state_expires_at", "grant", ["state", "expires_at"], unique=False)
-    op.create_index("ix_grant_used_in", "grant", ["used_in"], unique=False)
+    op.create_index(op.f("ix_grant_person"), "grant", ["person"], unique=False)
+    op.create_index(op.f("ix_grant_request"), "grant", ["request"], unique=False)
+    op.create_index(op.f("ix_grant_state_expires_at"), "grant", ["state", "expires_at"], unique=False)
+    op.create_index(op.f("ix_grant_used_in"), "grant", ["used_in"], unique=False)
 
 
 def _connections() -> None:
@@ -110,7 +110,7 @@ def _connections() -> None:
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("only_grant", sa.Text(), nullable=True),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_credential"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credential")),
     )
     op.create_index(
         "uq_credential_live",
@@ -137,13 +137,13 @@ def _connections() -> None:
         sa.Column("kill_at", sa.BigInteger(), nullable=True),
         sa.Column("kill_by", sa.Text(), nullable=True),
         sa.Column("kill_data", sa.Text(), server_default="{}", nullable=False),
-        sa.PrimaryKeyConstraint("number", name="pk_session"),
-        sa.UniqueConstraint("id", name="uq_session_id"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_session")),
+        sa.UniqueConstraint("id", name=op.f("uq_session_id")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_session_closed_at_heartbeat_at", "session", ["closed_at", "heartbeat_at"], unique=False)
-    op.create_index("ix_session_person", "session", ["person"], unique=False)
-    op.create_index("ix_session_request", "session", ["request"], unique=False)
+    op.create_index(op.f("ix_session_closed_at_heartbeat_at"), "session", ["closed_at", "heartbeat_at"], unique=False)
+    op.create_index(op.f("ix_session_person"), "session", ["person"], unique=False)
+    op.create_index(op.f("ix_session_request"), "session", ["request"], unique=False)
 
 
 def _conversation() -> None:
@@ -156,16 +156,16 @@ def _conversation() -> None:
         sa.Column("audience", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("digest", name="pk_action_token"),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_action_token")),
     )
-    op.create_index("ix_action_token_expires_at", "action_token", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_action_token_expires_at"), "action_token", ["expires_at"], unique=False)
     op.create_table(
         "inbox",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_inbox"),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_inbox")),
     )
-    op.create_index("ix_inbox_seen_at", "inbox", ["seen_at"], unique=False)
+    op.create_index(op.f("ix_inbox_seen_at"), "inbox", ["seen_at"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("number", _NUMBER, autoincrement=True, nullable=False),
@@ -176,10 +176,10 @@ def _conversation() -> None:
         sa.Column("not_before", sa.BigInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("number", name="pk_outbox"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_outbox")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_outbox_target_number", "outbox", ["target", "number"], unique=False)
+    op.create_index(op.f("ix_outbox_target_number"), "outbox", ["target", "number"], unique=False)
     op.create_index(
         "uq_outbox_replaces",
         "outbox",
@@ -199,14 +199,14 @@ def _conversation() -> None:
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("thread", sa.Text(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("number", name="pk_message_ref"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_message_ref")),
         sa.UniqueConstraint(
             "subject",
             "kind",
             "platform",
             "channel",
             "audience",
-            name="uq_message_ref_subject_kind_platform_channel_audience",
+            name=op.f("uq_message_ref_subject_kind_platform_channel_audience"),
         ),
         sqlite_autoincrement=True,
     )
@@ -214,7 +214,7 @@ def _conversation() -> None:
         "cursor",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_cursor"),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_cursor")),
     )
     op.create_table(
         "doc",
@@ -224,12 +224,12 @@ def _conversation() -> None:
         sa.Column("list", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("number", name="pk_doc"),
-        sa.UniqueConstraint("kind", "name", name="uq_doc_kind_name"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_doc")),
+        sa.UniqueConstraint("kind", "name", name=op.f("uq_doc_kind_name")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_doc_expires_at", "doc", ["expires_at"], unique=False)
-    op.create_index("ix_doc_kind_list_number", "doc", ["kind", "list", "number"], unique=False)
+    op.create_index(op.f("ix_doc_expires_at"), "doc", ["expires_at"], unique=False)
+    op.create_index(op.f("ix_doc_kind_list_number"), "doc", ["kind", "list", "number"], unique=False)
 
 
 def _ledger() -> None:
@@ -246,23 +246,23 @@ def _ledger() -> None:
         sa.Column("payload_digest", sa.Text(), nullable=False),
         sa.Column("prev_hash", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
-        sa.CheckConstraint("sequence >= 1 AND version >= 1", name="ck_event_counted"),
-        sa.PrimaryKeyConstraint("position", name="pk_event"),
-        sa.UniqueConstraint("stream", "version", name="uq_event_stream_version"),
-        sa.UniqueConstraint("writer", "sequence", name="uq_event_writer_sequence"),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_event")),
+        sa.UniqueConstraint("stream", "version", name=op.f("uq_event_stream_version")),
+        sa.UniqueConstraint("writer", "sequence", name=op.f("uq_event_writer_sequence")),
+        sa.CheckConstraint("sequence >= 1 AND version >= 1", name=op.f("ck_event_counted")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_event_kind_position", "event", ["kind", "position"], unique=False)
+    op.create_index(op.f("ix_event_kind_position"), "event", ["kind", "position"], unique=False)
     op.create_table(
         "event_payload",
         sa.Column("writer", sa.Text(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("salt", sa.LargeBinary(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("writer", "sequence", name=op.f("pk_event_payload")),
         sa.ForeignKeyConstraint(
-            ["writer", "sequence"], ["event.writer", "event.sequence"], name="fk_event_payload_writer_sequence"
+            ["writer", "sequence"], ["event.writer", "event.sequence"], name=op.f("fk_event_payload_writer_sequence")
         ),
-        sa.PrimaryKeyConstraint("writer", "sequence", name="pk_event_payload"),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -272,7 +272,7 @@ def _ledger() -> None:
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("heads", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("number", name="pk_checkpoint"),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_checkpoint")),
         sqlite_autoincrement=True,
     )
 
