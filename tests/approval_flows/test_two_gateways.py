@@ -33,6 +33,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return found
 
 
+async def watching(here: World, there: World) -> None:
+    """Until a commit there is noticed here: watchers start in the background."""
+    woken = asyncio.Event()
+    unsubscribe = here.store.subscribe(woken.set)
+    async with asyncio.timeout(10):
+        while not woken.is_set():
+            await there.store.transact(lambda tx: tx.set_cursor("hello", tx.cursor("hello") + 1))
+            await asyncio.sleep(0.02)
+    unsubscribe()
+
+
 @pytest.fixture
 async def worlds(url: str, clock: ManualClock) -> AsyncIterator[tuple[World, World]]:
     stores = []
@@ -43,6 +54,7 @@ async def worlds(url: str, clock: ManualClock) -> AsyncIterator[tuple[World, Wor
         stores.append(store)
     one, two = (World(store, clock, SeededEntropy(10 + number)) for number, store in enumerate(stores))
     for world in (one, two):
+        await watching(world, two if world is one else one)
         world.directory.replace((*EVERYBODY, *CROWD), {**GROUPS, "dba": ("ann", "bob", *(p.wire_name for p in CROWD))})
     yield one, two
     for store in stores:

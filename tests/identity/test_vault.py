@@ -46,6 +46,13 @@ def test_from_a_file(vault: SecretVault, tmp_path: Path, content: bytes, value: 
     assert vault.secret(f"file:{path}") == "rotated"
 
 
+def test_a_relative_file_is_found_below_the_base(tmp_path: Path) -> None:
+    (tmp_path / "hoop.key").write_text("from the base\n")
+    assert SecretVault({}, base=tmp_path).secret("file:hoop.key") == "from the base"
+    with pytest.raises(Unavailable, match="file:other.key"):
+        SecretVault({}, base=tmp_path).secret("file:other.key")
+
+
 def test_from_a_command_without_a_shell(vault: SecretVault, tmp_path: Path) -> None:
     assert vault.secret("cmd:printf '%s\\n' 'a b'") == "a b"
     assert vault.secret("cmd:echo $HOME; touch x && echo") == "$HOME; touch x && echo"
