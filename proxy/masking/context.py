@@ -10,7 +10,8 @@ from functools import lru_cache
 #: entity → words in a column name (normalised: lower case, words joined by one underscore).
 _HINTS: tuple[tuple[str, str], ...] = (
     ("email", r"e_?mails?|mail|email_addr(?:ess)?"),
-    ("phone", r"(?:tele)?phones?|mobile|cell|fax|tel|msisdn|telefono?|handy|whatsapp|phone_(?:number|no|nr)"),
+    ("phone", (r"(?:(?:tele)?phones?|mobile|cell|fax|tel|handy)(?:_?(?:phone|number|no|nr))?|contact_(?:number|no)|msisdn"
+              r"|telefono?|whatsapp")),
     ("card", r"cards?|card_?(?:number|no|num|nr)|pan|credit_?cards?|debit_?card|cc|cc_?(?:number|num|no)|kreditkarte"),
     ("iban", r"iban|bank_account|account_iban|konto"),
     ("ssn", r"ssn|social_security(?:_number|_no)?|social_sec|soc_sec(?:_no)?"),

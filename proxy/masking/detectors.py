@@ -170,7 +170,7 @@ class Detectors:
         try:
             for one in self._own:
                 name = one.entity
-                spans += one.find(text, context)
+                spans += _checked(one.find(text, context), len(text))
             if words.SIGNS.search(text):
                 for finder in self._finders:
                     if finder.sign(text):
@@ -224,6 +224,14 @@ class Detectors:
     def _failed(self, name: str, error: Exception) -> None:
         if all(name != known for known, _ in self.failures):
             self.failures.append((name, type(error).__name__))
+
+
+def _checked(spans: Iterable[Span], length: int) -> list[Span]:
+    """Spans of a detector that is not ours. Raises `ValueError` when one lies outside the text."""
+    found = list(spans)
+    if not all(0 <= span.start < span.end <= length for span in found):
+        raise ValueError("a span lies outside the text")
+    return found
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

@@ -24,7 +24,9 @@ class Span(NamedTuple):
 
 
 #: Digits with the separators people put between them.
-_RUN = re.compile(r"(?<![\w.@#])(?:\+|00(?=[1-9]))?[ ]?\(?[0-9](?:[ .\-/()\u00a0]{0,2}[0-9]){4,32}(?![\w@])")
+_RUN = re.compile(
+    r"(?<![\w.@#])(?<!\w-)(?:\+|00(?=[1-9]))?[ ]?\(?[0-9](?:[ .\-/()\u00a0]{0,2}[0-9]){4,32}(?![\w@]|-[A-Za-z])"
+)
 _GAP = re.compile(r"\s+")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
 _WORDS_BEFORE = 40
@@ -155,9 +157,9 @@ _JUDGES: tuple[tuple[str, int, int, Callable[[_Run], bool]], ...] = (
     ("br_cpf", 11, 11, _is_cpf),
     ("br_cnpj", 14, 14, _is_cnpj),
     ("pl_pesel", 11, 11, _is_pesel),
-    ("fr_nir", 15, 15, _is_fr_nir),
     ("in_aadhaar", 12, 12, _is_aadhaar),
     ("card", 13, 19, _is_card),
+    ("fr_nir", 15, 15, _is_fr_nir),
     ("mrn", 5, 12, _is_mrn),
     ("national_id", 5, 20, _is_national_id),
     ("phone", 6, 17, _is_phone),
@@ -181,7 +183,9 @@ def find_numbers(text: str, context: Context, judges: Judges) -> Iterator[Span]:
     """Spans of numbers in `text` that are one of the entities the judges were made for."""
     for match in _RUN.finditer(text):
         shown = match[0].strip()
-        start = match.start() + match[0].index(shown[0])
+        if shown[0] == "(" and ")" not in shown:  # the bracket belongs to the sentence
+            shown = shown[1:].lstrip()
+        start = match.end() - len(shown)
         before = _named_before(text, start)
         for part_start, part in _parts(shown):
             digits = _digits(part)

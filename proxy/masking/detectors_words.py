@@ -38,7 +38,7 @@ _FILE_ENDINGS = frozenset(
     ]
 )
 
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{1,4}){3,9}")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])(?<!\w-)[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{1,4}){3,9}")
 _LETTERED = re.compile(
     r"(?<![A-Za-z0-9])(?:(?P<es_dni>\d{8}-?[A-Za-z]|[XYZxyz]-?\d{7}-?[A-Za-z])"
     r"|(?P<it_codice_fiscale>[A-Za-z]{6}[0-9L-Vl-v]{2}[A-Za-z][0-9L-Vl-v]{2}[A-Za-z][0-9L-Vl-v]{3}[A-Za-z])"
@@ -100,7 +100,7 @@ def _iban_end(text: str) -> int:
     length = checksums.IBAN_LENGTHS.get(text[:2].upper(), 0)
     seen = ""
     for index, char in enumerate(text):
-        if char not in " -":
+        if char != " ":
             seen += char
         if length and len(seen) == length:
             following = text[index + 1 : index + 2]
@@ -224,7 +224,7 @@ _FINDERS = (
 ENTITIES = frozenset(entity for finder in _FINDERS for entity in finder.entities)
 
 #: A text with none of these can hold nothing that is found here or among the numbers.
-SIGNS = re.compile(r"[0-9@:=]")
+SIGNS = re.compile(r"[0-9@:=_]|A[KS]IA")
 
 
 def finders(wanted: Collection[str]) -> tuple[Finder, ...]:

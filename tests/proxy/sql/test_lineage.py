@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -8,11 +9,37 @@ from proxy.sql.catalog import Catalog, Column, Function, Relation
 from proxy.sql.lineage import Lineage, OutputColumn, output_columns, trace
 from proxy.sql.parse import parse
 
-BUILT_IN = """
-    array_agg avg coalesce concat count format generate_series jsonb_each jsonb_object_agg jsonb_populate_record
-    jsonb_to_record lag length lower max md5 now num_nulls percentile_disc pg_typeof query_to_xml reverse row_number
-    row_to_json string_agg sum to_jsonb unnest upper
-""".split()
+BUILT_IN = [
+    "array_agg",
+    "avg",
+    "coalesce",
+    "concat",
+    "count",
+    "format",
+    "generate_series",
+    "jsonb_each",
+    "jsonb_object_agg",
+    "jsonb_populate_record",
+    "jsonb_to_record",
+    "lag",
+    "length",
+    "lower",
+    "max",
+    "md5",
+    "now",
+    "num_nulls",
+    "percentile_disc",
+    "pg_typeof",
+    "query_to_xml",
+    "reverse",
+    "row_number",
+    "row_to_json",
+    "string_agg",
+    "sum",
+    "to_jsonb",
+    "unnest",
+    "upper",
+]
 
 PEOPLE = Relation(
     20001,
@@ -46,7 +73,7 @@ CATALOG = Catalog.of(
 PATH = ("pg_temp", "pg_catalog", "public")
 
 
-def traced(sql: str, **more) -> Lineage:
+def traced(sql: str, **more: Any) -> Lineage:
     (statement,) = parse(sql).statements
     return trace({statement.node: statement.tree}, CATALOG, more.pop("path", PATH), **more)
 
