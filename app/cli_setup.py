@@ -23,10 +23,10 @@ KEY_BYTES = 32
 def load_or_explain(path: Path) -> Loaded:
     """The settings, or Invalid with every problem in its message."""
     from identity.vault import SecretVault
-    from proxy.masking.detectors import ENTITIES
+    from proxy.masking.detectors import ALIASES, ENTITIES
 
     loaded = load(path)
-    found = check(loaded, SecretVault(base=loaded.base), frozenset(ENTITIES))
+    found = check(loaded, SecretVault(base=loaded.base), ENTITIES | ALIASES.keys())
     if found:
         listed = "\n  ".join(str(problem) for problem in found)
         raise Invalid(f"{len(found)} problem(s) in the configuration:\n  {listed}")

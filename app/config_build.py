@@ -7,11 +7,12 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from access.actors import Person, person_id
-from access.masking import ColumnRule, MaskPolicy
+from access.masking import ColumnRule, MaskPolicy, Strategy
 from access.policy import DEFAULT_MATRIX, Action, Policy, Rule
 from access.resources import Protocol, Resource, Upstream, UpstreamTls
 from access.scopes import Level
 from app.settings import PersonSettings, ResourceSettings, RuleSettings, Settings
+from proxy.masking.detectors import ENTITIES
 
 
 def people(settings: Settings) -> list[Person]:
@@ -103,6 +104,14 @@ def _rule(rule: RuleSettings) -> Rule:
     )
 
 
+# IP and MAC addresses are what people come to look at in an incident; owners who want them masked say so.
+DEFAULT_DETECTION: Mapping[str, Strategy] = MappingProxyType(
+    dict.fromkeys(ENTITIES, Strategy.REDACT)
+    | dict.fromkeys(("email", "phone", "card", "iban", "person"), Strategy.SHAPE)
+    | dict.fromkeys(("ip", "mac"), Strategy.KEEP)
+)
+
+
 def mask_policy(settings: Settings, resource: str) -> MaskPolicy:
     """The masking of one resource: column rules that name it (or name none), and the detectors."""
     masking = settings.masking
@@ -114,7 +123,7 @@ def mask_policy(settings: Settings, resource: str) -> MaskPolicy:
     )
     return MaskPolicy(
         columns=columns,
-        entities=MappingProxyType(dict(masking.detect)),
+        entities=MappingProxyType({**DEFAULT_DETECTION, **masking.detect}),
         patterns=MappingProxyType({entity: tuple(texts) for entity, texts in masking.patterns.items()}),
         words=MappingProxyType({entity: tuple(texts) for entity, texts in masking.words.items()}),
     )

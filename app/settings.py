@@ -237,7 +237,8 @@ class MaskingSettings(Section):
 
     columns: list[ColumnRuleSettings] = []
     detect: dict[str, Strategy] = Field(
-        default={}, description="Value detectors by entity; empty means all, with their defaults."
+        default={},
+        description="Value detectors by entity, over the defaults (all on, ip and mac off); keep turns one off.",
     )
     patterns: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → RE2 patterns.")
     words: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → words.")

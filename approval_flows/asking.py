@@ -88,7 +88,12 @@ def check_extension(grant: Grant, resource: Resource, add: timedelta) -> Invalid
 def ask_command(
     office: Office, tx: Tx, actor: Actor, resource_name: str, evidence: Evidence, reason: str, ticket: str, place: Place
 ) -> Asked | HoopError:
-    """File a request for one command that the bot runs when it is approved."""
+    """File a request for one command that the bot runs when it is approved.
+
+    Whoever has live access gave their reason already: without another one, the command is part of that work.
+    """
+    if not reason.strip():
+        reason, ticket = _reason_of_live_access(tx, actor, resource_name, ticket)
     resource = _allowed(office, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
@@ -96,6 +101,15 @@ def ask_command(
     request = _draft(office, tx, actor, resource, Ask.COMMAND, Once(evidence.digest), limits.run_within, limits.ask_for)
     request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place, evidence=evidence)
     return _file(office, tx, request, resource)
+
+
+def _reason_of_live_access(tx: Tx, actor: Actor, resource: str, ticket: str) -> tuple[str, str]:
+    """Why the person was given the standing access they have on the resource now; empty without any."""
+    for grant in tx.grants(live_at=tx.now, person=actor.person, resource=resource):
+        request = tx.request(grant.request)
+        if level_of(grant.scope) is not Level.NONE and grant.live(tx.now) and request is not None:
+            return request.reason, ticket.strip() or request.ticket
+    return "", ticket
 
 
 def hold(

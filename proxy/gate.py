@@ -388,7 +388,8 @@ def _detail(verdict: Verdict) -> str:
 def _who(request: AccessRequest, seconds: float) -> str:
     people = len(request.approvers)
     who = f"{people} {'person' if people == 1 else 'people'} can decide" if people else "the approvers were asked"
-    return f"{who}; waiting at most {int(seconds)} s. Ctrl-C cancels."
+    length = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+    return f"{who}; waiting at most {length}. Ctrl-C cancels."
 
 
 def _not_approved(decided: AccessRequest, by: str, gave_up: str) -> Refusal:
@@ -397,6 +398,8 @@ def _not_approved(decided: AccessRequest, by: str, gave_up: str) -> Refusal:
         return Refusal(f"{decided.id} was denied by {by}{reason}", "The statement was not run.")
     if gave_up:
         return Refusal(f"canceling statement due to user request ({decided.id})", "It was not run.", code=CANCELLED)
+    if decided.state is RequestState.CANCELLED:
+        return Refusal(f"{decided.id} was taken back", "The statement was not run.", code=CANCELLED)
     return Refusal(
         f"{decided.id} was not approved in time",
         "The statement was not run.",

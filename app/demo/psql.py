@@ -9,7 +9,7 @@ from typing import Self
 
 from access.errors import Unavailable
 
-OPTIONS = ("--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=0", "--pset", "pager=off", "--pset", "null=∅")
+OPTIONS = ("--no-psqlrc", "--set", "ON_ERROR_STOP=0", "--pset", "pager=off", "--pset", "null=∅")
 
 
 class Psql:
