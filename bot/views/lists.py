@@ -81,7 +81,7 @@ def _waiting_item(case: Case) -> Item:
 
 
 def _recent_item(request: AccessRequest) -> Item:
-    title = text(f"{scope_name(request.scope)} on ", Code(request.resource), f" — {request.state.value}")
+    title = text(f"{scope_name(request.scope)} on ", Code(request.resource), f": {request.state.value}")
     note = (text(request.note),) if request.note else ()
     return Item(title, note, (parts.button("Request again", Do.AGAIN, request.id),))
 
@@ -95,7 +95,7 @@ def pending_card(cases: Sequence[Case]) -> Card:
 
 def _pending_item(case: Case) -> Item:
     request = case.request
-    title = text(case.who, parts.via(request), f" {parts.asked_for(request)} ", Code(request.resource))
+    title = text(case.who, parts.via(request), f" {parts.asks(request)} ", Code(request.resource))
     why = ": ".join(part for part in (request.ticket, request.reason) if part)
     lines: list[Text] = [text(why)] if why else []
     if request.evidence:

@@ -87,15 +87,21 @@ def people(mentions: Sequence[Mention]) -> Text:
 
 
 def asked_for(request: AccessRequest) -> str:
-    """What is asked, in a few words."""
+    """What is asked, as a noun and its preposition."""
     match request.ask:
         case Ask.COMMAND:
-            return "to run one command on"
+            return "one command on"
         case Ask.STATEMENT:
-            return "to go on with a held statement on"
+            return "a held statement on"
         case Ask.ACCESS:
             more = f"{format_duration(request.duration)} more " if request.parent else ""
             return f"{more}{scope_name(request.scope)} access to"
+
+
+def asks(request: AccessRequest) -> str:
+    """The same as a clause: `asks for read access to`, `asks to run one command on`."""
+    verb = "asks for" if request.ask is Ask.ACCESS else "asks to run"
+    return f"{verb} {asked_for(request)}"
 
 
 def footer(request: AccessRequest, case: Case) -> Text:

@@ -44,7 +44,7 @@ CELL = 120
 def request_card(case: Case) -> Card:
     """The channel's card: the same before and after the decision, except for state and buttons."""
     request = case.request
-    title = text(case.who, parts.via(request), f" asks for {_the(request)} ", Code(request.resource))
+    title = text(case.who, parts.via(request), f" {parts.asks(request)} ", Code(request.resource))
     state = parts.state_of(case)
     return Card(
         kind=_kind(request),
@@ -126,10 +126,6 @@ def vote_line(case: Case, who: Mention, choice: str, note: str) -> Card:
 
 def _kind(request: AccessRequest) -> str:
     return {Ask.ACCESS: "request", Ask.COMMAND: "command", Ask.STATEMENT: "held"}[request.ask]
-
-
-def _the(request: AccessRequest) -> str:
-    return parts.asked_for(request)
 
 
 def _fallback(case: Case, state: State, title: Text) -> str:
