@@ -187,7 +187,7 @@ def test_the_slack_app_asks_for_the_least() -> None:
     wanted = {"app_mentions:read", "chat:write", "commands", "files:write", "im:write", "users:read"}
     assert set(manifest["oauth_config"]["scopes"]["bot"]) == wanted
     assert "user" not in manifest["oauth_config"]["scopes"]
-    assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == {"app_mention"}
+    assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == {"app_home_opened", "app_mention"}
 
 
 def test_the_slack_app_needs_no_address_and_takes_statements_as_typed() -> None:

@@ -34,6 +34,7 @@ from bot.slack import limits, rich
 from bot.slack.limits import escape, fit
 from bot.slack.rich import Accounts, Json
 from bot.slack.tables import Attachment, draw_table
+from bot.visible import visible
 
 PREFIX = "hoop"
 NOBODY: Accounts = MappingProxyType({})
@@ -74,6 +75,8 @@ def view(card: Card, accounts: Accounts = NOBODY) -> Json:
     while True:
         code = _Code(room, limits.CODE_BLOCKS_IN_VIEW)
         blocks = _card(card, accounts, code, IN_CONSOLE, limits.VIEW_BLOCKS)
+        if limits.length(card.state.word) <= limits.TITLE:
+            blocks = blocks[1:]  # the title says it
         found = modal(card.state.word, blocks, callback=f"{PREFIX}:card:{card.kind}")
         if len(json.dumps(found, ensure_ascii=False).encode()) <= limits.VIEW_BYTES:
             return found
@@ -127,7 +130,7 @@ def _without_approve(buttons: Sequence[Button]) -> tuple[Button, ...]:
 def _block(block: Block, code: _Code) -> list[Json]:
     match block:
         case CodeBlock(masked, label):
-            return _code(str(masked), label, code)
+            return _code(visible(str(masked)), label, code)
         case ExactBlock(_, label):
             return _code(block.shown(), label, code)
         case Snippet(own, label) | SecretBlock(own, label):
