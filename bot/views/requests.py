@@ -243,7 +243,8 @@ def result_card(case: Case, event: StoredEvent, *, private: bool = False) -> Car
     said = (
         tag or str(payload.get("why", "")) or {"succeeded": "ran", "failed": "failed"}.get(outcome, "outcome unknown")
     )
-    title = text(case.who, parts.via(case.request), "'s command on ", Code(case.request.resource), ": ", Strong(said))
+    whose = (" for ", case.who, parts.via(case.request))
+    title = text("Command on ", Code(case.request.resource), *whose, ": ", Strong(said))
     blocks = _result_blocks(payload.get("result"), payload.get("message"), int(payload.get("rows", 0) or 0))
     notes: list[Text] = []
     if state is parts.UNKNOWN:

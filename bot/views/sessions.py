@@ -60,7 +60,7 @@ def _open_card(visit: Visit) -> Card:
 def summary_card(visit: Visit) -> Card:
     """What the session did, why it ended, some of its statements (masked), and where to replay it."""
     session = visit.session
-    title = text(visit.who, _via(session), "'s session on ", Code(session.resource), _why(session))
+    title = text("Session of ", visit.who, _via(session), " on ", Code(session.resource), _why(session))
     return Card(
         kind="session",
         state=CLOSED,
