@@ -42,6 +42,11 @@ def visible_line(text: str) -> str:
     return visible(text).replace("\n", " ⏎ ").replace("\t", " ")
 
 
+def has_hidden(text: str) -> bool:
+    """Whether anything in `text` would be written out by `visible`."""
+    return any(char not in _KEPT and _hidden(char) for char in text.replace("\r\n", "\n"))
+
+
 def cut(text: str, limit: int) -> str:
     """`text` in at most `limit` characters, with an ellipsis where something was cut."""
     return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"

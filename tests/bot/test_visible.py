@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.visible import _hidden, cut, visible, visible_line
+from bot.visible import cut, has_hidden, visible, visible_line
 
 
 @pytest.mark.parametrize(
@@ -36,16 +36,18 @@ from bot.visible import _hidden, cut, visible, visible_line
 )
 def test_what_cannot_be_seen_is_named(char: str) -> None:
     assert visible(f"a{char}b") == f"a⟨U+{ord(char):04X}⟩b"
+    assert has_hidden(f"a{char}b")
 
 
 @pytest.mark.parametrize("text", ["SELECT 1;\n\tx", "Grüße, 你好, привет, مرحبا, 🎉", "a\r\nb", ""])
 def test_ordinary_text_stays(text: str) -> None:
     assert visible(text) == text.replace("\r\n", "\n")
+    assert not has_hidden(text)
 
 
 @given(st.text())
 def test_nothing_hidden_is_left(text: str) -> None:
-    assert not any(_hidden(char) for char in visible(text) if char not in "\n\t")
+    assert not has_hidden(visible(text))
     line = visible_line(text)
     assert "\n" not in line
     assert not any(unicodedata.category(char) in {"Cc", "Cf"} for char in line)
