@@ -399,7 +399,8 @@ def _not_approved(decided: AccessRequest, by: str, gave_up: str) -> Refusal:
     if gave_up:
         return Refusal(f"canceling statement due to user request ({decided.id})", "It was not run.", code=CANCELLED)
     if decided.state is RequestState.CANCELLED:
-        return Refusal(f"{decided.id} was taken back", "The statement was not run.", code=CANCELLED)
+        reason = f": {decided.note}" if decided.note else ""
+        return Refusal(f"{decided.id} was taken back{reason}", "The statement was not run.", code=CANCELLED)
     return Refusal(
         f"{decided.id} was not approved in time",
         "The statement was not run.",

@@ -8,17 +8,18 @@ a statement is judged. What a pipelining client sent meanwhile waits in order.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from access.masking import ForApprover, Masked
 from access.policy import Action
 from access.ports import Clock
+from access.statements import Effect, Statement
 from proxy.conversation import Answer, Outputs, Steps
 from proxy.gate import Admitted, Bearer, Gate, Refusal, Unit
 from proxy.postgres import extended
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
-from proxy.postgres.reading import Reader, Reading, bound
+from proxy.postgres.reading import Part, Reader, Reading, bound
 from proxy.postgres.responses import Responses, Violation
 from proxy.postgres.state import SqlState
 from proxy.postgres.steps import Expect, Portal, Run, Step
@@ -29,6 +30,8 @@ FAIL_TRANSACTION = "hoop refused"
 
 _COPYING = frozenset({m.COPY_DATA, m.COPY_DONE, m.COPY_FAIL})
 _EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
+#: What a statement that is run in a transaction of the gateway's own may be, beside plain.
+_ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Execute)
 #: Bytes of the client that may wait before its socket is not read any more.
 WAITING_CAP = 4 * 1024 * 1024
 #: How long the statement after a change of definitions waits for the catalog, in seconds.
@@ -185,8 +188,7 @@ class Conversation:
     def next_frame(self) -> Steps[bytes]:
         """The client's next message, when everything before it is answered."""
         while True:
-            while self._inbox and self._inbox[0][0] in _COPYING:
-                self._copy(self._pop())
+            self._copy_ahead()
             ready = self.responses.quiet and not self.closing and self.clock.monotonic() >= self._stale_until
             if self._inbox and ready:
                 return self._pop()
@@ -200,18 +202,26 @@ class Conversation:
     def quiet(self) -> Steps[None]:
         """Until the upstream answered everything."""
         while not self.responses.quiet:
+            self._copy_ahead()
             yield
+
+    def _copy_ahead(self) -> None:
+        """COPY data goes on while the server takes it, and waits while it may still ask for it. When nothing runs it is
+        what is left of a COPY that failed: dropped, as the server does."""
+        while self._inbox and self._inbox[0][0] in _COPYING:
+            if self.responses.copying_in is not None:
+                frame = self._pop()
+                self.responses.sent_copy_data(frame)
+                self.out.to_upstream.append(frame)
+            elif self.responses.quiet:
+                self._pop()
+            else:
+                return
 
     def _pop(self) -> bytes:
         frame = self._inbox.popleft()
         self._inbox_bytes -= len(frame)
         return frame
-
-    def _copy(self, frame: bytes) -> None:
-        """COPY data goes on while the server takes it; outside of a COPY it is ignored, as the server does."""
-        if self.responses.copying_in is not None:
-            self.responses.sent_copy_data(frame)
-            self.out.to_upstream.append(frame)
 
     def _serve(self) -> Steps[None]:
         while True:
@@ -267,7 +277,11 @@ class Conversation:
 
     def admit(self, unit: Unit) -> Steps[Admitted | Refusal]:
         """The gate, with this client as the one that waits."""
-        if self.responses.status == m.FAILED and self.gate.decide(unit).action is Action.HOLD:
+        verdict = self.gate.decide(unit)
+        single = verdict.action is Action.HOLD or verdict.consumes is not None
+        if single and self.responses.unsynced and not self.responses.working:
+            yield from self._settle()
+        if single and self.responses.status == m.FAILED:
             # The server would not run it either, so nobody needs to be asked.
             text = "current transaction is aborted, commands ignored until end of transaction block"
             return Refusal(text, code="25P02")
@@ -279,6 +293,12 @@ class Conversation:
             return Refusal(self.closing)
         self.gave_up = "" if not self.closing else self.gave_up
         return admitted
+
+    def _settle(self) -> Steps[None]:
+        """End the transaction that only a Parse has opened: it would hold locks while people decide."""
+        self.responses.queue.append(Step(Expect.SYNC, hidden=True))
+        self.out.to_upstream.append(m.SYNC_MESSAGE)
+        yield from self.quiet()
 
     def refuse_simple(self, refusal: Refusal) -> Steps[None]:
         """An error and the right ReadyForQuery; an open transaction is really failed first."""
@@ -363,11 +383,11 @@ class Conversation:
     ) -> Unit:
         """What the gate judges: this text, in this session, now."""
         status = self.responses.status
-        alone = len(reading.parts) == 1 and not reading.parts[0].judged.controls
+        alone = len(reading.parts) == 1 and all(isinstance(c, _ALONE) for c in reading.parts[0].judged.controls)
         f = self.facts
         return Unit(
-            statements=tuple(part.judged.statement for part in reading.parts),
-            whole=reading.judged.combined,
+            statements=tuple(_now(part) for part in reading.parts),
+            whole=_whole(reading),
             shown=extended.with_parameters(reading.shown.text, shown),
             complete=complete and reading.shown.complete,
             binding=bound(
@@ -377,7 +397,7 @@ class Conversation:
             exact_parameters=exact,
             in_transaction=status != m.IDLE,
             can_write=not f.read_only,
-            wrappable=wrappable and alone and status == m.IDLE and not self.responses.unsynced,
+            wrappable=wrappable and alone and status == m.IDLE and not self.responses.working,
         )
 
     def _settings(self, reading: Reading) -> tuple[tuple[str, str], ...]:
@@ -429,3 +449,18 @@ class Conversation:
     def say(self, text: str, hint: str = "") -> None:
         if not self.closing:
             self.out.to_client.append(m.notice(text, hint=hint))
+
+
+def _now(part: Part) -> Statement:
+    """What a statement does when it is sent. PREPARE runs nothing: its body is judged again, and held, at EXECUTE."""
+    statement = part.judged.statement
+    if any(isinstance(control, j.Prepare) for control in part.judged.controls):
+        return replace(statement, effects=frozenset({Effect.READ}))
+    return statement
+
+
+def _whole(reading: Reading) -> Statement:
+    parts = [_now(part) for part in reading.parts]
+    if all(new is part.judged.statement for new, part in zip(parts, reading.parts, strict=True)):
+        return reading.judged.combined
+    return replace(reading.judged.combined, effects=frozenset().union(*(one.effects for one in parts)))

@@ -301,6 +301,7 @@ def _send(conv: Conversation, batch: Batch, *, closing: bytes) -> None:
         _send_sync(conv)
     else:
         conv.responses.unsynced = conv.responses.unsynced or bool(batch.items)
+        conv.responses.working = conv.responses.working or any(i.kind in {m.BIND, m.EXECUTE} for i in batch.items)
         conv.out.to_upstream.append(closing)
 
 

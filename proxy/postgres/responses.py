@@ -63,6 +63,8 @@ class Responses:
         self.status = m.IDLE
         #: Something was sent since the last Sync, in a transaction of its own.
         self.unsynced = False
+        #: Among that is more than Parse, Describe and Close: portals, or work that a Sync would commit.
+        self.working = False
         #: The server skips everything until the next Sync.
         self.skipping = False
         self.copying_in: Run | None = None
@@ -378,7 +380,7 @@ class Responses:
         if step.run is not None and step.expect is Expect.QUERY and not step.run.outcome:
             self._conclude(step.run, "succeeded", step.run.detail)
         self._state.end_unit(self.status, failed=self._failed)
-        self._failed = self.skipping = self.unsynced = False
+        self._failed = self.skipping = self.unsynced = self.working = False
         self.copying_in = None
         if step.done is not None:
             step.done()
@@ -444,10 +446,9 @@ class Responses:
 
     def _notification(self, frame: bytes) -> bytes | None:
         process, channel, payload = m.parse_notification(frame)
-        shown_channel, shown = self._masker.notification(channel), self._masker.notification(payload)
-        if (shown_channel, shown) == (channel, payload):
-            return KEEP
-        return m.notification(process, shown_channel, shown)
+        # The channel is one that this client named in a LISTEN of its own.
+        shown = self._masker.notification(payload)
+        return KEEP if shown == payload else m.notification(process, channel, shown)
 
     def _parameter(self, frame: bytes) -> bytes | None:
         name, value = m.parse_pair(frame)

@@ -31,6 +31,7 @@ EFFECTS = {
     "ExplainStmt": Effect.READ,
     "NotifyStmt": Effect.READ,
     "ListenStmt": Effect.READ,
+    "UnlistenStmt": Effect.READ,
     "InsertStmt": Effect.WRITE,
     "UpdateStmt": Effect.WRITE,
     "DeleteStmt": Effect.WRITE,

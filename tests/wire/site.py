@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import psycopg
-from proxy.sql.catalog_loader import load_catalog
 
 from access.actors import Agent, Person
 from access.masking import MaskPolicy
@@ -33,6 +32,7 @@ from ledger.replay import Entry, timeline
 from ledger.sessions import SessionLog
 from proxy.server import Gateway, Ports, Settings
 from proxy.sql.catalog import Catalog
+from proxy.sql.catalog_loader import load_catalog
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS
 

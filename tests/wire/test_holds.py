@@ -1,0 +1,189 @@
+"""A statement that waits for people."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from access.actors import Agent
+from access.policy import Policy
+from access.requests import Choice
+from access.scopes import Write
+from tests.fakes.world import BOB
+from tests.wire.site import Site, open_site
+
+DELETE = "DELETE FROM scratch WHERE id = 1"
+
+
+async def _count(site: Site, where: str = "true") -> int:
+    async with await site.direct() as connection:
+        row = await (await connection.execute(f"SELECT count(*) FROM scratch WHERE {where}")).fetchone()  # type: ignore[arg-type]
+        assert row is not None
+        return int(str(row[0]))
+
+
+async def test_approved_once_runs_once(site: Site):
+    async with await site.connect() as connection:
+        said: list[str] = []
+        connection.add_notice_handler(lambda d: said.append(d.message_primary or ""))
+        running = asyncio.ensure_future(connection.execute(DELETE))
+        request = await site.pending()
+        assert request.evidence is not None
+        assert request.evidence.exact.reveal() == DELETE and request.evidence.tables is not None
+        assert await _count(site) == 10
+        await site.decide()
+        assert (await running).statusmessage == "DELETE 1"
+        assert await _count(site) == 9
+        assert said and request.id in said[0]
+        again = asyncio.ensure_future(connection.execute(DELETE))
+        second = await site.pending()
+        assert second.id != request.id
+        await site.decide(Choice.DENY, "that was enough", by=BOB)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="denied by Bob: that was enough"):
+            await again
+        cursor = await connection.execute("SELECT 1")
+        assert await cursor.fetchone() == (1,)
+    kinds = await site.kinds()
+    assert kinds.index("statement.held") < kinds.index("grant.used") < kinds.index("statement.completed")
+
+
+async def test_disconnecting_withdraws_and_a_late_approval_runs_nothing(site: Site):
+    connection = await site.connect()
+    running = asyncio.ensure_future(connection.execute(DELETE))
+    request = await site.pending()
+    await connection.close()
+    await asyncio.gather(running, return_exceptions=True)
+    row = await site.desk.wait(request.id, 3)
+    assert row.state.value == "cancelled"
+    with pytest.raises(Exception, match="cancelled"):
+        await site.desk.review(request.id, request.revision, BOB.id, Choice.APPROVE)
+    await site.gone()
+    assert await _count(site) == 10
+
+
+async def test_nobody_decides(postgres, shop, tmp_path):
+    async with open_site(postgres, shop, tmp_path, policy=Policy(hold_seconds=0.3)) as site:
+        async with await site.connect() as connection:
+            with pytest.raises(psycopg.errors.QueryCanceled, match="not approved in time"):
+                await connection.execute(DELETE)
+            assert await (await connection.execute("SELECT 1")).fetchone() == (1,)
+        assert await _count(site) == 10
+
+
+async def test_in_a_transaction_a_hold_is_short_or_refused(postgres, shop, tmp_path):
+    policy = Policy(hold_seconds=20, hold_in_transaction=0)
+    async with open_site(postgres, shop, tmp_path, policy=policy) as site, await site.connect(Write()) as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with connection.transaction():
+                await connection.execute("INSERT INTO scratch VALUES (900, 'x')")
+                await connection.execute("TRUNCATE orders")
+        assert await _count(site, "id = 900") == 0
+
+
+async def test_held_in_a_transaction_of_a_writer_and_approved(site: Site):
+    async with await site.connect(Write()) as connection:
+        async with connection.transaction():
+            await connection.execute("INSERT INTO scratch VALUES (901, 'x')")
+            running = asyncio.ensure_future(connection.execute("TRUNCATE orders"))
+            request = await site.pending()
+            assert request.evidence is not None and request.evidence.in_transaction
+            await site.decide()
+            await running
+        assert await _count(site, "id = 901") == 1
+
+
+async def test_a_write_in_a_read_only_transaction_is_refused_without_asking(site: Site):
+    async with await site.connect() as connection:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege) as refused:
+            async with connection.transaction():
+                await connection.execute("SELECT 1")
+                await connection.execute(DELETE)
+        assert "write access" in (refused.value.diag.message_hint or "")
+    assert "access.requested" not in (await site.kinds())[6:]
+    assert await _count(site) == 10
+
+
+async def test_an_approved_statement_that_fails_is_rolled_back_and_told(site: Site):
+    async with await site.connect() as connection:
+        running = asyncio.ensure_future(connection.execute("INSERT INTO scratch VALUES (1, 'twice')"))
+        await site.decide()
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            await running
+        assert connection.info.transaction_status.name == "IDLE"
+        assert await (await connection.execute("SHOW transaction_read_only")).fetchone() == ("on",)
+    events = await site.store.read(lambda tx: tx.events(limit=1000, kinds=["statement.completed"]))
+    assert [e.payload and e.payload["outcome"] for e in events] == ["failed"]
+
+
+async def test_a_deferred_constraint_that_fails_at_commit_is_an_error(site: Site):
+    async with await site.direct() as direct:
+        await direct.execute("ALTER TABLE orders ALTER CONSTRAINT orders_customer_fkey DEFERRABLE INITIALLY DEFERRED")
+    async with await site.connect() as connection:
+        for statement, values in (
+            ("INSERT INTO orders VALUES (99, 999, 1)", None),
+            ("INSERT INTO orders VALUES (98, %s, 1)", [999]),
+        ):
+            running = asyncio.ensure_future(connection.execute(statement, values))
+            await site.decide()
+            with pytest.raises(psycopg.errors.ForeignKeyViolation):
+                await running
+            assert connection.info.transaction_status.name == "IDLE"
+
+
+async def test_returning_rows_of_an_approved_write(site: Site):
+    async with await site.connect() as connection:
+        running = asyncio.ensure_future(connection.execute("DELETE FROM scratch WHERE id = %s RETURNING value", [7]))
+        await site.decide()
+        assert await (await running).fetchall() == [("v7",)]
+
+
+async def test_an_agent_is_named(site: Site):
+    options = await site.access(agent=Agent("claude"))
+    async with await psycopg.AsyncConnection.connect(**options, autocommit=True) as connection:  # type: ignore[arg-type]
+        running = asyncio.ensure_future(connection.execute(DELETE))
+        request = await site.pending()
+        assert request.actor.via == Agent("claude")
+        await site.decide()
+        assert (await running).statusmessage == "DELETE 1"
+
+
+async def test_two_connections_hold_the_same_statement_and_each_runs_its_own(site: Site):
+    options = await site.access()
+    first = await psycopg.AsyncConnection.connect(**options, autocommit=True)  # type: ignore[arg-type]
+    second = await psycopg.AsyncConnection.connect(**options, autocommit=True)  # type: ignore[arg-type]
+    async with first, second:
+        one = asyncio.ensure_future(first.execute(DELETE))
+        request = await site.pending()
+        two = asyncio.ensure_future(second.execute(DELETE))
+        await site.desk.review(request.id, request.revision, BOB.id, Choice.APPROVE)
+        assert (await one).statusmessage == "DELETE 1"
+        other = await site.pending()
+        assert other.id != request.id and not two.done()
+        await site.decide(Choice.DENY)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await two
+
+
+async def test_a_revoke_while_held_ends_the_session_and_the_request(site: Site):
+    async with await site.connect() as connection:
+        running = asyncio.ensure_future(connection.execute(DELETE))
+        request = await site.pending()
+        grant = (await site.store.read(lambda tx: tx.grants(states=["active"])))[0]
+        await site.desk.revoke(grant.id, BOB.id, "end of shift")
+        with pytest.raises(psycopg.OperationalError, match="taken back|end of shift"):
+            await running
+        with pytest.raises(psycopg.OperationalError, match="revoked by Bob: end of shift"):
+            await asyncio.sleep(0.3)
+            await connection.execute("SELECT 1")
+    assert (await site.desk.wait(request.id, 3)).state.value == "cancelled"
+
+
+async def test_a_store_that_is_down_forwards_no_write(site: Site):
+    async with await site.connect(Write()) as connection:
+        site.store.broken = True
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="could not record"):
+            await connection.execute(DELETE)
+        site.store.broken = False
+        assert await _count(site) == 10
