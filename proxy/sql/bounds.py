@@ -60,6 +60,7 @@ class Bounds:
         self._ctes = dict(ctes)
         self._body = body
         self._levels = 0
+        self._solid = False  # while set, only equality grounds
         name, relation = resolve(target)
         self._derived = {name}
         if relation is not None:
@@ -109,7 +110,7 @@ class Bounds:
                 return self._boolean_test(fields, scopes, given, positive=positive)
             if kind == "SubLink" and positive:
                 return given | self._sub_link(fields, scopes, given)
-            if kind == "ColumnRef":
+            if kind == "ColumnRef" and not self._solid:
                 return given | self._column(node, scopes)
             if kind == "CurrentOfExpr":
                 return given | {self._target}
@@ -120,11 +121,23 @@ class Bounds:
         if fields["boolop"] == "NOT_EXPR":
             return self._ground(args[0], scopes, given, positive=not positive)
         if (fields["boolop"] == "AND_EXPR") is not positive:
-            arms = (self._ground(arg, scopes, given, positive=positive) for arg in args)
-            return frozenset.intersection(*arms)
+            return self._any(args, scopes, given, positive=positive)
         if positive:
             return self._all(args, scopes, given)
         return given.union(*(self._ground(arg, scopes, given, positive=False) for arg in args))
+
+    def _any(self, args: Sequence[Tree], scopes: Scopes, given: Grounded, *, positive: bool) -> Grounded:
+        """One of them holds. Arms that only open a range may together cover everything: `x > 5 OR x <= 5`."""
+        grounded = frozenset.intersection(*(self._ground(arg, scopes, given, positive=positive) for arg in args))
+        if grounded == given or self._solid:
+            return grounded
+        self._solid = True
+        try:
+            weak = [arg for arg in args if not self._ground(arg, scopes, given, positive=positive) >= grounded]
+        finally:
+            self._solid = False
+        sides = frozenset().union(*(comparisons.sides(arg, positive=positive) for arg in weak))
+        return given if comparisons.cover(sides) else grounded
 
     def _boolean_test(self, fields: Fields, scopes: Scopes, given: Grounded, *, positive: bool) -> Grounded:
         test = fields["booltesttype"]
@@ -132,7 +145,7 @@ class Bounds:
             return self._ground(fields["arg"], scopes, given, positive=test == "IS_TRUE")
         if (test == "IS_NOT_UNKNOWN" and positive) or (test == "IS_UNKNOWN" and not positive):
             return given
-        return given | self._column(fields["arg"], scopes)
+        return given if self._solid else given | self._column(fields["arg"], scopes)
 
     def _comparison(self, fields: Fields, scopes: Scopes, given: Grounded, *, positive: bool) -> Grounded:
         kind = fields["kind"]
@@ -154,8 +167,19 @@ class Bounds:
             pairs = zip(left["RowExpr"].get("args", ()), right["RowExpr"].get("args", ()), strict=False)
             found = [self._compared(name, one, other, scopes, given) for one, other in pairs]
             return _NOTHING.union(*(found if name == "=" else found[:1]))
+        if "RowExpr" in left and "List" in right and name == "=":
+            rows = [item.get("RowExpr", {}).get("args", []) for item in right["List"]["items"]]
+            columns = enumerate(left["RowExpr"].get("args", ()))
+            found = [
+                self._compared(name, one, {"List": {"items": [row[at] for row in rows]}}, scopes, given)
+                for at, one in columns
+                if all(at < len(row) for row in rows)
+            ]
+            return _NOTHING.union(*found)
         grounded = set()
         for column, value, operator in ((left, right, name), (right, left, comparisons.flipped(name))):
+            if self._solid and isinstance(comparisons.literal(value), bool):
+                continue
             found_range = self._shape(column, operator, scopes, given)
             if (
                 found_range is not None
@@ -184,7 +208,7 @@ class Bounds:
             if inner is None or not all(self._value_ok(rest, scopes, given) for rest in inner[1]):
                 return None
             node = inner[0]
-        if operator not in EQUALITY | ORDER or "ColumnRef" not in node:
+        if operator not in (EQUALITY if self._solid else EQUALITY | ORDER) or "ColumnRef" not in node:
             return None
         name = _last(node)
         if name in _SYSTEM_COLUMNS and not (name == "ctid" and operator == "="):

@@ -30,6 +30,7 @@ _EARLY = re.compile(r"\s*(-infinity|epoch|0\d{3}-|1[0-8]\d\d-|19[0-6]\d-|1970-)"
 _LATE = re.compile(r"\s*(infinity|2[1-9]\d\d-|[3-9]\d{3}-|\d{5,}-|~|zz)", re.IGNORECASE)
 _EVERY_INTEGER = 2_147_483_647
 _EVERY_KEY = 100_000_000
+_FEW = 16  # nobody needs more to name both truth values
 
 
 def negated(operator: str) -> str:
@@ -97,6 +98,9 @@ def open_ended(operator: str, value: Tree, *, is_key: bool, computed: bool) -> b
 
     `is_key`: the column is the table's key (numbered from 1); `computed`: it stands inside a function.
     """
+    if operator == "=" and "List" in value:
+        given = [literal(one) for one in value["List"]["items"][:_FEW]]
+        return any(one is True for one in given) and any(one is False for one in given)
     if operator in _PATTERNS:
         return not any(_specific(one) for one in _elements(value))
     if operator == "@>":
@@ -111,6 +115,42 @@ def open_ended(operator: str, value: Tree, *, is_key: bool, computed: bool) -> b
             return _LATE.match(bound) is not None
         return _is_number(bound) and bound >= (_EVERY_KEY if is_key else _EVERY_INTEGER)
     return computed and not bound and isinstance(bound, str)
+
+
+def sides(node: Tree, *, positive: bool) -> frozenset[tuple[str, str]]:
+    """The open sides of columns in a condition: (column, side), a side being `<`, `>`, `true` or `false`."""
+    for kind, fields in node.items():
+        if kind == "BoolExpr":
+            inner = positive is not (fields["boolop"] == "NOT_EXPR")
+            return frozenset().union(*(sides(arg, positive=inner) for arg in fields["args"]))
+        if kind == "BooleanTest":
+            true = fields["booltesttype"] in {"IS_TRUE", "IS_NOT_FALSE"}
+            return sides(fields["arg"], positive=positive is true)
+        if kind == "ColumnRef":
+            return frozenset({(_column_name(node), "true" if positive else "false")})
+        if kind == "A_Expr":
+            return _sides_of_comparison(fields, positive=positive)
+    return frozenset()
+
+
+def cover(found: frozenset[tuple[str, str]]) -> bool:
+    """Whether the open sides of some column may be everything there is."""
+    opposite = {"<": ">", "true": "false"}
+    return any((column, opposite[side]) in found for column, side in found if side in opposite)
+
+
+def _sides_of_comparison(fields: Fields, *, positive: bool) -> frozenset[tuple[str, str]]:
+    operator = fields["name"][-1]["String"]["sval"]
+    operator = operator if positive else negated(operator)
+    found = set()
+    for node, sign in ((fields.get("lexpr", {}), operator), (fields.get("rexpr", {}), flipped(operator))):
+        value = literal(fields["rexpr"]) if node is fields.get("lexpr") and "rexpr" in fields else UNCERTAIN
+        for column in _columns(node):
+            if sign in ORDER:
+                found.add((column, sign[0]))
+            if sign == "=" and isinstance(value, bool):
+                found.add((column, "true" if value else "false"))
+    return frozenset(found)
 
 
 def _informative_call(fields: Fields, operator: str) -> tuple[Tree, list[Tree]] | None:
@@ -139,6 +179,12 @@ def _informative_expression(fields: Fields, operator: str) -> tuple[Tree, list[T
 
 
 def _has_column(node: Any) -> bool:
+    return bool(_columns(node))
+
+
+def _columns(node: Any) -> set[str]:
+    """The last names of the columns anywhere in an expression."""
+    found = set()
     todo = [node]
     while todo:
         one = todo.pop()
@@ -146,9 +192,14 @@ def _has_column(node: Any) -> bool:
             todo.extend(one)
         elif isinstance(one, dict):
             if "ColumnRef" in one:
-                return True
-            todo.extend(one.values())
-    return False
+                found.add(_column_name(one))
+            else:
+                todo.extend(one.values())
+    return found
+
+
+def _column_name(node: Tree) -> str:
+    return str(node["ColumnRef"]["fields"][-1].get("String", {}).get("sval", ""))
 
 
 def _elements(value: Tree) -> list[Tree]:

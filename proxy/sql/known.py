@@ -15,6 +15,9 @@ from proxy.sql.functions import Call
 
 Path = tuple[str, ...]
 
+#: Column definitions, not types (PostgreSQL, 8.1.4).
+_SERIAL = frozenset((name,) for name in ("serial", "serial2", "serial4", "serial8", "smallserial", "bigserial"))
+
 #: Remembered answers per snapshot; beyond that the memory starts anew (statements may make up names without end).
 _REMEMBERED = 8192
 
@@ -70,6 +73,8 @@ class Known:
 
     def type(self, name: Path, path: Path) -> Call | None:
         """What a value conversion to a type runs beyond reading; None = nothing. `path` is the relations' path."""
+        if name in _SERIAL:
+            return None
         key = next(((schema, name[-1]) for schema in (name[-2:-1] or path) if (schema, name[-1]) in self._types), None)
         if key is None:
             problem = f"The type {name[-1]} is not in the gateway's snapshot of this database."

@@ -55,6 +55,23 @@ def range_vars(tree: Any) -> list[Fields]:
     return found
 
 
+def _aliases(tree: Any) -> set[str]:
+    """The names under which single FROM items stand in a tree; not those of whole joins."""
+    found: set[str] = set()
+    todo: list[Any] = [tree]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, list):
+            todo.extend(one)
+        elif isinstance(one, Mapping):
+            if "aliasname" not in one.get("alias", {}):
+                found.update([one["relname"]] if "relname" in one else [])
+            elif "jointype" not in one:
+                found.add(one["alias"]["aliasname"])
+            todo.extend(value for value in one.values() if isinstance(value, list | dict))
+    return found
+
+
 class Mentions:
     """Whether a statement could show one of `columns` of the relation called `names`: by its name anywhere, by a star
     that is not another relation's, by the whole row."""
@@ -62,8 +79,7 @@ class Mentions:
     def __init__(self, root: Tree, names: set[str], columns: frozenset[str]) -> None:
         self._names = names
         self._columns = columns
-        others = {one.get("alias", {}).get("aliasname", one["relname"]) for one in range_vars(root)}
-        self._others = others - names
+        self._others = _aliases(root) - names
         self.any = self._in(root)
 
     def _in(self, tree: Any) -> bool:

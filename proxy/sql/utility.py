@@ -233,6 +233,12 @@ class UtilityWalk(DmlWalk):
                 self.problem("It changes who owns the table, or switches its protections.")
         self.generic("AlterTableStmt", {key: value for key, value in fields.items() if key != "relation"})
 
+    def partition(self, fields: Fields) -> None:
+        """ATTACH and DETACH PARTITION change the partition as well."""
+        self.writes[self.resolve(fields["name"])[0]] = None
+        if "bound" in fields:
+            self.generic("PartitionBoundSpec", fields["bound"])
+
     def rename(self, fields: Fields) -> None:
         kind = object_name(fields["renameType"])
         self._utility(f"ALTER {kind}", _ADMIN if kind in _ADMIN_OBJECTS else _DDL)
@@ -324,6 +330,7 @@ UtilityWalk.handlers = {
     "DoStmt": UtilityWalk.do,
     "DropStmt": UtilityWalk.drop,
     "IntoClause": UtilityWalk.into,
+    "PartitionCmd": UtilityWalk.partition,
     "RenameStmt": UtilityWalk.rename,
     "TruncateStmt": UtilityWalk.truncate,
 }
