@@ -92,11 +92,13 @@ def is_loopback_host(host: str) -> bool:
 
 
 def is_loopback_address(address: str) -> bool:
-    """Whether an IP address in text is this machine's own (`127.0.0.0/8`, `::1`)."""
+    """Whether an IP address in text is this machine's own (`127.0.0.0/8`, `::1`, `::ffff:127.0.0.0/104`)."""
     try:
-        return ipaddress.ip_address(address).is_loopback
+        known = ipaddress.ip_address(address)
     except ValueError:
         return False
+    mapped = known.ipv4_mapped if isinstance(known, ipaddress.IPv6Address) else None
+    return (mapped or known).is_loopback
 
 
 def is_direct_loopback(peer: str, host: str, headers: Mapping[str, str]) -> bool:

@@ -185,10 +185,8 @@ def channels_of(
     about: dict[str, list[str]] = {default: []}
     for resource in resources.values():
         about.setdefault(places(resource), []).append(_about(resource))
-    return [
-        Channel(id, " · ".join(topics) or "Access to everything, asked for and decided here")
-        for id, topics in about.items()
-    ]
+    everything = "Access to everything, asked for and decided here"
+    return [Channel(channel, " · ".join(topics) or everything) for channel, topics in about.items()]
 
 
 def _about(resource: Resource) -> str:

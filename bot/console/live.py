@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from bot.console.identity import Me, SignedOut
 from bot.console.lists import Side, may_see_message
 from bot.console.messages import Change, Message
 from bot.console.render import Viewer
+
+log = logging.getLogger(__name__)
 
 _HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
 
@@ -84,6 +87,9 @@ class Live:
                     request.transport.abort()
             except (ConnectionError, SignedOut, Refused):
                 pass
+            except Exception:
+                # The answer has begun, so no other one can be given: the browser comes back by itself.
+                log.exception("an event stream of the console ended")
             finally:
                 unsubscribe()
             return response

@@ -37,7 +37,7 @@ class Pages:
     async def home(self, _request: web.Request, me: Me) -> web.Response:
         """The first channel."""
         first = self._lists.channels[0]
-        return web.Response(status=303, headers={"Location": f"{me.base}/c/{first.slug}"})
+        return web.Response(status=303, headers=security_headers() | {"Location": f"{me.base}/c/{first.slug}"})
 
     async def channel(self, request: web.Request, me: Me) -> web.Response:
         """A channel, with a thread beside it when one is asked for. Raises Refused 404."""

@@ -180,9 +180,11 @@ def _span(span: Any, viewer: Viewer) -> Markup:
 
 def local_address(url: str, viewer: Viewer) -> str | None:
     """Where a link leads: into the viewer's own pages, elsewhere on the web, or None when it is no web address."""
-    if viewer.origin and url.startswith(viewer.origin + "/") and _WEB.match(url):
+    if not _WEB.match(url) or visible(url) != url:
+        return None
+    if viewer.origin and url.startswith(viewer.origin + "/"):
         return viewer.base + url[len(viewer.origin) :]
-    return url if _WEB.match(url) else None
+    return url
 
 
 def link(label: str, url: str, viewer: Viewer, *, css: str = "") -> Markup:
@@ -221,7 +223,7 @@ def card(data: Mapping[str, Any], viewer: Viewer) -> Markup:
     ]
     compact = not any(data[part] for part in ("blocks", "fields", "items", "notes", "buttons"))
     return Markup('<article class="card {}{}" data-kind="{}"><div class="card-inner">{}</div></article>').format(
-        tone, " compact" if compact else "", data["kind"], _JOIN.join(rows)
+        tone, " compact" if compact else "", visible(data["kind"]), _JOIN.join(rows)
     )
 
 
@@ -281,7 +283,7 @@ def button(data: Mapping[str, str], viewer: Viewer, *, small: bool = False) -> M
     css = " ".join(part for part in ("button", look, "small" if small else "") if part)
     if data["url"]:
         return link(data["label"], data["url"], viewer, css=css)
-    confirm = Markup(' data-confirm="{}"').format(data["confirm"]) if data["confirm"] else ""
+    confirm = Markup(' data-confirm="{}"').format(visible(data["confirm"])) if data["confirm"] else ""
     html = Markup('<button type="button" class="{}" data-press="{}" data-do="{}"{}>{}</button>')
     return html.format(css, data["token"], data["do"], confirm, words(data["label"]))
 
