@@ -34,7 +34,7 @@ from bot.slack import limits, rich
 from bot.slack.limits import escape, fit
 from bot.slack.rich import Accounts, Json
 from bot.slack.tables import Attachment, draw_table
-from bot.visible import visible
+from bot.visible import visible, visible_line
 
 PREFIX = "hoop"
 NOBODY: Accounts = MappingProxyType({})
@@ -97,12 +97,12 @@ def modal(title: str, blocks: list[Json], *, callback: str, close: str = "Close"
 def fallback(card: Card) -> str:
     """What a notification, a search result and a screen reader get: one escaped line."""
     icon = f"{card.state.icon} " if card.state.icon else ""
-    return escape(fit(icon + card.fallback, limits.MESSAGE_TEXT // 5))
+    return escape(fit(icon + visible_line(card.fallback), limits.MESSAGE_TEXT // 5))
 
 
 def plain_text(text_: str, limit: int) -> Json:
-    """A text object without markup and emoji codes, never empty."""
-    return {"type": "plain_text", "text": fit(text_, limit) or " ", "emoji": False}
+    """A text object without markup and emoji codes, never empty, hidden characters visible."""
+    return {"type": "plain_text", "text": fit(visible_line(text_), limit) or " ", "emoji": False}
 
 
 # ------------------------------------------------------------------------------------------------ pieces
@@ -130,7 +130,7 @@ def _without_approve(buttons: Sequence[Button]) -> tuple[Button, ...]:
 def _block(block: Block, code: _Code) -> list[Json]:
     match block:
         case CodeBlock(masked, label):
-            return _code(visible(str(masked)), label, code)
+            return _code(str(masked), label, code)
         case ExactBlock(_, label):
             return _code(block.shown(), label, code)
         case Snippet(own, label) | SecretBlock(own, label):
@@ -144,7 +144,7 @@ def _block(block: Block, code: _Code) -> list[Json]:
 def _code(text_: str, label: str, code: _Code) -> list[Json]:
     """Code in full, or its beginning and a mark that some is missing."""
     blocks: list[Json] = []
-    for one in limits.pieces(text_ or " ", limits.RICH):
+    for one in limits.pieces(visible(text_) or " ", limits.RICH):
         size = limits.length(one)
         if size > code.left or not code.blocks:
             code.cut = True

@@ -8,6 +8,7 @@ from typing import Any
 from access.actors import PersonId
 from bot.cards import Code, Link, Mention, Moment, MomentStyle, Span, Strong, Text
 from bot.slack.limits import LINE, RICH, fit, length, pieces
+from bot.visible import visible, visible_line
 
 Json = dict[str, Any]
 Accounts = Mapping[PersonId, str]
@@ -15,7 +16,7 @@ Accounts = Mapping[PersonId, str]
 FORMATS = {
     MomentStyle.TIME: "{time}",
     MomentStyle.DATE_TIME: "{date_short_pretty} at {time}",
-    MomentStyle.COUNTDOWN: "{ago}, {date_short_pretty} at {time}",
+    MomentStyle.COUNTDOWN: "{date_short_pretty} at {time}, {ago}",
 }
 NEWLINE: Json = {"type": "text", "text": "\n"}
 
@@ -35,12 +36,12 @@ def part(span: Span, accounts: Accounts) -> Json:
             account = accounts.get(person, "") if ping else ""
             return {"type": "user", "user_id": account} if account else plain_part(name, bold=True)
         case Link(label, url):
-            return {"type": "link", "url": url, "text": fit(label or url, LINE)}
+            return {"type": "link", "url": url, "text": fit(visible_line(label) or url, LINE)}
 
 
 def plain_part(text: str, **style: bool) -> Json:
-    """Literal text, never empty."""
-    found: Json = {"type": "text", "text": fit(text, LINE) or " "}
+    """Literal text, never empty, hidden characters visible."""
+    found: Json = {"type": "text", "text": fit(visible_line(text), LINE) or " "}
     return found | {"style": style} if style else found
 
 
@@ -87,8 +88,9 @@ def quote(lines: Sequence[list[Json]]) -> list[Json]:
 
 
 def code(text: str) -> list[Json]:
-    """Fixed width, byte for byte, in as many blocks as its length needs."""
-    return [_rich("rich_text_preformatted", [{"type": "text", "text": one}]) for one in pieces(text or " ", RICH)]
+    """Fixed width, byte for byte but for hidden characters, in as many blocks as its length needs."""
+    shown = visible(text) or " "
+    return [_rich("rich_text_preformatted", [{"type": "text", "text": one}]) for one in pieces(shown, RICH)]
 
 
 def _rich(kind: str, parts: list[Json]) -> Json:

@@ -41,7 +41,9 @@ async def play(slack: FakeSlack, clock: ManualClock) -> Shown:
         await office.idle()
         assert office.ann.modal is not None
         shown.append(("4 · its private review: the exact text, and Approve", office.ann.modal))
-        await office.dana.slash("exec prod-db --reason INC-42 -- UPDATE orders SET state = 'new' WHERE id = 7", office.channel)
+        await office.dana.slash(
+            "exec prod-db --reason INC-42 -- UPDATE orders SET state = 'new' WHERE id = 7", office.channel
+        )
         await office.settle()
         await office.ann.press(office.cards()[-1], "Approve")
         await office.settle()
@@ -72,22 +74,27 @@ def _copy(message: Message) -> Message:
     return replace(message, blocks=json.loads(json.dumps(message.blocks)))
 
 
-async def main(arguments: list[str]) -> None:
+async def conversation(*, as_json: bool) -> str:
+    """Plays it; the page."""
     clock = ManualClock()
     async with FakeSlack(now=lambda: clock.now().timestamp()) as slack:
         shown = await play(slack, clock)
-        if "--json" in arguments:
-            for title, one in shown:
-                print(f"\n## {title}")
-                print(json.dumps(one.content if isinstance(one, View) else one.blocks, indent=1, ensure_ascii=False))
-        files = [one for one in arguments if not one.startswith("--")]
-        if files:
-            Path(files[0]).write_text(cards(slack, shown), encoding="utf-8")
-        if len(files) > 1:
-            chromium = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1420,2400"]
-            target = [f"--screenshot={files[1]}", Path(files[0]).resolve().as_uri()]
-            subprocess.run([*chromium, *target], check=True, capture_output=True)
+        for title, one in shown if as_json else []:
+            print(f"\n## {title}")
+            print(json.dumps(one.content if isinstance(one, View) else one.blocks, indent=1, ensure_ascii=False))
+        return cards(slack, shown)
+
+
+def main(arguments: list[str]) -> None:
+    html = asyncio.run(conversation(as_json="--json" in arguments))
+    files = [Path(one) for one in arguments if not one.startswith("--")]
+    if files:
+        files[0].write_text(html, encoding="utf-8")
+    if len(files) > 1:
+        chromium = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1380,1900"]
+        target = [f"--screenshot={files[1]}", files[0].resolve().as_uri()]
+        subprocess.run([*chromium, *target], check=True, capture_output=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    main(sys.argv[1:])

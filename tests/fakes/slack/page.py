@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 STYLE = """
 body{font:15px/1.46 Lato,'Noto Sans',system-ui,sans-serif;margin:0;background:#f4f4f6;color:#1d1c1d}
 nav{background:#3f0e40;color:#fff;padding:10px 20px}nav a{color:#fff;margin-right:14px}nav b{margin-right:14px}
-main{display:flex;flex-wrap:wrap;gap:18px;padding:18px;align-items:flex-start}
-section.col{background:#fff;border:1px solid #ddd;border-radius:8px;width:640px;padding:8px 18px 14px}
+main{columns:640px;column-gap:18px;padding:18px}
+section.col{background:#fff;border:1px solid #ddd;border-radius:8px;padding:8px 18px 14px;margin:0 0 18px;break-inside:avoid}
 section.col>h2{font-size:16px;border-bottom:1px solid #eee;padding-bottom:6px}
 .msg{padding:8px 0;border-top:1px solid #f2f2f2}.msg.reply{margin-left:34px}.msg.only{background:#fbf7e9}
 .who{font-weight:900}.ts{color:#616061;font-size:12px;margin-left:6px}.push{color:#616061;font-size:12px;font-style:italic}
