@@ -47,7 +47,8 @@ def parts(text: bytes) -> Iterator[Part]:
             yield Part(start, at, "comment", start + 2, at)
         elif kind == "dollar":
             edge = len(token["tag"]) + 2
-            yield Part(start, at, "string", start + edge, max(start + edge, at - edge))
+            closed = at - edge >= start + edge and text[at - edge : at] == text[start : start + edge]
+            yield Part(start, at, "string", start + edge, at - edge if closed else at)
         elif kind in {"escaped", "string"}:
             first = text.index(b"'", start) + 1
             last = at - 1 if at > first and text[at - 1 : at] == b"'" else at

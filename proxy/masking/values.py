@@ -28,17 +28,23 @@ _JSONB_VERSION = b"\x01"
 def cached(cell: Cell) -> Cell:
     """Remembers the last values: columns repeat themselves."""
     kept: dict[bytes, bytes | None] = {}
+    unchanged: set[bytes] = set()
 
     def with_memory(value: bytes) -> bytes | None:
-        try:
+        if value in unchanged:
+            return value
+        if value in kept:
             return kept[value]
-        except KeyError:
-            pass
         result = cell(value)
         if len(value) <= _MAX_KEPT_BYTES:
+            if len(unchanged) >= _MAX_KEPT:
+                unchanged.clear()
             if len(kept) >= _MAX_KEPT:
                 kept.clear()
-            kept[value] = value if result is value else result
+            if result is value:
+                unchanged.add(value)
+            else:
+                kept[value] = result
         return result
 
     return with_memory

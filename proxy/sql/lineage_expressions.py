@@ -88,6 +88,9 @@ class Expressions(ABC):
 
     def expression(self, node: Any, scope: Scope) -> Taint:
         """What an expression's value is computed from. Conditions inside it that only select rows are predicates."""
+        return self._walked(node, scope).taint
+
+    def _walked(self, node: Any, scope: Scope) -> _Work:
         work = _Work(node)
         while work.stack:
             item, tested = work.stack.pop()
@@ -109,7 +112,7 @@ class Expressions(ABC):
                     work.tested = tested
                     handler(body, scope, work)
         self._test(work.predicates)
-        return work.taint
+        return work
 
     def predicate(self, node: Any, scope: Scope) -> None:
         """An expression that decides which rows there are, not what is in them. The parts of AND and OR are noted
@@ -126,9 +129,9 @@ class Expressions(ABC):
 
     def noted(self, node: Any, scope: Scope, against: Taint = CLEAN) -> Taint:
         """An expression that stands on its own; `against` is what it is written to or compared with."""
-        taint = self.expression(node, scope)
-        self.notes.append((node, taint | against))
-        return taint
+        work = self._walked(node, scope)
+        self.notes.append((node, work.taint | work.predicates | against))
+        return work.taint
 
     def _test(self, taint: Taint) -> None:
         self.predicates.update(taint.touches)

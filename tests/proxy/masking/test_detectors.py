@@ -11,7 +11,8 @@ from access.errors import Invalid
 from access.masking import MaskPolicy, Strategy
 from proxy.masking import detectors
 from proxy.masking.context import NO_CONTEXT, Context, of_names
-from proxy.masking.detectors import ENTITIES, MAX_SCANNED, Detectors, Span, merged, problems, resolved
+from proxy.masking.detectors import ENTITIES, MAX_SCANNED, Detectors, merged, problems, resolved
+from proxy.masking.detectors_numbers import Span
 from proxy.masking.strategies import REDACTED
 
 EVERY = Detectors(MaskPolicy(entities=dict.fromkeys(ENTITIES, Strategy.REDACT)), b"key")
