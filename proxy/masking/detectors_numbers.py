@@ -186,13 +186,16 @@ def find_numbers(text: str, context: Context, judges: Judges) -> Iterator[Span]:
         if shown[0] == "(" and ")" not in shown:  # the bracket belongs to the sentence
             shown = shown[1:].lstrip()
         start = match.end() - len(shown)
-        before = _named_before(text, start)
+        before: str | None = None
         for part_start, part in _parts(shown):
             digits = _digits(part)
-            if len(digits) > _MOST_DIGITS:
+            candidates = judges[len(digits)] if len(digits) <= _MOST_DIGITS else ()
+            if not candidates:
                 continue
+            if before is None:
+                before = _named_before(text, start)
             run = _Run(part, digits, context, before)
-            found = next((entity for entity, judge in judges[len(digits)] if judge(run)), None)
+            found = next((entity for entity, judge in candidates if judge(run)), None)
             if found is not None:
                 yield Span(start + part_start, start + part_start + len(part), found)
                 break

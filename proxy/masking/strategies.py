@@ -34,6 +34,7 @@ _LOOKS_MASKED = re.compile(
     r"|\d{1,3}(?:\.\*{3}){3}"
 )
 _WORD = re.compile(r"\w[\w'’-]*")
+_COMPACT_IBAN = re.compile(r"[A-Za-z]{2}\w{13,32}")
 _NON_DIGITS = re.compile(r"\D+")
 _COUNTRY_CODE = re.compile(r"\s*(?:\+|00)\s*(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})")
 
@@ -94,7 +95,7 @@ def _email(value: str) -> str:
     if not at or not local:
         return ""
     dot = domain.rpartition(".")
-    top = dot[2] if dot[1] and re.fullmatch(r"[A-Za-z]{2,24}", dot[2]) else ""
+    top = dot[2] if dot[1] and dot[2].isascii() and dot[2].isalpha() and 2 <= len(dot[2]) <= 24 else ""
     first = local[0] if local[0].isalnum() and len(local) > 2 else ""
     return f"{first}****@*****" + (f".{top}" if top else "")
 
@@ -122,8 +123,8 @@ def _ssn(value: str) -> str:
 
 
 def _iban(value: str) -> str:
-    compact = re.sub(r"\s", "", value)
-    return f"{compact[:2].upper()}** **** **** {compact[-4:]}" if re.fullmatch(r"[A-Za-z]{2}\w{13,32}", compact) else ""
+    compact = "".join(value.split())
+    return f"{compact[:2].upper()}** **** **** {compact[-4:]}" if _COMPACT_IBAN.fullmatch(compact) else ""
 
 
 def _ip(value: str) -> str:

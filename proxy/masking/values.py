@@ -81,7 +81,7 @@ def replaced(type_oid: int, binary: bool, entity: str, strategy: Strategy, key: 
             masked = mask(value.decode("utf-8", "replace"), entity, strategy, key)
             return None if masked is None else masked.encode()
 
-        return guarded(cached(text), _REDACTED)
+        return cached(guarded(text, _REDACTED))
     if kind in {Kind.JSON, Kind.JSONB}:
         prefix = _JSONB_VERSION if binary and kind is Kind.JSONB else b""
         return guarded(lambda value: prefix + _json_emptied(value[len(prefix) :]), prefix + b'"%s"' % _REDACTED)
@@ -135,7 +135,7 @@ class Watcher:
             after = mask_one(before, context)
             return value if after is before else None if after is None else after.encode()
 
-        return guarded(cached(text), _REDACTED)
+        return cached(guarded(text, _REDACTED))
 
     def number(self, context: Context) -> Cell | None:
         """A number is personal only if its name says of what kind, and it fits."""
@@ -146,7 +146,7 @@ class Watcher:
             before = value.decode()
             return value if self.detectors.mask(before, context) is before else None
 
-        return guarded(cached(number), None)
+        return cached(guarded(number, None))
 
     def opaque_number(self, context: Context) -> Cell | None:
         """A number in binary format: no need to read it, a personal kind of column is NULL."""
@@ -162,7 +162,7 @@ class Watcher:
         def json_text(value: bytes) -> bytes | None:
             return self._json(value, context)
 
-        return guarded(cached(json_text), b'"%s"' % _REDACTED)
+        return cached(guarded(json_text, b'"%s"' % _REDACTED))
 
     def jsonb(self, context: Context) -> Cell:
         def jsonb(value: bytes) -> bytes | None:
@@ -172,7 +172,7 @@ class Watcher:
             masked = self._json(body, context)
             return value if masked is body else _JSONB_VERSION + masked
 
-        return guarded(cached(jsonb), _JSONB_VERSION + b'"%s"' % _REDACTED)
+        return cached(guarded(jsonb, _JSONB_VERSION + b'"%s"' % _REDACTED))
 
     def _json(self, value: bytes, context: Context) -> bytes:
         detectors = self.detectors
@@ -204,7 +204,7 @@ class Watcher:
 
     def opaque(self, context: Context) -> Cell:
         """A binary layout nobody knows: readable parts are looked at, and a hit takes the whole value."""
-        return guarded(cached(lambda value: value if self._clean(value, context) else None), None)
+        return cached(guarded(lambda value: value if self._clean(value, context) else None, None))
 
     def _clean(self, raw: bytes, context: Context) -> bool:
         if len(raw) > MAX_SCANNED:
@@ -218,7 +218,7 @@ class Watcher:
         def array(value: bytes) -> bytes | None:
             return self._array(value, context, 0)
 
-        return guarded(cached(array), None)
+        return cached(guarded(array, None))
 
     def record(self, context: Context) -> Cell:
         """Binary layout: record_send in rowtypes.c."""
@@ -226,7 +226,7 @@ class Watcher:
         def record(value: bytes) -> bytes | None:
             return self._record(value, context, 0)
 
-        return guarded(cached(record), None)
+        return cached(guarded(record, None))
 
     def _array(self, value: bytes, context: Context, depth: int) -> bytes | None:
         dimensions, _, element = struct.unpack_from("!iiI", value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -93,6 +93,9 @@ def _functions(rows: Rows) -> dict[Name, tuple[Function, ...]]:
 async def _relations(rows: Mapping[str, Rows]) -> dict[int, Relation]:
     columns = {oid: (numbers, names, types) for oid, numbers, names, types in rows["columns"]}
     keys = {oid: frozenset(names) for oid, names in rows["keys"]}
+    generated: dict[int, dict[int, frozenset[str]]] = {}
+    for oid, attnum, names in rows["generated"]:
+        generated.setdefault(oid, {})[attnum] = frozenset(names)
     parents, sources = _pairs(rows["parents"]), _pairs(rows["sources"])
     rules, triggers = _rules(rows["rules"]), _triggers(rows["triggers"], rows["trigger_functions"])
     relations: dict[int, Relation] = {}
@@ -104,7 +107,7 @@ async def _relations(rows: Mapping[str, Rows]) -> dict[int, Relation]:
             schema=schema,
             name=name,
             kind=kind,
-            columns=tuple(map(Column, *columns[oid])) if oid in columns else (),
+            columns=_columns(*columns[oid], generated.get(oid, {})) if oid in columns else (),
             parents=tuple(parents.get(oid, ())),
             key=keys.get(oid, frozenset()),
             sources=frozenset(sources.get(oid, ())),
@@ -113,6 +116,12 @@ async def _relations(rows: Mapping[str, Rows]) -> dict[int, Relation]:
             triggers=tuple(triggers.get(oid, ())),
         )
     return relations
+
+
+def _columns(
+    numbers: Sequence[int], names: Sequence[str], types: Sequence[int], generated: Mapping[int, frozenset[str]]
+) -> tuple[Column, ...]:
+    return tuple(Column(*one, generated.get(one[0])) for one in zip(numbers, names, types, strict=True))
 
 
 def _pairs(rows: Rows) -> dict[int, list[int]]:

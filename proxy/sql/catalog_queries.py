@@ -35,6 +35,17 @@ QUERIES: dict[str, str] = {
           FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname !~ '^pg_(temp|toast)'
          GROUP BY a.attrelid""",
+    "generated": """
+        SELECT a.attrelid::bigint, a.attnum::int, ARRAY(
+                   SELECT s.attname::text
+                     FROM pg_depend d JOIN pg_attribute s ON s.attrelid = d.refobjid AND s.attnum = d.refobjsubid
+                    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
+                      AND d.refobjsubid NOT IN (0, a.attnum)
+                      AND (d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum
+                           OR d.classid = 'pg_attrdef'::regclass AND d.objid IN (
+                               SELECT f.oid FROM pg_attrdef f WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum)))
+          FROM pg_attribute a
+         WHERE a.attgenerated <> '' AND NOT a.attisdropped""",
     "keys": """
         SELECT i.indrelid::bigint, array_agg(a.attname)
           FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)

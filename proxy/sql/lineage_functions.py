@@ -62,7 +62,7 @@ def contained(name: Sequence[str], catalog: Catalog, search_path: Sequence[str])
     return (
         name[-1] not in READERS
         and bool(found)
-        and all(one.language in {"internal", "c"} or one.schema == PG_CATALOG for one in found)
+        and all(one.language in {"internal", "c"} or (one.builtin and one.schema == PG_CATALOG) for one in found)
     )
 
 

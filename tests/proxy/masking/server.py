@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,73 +13,22 @@ from psycopg import pq
 from proxy.masking.copyout import CopyFormat
 from proxy.masking.plan import Column, Masker
 from proxy.sql import catalog as c
-from proxy.sql.lineage import output_columns, trace
+from proxy.sql.catalog_loader import load_catalog
+from proxy.sql.lineage import trace
 from proxy.sql.names import effective_path
 from proxy.sql.parse import parse
 
 PATH = effective_path(("public",), "postgres")
 
 
-def load(connection: psycopg.Connection) -> c.Catalog:
-    """A catalog of everything on the server, enough for masking: relations, columns, parents, views, functions."""
-    columns: dict[int, list[c.Column]] = {}
-    for oid, attnum, name, type_oid, sources in connection.execute(
-        "SELECT attrelid, attnum, attname, atttypid, CASE WHEN attgenerated <> '' THEN ARRAY("
-        "SELECT s.attname::text FROM pg_attrdef d JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid "
-        "JOIN pg_attribute s ON s.attrelid = p.refobjid AND s.attnum = p.refobjsubid AND s.attnum <> d.adnum "
-        "WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END "
-        "FROM pg_attribute a WHERE attnum > 0 AND NOT attisdropped"
-    ):
-        generated = None if sources is None else frozenset(sources)
-        columns.setdefault(oid, []).append(c.Column(attnum, name, type_oid, generated))
-    parents: dict[int, list[int]] = {}
-    for child, parent in connection.execute("SELECT inhrelid, inhparent FROM pg_inherits"):
-        parents.setdefault(child, []).append(parent)
-    functions = [
-        c.Function(schema, name, c.Volatility(volatility), kind, language, returns_set)
-        for schema, name, volatility, kind, language, returns_set in connection.execute(
-            "SELECT nspname, proname, provolatile::text, prokind::text, lanname, proretset FROM pg_proc p "
-            "JOIN pg_namespace n ON n.oid = pronamespace JOIN pg_language l ON l.oid = prolang"
-        )
-    ]
-    relations = [
-        c.Relation(oid, schema, name, kind, tuple(columns.get(oid, ())), tuple(parents.get(oid, ())))
-        for oid, schema, name, kind in connection.execute(
-            "SELECT r.oid, nspname, relname, relkind::text FROM pg_class r JOIN pg_namespace n ON n.oid = relnamespace"
-        )
-    ]
-    definitions: dict[int, str] = dict(
-        connection.execute("SELECT oid, pg_get_viewdef(oid) FROM pg_class WHERE relkind IN ('v', 'm')").fetchall()
-    )
-    return _with_views(relations, functions, definitions)
+def load(dsn: str) -> c.Catalog:
+    """The catalog of a database, as the gateway loads it."""
 
+    async def loaded() -> c.Catalog:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            return await load_catalog(connection)
 
-def _with_views(
-    relations: list[c.Relation],
-    functions: list[c.Function],
-    definitions: dict[int, str],
-) -> c.Catalog:
-    """Origins of views, from the inside out: each round resolves those whose sources are resolved."""
-    origins: dict[int, dict[int, frozenset[str]]] = {}
-    catalog = c.Catalog.of(relations, functions)
-    for _ in range(3):
-        for oid, definition in definitions.items():
-            statement = parse(definition).statements[0]
-            output = output_columns({statement.node: statement.tree}, catalog, PATH)
-            if output is not None:
-                origins[oid] = {
-                    column.attnum: one.touches
-                    for column, one in zip(catalog.by_oid[oid].columns, output, strict=True)
-                    if not one.unknown
-                }
-        rebuilt = [_replaced(relation, origins.get(relation.oid)) for relation in catalog.by_oid.values()]
-        catalog = c.Catalog.of(rebuilt, functions)
-    return catalog
-
-
-def _replaced(relation: c.Relation, origins: dict[int, frozenset[str]] | None) -> c.Relation:
-    fields = {name: getattr(relation, name) for name in relation.__dataclass_fields__}
-    return c.Relation(**{**fields, "origins": origins})
+    return asyncio.run(loaded())
 
 
 @dataclass

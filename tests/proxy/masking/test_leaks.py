@@ -47,7 +47,7 @@ def sides(postgres: EmbeddedPostgres) -> Iterator[tuple[Side, Side]]:
         connection = psycopg.connect(postgres.dsn(f"leaks_{index}"), autocommit=True)
         connection.execute(SCHEMA)
         connection.execute(FILL.format(**values))
-        catalog = server.load(connection)
+        catalog = server.load(postgres.dsn(f"leaks_{index}"))
         made.append(Side(connection, catalog, Masker(POLICY, catalog, b"key")))
     yield made[0], made[1]
     for index, side in enumerate(made):
