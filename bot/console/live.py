@@ -180,6 +180,7 @@ class Live:
             "edited": message.edited_at.isoformat() if message.edited_at else "",
             "html": draw.html(draw.message(message, viewer)),
             "plain": self._plain(message),
+            "mine": _about(message) == viewer.person,
         }
 
     def _plain(self, message: Message) -> str:
@@ -200,6 +201,13 @@ class Live:
         if transport is None or transport.is_closing():
             raise ConnectionResetError
         await asyncio.wait_for(stream.response.write(text.encode()), self._context.pace.write)
+
+
+def _about(message: Message) -> str:
+    """Whose doing a message tells of: its author's, or the person its card names first."""
+    title = message.card["title"] if message.card else ()
+    named = (span["mention"] for span in title if isinstance(span, dict) and "mention" in span)
+    return message.author or str(next(named, ""))
 
 
 def _side_key(side: Side) -> object:

@@ -97,13 +97,15 @@ def _suggestions(data: Mapping[str, Any], id: str) -> Markup:
 
 
 def _chips(data: Mapping[str, Any], id: str, marks: Markup) -> Markup:
+    only = data["options"][0]["value"] if data["required"] and len(data["options"]) == 1 else ""
+    chosen = data["value"] or only
     html = Markup('<label class="choice"><input type="radio" name="{}" value="{}" id="{}"{}><span>{}</span></label>')
     chips = _JOIN.join(
         html.format(
             data["name"],
             o["value"],
             id if number == 0 else f"{id}-{number}",
-            Markup(" checked") if o["value"] == data["value"] else "",
+            Markup(" checked") if o["value"] == chosen else "",
             words(o["label"]),
         )
         for number, o in enumerate(data["options"])

@@ -95,7 +95,7 @@ function mark() {
 }
 
 function noticed(data) {
-  if (data.new && data.channel.startsWith("@") && !page.channel.startsWith("@")) toast(data.plain, "info");
+  if (data.new && !data.mine && data.channel.startsWith("@") && !page.channel.startsWith("@")) toast(data.plain, "info");
 }
 
 // ------------------------------------------------------------------------------------------------ lists
@@ -109,8 +109,11 @@ function refreshList() {
     if (!response?.ok) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("#live-list");
     const list = one("#live-list");
-    if (!fresh || list.contains(document.activeElement) || plain(fresh) === plain(list)) return;
+    if (!fresh || plain(fresh) === plain(list)) return;
+    const focused = list.contains(document.activeElement);
     list.replaceWith(fresh);
+    fresh.tabIndex = -1;
+    if (focused) fresh.focus({ preventScroll: true });
     tick();
   }, 1500);
 }

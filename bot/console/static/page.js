@@ -45,7 +45,9 @@ export function toast(text, tone = "good") {
   away.append(icons[1].cloneNode(true));
   away.addEventListener("click", () => box.remove());
   box.append(words, away);
-  one("#toasts").append(box);
+  const toasts = one("#toasts");
+  toasts.append(box);
+  while (toasts.childElementCount > 3) toasts.firstElementChild.remove();
   if (tone !== "bad") setTimeout(() => box.remove(), 7000);
 }
 

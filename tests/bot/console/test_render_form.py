@@ -60,6 +60,12 @@ def test_few_choices_are_chips_and_many_a_list() -> None:
     assert html.count(" selected") == 1
 
 
+@pytest.mark.parametrize(("options", "required", "checked"), [(1, True, 1), (1, False, 0), (2, True, 0)])
+def test_where_there_is_no_choice_it_is_made(options: int, required: bool, checked: int) -> None:
+    field = FormField("r", "Resource", FieldKind.CHOICE, options=OPTIONS[:options], required=required)
+    assert form(form_to_json(Form("f", "F", (field,), "Go")), VIEWER).count(" checked") == checked
+
+
 def test_a_value_that_is_no_option_chooses_nothing() -> None:
     field = FormField("r", "Resource", FieldKind.CHOICE, "gone", options=OPTIONS)
     html = form(form_to_json(Form("f", "F", (field,), "Go")), VIEWER)
