@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from access.statements import Effect, Flag
-from proxy.sql.catalog import PG_CATALOG, Function, Volatility
+from proxy.sql.catalog import Function, Volatility
 from proxy.sql.names import words
 
 
@@ -99,9 +99,9 @@ COLLECTING = words("""
 
 
 def builtin_call(name: str, overloads: Iterable[Function]) -> Call:
-    """What the pg_catalog function `name` does."""
+    """What the function `name` that came with the server does. `overloads` is not empty."""
     found = tuple(overloads)
-    names = (f"{PG_CATALOG}.{name}",)
+    names = (f"{found[0].schema}.{name}",)
     shape = _shape(found)
     if name in SPECIAL:
         return Call(names, special=name)

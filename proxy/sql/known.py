@@ -10,10 +10,12 @@ from weakref import WeakKeyDictionary
 
 from access.statements import Effect, Flag
 from proxy.sql import functions
-from proxy.sql.catalog import PG_CATALOG, Catalog, Function, Name
+from proxy.sql.catalog import INFORMATION_SCHEMA, PG_CATALOG, Catalog, Function, Name
 from proxy.sql.functions import Call
 
 Path = tuple[str, ...]
+
+_SYSTEM = frozenset({PG_CATALOG, INFORMATION_SCHEMA})
 
 #: Column definitions, not types (PostgreSQL, 8.1.4).
 _SERIAL = frozenset((name,) for name in ("serial", "serial2", "serial4", "serial8", "smallserial", "bigserial"))
@@ -113,8 +115,8 @@ class Known:
         if not found:
             behind = self._types_named(name[-1], schemas)
             return functions.unknown(written) if behind is None else self._risk(behind) or Call()
-        shipped = [one for one in found if one.schema == PG_CATALOG and one.builtin]
-        users = [one for one in found if not (one.schema == PG_CATALOG and one.builtin)]
+        shipped = [one for one in found if one.schema in _SYSTEM and one.builtin]
+        users = [one for one in found if one.schema not in _SYSTEM or not one.builtin]
         calls = []
         if shipped:
             calls.append(functions.builtin_call(name[-1], shipped))
