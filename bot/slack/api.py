@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from access.ports import Clock
 from bot.platform import MessageGone, RetryLater, Undeliverable
 
-GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "file_not_found", "file_deleted"})
 UNDELIVERABLE = frozenset({
     "cannot_dm_bot",
     "cannot_dm_deactivated_user",

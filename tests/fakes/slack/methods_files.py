@@ -69,6 +69,20 @@ async def info(api: Api) -> Json:
     return {"file": _info(api, file)}
 
 
+@method("files.delete", "files:write", per_minute=50)
+async def delete(api: Api) -> Json:
+    file = api.workspace.files.get(api.args.text("file"))
+    if file is None or not file.completed:
+        raise SlackError("file_not_found")
+    if file.user != api.owner.user:
+        raise SlackError("cant_delete_file")
+    del api.workspace.files[file.id]
+    for channel in api.workspace.channels.values():
+        for message in channel.messages:
+            message.files = [name for name in message.files if name != file.id]
+    return {}
+
+
 def _info(api: Api, file: StoredFile) -> Json:
     return {
         "id": file.id,

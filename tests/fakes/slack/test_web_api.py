@@ -319,6 +319,9 @@ async def test_files_are_reserved_uploaded_and_completed(client: AsyncWebClient,
             assert await answer.read() == data
         async with session.get(sent["file"]["url_private"], allow_redirects=False) as answer:
             assert answer.status == 302
+    await client.files_delete(file=sent["file"]["id"])
+    assert await refused(client.files_delete(file=sent["file"]["id"])) == "file_not_found"
+    assert channel.messages[-1].files == []
 
 
 async def test_an_upload_of_another_length_or_a_second_one_is_refused(client: AsyncWebClient, slack: FakeSlack) -> None:
