@@ -13,7 +13,7 @@ from typing import Protocol
 
 from access.actors import Actor, Person, PersonId, actor_key
 from access.errors import Conflict, Denied, HoopError
-from access.events import StatementAllowed, StatementCompleted, StatementHeld, StatementRefused
+from access.events import MaskingFailed, StatementAllowed, StatementCompleted, StatementHeld, StatementRefused
 from access.ids import SessionId
 from access.masking import ForApprover, Masked
 from access.policy import Action, Policy, Verdict, decide, standing_level
@@ -188,6 +188,12 @@ class Gate:
             stream=session, actor=actor_key(self.bearer.actor), session=session, outcome=outcome, detail=detail,
             number=admitted.number,
         )  # fmt: skip
+        self.out.tell.append(Commit((fact,)))
+
+    def masking_failed(self, detector: str, why: str) -> None:
+        """A detector failed and values were redacted whole; told once."""
+        session = self.bearer.session
+        fact = MaskingFailed(stream=session, actor=actor_key(self.bearer.actor), detector=detector, why=why)
         self.out.tell.append(Commit((fact,)))
 
     def ask(self, question: Commit | FileHold | Await | Withdraw | Consume) -> Steps[Answer]:

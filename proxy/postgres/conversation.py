@@ -86,8 +86,6 @@ class Conversation:
             self._inbox.append(frame)
             self._inbox_bytes += len(frame)
         self._go_on()
-        if self._splitter.error is not None and not self._inbox:
-            self._end(f"protocol violation: {self._splitter.error}", "08P01")
 
     def upstream_data(self, data: bytes) -> None:
         """Bytes of the upstream, in any chunks."""
@@ -184,6 +182,13 @@ class Conversation:
             return
         except (FrameError, Violation) as problem:
             self._end(f"protocol violation: {problem}", "08P01")
+        broken = self._splitter.error
+        if broken is not None and not self._inbox and not self.closing:
+            if self._holding and not self.gave_up:
+                self.gave_up = "protocol violation"
+                self._go_on()
+            elif self.responses.quiet:
+                self._end(f"protocol violation: {broken}", "08P01")
 
     def next_frame(self) -> Steps[bytes]:
         """The client's next message, when everything before it is answered."""

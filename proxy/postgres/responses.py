@@ -13,7 +13,7 @@ from dataclasses import replace
 from struct import Struct
 
 from access.masking import declare_masked
-from access.statements import Effect
+from access.statements import Effect, Flag
 from proxy.conversation import Outputs
 from proxy.gate import Gate
 from proxy.masking.plan import Column, Masker
@@ -45,7 +45,7 @@ GUARDED = {
 TRACKED = frozenset({"search_path", "datestyle", "intervalstyle", "timezone"})
 
 #: Effects after which names may mean something else.
-_DEFINING = frozenset({Effect.DDL, Effect.DANGER, Effect.ADMIN, Effect.OPAQUE})
+_DEFINING = frozenset({Effect.DDL, Effect.ADMIN, Effect.OPAQUE})
 
 KEEP: bytes | None = None
 DROP = b""
@@ -79,6 +79,7 @@ class Responses:
         self._need = HEADER
         self._through = 0
         self._failed = False
+        self._told_failure = False
         self._handlers: dict[int, Callable[[bytes], bytes | None]] = {
             m.ROW_DESCRIPTION: self._row_description,
             m.COMPLETE: self._complete,
@@ -327,7 +328,8 @@ class Responses:
         for control in part.judged.controls:
             self._state.apply(control, tag)
         self._finish_result(run, tag)
-        if part.judged.statement.effects & _DEFINING:
+        statement = part.judged.statement
+        if statement.effects & _DEFINING or Flag.DROP in statement.flags:
             self.defined = True
         if step.expect is Expect.EXECUTE:
             self.queue.popleft()
@@ -356,6 +358,9 @@ class Responses:
             self._record(Kind.COPY, run, data)
             run.copy_in = False
         self._record(Kind.DONE, run, {"tag": tag, "rows": run.rows, "masked": masked})
+        if self._masker.failures and not self._told_failure:
+            self._told_failure = True
+            self._gate.masking_failed(*self._masker.failures[0])
 
     def _empty(self, _frame: bytes) -> bytes | None:
         step = self._front()
@@ -457,7 +462,8 @@ class Responses:
         self._parameters[name] = value
         if name.lower() in TRACKED:
             self._state.observe(name.lower(), value)
-        shown = self._masker.parameter_status(name, value)
+        run = self.queue[0].run if self.queue else None
+        shown = self._masker.parameter_status(name, value, touched=run is not None and run.reading.touched)
         return KEEP if shown == value else m.parameter_status(name, shown)
 
     # ---------------------------------------------------------------------------------------- COPY

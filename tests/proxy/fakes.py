@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from access.masking import Masked, MaskPolicy, declare_masked
+from access.masking import Masked, declare_masked
 from access.statements import Effect, Flag, Statement
 from proxy.masking.copyout import CopyFormat, CopyPlan
 from proxy.masking.literals import Shown
@@ -131,22 +131,8 @@ class Starring(RowPlan):
         return out
 
 
-class PlainCopy:
-    refuse = ""
-    masked = 0
-
-    def feed(self, data: bytes) -> bytes:
-        return data
-
-    def finish(self) -> bytes:
-        return b""
-
-
 class PlainMasker(Masker):
     """Masks columns named `secret` and the word `classified`; everything else passes."""
-
-    def __init__(self, policy: MaskPolicy, catalog: Catalog, key: bytes) -> None:
-        self.policy = policy
 
     def touched(self, lineage: Lineage) -> bool:
         return False
@@ -156,12 +142,12 @@ class PlainMasker(Masker):
         return Starring(secret) if secret else None
 
     def copy_plan(self, fmt: CopyFormat, output: Sequence[OutputColumn] | None, touched: bool) -> CopyPlan:
-        return PlainCopy()
+        return CopyPlan(fmt, None, {})
 
     def error(self, fields: Mapping[str, str], touched: bool) -> dict[str, str]:
         return {key: self.hide(value) for key, value in fields.items()}
 
-    def parameter_status(self, name: str, value: str) -> str:
+    def parameter_status(self, name: str, value: str, *, touched: bool = False) -> str:
         return self.hide(value)
 
     def notification(self, payload: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psycopg
@@ -26,11 +26,11 @@ MASK = MaskPolicy(columns=(ColumnRule("customers.email", "email", Strategy.REDAC
 
 
 @pytest.fixture
-def shop(postgres_database: str) -> Iterator[str]:
+def shop(postgres_database: str) -> str:
     """The DSN of a database with data in it, as its superuser."""
     with psycopg.connect(postgres_database, autocommit=True) as connection:
         connection.execute(SHOP)
-    yield postgres_database
+    return postgres_database
 
 
 @pytest.fixture

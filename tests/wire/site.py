@@ -122,7 +122,7 @@ class Site:
     async def gone(self, seconds: float = 3) -> None:
         """Until no session is left."""
         async with asyncio.timeout(seconds):
-            while self.gateway.sessions:
+            while self.gateway.sessions:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)
 
     async def psql(self, *arguments: str, stdin: str = "", scope: Scope | None = None) -> tuple[int, str, str]:

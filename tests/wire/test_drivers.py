@@ -83,10 +83,8 @@ async def test_psycopg_copy_both_ways(site: Site):
         async with cursor.copy("COPY scratch FROM STDIN") as copy:
             for number in range(500, 600):
                 await copy.write_row((number, "copied"))
-        rows = []
         async with cursor.copy("COPY (SELECT id, value FROM scratch WHERE value = 'copied') TO STDOUT") as copy:
-            async for row in copy.rows():
-                rows.append(row)
+            rows = [row async for row in copy.rows()]
         assert len(rows) == 100 and rows[0] == ("500", "copied")
 
 
@@ -105,7 +103,7 @@ async def test_an_error_during_copy_leaves_a_usable_session(site: Site):
 
 async def test_notifications_and_notices_pass(site: Site):
     async with await site.connect() as connection:
-        said = []
+        said: list[psycopg.Notify] = []
         connection.add_notify_handler(said.append)
         await connection.execute("LISTEN news")
         async with await site.direct() as other:

@@ -26,7 +26,7 @@ async def _active(site: Site, text: str) -> int:
 async def _sleeping(site: Site, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> asyncio.Future[object]:
     running: asyncio.Future[object] = asyncio.ensure_future(connection.execute("SELECT pg_sleep(60)"))
     async with asyncio.timeout(5):
-        while not await _active(site, "pg_sleep(60)"):
+        while not await _active(site, "pg_sleep(60)"):  # noqa: ASYNC110 - polls the server
             await asyncio.sleep(0.01)
     return running
 
@@ -72,7 +72,7 @@ async def test_expiry_cuts_by_the_clock(site: Site):
     issued = await site.issue()
     options = {"host": "127.0.0.1", "port": site.gateway.port, "user": "dana", "dbname": "prod-db"}
     async with await psycopg.AsyncConnection.connect(**options, password=issued.token, autocommit=True) as connection:  # type: ignore[arg-type]
-        with pytest.raises(psycopg.OperationalError, match="expired|ended"):
+        with pytest.raises(psycopg.OperationalError, match=r"expired|ended"):
             await connection.execute("SELECT pg_sleep(60)")
     with pytest.raises(psycopg.OperationalError, match="no live grant for dana on prod-db"):
         await psycopg.AsyncConnection.connect(**options, password=issued.token)  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ async def test_a_write_that_is_cut_is_not_half_done_and_its_outcome_is_known(sit
             connection.execute("INSERT INTO scratch SELECT 1000 + g, pg_sleep(60)::text FROM generate_series(1, 2) g")
         )
         async with asyncio.timeout(5):
-            while not await _active(site, "1000 + g"):
+            while not await _active(site, "1000 + g"):  # noqa: ASYNC110 - polls the server
                 await asyncio.sleep(0.01)
         await site.gateway.cut(next(iter(site.gateway.sessions)), "stop")
         with pytest.raises(psycopg.OperationalError, match="stop"):
@@ -113,7 +113,7 @@ async def test_the_server_going_away_is_an_unknown_outcome(site: Site):
     async with await site.connect(Write()) as connection:
         running = asyncio.ensure_future(connection.execute("INSERT INTO scratch SELECT 2000, pg_sleep(60)::text"))
         async with asyncio.timeout(5):
-            while not await _active(site, "SELECT 2000"):
+            while not await _active(site, "SELECT 2000"):  # noqa: ASYNC110 - polls the server
                 await asyncio.sleep(0.01)
         site.gateway.sessions[next(iter(site.gateway.sessions))].upstream.wire.abort()
         with pytest.raises(psycopg.OperationalError, match="outcome of the running command is unknown"):

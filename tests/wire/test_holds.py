@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ from access.actors import Agent
 from access.policy import Policy
 from access.requests import Choice
 from access.scopes import Write
+from app.embedded_postgres import EmbeddedPostgres
 from tests.fakes.world import BOB
 from tests.wire.site import Site, open_site
 
@@ -19,7 +21,7 @@ DELETE = "DELETE FROM scratch WHERE id = 1"
 
 async def _count(site: Site, where: str = "true") -> int:
     async with await site.direct() as connection:
-        row = await (await connection.execute(f"SELECT count(*) FROM scratch WHERE {where}")).fetchone()  # type: ignore[arg-type]
+        row = await (await connection.execute(f"SELECT count(*) FROM scratch WHERE {where}")).fetchone()
         assert row is not None
         return int(str(row[0]))
 
@@ -63,7 +65,7 @@ async def test_disconnecting_withdraws_and_a_late_approval_runs_nothing(site: Si
     assert await _count(site) == 10
 
 
-async def test_nobody_decides(postgres, shop, tmp_path):
+async def test_nobody_decides(postgres: EmbeddedPostgres, shop: str, tmp_path: Path):
     async with open_site(postgres, shop, tmp_path, policy=Policy(hold_seconds=0.3)) as site:
         async with await site.connect() as connection:
             with pytest.raises(psycopg.errors.QueryCanceled, match="not approved in time"):
@@ -72,7 +74,7 @@ async def test_nobody_decides(postgres, shop, tmp_path):
         assert await _count(site) == 10
 
 
-async def test_in_a_transaction_a_hold_is_short_or_refused(postgres, shop, tmp_path):
+async def test_in_a_transaction_a_hold_is_short_or_refused(postgres: EmbeddedPostgres, shop: str, tmp_path: Path):
     policy = Policy(hold_seconds=20, hold_in_transaction=0)
     async with open_site(postgres, shop, tmp_path, policy=policy) as site, await site.connect(Write()) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -172,7 +174,7 @@ async def test_a_revoke_while_held_ends_the_session_and_the_request(site: Site):
         request = await site.pending()
         grant = (await site.store.read(lambda tx: tx.grants(states=["active"])))[0]
         await site.desk.revoke(grant.id, BOB.id, "end of shift")
-        with pytest.raises(psycopg.OperationalError, match="taken back|end of shift"):
+        with pytest.raises(psycopg.OperationalError, match=r"taken back|end of shift"):
             await running
         with pytest.raises(psycopg.OperationalError, match="revoked by Bob: end of shift"):
             await asyncio.sleep(0.3)

@@ -56,7 +56,7 @@ async def test_transactions_report_their_status(site: Site):
 
 async def test_a_refusal_inside_a_transaction_takes_all_of_it_back(site: Site):
     script = "BEGIN;\nINSERT INTO scratch VALUES (100, 'half');\nGRANT SELECT ON orders TO PUBLIC;\nCOMMIT;\n"
-    _, out, error = await site.psql("-At", stdin=script, scope=Write())
+    _, out, _ = await site.psql("-At", stdin=script, scope=Write())
     assert out.split() == ["BEGIN", "INSERT", "0", "1", "ROLLBACK"]
     async with await site.direct() as connection:
         rows = await (await connection.execute("SELECT count(*) FROM scratch WHERE id = 100")).fetchone()
@@ -68,7 +68,7 @@ async def test_rollback_to_a_savepoint_recovers_from_a_refusal(site: Site):
         "BEGIN;\nINSERT INTO scratch VALUES (101, 'kept');\nSAVEPOINT s;\nGRANT SELECT ON orders TO PUBLIC;\nSELECT 1;\n"
         "ROLLBACK TO s;\nINSERT INTO scratch VALUES (102, 'kept');\nCOMMIT;\n"
     )
-    _, out, error = await site.psql("-At", stdin=script, scope=Write())
+    _, out, _ = await site.psql("-At", stdin=script, scope=Write())
     assert out.split()[-1] == "COMMIT" and "25P02" not in out
     async with await site.direct() as connection:
         rows = await (await connection.execute("SELECT count(*) FROM scratch WHERE id > 100")).fetchone()
@@ -117,7 +117,7 @@ async def test_ctrl_c_while_held_withdraws_the_request(site: Site):
     request = await site.pending()
     await asyncio.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    out, error = await asyncio.wait_for(process.communicate(), 5)
+    _, error = await asyncio.wait_for(process.communicate(), 5)
     assert b"canceling statement" in error and request.id.encode() in error
     assert (await site.desk.wait(request.id, 1)).state.value == "cancelled"
 
