@@ -13,7 +13,7 @@ from access.masking import Masked, declare_masked
 from proxy.masking import sqltext
 from proxy.masking.detectors import Detectors
 from proxy.masking.rules import Rules
-from proxy.masking.strategies import REDACTED
+from proxy.masking.strategies import REDACTED, looks_masked
 from proxy.masking.types import Kind, kind_of
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage import Taint, trace
@@ -66,21 +66,38 @@ def shown(
     encoded = text.encode("utf-8", "replace")
     found.literals = {_first_digit(encoded, at) for at in found.literals}
     found.doubtful = {_first_digit(encoded, at) for at in found.doubtful}
+    masked = _rendered(encoded, found, detectors)
+    visible = make_visible(masked)
+    complete = visible == text and len(visible) <= SHOWN_LIMIT
+    if len(visible) > SHOWN_LIMIT:
+        visible = visible[: SHOWN_LIMIT - 1] + "…"
+    return Shown(declare_masked(visible), complete, frozenset(found.parameters))
+
+
+def without_literals(text: str, detectors: Detectors) -> str:
+    """A statement of somebody else, as the server's activity views quote it: no literal of it is shown."""
+    return _rendered(text.encode("utf-8", "replace"), _Found(every=True), detectors)
+
+
+def carries_mask(text: str) -> bool:
+    """Whether a literal of a statement is one of our masks: written back, it would destroy the real value."""
+    encoded = text.encode("utf-8", "replace")
+    strings = (encoded[part.start : part.end] for part in sqltext.parts(encoded) if part.kind == "string")
+    return looks_masked(text) and any(looks_masked(one.decode("utf-8", "replace")) for one in strings)
+
+
+def _rendered(encoded: bytes, found: _Found, detectors: Detectors) -> str:
+    """The text with the contents of its tokens masked."""
     pieces: list[str] = []
-    at, complete = 0, True
+    at = 0
     for part in sqltext.parts(encoded):
         inner = encoded[part.inner_start : part.inner_end].decode("utf-8", "replace")
         masked = _masked(part, inner, found, detectors)
         if masked != inner:
-            complete = False
             pieces += (encoded[at : part.inner_start].decode("utf-8", "replace"), masked)
             at = part.inner_end
     pieces.append(encoded[at:].decode("utf-8", "replace"))
-    visible = make_visible("".join(pieces))
-    complete = complete and visible == text and len(visible) <= SHOWN_LIMIT
-    if len(visible) > SHOWN_LIMIT:
-        visible = visible[: SHOWN_LIMIT - 1] + "…"
-    return Shown(declare_masked(visible), complete, frozenset(found.parameters))
+    return "".join(pieces)
 
 
 def _first_digit(text: bytes, at: int) -> int:

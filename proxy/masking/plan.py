@@ -13,9 +13,10 @@ from proxy.masking.detectors import Detectors
 from proxy.masking.explain import PlanLines
 from proxy.masking.literals import Shown
 from proxy.masking.rows import RowPlan
-from proxy.masking.rules import Rules
+from proxy.masking.rules import STATEMENT, Rules
+from proxy.masking.strategies import REDACTED, looks_masked
 from proxy.masking.types import Kind, kind_of
-from proxy.masking.values import Cell, Watcher, redacted, replaced
+from proxy.masking.values import Cell, Watcher, guarded, redacted, replaced
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage import Lineage, OutputColumn
 from proxy.sql.parse import Parsed
@@ -50,6 +51,7 @@ class Masker:
         self._watcher = Watcher(self._detectors)
         self._cells: dict[tuple[Column, OutputColumn | None, bool], Cell | None] = {}
         self._touching: dict[str, bool] = {}
+        self._statements = guarded(self._without_literals, REDACTED.encode())
 
     @property
     def failures(self) -> list[tuple[str, str]]:
@@ -135,6 +137,28 @@ class Masker:
         """Free text for people: detectors on all of it."""
         return declare_masked(self._detectors.mask_text(value))
 
+    def tested(self, lineage: Lineage) -> tuple[str, ...]:
+        """The protected columns a statement tests in its conditions, groups and orders: for the strict mode."""
+        return tuple(sorted(column for column in lineage.predicates if self._rules.protecting_rules([column])))
+
+    def copied(self, lineage: Lineage) -> tuple[tuple[str, str], ...]:
+        """Protected columns a statement writes into columns that are not: (from, to)."""
+        return tuple(
+            sorted(
+                (source, into)
+                for source, into in lineage.copies
+                if self._rules.protecting_rules([source]) and not self._rules.protecting_rules([into])
+            )
+        )
+
+    def carries_mask(self, text: str, parameters: Sequence[bytes | None] = ()) -> bool:
+        """Whether a literal of a statement or a bind parameter is one of our masks. A write must not carry one."""
+        values = (value.decode("utf-8", "replace") for value in parameters if value is not None)
+        return literals.carries_mask(text) or any(looks_masked(value) for value in values)
+
+    def _without_literals(self, value: bytes) -> bytes:
+        return literals.without_literals(value.decode(), self._detectors).encode()
+
     def _is_touching(self, name: str) -> bool:
         known = self._touching.get(name)
         if known is None:
@@ -168,6 +192,8 @@ class Masker:
             moved = output is not None and not output.plain
             if moved and output is not None and (output.unknown or self._rules.protecting_rules(output.touches)):
                 return redacted(column.type_oid, binary)
+            if rules and rules[0].entity == STATEMENT and kind_of(column.type_oid) is Kind.TEXT:
+                return self._statements
             if rules and all((rule.entity, rule.strategy) == (rules[0].entity, rules[0].strategy) for rule in rules):
                 return replaced(column.type_oid, binary, rules[0].entity, rules[0].strategy, self._key)
             if rules:

@@ -7,9 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 from access.masking import ColumnRule, Strategy
 
-#: Columns of the server's own catalogs that hold copies of user data: statistics, large objects. They are protected
-#: as soon as anything is.
+#: Entity of columns that hold other people's statements: their literals are data, the rest is what people look for.
+STATEMENT = "statement"
+
+#: Columns of the server's own catalogs that hold copies of user data: statistics, large objects, statements. They are
+#: protected as soon as anything is.
 _COPIES_OF_DATA = (
+    ColumnRule("pg_catalog.pg_stat_activity.query", STATEMENT, Strategy.REDACT),
+    ColumnRule("*.pg_stat_statements.query", STATEMENT, Strategy.REDACT),
+    ColumnRule("pg_catalog.pg_prepared_statements.statement", STATEMENT, Strategy.REDACT),
+    ColumnRule("pg_catalog.pg_cursors.statement", STATEMENT, Strategy.REDACT),
     ColumnRule("pg_catalog.pg_statistic.stavalues*", "statistics", Strategy.NULL),
     ColumnRule("pg_catalog.pg_statistic_ext_data.*", "statistics", Strategy.NULL),
     ColumnRule("pg_catalog.pg_stats.most_common_*", "statistics", Strategy.NULL),

@@ -17,10 +17,19 @@ from proxy.sql.lineage_scope import Field, Rel, Taint
 
 __all__ = ["Lineage", "OutputColumn", "Taint", "Tree", "output_columns", "trace"]
 
-#: Statements that return no rows (or none that come from a table).
+#: Statements that return no rows and read none.
 _WITHOUT_ROWS = frozenset({
     "TransactionStmt", "VariableSetStmt", "DiscardStmt", "DeallocateStmt", "ClosePortalStmt", "ListenStmt",
-    "UnlistenStmt", "NotifyStmt", "CheckPointStmt", "LockStmt", "ConstraintsSetStmt", "VacuumStmt", "TruncateStmt",
+    "UnlistenStmt", "NotifyStmt", "CheckPointStmt", "ConstraintsSetStmt", "AlterDefaultPrivilegesStmt",
+    "AlterDatabaseSetStmt", "AlterEnumStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt", "AlterRoleSetStmt",
+    "AlterRoleStmt", "AlterSeqStmt", "AlterSystemStmt", "CommentStmt", "CompositeTypeStmt", "CreateEnumStmt",
+    "CreateRoleStmt", "CreateSchemaStmt", "CreateSeqStmt", "CreateStmt", "CreatedbStmt", "DropRoleStmt", "DropStmt",
+    "DropdbStmt", "GrantRoleStmt", "GrantStmt", "RenameStmt",
+})  # fmt: skip
+#: Statements that return no rows and work on whole tables: their errors and notices can quote what is stored.
+_ON_TABLES = frozenset({
+    "AlterTableStmt", "ClusterStmt", "IndexStmt", "LockStmt", "RefreshMatViewStmt", "ReindexStmt", "TruncateStmt",
+    "VacuumStmt",
 })  # fmt: skip
 _HOPS = 8
 
@@ -102,10 +111,16 @@ def _output(walker: Queries, tree: Tree, bodies: Mapping[str, Tree]) -> tuple[Ou
     kind, body = next(iter(tree.items()))
     if kind in _WITHOUT_ROWS:
         return ()
+    if kind in _ON_TABLES:
+        walker.maintenance(body)
+        return ()
     if kind == "VariableShowStmt":
         return (OutputColumn(body.get("name", "")),)
     if kind == "CopyStmt":
         rel = _copied(walker, body)
+    elif kind == "ViewStmt":
+        walker.statement(body["query"], None)
+        return ()
     elif kind == "CreateTableAsStmt":
         rel = walker.statement(body["query"], None)
         _created(walker, rel, body["into"]["rel"])

@@ -37,6 +37,17 @@ class Queries(From, Expressions):
         self._depth -= 1
         return rel
 
+    def maintenance(self, body: Tree) -> None:
+        """A statement on whole tables: it reads all of them, and its literals stand against their columns."""
+        scope = Scope()
+        single = [body["relation"]] if "relation" in body else []
+        listed = [one.get("RangeVar") for one in body.get("relations", [])]
+        vacuumed = [one["VacuumRelation"].get("relation") for one in body.get("rels", [])]
+        for relation in (*single, *listed, *vacuumed):
+            scope.star.append(self._relation(relation, scope, allow_cte=False))
+        everything = [rel.everything() for rel in scope.star]
+        self.notes.append((body, union(everything)))
+
     # -- WITH ----------------------------------------------------------------------------------------------------
 
     def _with(self, clause: Tree | None, outer: Scope | None) -> Scope | None:
@@ -98,10 +109,7 @@ class Queries(From, Expressions):
     def _order(self, body: Tree, rel: Rel, scope: Scope) -> None:
         """GROUP BY, ORDER BY, DISTINCT ON and LIMIT: they may name output columns, by name or by position."""
         for part in ("groupClause", "sortClause", "distinctClause"):
-            for one in body.get(part, []):
-                if not one:  # plain DISTINCT
-                    continue
-                node = one["SortBy"]["node"] if "SortBy" in one else one
+            for node in _grouped(body.get(part, [])):
                 named = strings(node.get("ColumnRef", {}).get("fields", ()))
                 position = node.get("A_Const", {}).get("ival", {}).get("ival", 0)
                 fields = [field for field in rel.fields if [field.name] == named] or rel.fields[position - 1 : position]
@@ -262,6 +270,19 @@ class Queries(From, Expressions):
             into = target.named(column) or ANYTHING
             for source in taint.touches - into.touches:
                 self.copies.add((source, next(iter(sorted(into.touches)), f"{name}.{column}")))
+
+
+def _grouped(nodes: Sequence[Tree]) -> list[Tree]:
+    """The expressions of a GROUP BY, ORDER BY or DISTINCT list, grouping sets and sort directions taken apart."""
+    found: list[Tree] = []
+    pending = list(nodes)
+    while pending:
+        one = pending.pop()
+        if "GroupingSet" in one:
+            pending.extend(one["GroupingSet"].get("content", []))
+        elif one:  # plain DISTINCT is an empty node
+            found.append(one["SortBy"]["node"] if "SortBy" in one else one)
+    return found
 
 
 def _assign(assigned: dict[str, Taint], name: str, taint: Taint) -> None:

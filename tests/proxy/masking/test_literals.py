@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from access.masking import ColumnRule, Masked, MaskPolicy, Strategy
 from proxy.masking.literals import SHOWN_LIMIT, Shown, make_visible
+from proxy.masking.plan import Column as Result
 from proxy.masking.plan import Masker
 from proxy.masking.strategies import REDACTED, looks_masked
 from proxy.sql.catalog import Catalog, Column, Function, Relation
+from proxy.sql.lineage import OutputColumn
 from proxy.sql.parse import parse
+from tests.proxy.masking.server import data_row, rows_of
 
 CATALOG = Catalog.of(
     [
@@ -53,6 +56,11 @@ def show(text: str, masker: Masker = MASKER) -> Shown:
         "SELECT\n\t'tabs and lines'",
         "UPDATE people SET id = 4 WHERE id = 123456789",
         "VACUUM orders",
+        "CREATE TABLE t (a text DEFAULT 'open')",
+        "ALTER TABLE orders ADD CHECK (note <> 'x')",
+        "CREATE INDEX ON orders (id) WHERE note = 'x'",
+        "COMMENT ON TABLE people IS 'those we sell to'",
+        "SET statement_timeout = '5s'",
         "",
     ],
 )
@@ -113,6 +121,9 @@ def test_harmless_statements_are_complete_and_exact(text: str) -> None:
         ("DECLARE c CURSOR FOR SELECT id FROM people WHERE name = 'Ada'", ["Ada"]),
         ("CREATE TABLE t AS SELECT id FROM people WHERE name = 'Ada'", ["Ada"]),
         ("SELECT 1; DELETE FROM people WHERE name = 'Ada'", ["Ada"]),
+        ("ALTER TABLE people ADD CHECK (name <> 'Ada')", ["Ada"]),
+        ("CREATE INDEX ON people (id) WHERE name = 'Ada'", ["Ada"]),
+        ("CREATE VIEW v AS SELECT id FROM people WHERE name = 'Ada'", ["Ada"]),
         # what nobody can resolve
         ("SELECT * FROM nowhere WHERE x = 'Ada'", ["Ada"]),
         ("SELECT own('Ada')", ["Ada"]),
@@ -216,6 +227,37 @@ def test_no_literal_against_a_protected_column_survives(secret: str) -> None:
     shown = show(f"DELETE FROM people WHERE name = '{quoted}'")
     assert f"'{quoted}'" not in shown.text
     assert shown.text == f"DELETE FROM people WHERE name = '{REDACTED}'"
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "carries"),
+    [
+        ("UPDATE people SET email = 'a****@*****.com' WHERE id = 1", [], True),
+        (f"UPDATE people SET name = '{REDACTED}'", [], True),
+        ("INSERT INTO people VALUES (1, E'****-****-****-1111')", [], True),
+        ("UPDATE people SET name = $1", [b"A**** L****"], True),
+        ("UPDATE people SET name = $1", ["«person:abcdefgh»".encode()], True),
+        ("UPDATE people SET name = $1", [b"Ada", None, b"\xff\x00"], False),
+        ("UPDATE people SET name = 'Ada' /* a****@*****.com */", [], False),
+        ("SELECT 2 * 3, '**bold**'", [], False),
+    ],
+)
+def test_masks_on_their_way_back_are_noticed(text: str, parameters: list[bytes | None], carries: bool) -> None:
+    assert MASKER.carries_mask(text, parameters) is carries
+
+
+def test_other_peoples_statements_lose_their_literals() -> None:
+    catalog = Catalog.of(
+        [Relation(12_000, "pg_catalog", "pg_stat_activity", "v", (Column(1, "pid", 23), Column(2, "query", 25)))]
+    )
+    masker = Masker(POLICY, catalog, b"key")
+    plan = masker.plan([Result("query", 12_000, 2, 25, 0), Result("left", 0, 0, 25, 0)],
+                       [OutputColumn("query", frozenset({"pg_catalog.pg_stat_activity.query"}), plain=True),
+                        OutputColumn("left", frozenset({"pg_catalog.pg_stat_activity.query"}))], touched=True)  # fmt: skip
+    assert plan is not None
+    query = b"SELECT * FROM people WHERE name = 'Ada' AND id = 12 AND n = 123456"
+    shown = f"SELECT * FROM people WHERE name = '{REDACTED}' AND id = 12 AND n = {REDACTED}"
+    assert rows_of(plan.rewrite(data_row([query, query]))) == [[shown.encode(), REDACTED.encode()]]
 
 
 def test_parameters_are_shown_as_text() -> None:

@@ -191,6 +191,9 @@ CASES = (
     ("SHOW search_path", "search_path="),
     ("BEGIN", ""),
     ("CREATE TABLE t AS SELECT * FROM people", ""),
+    ("CREATE VIEW v AS SELECT email FROM people", ""),
+    ("ALTER TABLE people ADD CHECK (name <> 'x')", ""),
+    ("SELECT lower(email) AS e, count(*) FROM people GROUP BY ROLLUP (e)", "e=people.email count=!"),
 )  # fmt: skip
 
 
@@ -307,6 +310,27 @@ def test_relations_and_resolution() -> None:
     assert lineage.resolved
     assert not traced("SELECT own(1)").resolved
     assert not traced("SELECT 1 FROM nowhere").resolved
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER TABLE people ALTER name TYPE int USING name::int", "CREATE UNIQUE INDEX ON people (email)", "VACUUM people",
+        "TRUNCATE people, orders", "REFRESH MATERIALIZED VIEW people", "LOCK TABLE people", "CLUSTER people",
+    ],
+)  # fmt: skip
+def test_statements_on_whole_tables_read_them(sql: str) -> None:
+    lineage = traced(sql)
+    assert "public.people" in lineage.relations
+    assert lineage.resolved
+    assert not traced(sql.replace("people", "nowhere")).resolved
+
+
+@pytest.mark.parametrize(
+    "sql", ["CREATE TABLE t (a text DEFAULT 'x')", "DROP TABLE people", "GRANT SELECT ON people TO bob"]
+)
+def test_definitions_read_nothing(sql: str) -> None:
+    assert traced(sql) == Lineage(output=(), resolved=True)
 
 
 def test_names_resolve_by_the_search_path() -> None:
