@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import MappingProxyType
 
 from markupsafe import Markup
@@ -45,6 +46,7 @@ _PATHS = MappingProxyType(
 )
 
 
+@cache
 def icon(name: str) -> Markup:
     """The drawing called `name`, hidden from screen readers: the word beside it says the same. KeyError for another name."""
     return Markup('<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{}</svg>').format(

@@ -21,6 +21,8 @@ from bot.console.messages import Message, private_channel
 from bot.console.render import Viewer
 
 THEMES = {"light", "dark"}
+SHOWN = 80
+SHOWN_MOST = 500
 _NO_SUCH = "It does not exist, or it is not for you to see."
 
 
@@ -70,10 +72,11 @@ class Pages:
     ) -> web.Response:
         viewer = self._context.identity.viewer(me)
         asked = request.query.get("thread", "")
+        most = SHOWN_MOST if request.query.get("show") == "more" else SHOWN
 
         def read(tx: Tx) -> tuple[int, Side, list[Message], list[Message] | None]:
             change, side = messages.last_change(tx), self._lists.side(tx, me.person, viewer.now)
-            return change, side, messages.listed(tx, channel.id), self._thread(tx, channel, asked)
+            return change, side, messages.listed(tx, channel.id, limit=most), self._thread(tx, channel, asked)
 
         change, side, found, thread = await self._store.read(read)
         if asked and thread is None:
@@ -82,6 +85,7 @@ class Pages:
             "change": change,
             "side": side,
             "channel_id": channel.id,
+            "earlier": f"{me.base}{draw.channel_path(channel.id)}?show=more" if len(found) == SHOWN else "",
             "groups": self._days(found, me, viewer, channel.id),
             "composer": views.composer(channel, "", private=channel.id.startswith("@")),
             "thread": self._thread_view(thread, me, viewer, channel) if thread else None,

@@ -94,8 +94,13 @@ function mark() {
   waiting(Number(one("[data-waiting]")?.dataset.waiting ?? 0));
 }
 
+/** A private message that came while another page is open, unless the page shows what it is about. */
 function noticed(data) {
-  if (data.new && !data.mine && data.channel.startsWith("@") && !page.channel.startsWith("@")) toast(data.plain, "info");
+  if (!data.new || data.mine || !data.channel.startsWith("@") || page.channel.startsWith("@")) return;
+  setTimeout(() => {
+    const shown = all(".stream .card-foot code").some((id) => data.plain.includes(id.textContent));
+    if (!shown) toast(data.plain, "info");
+  }, 400);
 }
 
 // ------------------------------------------------------------------------------------------------ lists

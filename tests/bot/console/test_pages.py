@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from access.ports import Tx
 from access.requests import RequestState
 from access.scopes import Write
 from bot.console import messages
-from bot.console.messages import private_channel
+from bot.console.messages import Message, private_channel
+from bot.console.pages import SHOWN
 from tests.bot.console.conftest import Open
 from tests.bot.console.scene import CHANNEL, HOUR, Scene, masked_evidence
 from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA
@@ -21,6 +23,22 @@ async def test_an_empty_channel_suggests_what_to_type(opened: Open) -> None:
     page = await opened(DANA).page("/c/access")
     assert "Reach production from right here" in page
     assert "/hoop request prod-db 1h INC-42 debugging" in page
+
+
+async def test_a_long_channel_shows_its_newest_messages_first(scene: Scene, opened: Open) -> None:
+    def talk(tx: Tx) -> None:
+        for number in range(SHOWN + 5):
+            messages.add(tx, Message(f"p{number}", CHANNEL, tx.now, author=DANA.id, text=f"number {number}."))
+
+    dana = opened(DANA)
+    await scene.store.transact(talk)
+    page = await dana.page("/c/access")
+    assert "number 84." in page
+    assert "number 4." not in page
+    assert 'href="/~dana/c/access?show=more"' in page
+    page = await dana.page("/c/access?show=more")
+    assert "number 4." in page
+    assert "show=more" not in page
 
 
 async def test_private_messages_are_for_their_own_person(scene: Scene, opened: Open) -> None:
