@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -17,6 +18,7 @@ _TYPES = {
     ".txt": "text/plain",
     ".woff2": "font/woff2",
 }
+_PACKED = (".woff2",)
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -26,6 +28,9 @@ class Statics:
     def __init__(self, folder: Path = FOLDER) -> None:
         paths = sorted(path for path in folder.rglob("*") if path.suffix in _TYPES and path.is_file())
         self._files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+        self._small = {
+            name: gzip.compress(content, mtime=0) for name, content in self._files.items() if not name.endswith(_PACKED)
+        }
         digest = hashlib.sha256()
         for name, content in self._files.items():
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -45,8 +50,9 @@ class Statics:
         current = request.match_info["version"] == self.version
         headers = security_headers(private=False) | {"Cache-Control": FOR_GOOD if current else "no-cache"}
         suffix = name[name.rindex(".") :]
-        charset = None if suffix == ".woff2" else "utf-8"
-        response = web.Response(body=content, content_type=_TYPES[suffix], charset=charset, headers=headers)
-        if charset:
-            response.enable_compression()
-        return response
+        charset = None if suffix in _PACKED else "utf-8"
+        if name in self._small and "gzip" in request.headers.get("Accept-Encoding", ""):
+            content = self._small[name]
+            headers["Content-Encoding"] = "gzip"
+        headers["Vary"] = "Accept-Encoding"
+        return web.Response(body=content, content_type=_TYPES[suffix], charset=charset, headers=headers)

@@ -32,6 +32,17 @@ async def test_files_are_served_for_good_under_their_version(opened: Open, name:
     assert (await browser.get(f"/static/old/{name}")).headers["Cache-Control"] == "no-cache"
 
 
+async def test_text_is_sent_small_to_whoever_takes_it(opened: Open) -> None:
+    browser = opened(None)
+    address = f"{Statics().address}/base.css"
+    small = await browser.get(address, {"Accept-Encoding": "gzip, br"})
+    whole = await browser.get(address, {"Accept-Encoding": "identity"})
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in whole.headers
+    assert int(small.headers["Content-Length"]) < int(whole.headers["Content-Length"]) / 2
+    assert await small.read() == await whole.read()
+
+
 @pytest.mark.parametrize(
     "name",
     [
