@@ -1,0 +1,96 @@
+"""Masking of a text that arrives in chunks: terminals, logs, server-sent events.
+
+A match never goes over the end of a line, except a private key, whose lines are followed until its last. So a line is
+held until it ends, and no more than `MAX_HELD` characters of it: the output is the same for any chunking of the same
+text. `flush` gives out what is held when the source pauses (a prompt without a line end).
+"""
+
+from __future__ import annotations
+
+import re
+
+from access.masking import Masked, declare_masked
+from proxy.masking.context import NO_CONTEXT
+from proxy.masking.detectors import Detectors
+from proxy.masking.strategies import REDACTED
+
+#: Characters of an unfinished line that are held back.
+MAX_HELD = 8_192
+#: A longer line is cut before so many of them, and the cut is looked for in the zone before that: the rest is needed
+#: to see whether a match goes on behind the cut.
+_AHEAD = 1_024
+_CUT_ZONE = 1_024
+
+_LINE_END = re.compile(r"[\n\r]")
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
+
+class StreamMasker:
+    """Masks one stream. Feed it text in any pieces; what comes back, joined, is the masked text."""
+
+    def __init__(self, detectors: Detectors) -> None:
+        self._detectors = detectors
+        self._held = ""
+        self._in_key = False
+        self._follow_keys = "secret" in detectors.strategies
+
+    def feed(self, text: str) -> Masked:
+        """The masked form of what can be given out now (often nothing: the line is not complete)."""
+        self._held += text
+        out = []
+        at = 0
+        while (end := self._segment_end(at)) > at:
+            out.append(self._masked(self._held[at:end]))
+            at = end
+        self._held = self._held[at:]
+        return declare_masked("".join(out))
+
+    def flush(self) -> Masked:
+        """The masked form of everything held. What follows is looked at as the start of a new line."""
+        held, self._held = self._held, ""
+        return declare_masked(self._masked(held) if held else "")
+
+    def _segment_end(self, start: int) -> int:
+        """The end of the next piece that can be masked on its own; `start` itself when there is none yet.
+
+        It depends only on the text from `start`, never on how it arrived.
+        """
+        limit = start + MAX_HELD
+        end = _LINE_END.search(self._held, start, limit)
+        if end is not None and end.end() - start <= MAX_HELD - _AHEAD:
+            return end.end()
+        if end is None and len(self._held) < limit:
+            return start
+        return start + self._cut(self._held[start : limit if end is None else end.end()])
+
+    def _cut(self, piece: str) -> int:
+        """Where to cut a line that is too long: at a space, and never inside a match."""
+        most = MAX_HELD - _AHEAD
+        space = piece.rfind(" ", most - _CUT_ZONE, most)
+        cut = space + 1 if space >= 0 else most
+        try:
+            spans = self._detectors.find(piece, NO_CONTEXT)
+        except Exception:  # noqa: BLE001 - the detector that failed is noted; the pieces will be redacted
+            return cut
+        for span in spans:
+            if span.start < cut < span.end:
+                return span.start or min(span.end, len(piece))
+        return cut
+
+    def _masked(self, segment: str) -> str:
+        """One line or piece of a line; the lines of a private key are one mask at its beginning."""
+        if not self._follow_keys:
+            return self._detectors.mask_text(segment)
+        if self._in_key:
+            end = _KEY_ENDS.search(segment)
+            if end is None:
+                return ""
+            self._in_key = False
+            return self._masked(segment[end.end() :])
+        begin = _KEY_BEGINS.search(segment)
+        if begin is None:
+            return self._detectors.mask_text(segment)
+        before = self._detectors.mask_text(segment[: begin.start()])
+        self._in_key = True
+        return before + REDACTED + self._masked(segment[begin.end() :])
