@@ -67,7 +67,7 @@ async def _grant(core: Core, arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise Invalid(f"--for {error}.") from None
     grant = await core.desk.grant_directly(
-        person, resource.name, standing_scope(arguments.scope), duration, arguments.reason, operator()
+        person, resource.name, standing_scope(arguments.scope), duration, arguments.reason, getpass.getuser()
     )
     issued = await core.credentials.issue(person, None, resource, grant.expires_at)
     print(

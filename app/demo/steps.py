@@ -227,9 +227,10 @@ async def replay(tour: Tour) -> None:
     dana = tour.people["dana"]
 
     def summary(message: Seen) -> bool:
-        return "session" in message.kinds and any("/sessions/ses_" in link for link in message.links)
+        linked = any("/sessions/ses_" in link for link in message.links)
+        return linked and "Session closed" in message.text and "revoked" in message.text
 
-    message = await dana.wait_for(tour.thread, lambda m: (summary(m) and "42" in m.text) or summary(m))
+    message = await dana.wait_for(tour.thread, summary)
     tour.report.show(message.text, "thread:")
     thread = await dana.page(tour.thread)
     sessions = [
