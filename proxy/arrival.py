@@ -217,6 +217,7 @@ class Arrival:
         bearer = Bearer(
             session=row.id, actor=visitor.actor, resource=visitor.resource, policy=gateway.policy,
             person=lambda: ports.directory.person(visitor.person.id), name=self._name,
+            version=lambda: gateway.version,
             grants=lambda: capped(self._grants(visitor, row.id), ceiling),
         )  # fmt: skip
         reported = upstream.session.parameters

@@ -23,12 +23,17 @@ from access.resources import Resource
 from access.scopes import Level
 from access.statements import Binding, Effect, Statement, binding_digest
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Outputs, Steps, Withdraw
-from proxy.recording import Kind, record
+from proxy.recording import Kind, assembled, head, packed, record
 
 #: How often a waiting client hears that it still waits, in seconds.
 KEEP_ALIVE = 15.0
 #: How long an approval may take to reach this process before the hold gives up, in seconds.
 GRANT_LAG = 5.0
+
+#: How long a verdict on a plain read may be used again, in seconds.
+VERDICT_SECONDS = 1.0
+
+_STATEMENT = head(Kind.STATEMENT)
 
 REFUSED, CANCELLED = "42501", "57014"
 _READ_ONLY = frozenset({Effect.READ})
@@ -86,6 +91,8 @@ class Bearer:
     person: Callable[[], Person | None]
     grants: Callable[[], Sequence[Grant]]
     name: Callable[[PersonId], str]
+    #: Grows with every change of grants or people.
+    version: Callable[[], int]
 
 
 @dataclass(slots=True)
@@ -208,6 +215,28 @@ class Gate:
         answer, self.answer = self.answer, None
         return answer
 
+    def lasting(self, unit: Unit, verdict: Verdict) -> float:
+        """Until when (monotonic) the same statement gets the same verdict while nothing changes; 0.0 = ask again.
+
+        Only plain reads under a standing grant: everything else is looked at every time.
+        """
+        if verdict.action is not Action.ALLOW or _noteworthy(unit, verdict):
+            return 0.0
+        now = self.clock.now()
+        edges = [edge for g in self.bearer.grants() for edge in (g.starts_at, g.expires_at) if edge > now]
+        left = min(((edge - now).total_seconds() for edge in edges), default=0.0)
+        return self.clock.monotonic() + min(left, VERDICT_SECONDS)
+
+    def again(self, packed_statement: bytes) -> int:
+        """Record a statement whose verdict still lasts; its number."""
+        number = self._count()
+        self.out.records.append(assembled(_STATEMENT, self.at_ms(), number, packed_statement))
+        return number
+
+    def packed(self, unit: Unit, verdict: Verdict) -> bytes:
+        """What `again` records."""
+        return packed(_data(unit, verdict, ""))
+
     def _count(self) -> int:
         self.counters.statements += 1
         return self.counters.statements
@@ -252,16 +281,7 @@ class Gate:
         return Refusal("The gateway could not record this statement, so it was not run.", answer.message, answer.hint)
 
     def _statement(self, unit: Unit, number: int, verdict: Verdict, request: str) -> bytes:
-        data: dict[str, object] = {
-            "text": unit.shown,
-            "effects": _effects(unit.whole),
-            "verdict": verdict.action.name.lower(),
-            "rule": verdict.rule,
-            "request": request,
-        }
-        if unit.parameters:
-            data["parameters"] = list(unit.parameters)
-        return record(Kind.STATEMENT, self.at_ms(), number, data)
+        return assembled(_STATEMENT, self.at_ms(), number, packed(_data(unit, verdict, request)))
 
     def at_ms(self) -> int:
         return int(self.clock.now().timestamp() * 1000)
@@ -357,6 +377,20 @@ class Gate:
                 self.counters.refused += 1
                 return Refusal(verdict.message, "It was approved, but cannot run any more.", verdict.hint)
             yield
+
+
+def _data(unit: Unit, verdict: Verdict, request: str) -> dict[str, object]:
+    """The data of a `statement` record."""
+    data: dict[str, object] = {
+        "text": unit.shown,
+        "effects": _effects(unit.whole),
+        "verdict": verdict.action.name.lower(),
+        "rule": verdict.rule,
+        "request": request,
+    }
+    if unit.parameters:
+        data["parameters"] = list(unit.parameters)
+    return data
 
 
 def _noteworthy(unit: Unit, verdict: Verdict) -> bool:

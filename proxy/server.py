@@ -94,6 +94,8 @@ class Gateway:
         self.sessions: dict[SessionId, LiveSession] = {}
         #: Cancel keys as the clients have them.
         self.keys: dict[tuple[int, bytes], SessionId] = {}
+        #: Grows with every change of grants or people.
+        self.version = 0
         self.people: Counter[PersonId] = Counter()
         self.secret = settings.key or ports.entropy.token(32)
         self.catalogs: Catalogs | None = None

@@ -67,6 +67,8 @@ class LiveSession:
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _tells: deque[Question] = field(default_factory=deque)
     _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
+    _late: list[bytes] = field(default_factory=list)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _why: str = ""
     _ended: bool = False
 
@@ -128,6 +130,8 @@ class LiveSession:
         if self._ended:
             return
         out = self.conversation.out
+        if self._late and out.records:
+            self._write_late()
         try:
             for entry in out.records:
                 self.ports.recording.write(entry)
@@ -147,7 +151,10 @@ class LiveSession:
             self.client.write(b"".join(out.to_client))
             out.to_client.clear()
         if out.results:
-            self._write_results(out.results)
+            # What came back is written when the client has been served; always before the next statement.
+            if not self._late:
+                self._loop.call_soon(self._catch_up)
+            self._late += out.results
             out.results.clear()
         self._signals()
 
@@ -171,9 +178,14 @@ class LiveSession:
             self._why = out.close
             self._over.set()
 
-    def _write_results(self, records: list[bytes]) -> None:
+    def _catch_up(self) -> None:
+        self._write_late()
+        self.perform()
+
+    def _write_late(self) -> None:
+        late, self._late = self._late, []
         try:
-            for entry in records:
+            for entry in late:
                 self.ports.recording.write(entry)
         except Unavailable as problem:
             self._unrecorded(problem)
@@ -266,6 +278,7 @@ class LiveSession:
 
     async def finish(self) -> None:
         """Seal the recording and close the session's row."""
+        self._write_late()
         now = self.ports.clock.now()
         recording = self.ports.recording
         try:

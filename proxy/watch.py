@@ -34,6 +34,7 @@ class Watch:
 
     def look(self) -> None:
         """Grants, kills or people changed."""
+        self._gateway.version += 1
         self._look_now.set()
 
     async def ticks(self) -> None:

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 
 from access.masking import ForApprover, Masked
-from access.policy import Action
+from access.policy import Action, Verdict
 from access.ports import Clock
 from access.statements import Effect, Statement
 from proxy.conversation import Answer, Outputs, Steps
@@ -34,6 +34,8 @@ _EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH,
 _ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Execute)
 #: Bytes of the client that may wait before its socket is not read any more.
 WAITING_CAP = 4 * 1024 * 1024
+#: How many texts a session remembers its verdict on, and how long they may be in bytes.
+KNOWN, KNOWN_BYTES = 256, 4096
 #: How long the statement after a change of definitions waits for the catalog, in seconds.
 STALE_SECONDS = 5.0
 
@@ -45,6 +47,18 @@ class Facts:
     bearer: Bearer
     database: str
     read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A plain read that was let through a moment ago: the same bytes need no second judgement while nothing changed."""
+
+    reading: Reading
+    verdict: Verdict
+    packed: bytes = field(repr=False)
+    epoch: int
+    version: int
+    until: float
 
 
 @dataclass(slots=True)
@@ -68,6 +82,7 @@ class Conversation:
     _inbox_bytes: int = 0
     _holding: bool = False
     _stale_until: float = 0.0
+    _known: dict[bytes, Known] = field(default_factory=dict)
     _script: Steps[None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -250,6 +265,10 @@ class Conversation:
     # ---------------------------------------------------------------------------------------- simple protocol
 
     def _query(self, frame: bytes) -> Steps[None]:
+        known = self._known.get(frame)
+        if known is not None and self._lasts(known):
+            self._forward_query(frame, Run(Admitted(self.gate.again(known.packed), known.verdict), known.reading))
+            return
         statement = m.text(m.parse_query(frame))
         self.state.set_level(self.gate.level())
         reading = self.read(statement)
@@ -269,6 +288,26 @@ class Conversation:
             yield from self._wrapped_query(frame, Run(admitted, reading, wrapped=True))
         else:
             self._forward_query(frame, Run(admitted, reading))
+            self._remember(frame, reading, unit, admitted)
+
+    def _lasts(self, known: Known) -> bool:
+        """Whether nothing happened since that could change what is known of a text."""
+        return (
+            known.epoch == self.state.epoch
+            and known.version == self.facts.bearer.version()
+            and self.clock.monotonic() < known.until
+        )
+
+    def _remember(self, frame: bytes, reading: Reading, unit: Unit, admitted: Admitted) -> None:
+        until = self.gate.lasting(unit, admitted.verdict) if reading.stable and len(frame) <= KNOWN_BYTES else 0.0
+        if not until:
+            return
+        if len(self._known) >= KNOWN:
+            self._known.clear()
+        packed = self.gate.packed(unit, admitted.verdict)
+        self._known[frame] = Known(
+            reading, admitted.verdict, packed, self.state.epoch, self.facts.bearer.version(), until
+        )
 
     def _forward_query(self, frame: bytes, run: Run) -> None:
         if not self.responses.unsynced:

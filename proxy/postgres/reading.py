@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from access.actors import Actor
 from access.resources import Resource
 from access.statements import Binding
 from proxy.masking.copyout import CopyFormat
 from proxy.masking.literals import Shown
-from proxy.masking.plan import Masker
+from proxy.masking.plan import Column, Masker
+from proxy.masking.rows import RowPlan
+from proxy.postgres.messages import Field, row_description
+from proxy.recording import packed
 from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog
 from proxy.sql.classify import judge
@@ -33,6 +36,16 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """What is decided once for results that look like this. `told` is the RowDescription as the client gets it."""
+
+    columns: tuple[Field, ...]
+    plan: RowPlan | None
+    names: bytes
+    told: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A text as a whole. `touched`: some of it reads protected columns, or cannot be resolved.
 
@@ -46,10 +59,14 @@ class Reading:
     parts: tuple[Part, ...]
     touched: bool
     stable: bool
+    #: By statement and RowDescription: what was decided for such a result.
+    shapes: dict[tuple[int, object], Shape] = field(default_factory=dict, compare=False, repr=False)
 
 
 Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]
 Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree]], Lineage]
+
+_SHAPES = 16
 
 _NAMED = (j.Execute, j.Fetch, j.Prepare, j.Deallocate, j.DeclareCursor, j.CloseCursor, j.DiscardAll)
 
@@ -93,6 +110,25 @@ class Reader:
         # A text nobody could read touches whatever it likes.
         touched = any(part.touched for part in parts) if parts else parsed.error is not None
         return Reading(text, parsed, judged, shown, tuple(parts), touched, stable=not named)
+
+
+def shape(masker: Masker, part: Part, columns: tuple[Field, ...]) -> Shape:
+    """Decide what happens to a result of this statement with these columns."""
+    seen = [Column(c.name, c.table_oid, c.attnum, c.type_oid, c.format) for c in columns]
+    plan = masker.plan(seen, part.output, part.touched)
+    told = tuple(replace(c, name=masker.column_name(c.name)) for c in columns)
+    names = packed({"names": [c.name for c in told]})
+    return Shape(columns, plan, names, None if told == columns else row_description(told))
+
+
+def remembered(reading: Reading, index: int, looks: object, make: Callable[[], Shape]) -> Shape:
+    """The shape of a result that looks like this (its description), decided now or before."""
+    found = reading.shapes.get((index, looks))
+    if found is None:
+        if len(reading.shapes) >= _SHAPES:
+            reading.shapes.clear()
+        found = reading.shapes[index, looks] = make()
+    return found
 
 
 def _bodies(session: j.SqlSession) -> Mapping[str, Tree]:

@@ -16,14 +16,14 @@ from access.masking import declare_masked
 from access.statements import Effect, Flag
 from proxy.conversation import Outputs
 from proxy.gate import Gate
-from proxy.masking.plan import Column, Masker
+from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
 from proxy.postgres.frames import HEADER, FrameError
-from proxy.postgres.reading import Part
+from proxy.postgres.reading import Part, Shape, remembered, shape
 from proxy.postgres.state import Prepared, SqlState
 from proxy.postgres.steps import Expect, Run, Step
 from proxy.postgres.values import shown_value
-from proxy.recording import ROWS_KEPT, Kind, kept, record
+from proxy.recording import ROWS_KEPT, Kind, assembled, head, kept, record
 from proxy.sql import judged as j
 
 _LENGTH = Struct(">I").unpack_from
@@ -46,6 +46,8 @@ TRACKED = frozenset({"search_path", "datestyle", "intervalstyle", "timezone"})
 
 #: Effects after which names may mean something else.
 _DEFINING = frozenset({Effect.DDL, Effect.ADMIN, Effect.OPAQUE})
+
+_COLUMNS = head(Kind.COLUMNS)
 
 KEEP: bytes | None = None
 DROP = b""
@@ -207,17 +209,17 @@ class Responses:
         return run
 
     def _plan(self, run: Run) -> None:
-        """Decide for a whole result what happens to its columns."""
-        if run.columns is None and run.portal is not None:
-            run.columns = run.portal.known_columns()
-        if run.columns is None:
+        """Decide for the rows of a portal what happens to its columns."""
+        columns = None if run.portal is None else run.portal.known_columns()
+        if columns is None:
             raise Violation("the server sent rows that were not described")
         part = self._part(run)
-        run.plan = self._masker.plan([_column(c) for c in run.columns], part.output, part.touched)
-        run.masked_before = 0 if run.plan is None else run.plan.masked
-        run.planned = True
-        names = [self._masker.column_name(c.name) for c in run.columns]
-        self._record(Kind.COLUMNS, run, {"names": names})
+        self._use(run, remembered(run.reading, run.index, columns, lambda: shape(self._masker, part, columns)))
+
+    def _use(self, run: Run, found: Shape) -> None:
+        run.columns, run.plan, run.planned = found.columns, found.plan, True
+        run.masked_before = 0 if found.plan is None else found.plan.masked
+        self._out.results.append(assembled(_COLUMNS, self._gate.at_ms(), run.admitted.number, found.names))
 
     @staticmethod
     def _part(run: Run) -> Part:
@@ -265,16 +267,20 @@ class Responses:
         self._count_rows(_count(frames, at, len(frames)))
 
     def _row_description(self, frame: bytes) -> bytes | None:
-        fields = m.parse_row_description(frame)
         step = self._front()
-        if step.expect is Expect.DESCRIBE:
-            self.queue.popleft()
-            self._describe(step, fields)
-        elif step.expect is Expect.QUERY and step.run is not None:
-            step.run.columns = fields
-            self._plan(step.run)
-        elif not step.hidden:
+        run = step.run
+        if step.expect is Expect.QUERY and run is not None:
+            part, masker = self._part(run), self._masker
+            found = remembered(
+                run.reading, run.index, frame, lambda: shape(masker, part, m.parse_row_description(frame))
+            )
+            self._use(run, found)
+            return found.told
+        if step.expect is not Expect.DESCRIBE:
             raise Violation("the server described a result that nobody asked for")
+        fields = m.parse_row_description(frame)
+        self.queue.popleft()
+        self._describe(step, fields)
         if step.hidden:
             return DROP
         renamed = tuple(replace(f, name=self._masker.column_name(f.name)) for f in fields)
@@ -394,7 +400,7 @@ class Responses:
 
     def _conclude(self, run: Run, outcome: str, detail: str) -> None:
         run.outcome, run.detail = outcome, detail
-        if not run.wrapped:
+        if not run.wrapped and run.admitted.noted:
             self._gate.conclude(run.admitted, outcome, self._masker.text(detail))
 
     def lost(self) -> None:
@@ -533,7 +539,3 @@ def _count(data: bytes, at: int, after: int) -> int:
         at += 1 + _LENGTH(data, at + 1)[0]
         number += 1
     return number
-
-
-def _column(f: m.Field) -> Column:
-    return Column(f.name, f.table_oid, f.attnum, f.type_oid, f.format)

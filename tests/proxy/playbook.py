@@ -63,10 +63,18 @@ class Play:
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
+        self.version = 0
         self.live: list[Grant] = self.grants if self.grants is not None else [grant(self.scope)]
         actor = Actor(DANA.id, self.agent, "Dana")
         bearer = Bearer(
-            SESSION, actor, RESOURCE, self.policy, lambda: self.person, lambda: self.live, lambda who: who.split("|")[1]
+            SESSION,
+            actor,
+            RESOURCE,
+            self.policy,
+            lambda: self.person,
+            lambda: self.live,
+            lambda who: who.split("|")[1],
+            lambda: self.version,
         )
         read_only = isinstance(self.scope or Read(), Read) if self.read_only is None else self.read_only
         catalog = Catalog.of()
