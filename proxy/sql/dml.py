@@ -13,8 +13,8 @@ from proxy.sql.bounds import Bounds
 from proxy.sql.catalog import MATERIALIZED_VIEW, PG_CATALOG, Relation, Trigger
 from proxy.sql.functions import unregistered
 from proxy.sql.judged import SqlSession
+from proxy.sql.setting_calls import SettingsWalk
 from proxy.sql.trees import Fields, Tree
-from proxy.sql.walk import Walk
 
 INSERT, UPDATE, DELETE, TRUNCATE = "INSERT", "UPDATE", "DELETE", "TRUNCATE"
 
@@ -35,7 +35,7 @@ class Reach:
     understood: bool = True
 
 
-class DmlWalk(Walk):
+class DmlWalk(SettingsWalk):
     """A walk that understands changes of data."""
 
     # -- statements
@@ -268,7 +268,7 @@ class DmlWalk(Walk):
 
 
 DmlWalk.handlers = {
-    **Walk.handlers,
+    **SettingsWalk.handlers,
     "DeleteStmt": DmlWalk.delete,
     "InsertStmt": DmlWalk.insert,
     "MergeStmt": DmlWalk.merge,

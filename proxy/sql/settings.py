@@ -77,9 +77,14 @@ def change(name: str, value: str | None, session: SqlSession) -> tuple[Answer, s
         return _read_only(name, value, session)
     if name in TIMEOUTS:
         return _timeout(name, value, session)
-    if name in FREE or name.startswith(_FREE_PREFIXES) or name in session.free_settings:
+    if is_free(name, session):
         return Answer.FREE, ""
     return Answer.ADMIN, f"The setting {name} is not one that clients may change."
+
+
+def is_free(name: str, session: SqlSession) -> bool:
+    """Whether clients may give the setting `name` (lower case) whatever value they like."""
+    return name in FREE or name.startswith(_FREE_PREFIXES) or name in session.free_settings
 
 
 def readable(name: str) -> str:

@@ -72,6 +72,33 @@ def _aliases(tree: Any) -> set[str]:
     return found
 
 
+def tables_called(tree: Tree, alias: str) -> list[Fields]:
+    """The RangeVars that stand under a name in a statement; none when that name may also mean something else (a
+    subquery, a function, a join, a WITH query)."""
+    found = [one for one in range_vars(tree) if one.get("alias", {}).get("aliasname", one["relname"]) == alias]
+    others = _other_names(tree)
+    return (
+        [] if alias in others or any("schemaname" not in one and one["relname"] in others for one in found) else found
+    )
+
+
+def _other_names(tree: Any) -> set[str]:
+    """The names of FROM items that are no tables, and of WITH queries."""
+    found: set[str] = set()
+    todo: list[Any] = [tree]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, list):
+            todo.extend(one)
+        elif isinstance(one, Mapping):
+            if "relname" not in one and isinstance(one.get("alias"), Mapping):
+                found.add(one["alias"].get("aliasname", ""))
+            if "ctename" in one:
+                found.add(one["ctename"])
+            todo.extend(value for value in one.values() if isinstance(value, list | dict))
+    return found
+
+
 class Mentions:
     """Whether a statement could show one of `columns` of the relation called `names`: by its name anywhere, by a star
     that is not another relation's, by the whole row."""

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from access.statements import Effect, Flag
-from proxy.sql import relations, settings
+from proxy.sql import relations
 from proxy.sql.catalog import INFORMATION_SCHEMA, PG_CATALOG, PG_TEMP, Catalog, Relation
 from proxy.sql.functions import Call
-from proxy.sql.judged import Control, SetSetting, SqlSession
+from proxy.sql.judged import Control, SqlSession
 from proxy.sql.known import Path, known
 from proxy.sql.names import effective_path, function_path
 from proxy.sql.nodes import NODE, NODES, SCALAR, SHAPES
-from proxy.sql.trees import UNCERTAIN, Fields, Mentions, Tree, constant, range_vars
+from proxy.sql.trees import Fields, Mentions, Tree, tables_called
 
 #: Deeper trees are not judged: Python's own stack must never decide.
 MAX_DEPTH = 180
@@ -35,6 +35,7 @@ _SELECT_LISTS = (
 _SELECT_NODES = ("whereClause", "havingClause", "limitOffset", "limitCount")
 _A_EXPR = SHAPES["A_Expr"].keys()
 _EQUALS = ("=",)
+_EQUALITY = frozenset({"=", "<>", "!="})
 
 
 class TooDeep(Exception):
@@ -64,7 +65,9 @@ class Walk(ABC):
         self.ctes: Mapping[str, Tree] = {}
         self.root: Tree = {}
         self.sure: frozenset[int] = frozenset()
+        self.compared: set[int] = set()  # calls whose result is only compared for equality
         self.in_body = False
+        self.gathers = False  # an aggregate or ARRAY(SELECT …) was seen: one value may hold many rows
         self.visiting: frozenset[Any] = frozenset()
         self._depth = 0
 
@@ -182,6 +185,8 @@ class Walk(ABC):
             self.ctes = {**self.ctes, name: cte}
 
     def sub_link(self, fields: Fields) -> None:
+        if fields["subLinkType"] == "ARRAY_SUBLINK":
+            self.gathers = True
         if "testexpr" in fields:
             name = tuple(one["String"]["sval"] for one in fields.get("operName", ())) or _EQUALS
             self.operator(name)
@@ -233,6 +238,14 @@ class Walk(ABC):
             self.reading(relation)
 
     @abstractmethod
+    def setting_shown(self, call: Fields) -> None:
+        """Judge a call of current_setting()."""
+
+    @abstractmethod
+    def setting_called(self, call: Fields) -> None:
+        """Judge a call of set_config()."""
+
+    @abstractmethod
     def reading(self, relation: Relation) -> None:
         """Add what reading a user's relation reads and runs besides: partitions, what a view is made of."""
 
@@ -253,6 +266,10 @@ class Walk(ABC):
             if len(name) != 1 or name[0]["String"]["sval"] not in self.known.plain_operators:
                 self.operator(tuple(one["String"]["sval"] for one in name))
             right = fields.get("rexpr")
+            if name[-1]["String"]["sval"] in _EQUALITY:
+                self.compared.update(
+                    id(side["FuncCall"]) for side in (fields.get("lexpr"), right) if side and "FuncCall" in side
+                )
             if right is not None and "A_Const" not in right:
                 self.node(right)
             left = fields.get("lexpr")
@@ -322,16 +339,9 @@ class Walk(ABC):
 
     def _is_column(self, name: str, of: Tree | None) -> bool:
         """Whether every relation in the statement that could be meant by `of` has a column of that name."""
-        alias = of["String"]["sval"] if of is not None and "String" in of else None
-        meant = [
-            one for one in range_vars(self.root) if alias in {one.get("alias", {}).get("aliasname"), one["relname"]}
-        ]
-        found = [self.resolve(one)[1] for one in meant if "schemaname" in one or one["relname"] not in self.ctes]
-        return (
-            bool(meant)
-            and len(found) == len(meant)
-            and all(one is not None and one.column(name) is not None for one in found)
-        )
+        alias = of["String"]["sval"] if of is not None and "String" in of else ""
+        meant = [self.resolve(one)[1] for one in tables_called(self.root, alias)]
+        return bool(meant) and all(one is not None and one.column(name) is not None for one in meant)
 
     def func_call(self, fields: Fields) -> None:
         name = fields["funcname"]
@@ -339,8 +349,12 @@ class Walk(ABC):
         call = self.known.call(parts, self.function_path)
         if call.names or call.effects:
             self.called(call)
-        if call.special:
-            self._setting_call(call.special, fields)
+        if call.aggregate:
+            self.gathers = True
+        if call.special == "current_setting":
+            self.setting_shown(fields)
+        elif call.special:
+            self.setting_called(fields)
         args = fields.get("args")
         if args is not None:
             self.nodes(args)
@@ -361,38 +375,6 @@ class Walk(ABC):
         arg = fields["arg"]
         if "A_Const" not in arg:
             self.node(arg)
-
-    # -- settings
-
-    def setting(self, name: str, value: str | None, *, local: bool, sure: bool = True) -> None:
-        """A change of a setting; `sure` False: it may or may not happen, which a followed setting must not."""
-        name = name.lower()
-        self.flags.add(Flag.SETTING)
-        answer, why = settings.change(name, value, self.session)
-        if answer is settings.Answer.TRACKED and not sure:
-            self.refuse(f"A change of {name} must stand alone: SET {name} …, or SELECT set_config(…) and nothing else.")
-        elif answer in {settings.Answer.ADMIN, settings.Answer.REFUSED}:
-            self.found(Effect.ADMIN)
-            self.problem(why)
-            self.understood = self.understood and answer is settings.Answer.ADMIN
-        self.found(Effect.READ)
-        self.controls.append(SetSetting(name, value, local))
-
-    def _setting_call(self, special: str, fields: Fields) -> None:
-        args = [constant(arg) for arg in fields.get("args", ())]
-        if special == "current_setting":
-            if not args or not isinstance(args[0], str):
-                self.found(Effect.OPAQUE)
-                self.problem("current_setting() of a name that is not written out.")
-            elif why := settings.readable(args[0].lower()):
-                self.found(Effect.ADMIN)
-                self.problem(why)
-            return
-        if len(args) != 3 or not isinstance(args[0], str) or not isinstance(args[2], bool) or args[1] is UNCERTAIN:
-            self.refuse("set_config() needs its three arguments written out as constants, in order.")
-            return
-        value = None if args[1] is None else str(args[1])
-        self.setting(args[0], value, local=args[2], sure=id(fields) in self.sure)
 
 
 _PLAIN_CALL = {"funcname", "args", "funcformat", "location", "agg_star", "agg_distinct", "func_variadic"}

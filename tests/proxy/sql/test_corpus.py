@@ -26,6 +26,7 @@ def test_judged_as_it_is(case: Case, catalog: Catalog) -> None:
         assert frozenset(judged.reads) == case.reads
     if case.writes is not None:
         assert frozenset(judged.writes) == case.writes
+    assert "could not judge" not in judged.problem
     assert bool(judged.problem) or (judged.understood and judged.effects.isdisjoint({"danger", "admin", "opaque"}))
 
 

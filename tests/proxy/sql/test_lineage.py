@@ -66,7 +66,13 @@ CATALOG = Catalog.of(
     [
         *(Function("pg_catalog", name, language="internal") for name in BUILT_IN),
         Function("public", "own", language="sql"),
-        Function("public", "digest", language="c"),
+        Function("public", "digest", language="c", extension="pgcrypto", builtin=False),
+        Function("public", "replace", language="sql", extension="citext", builtin=False),
+        Function("public", "spy", language="c", builtin=False),
+        Function("public", "peek", language="c", extension="home_made", builtin=False),
+        Function("pg_catalog", "sneaky", language="sql", builtin=False),
+        Function("pg_catalog", "current_setting", language="internal"),
+        Function("pg_catalog", "regexp_split_to_table", language="internal", returns_set=True),
         Function("public", "upper", language="sql"),
     ],
 )
@@ -170,6 +176,10 @@ CASES = (
     # user code can read anything; compiled extensions depend on their arguments
     ("SELECT own(1), own(email) FROM people", "own=? own=people.email?"),
     ("SELECT digest(email), nowhere(1) FROM people", "digest=people.email nowhere=?"),
+    ("SELECT replace(email, 'a', 'b'), spy(1), peek(1), sneaky(1) FROM people", "replace=people.email spy=? peek=? sneaky=?"),
+    ("SELECT current_setting('search_path'), current_setting('my.x'), current_setting(name) FROM people", "current_setting=! current_setting=? current_setting=people.name?"),
+    ("SHOW my.x", "my.x=?"),
+    ("SHOW application_name", "application_name=?"),
     ("SELECT query_to_xml('SELECT 1', true, true, '')", "query_to_xml=?"),
     ("SELECT upper(email) FROM people", "upper=people.email?"),
     ("SELECT pg_catalog.upper(email) FROM people", "upper=people.email"),
@@ -248,6 +258,8 @@ def test_a_column_of_an_unknown_table_is_unknown_and_others_stay_known() -> None
         ("SELECT email IS NULL FROM people", {"people.email"}),
         ("DELETE FROM people WHERE name = 'x'", {"people.name"}),
         ("SELECT id FROM orders LIMIT (SELECT count(*) FROM people WHERE email = 'x')", {"people.email"}),
+        ("SELECT regexp_split_to_table(email, '') FROM people", {"people.email"}),
+        ("SELECT 1 FROM people, regexp_split_to_table(name, '')", {"people.name"}),
         ("SELECT id FROM people", set()),
     ],
 )

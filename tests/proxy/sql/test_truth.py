@@ -71,10 +71,16 @@ def test_what_is_called_a_read_changes_nothing(
     assert everything_that_lasts(state) == before
 
 
-@pytest.mark.parametrize("case", [case for case in CORPUS if case.runs and Flag.MULTI not in (case.flags or ())], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in CORPUS if case.runs and Flag.MULTI not in (case.flags or ())], ids=str
+)
 def test_every_table_that_changes_is_named(case: Case, server: Server, catalog: Catalog) -> None:
     judged = judge(parse(case.sql), catalog, SqlSession(role="app", level=case.level)).combined
-    if not judged.understood or judged.effects & {Effect.OPAQUE, Effect.ADMIN, Effect.DDL} or ";" in case.sql.strip(";"):
+    if (
+        not judged.understood
+        or judged.effects & {Effect.OPAQUE, Effect.ADMIN, Effect.DDL}
+        or ";" in case.sql.strip(";")
+    ):
         return
     server.run("BEGIN")
     before = server.changed()
