@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 
 SUBMIT_SECONDS = 0.25
 DRAIN_SECONDS = 5.0
+ASK_AGAIN = 2.0
 RECOVER_EVERY = 30.0
 TIDY_EVERY = 60.0
 DELIVERY = "hoop_delivery"
@@ -143,7 +144,7 @@ class SlackApp:
                 return me, await self._app_of(str(me["bot_id"]))
             except Exception as problem:  # noqa: BLE001 - whatever it is, it is said and tried again
                 log.warning("Slack does not tell who this app is and is asked again: %s", problem)
-                await asyncio.sleep(RECOVER_EVERY)
+                await asyncio.sleep(ASK_AGAIN)
 
     async def _app_of(self, bot: str) -> str:
         about = await self._api.do("bots.info", lambda client: client.bots_info(bot=bot))

@@ -151,6 +151,17 @@ class Outlet:
         answer = await self.api.do("chat.postMessage", call, channel)
         return str(answer["channel"]), str(answer["ts"])
 
+    async def strike(self, channel: str, ts: str, rendered: Rendered) -> None:
+        """Replace a message that should not be there, if it is ours; otherwise nothing happens."""
+
+        def call(client: Any) -> Any:
+            return client.chat_update(channel=channel, ts=ts, text=rendered.text, blocks=rendered.blocks)
+
+        try:
+            await self.api.do("chat.update", call, channel)
+        except FAILURES as problem:
+            log.info("an outdated copy was not changed: %s", problem)
+
     # ------------------------------------------------------------------------------------------------ forms for later
 
     async def offer(self, form: Form, user: PersonId | str) -> Rendered:

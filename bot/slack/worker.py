@@ -119,16 +119,17 @@ class Worker:
         if delivery.message and not delivery.ephemeral:
             about = await self._store.read(lambda tx: _foreign(tx, delivery))
             if about is not None:
-                await self._stale(about, caller, reply)
+                await self._stale(about, delivery, caller, reply)
                 return
         await self._conversation.press(delivery.token, caller, reply)
 
-    async def _stale(self, about: str, caller: Caller, reply: SlackReply) -> None:
+    async def _stale(self, about: str, delivery: Delivery, caller: Caller, reply: SlackReply) -> None:
+        """Tell, show what is current, and take the buttons off the copy (which Slack allows only if it is ours)."""
         title = text("This copy of the message is not the current one, so nothing was done.")
-        hint = text("The current state follows." if about else "Look at /hoop pending and /hoop my.")
-        await reply.card(Card("stale", STALE, title, "Out of date: nothing was done.", lines=(hint,), private=True))
-        if about:
-            await self._conversation.handle(Show(about), caller, reply)
+        card = Card("stale", STALE, title, "Out of date: nothing was done.", private=True)
+        await reply.card(replace(card, lines=(text("The current state follows."),)))
+        await self._conversation.handle(Show(about), caller, reply)
+        await self._outlet.strike(delivery.channel, delivery.message, await self._outlet.message(card))
 
     async def _submit(self, delivery: Delivery, caller: Caller, reply: SlackReply) -> None:
         again = await self._conversation.submit(delivery.name, delivery.token, delivery.values, caller, reply)

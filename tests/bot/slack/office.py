@@ -113,6 +113,16 @@ class Office:
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
 
+    async def kill(self) -> None:
+        """As kill -9, as far as one process can play it: every task ends at whatever it awaits, nothing is drained."""
+        assert self.app is not None
+
+        async def nothing() -> None:
+            return
+
+        self.app._lanes.drain = nothing  # type: ignore[method-assign]
+        await self.stop()
+
     async def _listen(self) -> None:
         async def events(request: web.Request) -> web.StreamResponse:
             assert self.app is not None
