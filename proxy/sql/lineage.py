@@ -12,6 +12,7 @@ from typing import Any
 
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage_expressions import Tree, Untraceable
+from proxy.sql.lineage_functions import is_free_setting
 from proxy.sql.lineage_queries import Queries
 from proxy.sql.lineage_scope import Field, Rel, Taint
 
@@ -115,7 +116,8 @@ def _output(walker: Queries, tree: Tree, bodies: Mapping[str, Tree]) -> tuple[Ou
         walker.maintenance(body)
         return ()
     if kind == "VariableShowStmt":
-        return (OutputColumn(body.get("name", "")),)
+        name = body.get("name", "")
+        return (OutputColumn(name, unknown=is_free_setting(name)),)
     if kind == "CopyStmt":
         rel = _copied(walker, body)
     elif kind == "ViewStmt":

@@ -176,10 +176,12 @@ class Expressions(ABC):
         work.push(body.get("agg_order"), tested=work.tested or not body.get("agg_within_group"))
         if over is not None:
             self._window(over, scope, work)
-        if not self._contained(name):
+        if not self._contained(name) or functions.reads_session(name, args):
             self._anything(work)
         elif name[-1] in functions.COUNTING and all("ColumnRef" in one for one in args):
             return
+        if any(one.returns_set for one in functions.candidates(name, self.catalog, self.search_path)):
+            work.push(args, tested=True)  # the number of rows it gives is a condition, too
         work.push(args, tested=work.tested)
 
     def _window(self, over: Tree, scope: Scope, work: _Work) -> None:

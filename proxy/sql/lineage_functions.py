@@ -26,6 +26,12 @@ READERS = frozenset({
     "pg_stat_get_backend_activity", "pg_mcv_list_items", "pg_current_logfile", "current_query", "pgrowlocks",
 })  # fmt: skip
 
+#: Extensions whose functions are functions of their arguments, in whatever language they are written.
+_PURE_EXTENSIONS = frozenset({
+    "bloom", "btree_gin", "btree_gist", "citext", "cube", "dict_int", "dict_xsyn", "earthdistance", "fuzzystrmatch",
+    "hstore", "intarray", "isn", "ltree", "pg_trgm", "pgcrypto", "postgis", "seg", "unaccent", "uuid-ossp", "vector",
+})  # fmt: skip
+
 #: Column names of the built-in set-returning functions people use in FROM.
 RESULT_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "json_each": ("key", "value"),
@@ -54,16 +60,31 @@ def candidates(name: Sequence[str], catalog: Catalog, search_path: Sequence[str]
 
 
 def contained(name: Sequence[str], catalog: Catalog, search_path: Sequence[str]) -> bool:
-    """Whether a call can only depend on its arguments: all candidates are compiled code that reads no tables.
+    """Whether a call can only depend on its arguments: all candidates came with the server or a well-known extension.
 
     A function in SQL, PL/pgSQL or any other language may read anything, and so may one that is not in the catalog.
     """
     found = candidates(name, catalog, search_path)
-    return (
-        name[-1] not in READERS
-        and bool(found)
-        and all(one.language in {"internal", "c"} or (one.builtin and one.schema == PG_CATALOG) for one in found)
-    )
+    return name[-1] not in READERS and bool(found) and all(_is_contained(one) for one in found)
+
+
+def _is_contained(function: Function) -> bool:
+    if function.extension:
+        return function.extension in _PURE_EXTENSIONS
+    return function.builtin and (function.language in {"internal", "c"} or function.schema == PG_CATALOG)
+
+
+def reads_session(name: Sequence[str], args: Sequence[Tree]) -> bool:
+    """Whether a call reads a setting that somebody could have put any value into."""
+    if name[-1] != "current_setting":
+        return False
+    constant = args[0].get("A_Const", {}).get("sval", {}).get("sval") if args else None
+    return constant is None or is_free_setting(str(constant))
+
+
+def is_free_setting(name: str) -> bool:
+    """Whether a setting holds free text: those of applications, and names with a dot."""
+    return "." in name or name.lower() == "application_name"
 
 
 def behind(
