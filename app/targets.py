@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import psycopg
-from proxy.sql.catalog_loader import load_catalog
 from psycopg.conninfo import make_conninfo
 
 from access.errors import Unavailable
@@ -22,6 +21,7 @@ from proxy.catalogs import Catalogs
 from proxy.masking.plan import Masker
 from proxy.postgres.judge import Judge
 from proxy.sql.catalog import Catalog
+from proxy.sql.catalog_loader import load_catalog
 
 CONNECT_SECONDS = 5
 _SSLMODE = {UpstreamTls.DISABLE: "disable", UpstreamTls.REQUIRE: "require", UpstreamTls.VERIFY_FULL: "verify-full"}
