@@ -63,6 +63,8 @@ def error(fields: Mapping[str, str], touched: bool, mask: Mask) -> dict[str, str
     shown = {code: value for code, value in fields.items() if code in _KEPT}
     if not touched or _of_the_text(fields):
         return {code: shown[code] if code in shown else mask(value) for code, value in fields.items()}
+    shown.pop("P", None)  # a position in a value tells about the value
+    shown.pop("p", None)
     generic = _GENERIC.get(fields.get("C", ""), "the server reports a condition of this class")
     shown["M"] = generic.format_map(_Names(fields))
     if fields.keys() & (_TEXTS - {"M"}) or fields.get("M") != shown["M"]:

@@ -66,10 +66,10 @@ class Masker:
     def plan(self, columns: Sequence[Column], output: Sequence[OutputColumn] | None, touched: bool) -> RowPlan | None:  # noqa: FBT001 - a property of the statement, like the others
         """The plan for one result; None = nothing to mask, forward the frames as they are.
 
-        `output` is `Lineage.output` of the statement that gave these rows (None = not known). One of another length
-        contradicts the server, and then nothing is believed.
+        `output` is `Lineage.output` of the statement that gave these rows (None = not known). One that contradicts
+        what the server says of the columns is not believed, and then nothing passes.
         """
-        contradicted = output is not None and len(output) != len(columns)
+        contradicted = output is not None and not self._agrees(columns, output)
         cells: dict[int, Cell] = {}
         for index, column in enumerate(columns):
             one = output[index] if output is not None and not contradicted else None
@@ -216,6 +216,16 @@ class Masker:
         if not found and column.table_oid < _FIRST_USER_OID and column.table_oid not in self.catalog.by_oid:
             return frozenset()
         return found or None
+
+    def _agrees(self, columns: Sequence[Column], output: Sequence[OutputColumn]) -> bool:
+        """Whether lineage and server speak of the same columns: as many, and the same base column where both know."""
+        if len(output) != len(columns):
+            return False
+        for column, one in zip(columns, output, strict=True):
+            origins = self._origins(column) if column.attnum > 0 and not one.unknown else None
+            if origins and one.touches and origins.isdisjoint(one.touches):
+                return False
+        return True
 
     def _row_origins(self, table_oid: int) -> frozenset[str] | None:
         """The base columns behind a whole row."""

@@ -224,6 +224,8 @@ class Queries(From, Expressions):
         scope.tables[0] = Table(target.alias, written, target.schema)
         scope.tables.append(Table("new", written))
         scope.star[0] = written
+        if "sourceRelation" in body:
+            scope.star.append(scope.star.pop(0))  # what * means: first the source, then the target
         return self.targets(body.get("returningList", []), scope)
 
     def _inserted(self, body: Tree, target: Rel, outer: Scope | None) -> dict[str, Taint]:

@@ -19,9 +19,11 @@ from proxy.masking.detectors import ENTITIES
 from proxy.masking.plan import Column, Masker
 from proxy.sql.catalog import Catalog
 from tests.proxy.masking import server
-from tests.proxy.masking.leaks import BENIGN, ESCAPES, FILL, POLICY, SCHEMA, VALUES
+from tests.proxy.masking.leaks import BENIGN, ESCAPES, FILL, MORE_ESCAPES, POLICY, SCHEMA, VALUES
 
 EVERY_DETECTOR = MaskPolicy(columns=POLICY.columns, entities=dict.fromkeys(ENTITIES, Strategy.SHAPE))
+
+EVERY_ESCAPE = (*ESCAPES, *((query, query) for query in MORE_ESCAPES))
 
 #: The state code of an error is shown, and here it depends on the value (a text with a dot in it is a qualified name).
 CODE_DEPENDS_ON_VALUE = {"error: cast to regclass"}
@@ -62,7 +64,7 @@ def test_there_are_enough_cases() -> None:
 
 
 @pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
-@pytest.mark.parametrize(("name", "query"), ESCAPES, ids=[name for name, _ in ESCAPES])
+@pytest.mark.parametrize(("name", "query"), EVERY_ESCAPE, ids=[name for name, _ in EVERY_ESCAPE])
 def test_nothing_depends_on_a_protected_value(sides: tuple[Side, Side], name: str, query: str, binary: bool) -> None:
     one, other = (side.run(query, binary=binary) for side in sides)
     assert one.rows or one.copied or one.errors or one.refused

@@ -83,6 +83,11 @@ def test_a_name_error_that_comes_from_a_value_is_not_explained(more: dict[str, s
     assert "Ada" not in str(PROTECTING.error(fields, touched=True))
 
 
+def test_a_position_inside_a_value_is_not_shown() -> None:
+    fields = {"C": "42601", "M": "syntax error", "P": "5", "W": 'invalid type name "Ada Lovelace"', "p": "3"}
+    assert not PROTECTING.error(fields, touched=True).keys() & {"P", "p"}
+
+
 def test_a_raised_error_cannot_choose_a_code_that_keeps_its_words() -> None:
     for code in ("57014", "40001", "XX000", "00000", "P0001", "25P02", "", "ZZZZZ"):
         shown = PROTECTING.error({"S": "ERROR", "C": code, "M": "Ada", "R": "exec_stmt_raise"}, touched=True)

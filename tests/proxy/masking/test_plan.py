@@ -66,8 +66,16 @@ def test_the_lineage_can_only_make_it_stricter() -> None:
         masked(column, b"plain", OutputColumn("note", frozenset({"public.orders.note"}), unknown=True))
         == REDACTED.encode()
     )
-    innocent = OutputColumn("id", frozenset({"public.orders.id"}), plain=True)
+    innocent = OutputColumn("id", plain=True)
     assert masked(Column("id", 20001, 2, 25, 0), b"ada@example.com", innocent) == b"a****@*****.com"
+
+
+def test_a_lineage_that_names_other_columns_is_not_believed() -> None:
+    columns = [Column("note", 20002, 2, 25, 0), Column("x", 0, 0, 25, 0)]
+    output = [OutputColumn("id", frozenset({"public.orders.id"}), plain=True), OutputColumn("x")]
+    plan = MASKER.plan(columns, output, touched=True)
+    assert plan is not None
+    assert rows_of(plan.rewrite(data_row([b"plain", b"x"]))) == [[REDACTED.encode(), REDACTED.encode()]]
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,7 @@ CASES = (
     ("INSERT INTO orders (note) VALUES ('x') ON CONFLICT (id) DO UPDATE SET note = (SELECT name FROM people) RETURNING note", "note=orders.note+people.name"),
     ("MERGE INTO orders o USING people p ON o.person = p.id WHEN MATCHED THEN UPDATE SET note = p.name WHEN NOT MATCHED THEN INSERT (note) VALUES (p.email) RETURNING o.note, merge_action()", "note=orders.note+people.email+people.name merge_action=!"),
     ("WITH orders AS (SELECT 1) UPDATE orders SET note = 'x' RETURNING note", "note=orders.note."),
+    ("MERGE INTO orders o USING people p ON o.person = p.id WHEN MATCHED THEN UPDATE SET note = 'x' RETURNING *", "id=people.id. email=people.email. name=people.name. born=people.born. id=orders.id. person=orders.person. note=orders.note."),
     # other statements
     ("COPY people TO STDOUT", "id=people.id. email=people.email. name=people.name. born=people.born."),
     ("COPY people (email, id) TO STDOUT", "email=people.email. id=people.id."),
