@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.sql import comparisons
-from proxy.sql.catalog import Catalog, Relation
+from proxy.sql.catalog import PG_CATALOG, Catalog, Relation
 from proxy.sql.comparisons import EQUALITY, ORDER
-from proxy.sql.trees import UNCERTAIN, Fields, Tree, cte_queries, limited, output_names
+from proxy.sql.trees import UNCERTAIN, Fields, Tree, cte_queries, limited, output_names, range_vars
 
 Resolve = Callable[[Fields], tuple[str, Relation | None]]
 
@@ -57,6 +57,7 @@ class Bounds:
         self, catalog: Catalog, resolve: Resolve, ctes: Mapping[str, Tree], target: Fields, *, body: bool = False
     ) -> None:
         self._resolve = resolve
+        self._functions = catalog.functions
         self._ctes = dict(ctes)
         self._body = body
         self._levels = 0
@@ -236,6 +237,8 @@ class Bounds:
             elif "ColumnRef" in one:
                 if self._owner(one["ColumnRef"]["fields"], scopes) not in given:
                     return False
+            elif "FuncCall" in one and not self._is_builtin(one["FuncCall"]["funcname"]):
+                return False
             elif "SubLink" in one:
                 link = one["SubLink"]
                 if not self._query_ok(link["subselect"], scopes, given):
@@ -244,6 +247,11 @@ class Bounds:
             else:
                 todo.extend(value for value in one.values() if isinstance(value, list | dict))
         return True
+
+    def _is_builtin(self, name: Sequence[Tree]) -> bool:
+        """Whether a function came with the server: a user's own may give back the whole table."""
+        parts = [one["String"]["sval"] for one in name]
+        return (PG_CATALOG, parts[-1]) in self._functions and parts[:-1] in ([], [PG_CATALOG])
 
     def _sub_link(self, fields: Fields, scopes: Scopes, given: Grounded) -> Grounded:
         query = fields["subselect"]
@@ -335,14 +343,19 @@ class Bounds:
             cte = self._ctes[fields["relname"]]
             query = cte.get("ctequery", {})
             columns = output_names(query, fields.get("alias", {}), cte.get("aliascolnames", ()))
-            derived = "SelectStmt" in query and not self._query_ok(query, [], frozenset({_OUTSIDE}))
-            return Range(alias, columns, derived)
+            return Range(alias, columns, derived=not self._cte_ok(query))
         name, relation = self._resolve(fields)
         columns = None
         if relation is not None and "colnames" not in fields.get("alias", {}):
             columns = frozenset(column.name for column in relation.columns)
         key = relation.key if relation is not None else frozenset()
         return Range(alias, columns, name in self._derived, key)
+
+    def _cte_ok(self, query: Tree) -> bool:
+        """Whether a WITH query's rows do not come from the table that is changed."""
+        if "SelectStmt" in query:
+            return self._query_ok(query, [], frozenset({_OUTSIDE}))
+        return all(self._resolve(one)[0] not in self._derived for one in range_vars(query))
 
     def _owner(self, parts: Sequence[Tree], scopes: Scopes) -> Range:
         """The range a column reference belongs to."""

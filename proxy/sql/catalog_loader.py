@@ -22,7 +22,6 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 #: So many relations are put together before other work on the loop gets its turn.
 _BATCH = 100
-_MAX_LEVELS = 64
 
 _EVENTS = {"2": "UPDATE", "3": "INSERT", "4": "DELETE"}
 #: Bits of pg_trigger.tgtype.
@@ -65,7 +64,7 @@ async def _build(rows: Mapping[str, Rows]) -> Catalog:
             for child, table, parent, other, on_delete, on_update, columns, others in rows["foreign_keys"]
         ),
         operators=_operators(rows["operators"]),
-        types=_types(rows["types"], rows["conversions"]),
+        types=_types(rows["types"], rows["columns"], rows["conversions"]),
         schemas=frozenset(schema for (schema,) in rows["schemas"]),
     )
     await _trace_views(relations, names, catalog)
@@ -168,19 +167,29 @@ def _operators(rows: Rows) -> dict[Name, frozenset[Name]]:
     return {name: frozenset(behind) for name, behind in found.items()}
 
 
-def _types(rows: Rows, conversions: Rows) -> dict[Name, frozenset[Name]]:
-    """What conversions to each type run: its own, its base type's (domains), its elements' (arrays)."""
+def _types(rows: Rows, columns: Rows, conversions: Rows) -> dict[Name, frozenset[Name]]:
+    """What conversions to each type run: its own, its base type's (domains), its elements' and columns' types'."""
     own: dict[int, set[Name]] = {}
     for oid, schema, function in conversions:
         own.setdefault(oid, set()).add((schema, function))
-    rests = {oid: (element, base) for oid, _, _, element, base in rows}
+    of_row = {oid: types for oid, _, _, types in columns}
+    parts = {oid: [element, base, *of_row.get(relation, ())] for oid, _, _, element, base, relation in rows}
+    return {(schema, name): _runs(oid, own, parts) for oid, schema, name, *_ in rows}
 
-    def behind(oid: int, level: int) -> frozenset[Name]:
-        if oid not in rests or level > _MAX_LEVELS:
-            return frozenset()
-        return frozenset(own.get(oid, ())).union(*(behind(one, level + 1) for one in rests[oid] if one))
 
-    return {(schema, name): behind(oid, 0) for oid, schema, name, _, _ in rows}
+def _runs(oid: int, own: Mapping[int, set[Name]], parts: Mapping[int, list[int]]) -> frozenset[Name]:
+    if not own:
+        return frozenset()
+    found: set[Name] = set()
+    seen: set[int] = set()
+    todo = [oid]
+    while todo:
+        one = todo.pop()
+        if one not in seen:
+            seen.add(one)
+            found |= own.get(one, set())
+            todo += parts.get(one, [])
+    return frozenset(found)
 
 
 async def _trace_views(relations: dict[int, Relation], names: dict[Name, Relation], catalog: Catalog) -> None:

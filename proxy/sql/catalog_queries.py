@@ -33,7 +33,7 @@ QUERIES: dict[str, str] = {
         SELECT a.attrelid::bigint, array_agg(a.attnum::int ORDER BY a.attnum), array_agg(a.attname ORDER BY a.attnum),
                array_agg(a.atttypid::bigint ORDER BY a.attnum)
           FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname !~ '^pg_(temp|toast)'
+         WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'p', 'f', 'c') AND n.nspname !~ '^pg_(temp|toast)'
          GROUP BY a.attrelid""",
     "generated": """
         SELECT a.attrelid::bigint, a.attnum::int, ARRAY(
@@ -82,7 +82,7 @@ QUERIES: dict[str, str] = {
           JOIN pg_namespace n ON n.oid = o.oprnamespace
           JOIN pg_proc p ON p.oid = o.oprcode JOIN pg_namespace pn ON pn.oid = p.pronamespace""",
     "types": """
-        SELECT t.oid::bigint, n.nspname, t.typname, t.typelem::bigint, t.typbasetype::bigint
+        SELECT t.oid::bigint, n.nspname, t.typname, t.typelem::bigint, t.typbasetype::bigint, t.typrelid::bigint
           FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname !~ '^pg_(temp|toast)'""",
     "conversions": """
         SELECT c.contypid::bigint, n.nspname, p.proname

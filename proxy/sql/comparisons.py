@@ -10,9 +10,10 @@ from proxy.sql.names import words
 from proxy.sql.trees import UNCERTAIN, Fields, Tree, constant
 
 #: Operators that hold a column to few values when the other side is given.
-EQUALITY = frozenset({"=", "~~", "~~*", "@>", "&&", "?", "?|", "@@", "^@"})
+EQUALITY = frozenset({"=", "~~", "~~*", "~", "~*", "@>", "&&", "?", "?|", "@@", "^@"})
 ORDER = frozenset({"<", "<=", ">", ">="})
 _PATTERNS = frozenset({"~~", "~~*", "^@"})
+_REGULAR = frozenset({"~", "~*"})
 
 _NEGATED = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "!~~": "~~", "!~~*": "~~*"}
 _FLIPPED = {"=": "=", "<": ">", ">": "<", "<=": ">=", ">=": "<=", "&&": "&&", "<@": "@>"}
@@ -28,6 +29,8 @@ _NUMBER_TYPES = words("int2 int4 int8 numeric float4 float8")
 _TEXT_TYPES = words("text varchar bpchar date timestamp timestamptz time timetz uuid name unknown jsonb json")
 _EARLY = re.compile(r"\s*(-infinity|epoch|0\d{3}-|1[0-8]\d\d-|19[0-6]\d-|1970-)")
 _LATE = re.compile(r"\s*(infinity|2[1-9]\d\d-|[3-9]\d{3}-|\d{5,}-|~|zz)", re.IGNORECASE)
+_PLAIN_EXPRESSION = re.compile(r"\^?[\w@ -]+\$?")
+_CLOCKS = words("now transaction_timestamp statement_timestamp clock_timestamp timeofday")
 _EVERY_INTEGER = 2_147_483_647
 _EVERY_KEY = 100_000_000
 _FEW = 16  # nobody needs more to name both truth values
@@ -103,9 +106,13 @@ def open_ended(operator: str, value: Tree, *, is_key: bool, computed: bool) -> b
         return any(one is True for one in given) and any(one is False for one in given)
     if operator in _PATTERNS:
         return not any(_specific(one) for one in _elements(value))
+    if operator in _REGULAR:
+        return not _plain_expression(value)
     if operator == "@>":
         return literal(value) in {"{}", "[]", ""}
     bound = literal(value)
+    if operator in ORDER and bound is UNCERTAIN and (is_key or "A_Expr" in value) and not _comes_from_outside(value):
+        return True
     if operator in {">", ">="}:
         if isinstance(bound, str):
             return not bound or _EARLY.match(bound) is not None
@@ -173,29 +180,50 @@ def _informative_expression(fields: Fields, operator: str) -> tuple[Tree, list[T
     name = fields["name"][-1]["String"]["sval"]
     if fields["kind"] != "AEXPR_OP" or name not in _JSON_STEPS | {"+", "-"}:
         return None
-    if name in {"+", "-"} and not _has_column(left):
-        return right, [left]
-    return left, [right]
+    if name in _JSON_STEPS:
+        return left, [right]
+    column, other = (left, right) if _columns(left) else (right, left)
+    return (column, [other]) if operator in EQUALITY or _is_span(other) else None
 
 
-def _has_column(node: Any) -> bool:
-    return bool(_columns(node))
+def _is_span(node: Tree) -> bool:
+    """An interval, or a parameter: shifting a column by one still leaves a range. By a number, it may be all."""
+    return "ParamRef" in node or any(
+        one["typeName"]["names"][-1]["String"]["sval"] == "interval" for one in _nodes(node, "TypeCast")
+    )
 
 
-def _columns(node: Any) -> set[str]:
-    """The last names of the columns anywhere in an expression."""
-    found = set()
+def _comes_from_outside(value: Tree) -> bool:
+    """Whether a value is not just made of constants: a parameter, another table's column, a clock."""
+    kinds = ("ParamRef", "ColumnRef", "SQLValueFunction")
+    clocks = any(one["funcname"][-1]["String"]["sval"] in _CLOCKS for one in _nodes(value, "FuncCall"))
+    return clocks or any(_nodes(value, kind) for kind in kinds)
+
+
+def _plain_expression(pattern: Tree) -> bool:
+    """A regular expression that is a plain text, maybe anchored; or a parameter."""
+    value = literal(pattern)
+    return "ParamRef" in pattern or (isinstance(value, str) and _PLAIN_EXPRESSION.fullmatch(value) is not None)
+
+
+def _nodes(node: Any, kind: str) -> list[Fields]:
+    """Every node of a kind in an expression."""
+    found = []
     todo = [node]
     while todo:
         one = todo.pop()
         if isinstance(one, list):
             todo.extend(one)
         elif isinstance(one, dict):
-            if "ColumnRef" in one:
-                found.add(_column_name(one))
-            else:
-                todo.extend(one.values())
+            if kind in one:
+                found.append(one[kind])
+            todo.extend(one.values())
     return found
+
+
+def _columns(node: Any) -> set[str]:
+    """The last names of the columns anywhere in an expression."""
+    return {_column_name({"ColumnRef": one}) for one in _nodes(node, "ColumnRef")}
 
 
 def _column_name(node: Tree) -> str:

@@ -195,15 +195,32 @@ class DmlWalk(SettingsWalk):
             if rule.event == event:
                 self.flags.add(Flag.CASCADE)
                 self._run(rule.actions, f"the rule {rule.name} on {relation.qualified}", ())
+        if relation.is_view:
+            self._behind_view(relation, event)
+        heirs = (self.catalog.by_oid.get(oid) for oid in sorted(self.catalog.descendants(relation.oid)))
+        for one in (relation, *heirs):
+            if one is not None:
+                self._fire_and_cascade(one, event, columns)
+
+    def _behind_view(self, view: Relation, event: str) -> None:
+        """A change of a view changes what it is made of, which may be a system view."""
+        tables: list[Fields] = []
+        for oid in sorted(view.sources - {view.oid}):
+            source = self.catalog.by_oid.get(oid)
+            if source is not None:
+                tables.append({"schemaname": source.schema, "relname": source.name})
+        if view.definition is None:
+            self.refuse(f"The definition of the view {view.qualified} could not be read.")
+        else:
+            select = view.definition.get("SelectStmt", {})
+            tables += [one["RangeVar"] for one in select.get("fromClause", ()) if "RangeVar" in one]
+        for one in tables:
+            self.write(one, event)
+
+    def _fire_and_cascade(self, relation: Relation, event: str, columns: frozenset[str] | None) -> None:
         for trigger in relation.triggers:
             if event in trigger.events:
                 self._fire(trigger, relation)
-        if relation.is_view:
-            for oid in sorted(relation.sources):
-                source = self.catalog.by_oid.get(oid)
-                if source is not None and source.oid != relation.oid:
-                    self.writes[source.qualified] = None
-                    self.reached(self._written(source, event, None))
         for key in self.catalog.referencing.get((relation.schema, relation.name), ()):
             action = key.on_delete if event == DELETE else key.on_update if event == UPDATE else "a"
             child = self.catalog.relations.get(key.child)

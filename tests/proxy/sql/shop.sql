@@ -55,6 +55,7 @@ CREATE FUNCTION public.checks(text) RETURNS boolean LANGUAGE plpgsql AS
 CREATE DOMAIN public.checked AS text CHECK (public.checks(VALUE));
 CREATE DOMAIN public.positive AS integer CHECK (VALUE > 0);
 CREATE TYPE public.mood AS ENUM ('good', 'bad');
+CREATE TYPE public.with_checked AS (a public.checked);
 CREATE TYPE public.pair AS (a integer, b text);
 
 -- Views
@@ -66,6 +67,7 @@ CREATE VIEW public.v_file AS SELECT pg_read_file('postgresql.conf') AS content;
 CREATE SEQUENCE public.ids;
 CREATE VIEW public.v_next AS SELECT nextval('public.ids') AS one;
 CREATE VIEW public.v_secrets AS SELECT rolname, rolpassword FROM pg_authid;
+CREATE VIEW public.v_settings AS SELECT name, setting FROM pg_settings;
 CREATE VIEW public.v_activity AS SELECT pid, query FROM pg_stat_activity;
 CREATE VIEW public.v_ruled AS SELECT id, qty FROM public.stock;
 CREATE MATERIALIZED VIEW public.m_totals AS SELECT customer_id, sum(total) AS total FROM public.orders GROUP BY 1;

@@ -40,6 +40,10 @@ _TAUTOLOGIES = [
     "id > 5 OR id <= 5", "id < 5 OR (id > 5 OR id = 5)", "NOT (id > 5 AND id <= 5)", "age < 30 OR NOT (age < 30)",
     "(id > 5 AND true) OR id <= 5", "active = true OR active = false", "active IN (true, false)",
     "active IS TRUE OR active IS NOT TRUE", "NOT (active AND NOT active)",
+    "id < 5 + 2147483647", "id - 2147483647 < 5", "id > 1 - 1", "id < abs(2147483647)", "id > least(0, 1)", "id > (-5)",
+    "name ~ 'a|'", "name ~ 'a*'", "name ~ '^(a|.*)$'", "name ~ '.'", "(id = 5) = (id = 5)", "(id = 5) = false OR true",
+    "(id = 5) IS NOT NULL", "(id = 5)::int >= 0", "id IN (5) IS NOT NULL", "NOT (id IN (5) IS NULL)", "name = ANY (ARRAY['a', name])",
+    "'a' = ANY (ARRAY[name, 'a'])",
     "id = 5 OR name LIKE '%'", "(id = 5 OR true) AND (id = 6 OR true)", "id = 1 OR (id = 2 OR (id = 3 OR 1 = 1))",
 ]  # fmt: skip
 
@@ -116,6 +120,8 @@ CASES = [
             "DELETE FROM order_items USING orders WHERE order_items.order_id = orders.id",
             "DELETE FROM order_items WHERE order_id IN (SELECT id FROM orders)",
             "DELETE FROM order_items i WHERE EXISTS (SELECT 1 FROM orders o WHERE o.id = i.order_id)",
+            "WITH d AS (INSERT INTO staging SELECT id, 1 FROM customers RETURNING id) DELETE FROM customers WHERE id IN (SELECT id FROM d)",
+            "WITH d AS (UPDATE customers SET age = 1 WHERE id > 5 RETURNING id) DELETE FROM customers WHERE id IN (SELECT id FROM d)",
             "INSERT INTO customers SELECT * FROM customers ON CONFLICT (id) DO UPDATE SET name = 'x'",
             "INSERT INTO customers (id) SELECT id FROM (SELECT * FROM customers) c ON CONFLICT (id) DO UPDATE SET name = 'x'",
             "WITH c AS (SELECT id FROM customers) INSERT INTO customers (id) SELECT id FROM c ON CONFLICT (id) DO UPDATE SET age = 0",
@@ -179,6 +185,7 @@ CASES = [
     case("admin danger read", "COPY customers TO '/tmp/x'"),
     case("admin danger read", "COPY customers TO PROGRAM 'sh'"),
     case("admin danger read", "COPY (SELECT 1) TO PROGRAM 'sh'"),
+    case("admin danger write opaque", "UPDATE v_settings SET setting = 'off' WHERE name = 'x'", understood=False),
     case("admin danger write", "DELETE FROM pg_catalog.pg_class WHERE oid = 5"),
     case("admin danger write", "UPDATE pg_proc SET prosrc = 'x' WHERE proname = 'wipe'"),
     case("admin danger write", "INSERT INTO information_schema.sql_parts VALUES ('a')"),

@@ -55,6 +55,14 @@ CASES = [
             "UPDATE customers SET name = 'x' WHERE 1 = 0",
             "UPDATE customers SET name = 'x' WHERE NULL",
             "UPDATE customers SET name = 'x' WHERE id > 5",
+            "UPDATE customers SET name = 'x' WHERE email ~ '^alice@'",
+            "UPDATE customers SET name = 'x' WHERE id = abs(-5)",
+            "UPDATE customers SET name = 'x' WHERE id >= $1",
+            "UPDATE customers SET name = 'x' WHERE id + 1 = 6",
+            "UPDATE customers SET name = 'x' WHERE created_at < current_date - 30",
+            "UPDATE customers SET name = 'x' WHERE now() > created_at",
+            "UPDATE customers SET name = 'x' WHERE age(created_at) > interval '90 days'",
+            "UPDATE customers SET name = 'x' WHERE created_at::date = current_date",
             "UPDATE customers SET name = 'x' WHERE name COLLATE \"C\" = 'a'",
             "UPDATE customers SET age = NULL WHERE age > 100 AND age < 200",
             "DELETE FROM staging WHERE id = 1",
@@ -70,6 +78,7 @@ CASES = [
     *(
         case("write read", sql, flags="")
         for sql in [
+            "UPDATE customers SET age = 1 WHERE id IN (SELECT customer_id FROM m_totals)",
             "DELETE FROM staging WHERE id IN (SELECT id FROM stock WHERE qty = 4)",
             "DELETE FROM staging USING stock WHERE staging.id = stock.id AND stock.sku = 'a'",
             "DELETE FROM order_items USING orders o WHERE order_items.order_id = o.id AND o.status = 'void'",
