@@ -281,14 +281,12 @@ class Catalog:
         column = next((one for one in relation.columns if one.attnum == attnum), None) if relation else None
         if relation is None or column is None:
             return frozenset()
-        found = {f"{relation.qualified}.{column.name}"}
-        found.update(f"{relation.qualified}.{name}" for name in column.generated_from or ())
-        if relation.is_view:
-            found |= self._view_origins(relation, attnum)
-        for oid in self.ancestors(table_oid) | self.descendants(table_oid):
-            kin = self.by_oid.get(oid)
-            if kin is not None and kin.column(column.name) is not None:
-                found.add(f"{kin.qualified}.{column.name}")
+        found = self._view_origins(relation, attnum) if relation.is_view else frozenset()
+        oids = {table_oid, *self.ancestors(table_oid), *self.descendants(table_oid)}
+        family = [self.by_oid[oid] for oid in oids if oid in self.by_oid]
+        same = [one for kin in family if (one := kin.column(column.name)) is not None]
+        names = {column.name}.union(*(one.generated_from or () for one in same))
+        found |= {f"{kin.qualified}.{one.name}" for kin in family for one in kin.columns if one.name in names}
         return frozenset(found)
 
     def _view_origins(self, view: Relation, attnum: int) -> frozenset[str]:
