@@ -9,7 +9,7 @@ from access.masking import Masked, MaskPolicy, declare_masked
 from proxy.masking import literals, messages
 from proxy.masking.context import Context, of_names
 from proxy.masking.copyout import CopyFormat, CopyPlan
-from proxy.masking.detectors import Detectors
+from proxy.masking.detectors import Detector, Detectors
 from proxy.masking.explain import PlanLines
 from proxy.masking.literals import Shown
 from proxy.masking.rows import RowPlan
@@ -39,15 +39,18 @@ class Column:
 
 class Masker:
     """Masks everything one session receives. `key` makes hashes and pseudonyms: stable within it, useless without.
+    Raises `access.errors.Invalid` when a pattern of the policy is not RE2 (`detectors.problems` lists all of them).
 
     `failures` grows by (detector, why), once for each detector that failed; what it looked at was redacted whole.
     """
 
-    def __init__(self, policy: MaskPolicy, catalog: Catalog, key: bytes) -> None:
+    def __init__(
+        self, policy: MaskPolicy, catalog: Catalog, key: bytes, extra_detectors: Sequence[Detector] = ()
+    ) -> None:
         self.catalog = catalog
         self._key = key
         self._rules = Rules(policy.columns)
-        self._detectors = Detectors(policy, key)
+        self._detectors = Detectors(policy, key, extra_detectors)
         self._watcher = Watcher(self._detectors)
         self._cells: dict[tuple[Column, OutputColumn | None, bool], Cell | None] = {}
         self._touching: dict[str, bool] = {}

@@ -7,6 +7,8 @@ inference, like a condition in WHERE, and is reported as `predicates`, not maske
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -134,3 +136,22 @@ def test_a_table_nobody_knows_is_masked_whole(sides: tuple[Side, Side]) -> None:
     plan = side.masker.plan([Column("note", 99_999_999, 1, 25, 0)], None, touched=False)
     assert plan is not None
     assert server.rows_of(plan.rewrite(server.data_row([b"Ada"]))) == [["«masked»".encode()]]
+
+
+def test_what_psql_asks_the_server_for_itself_stays_as_it_is(
+    sides: tuple[Side, Side], postgres: EmbeddedPostgres
+) -> None:
+    commands = [r"\d", r"\d+~customers", r"\d+~contact", r"\d+~readings", r"\dt+", r"\di+", r"\dv+", r"\dm+", r"\df+", r"\dT+", r"\dn+", r"\du", r"\l", r"\dp", r"\dx", r"\dd", r"\sf~one_email"]
+    arguments = [part for command in commands for part in ("-c", command.replace("~", " "))]
+    shown = subprocess.run(
+        [str(postgres.psql), "-X", "-E", postgres.dsn("leaks_0"), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    queries = re.findall(r"/\*+ QUERY \*+/\n(.*?);?\n/\*{10,}/", shown, re.DOTALL)
+    assert len(queries) > 40
+    for query in queries:
+        seen = sides[0].run(query.strip().rstrip(";"), binary=False)
+        assert seen.rows == seen.raw, query
+        assert not seen.errors, query

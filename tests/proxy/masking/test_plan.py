@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from access.masking import ColumnRule, MaskPolicy, Strategy
+from proxy.masking.context import Context
+from proxy.masking.detectors_numbers import Span
 from proxy.masking.plan import Column, Masker
 from proxy.masking.strategies import REDACTED
 from proxy.sql import catalog as c
@@ -146,7 +148,20 @@ def test_strict_mode_and_laundering_are_reported() -> None:
     assert MASKER.copied(lineage("UPDATE people SET name = email")) == ()
 
 
-def test_failures_are_listed_once_for_the_session() -> None:
+class Broken:
+    entity = "mine"
+
+    def find(self, text: str, context: Context) -> list[Span]:
+        raise TimeoutError
+
+
+def test_a_detector_of_somebody_else_that_fails_redacts_and_is_listed_once_for_the_session() -> None:
+    masker = Masker(MaskPolicy(), CATALOG, b"key", extra_detectors=[Broken()])
+    for number in range(3):
+        column = Column(f"c{number}", 20002, 2, 25, 0)
+        assert masked(column, b"plain", masker=masker) == REDACTED.encode()
+    assert masker.error({"M": "plain"}, touched=False) == {"M": REDACTED}
+    assert masker.failures == [("mine", "TimeoutError")]
     assert MASKER.failures == []
 
 
