@@ -8,6 +8,7 @@ masked, always. Kinds and their data:
 - `held` {request, text}, `decided` {request, state, by, note}
 - `columns` {names}, `row` {values} (the first `ROWS_KEPT` of a result), `done` {tag, rows, masked}
 - `error` {code, message}, `notice` {text}
+- `output` {stream, text}: what a command printed, `o` or `e` for its output or its errors; then `done` with rows = lines
 - `copy` {direction, bytes, sha256}
 - `close` {why}
 """
@@ -43,6 +44,7 @@ class Kind(StrEnum):
     ERROR = "error"
     NOTICE = "notice"
     COPY = "copy"
+    OUTPUT = "output"
     CLOSE = "close"
 
 

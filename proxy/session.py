@@ -12,6 +12,7 @@ from access.ports import Clock, Desk, Recording, SessionLog
 from access.requests import Grant, Session
 from access.scopes import Level, Read, Scope, Write, level_of
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question, Withdraw
+from proxy.gate import Bearer
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.reading import Reader
@@ -81,6 +82,11 @@ class LiveSession:
             await self._over.wait()
             await self._wind_up()
             self._ended = True
+
+    @property
+    def bearer(self) -> Bearer:
+        """Who it acts for, and under which grants."""
+        return self.conversation.facts.bearer
 
     # ---------------------------------------------------------------------------------------- what happens
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from access.actors import PersonId
 from access.errors import HoopError
+from access.ids import SessionId
 from access.policy import standing_level
-from access.requests import Grant
+from access.ports import Clock, Grants, SessionLog, Store
+from access.ports import Directory as People
+from access.requests import Grant, Session
 from access.scopes import Level
-from proxy.session import LiveSession
-
-if TYPE_CHECKING:
-    from proxy.server import Gateway
+from proxy.gate import Bearer
 
 TICK_SECONDS = 0.25
 #: How long the reason of an end may be looked up before the session is cut without it, in seconds.
@@ -24,10 +25,52 @@ REASON_SECONDS = 0.2
 log = logging.getLogger(__name__)
 
 
+class Watched(Protocol):
+    """A live session of any wire protocol. `ceiling` is the standing level it needs to go on."""
+
+    @property
+    def row(self) -> Session: ...
+    @property
+    def bearer(self) -> Bearer: ...
+    @property
+    def ceiling(self) -> Level: ...
+    @property
+    def opened_under(self) -> Grant | None: ...
+    def cut(self, why: str) -> None: ...
+    def tick(self) -> None: ...
+
+
+class Services(Protocol):
+    """What looking after sessions needs of the other rooms."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def directory(self) -> People: ...
+    @property
+    def grants(self) -> Grants: ...
+    @property
+    def log(self) -> SessionLog: ...
+
+
+class Watching(Protocol):
+    """The gateway whose sessions are looked after. `version` grows with every change of grants, kills or people."""
+
+    version: int
+
+    @property
+    def ports(self) -> Services: ...
+    @property
+    def sessions(self) -> Mapping[SessionId, Watched]: ...
+    def current(self) -> Sequence[Session]: ...
+
+
 class Watch:
     """The gateway's own clockwork."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Watching) -> None:
         self._gateway = gateway
         self._ending: set[str] = set()
         self._look_now = asyncio.Event()
@@ -51,7 +94,7 @@ class Watch:
     async def _each(self) -> None:
         now = self._gateway.ports.clock.now()
         killed = self._gateway.ports.grants.killed()
-        over: list[LiveSession] = []
+        over: list[Watched] = []
         for session in list(self._gateway.sessions.values()):
             kill = killed.get(session.row.id)
             if kill is not None:
@@ -65,15 +108,15 @@ class Watch:
             await asyncio.gather(*(self._cut(session) for session in over))
 
     @staticmethod
-    def ended(session: LiveSession, now: datetime) -> bool:
+    def ended(session: Watched, now: datetime) -> bool:
         """Whether what the session was opened under is gone."""
-        person = session.conversation.facts.bearer.person()
+        person = session.bearer.person()
         if person is None or not person.active:
             return True
         ceiling = session.ceiling
-        return ceiling > Level.NONE and standing_level(session.conversation.facts.bearer.grants(), now) < ceiling
+        return ceiling > Level.NONE and standing_level(session.bearer.grants(), now) < ceiling
 
-    async def _cut(self, session: LiveSession) -> None:
+    async def _cut(self, session: Watched) -> None:
         if session.row.id in self._ending:
             return
         self._ending.add(session.row.id)

@@ -1,0 +1,237 @@
+"""A command line as a `Statement`: the union of what all of its commands do. Pure; doubt is OPAQUE, never READ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from access.statements import Effect, Flag, Statement
+from proxy.sql.hidden import has_hidden_text
+from proxy.ssh import shell
+from proxy.ssh.finding import DANGER, OPAQUE, READ, WRITE, Argv, Finding, opaque, secret
+from proxy.ssh.shell import Line, Redirect, Simple, Word
+from proxy.ssh.tools import TOOLS, into_system, unknown
+
+#: How deep lines in lines (`bash -c "bash -c …"`) are followed.
+MAX_NESTING = 4
+_STANDARD = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/")
+_DESCRIPTORS = frozenset({"1", "2", "0", "-"})
+_NOWHERE = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr"})
+
+#: What file transfer looks like on an exec channel (`scp -O`, rsync). Its own permission, not a command like others.
+TRANSFER = "File transfer over this connection is off."
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What has been found so far, over all commands of a line and of the lines in it."""
+
+    effects: set[Effect] = field(default_factory=set)
+    verbs: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    writes: list[str] = field(default_factory=list)
+    flags: set[Flag] = field(default_factory=set)
+    doubts: list[str] = field(default_factory=list)
+    commands: int = 0
+    transfer: bool = False
+
+    def doubt(self, why: str) -> None:
+        self.effects.add(OPAQUE)
+        self.doubts.append(why)
+
+    def take(self, finding: Finding) -> None:
+        self.effects |= finding.effects
+        if finding.verb:
+            self.verbs.append(finding.verb)
+        self.reads += finding.reads
+        self.writes += finding.writes
+        self.flags |= finding.flags
+        if finding.why:
+            self.doubts.append(finding.why)
+
+
+@lru_cache(maxsize=512)
+def judge(text: str) -> Statement:
+    """Judge a line. Never raises."""
+    line = shell.read(text)
+    if line.problem:
+        return Statement("ssh", text, frozenset({OPAQUE}), understood=False, problem=line.problem)
+    total = _Sum()
+    _line(line, total, 0)
+    if has_hidden_text(text):
+        total.flags.add(Flag.HIDDEN_TEXT)
+    if total.commands > 1:
+        total.flags.add(Flag.MULTI)
+    doubt = "; ".join(dict.fromkeys(total.doubts))
+    problem = f"Somebody has to look at this: {doubt}." if OPAQUE in total.effects else ""
+    return Statement(
+        "ssh", text, frozenset(total.effects or {OPAQUE}), verbs=tuple(total.verbs), reads=tuple(dict.fromkeys(total.reads)),
+        writes=tuple(dict.fromkeys(total.writes)), functions=tuple(dict.fromkeys(total.names)),
+        flags=frozenset(total.flags), problem=problem,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=512)
+def is_transfer(text: str) -> bool:
+    """Whether a command in the line speaks a file transfer protocol over the channel."""
+    line = shell.read(text)
+    return any(_transfers(command) for command in line.commands)
+
+
+def _line(line: Line, total: _Sum, depth: int) -> None:
+    for why in line.doubts:
+        total.doubt(why)
+    for redirect in line.redirects:
+        _redirect(redirect, total)
+    for command in line.commands:
+        _simple(command, total, depth)
+
+
+def _redirect(redirect: Redirect, total: _Sum) -> None:
+    target = redirect.target
+    if redirect.operator in {"<<", "<<<"}:
+        if target is not None and not target.static:
+            total.doubt("its input is computed when it runs")
+        return
+    if target is None or not target.static or target.glob:
+        total.doubt("a file that is only known when it runs")
+        return
+    if redirect.operator in {">&", "<&"} and target.text in _DESCRIPTORS:
+        return
+    if redirect.operator in {"<", "<&"}:
+        total.effects.add(READ)
+        total.reads.append(target.text)
+        if why := secret(target):
+            total.doubt(why)
+    elif target.text not in _NOWHERE:
+        total.effects.add(DANGER if into_system(target.text) else WRITE)
+        total.writes.append(target.text)
+        total.verbs.append("WRITE FILE")
+        if target.text.startswith(("/dev/tcp/", "/dev/udp/")):
+            total.doubt("a network connection")
+
+
+def _simple(command: Simple, total: _Sum, depth: int) -> None:
+    """One command and everything that it runs in turn."""
+    total.commands += 1
+    words = command.words
+    total.transfer |= _transfers(command)
+    while True:
+        if not words or not words[0].static or words[0].glob or not words[0].text:
+            total.doubt("the command itself is only known when it runs")
+            return
+        unwrapped = _unwrapped(words, total)
+        if unwrapped is None:
+            break
+        words = unwrapped
+    name = _name(words[0].text, total)
+    total.names.append(name)
+    args = words[1:]
+    computed = any(not word.static for word in args)
+    if computed:
+        total.doubt("an argument is only known when it runs")
+        args = tuple(word for word in args if word.static)
+    rule = TOOLS.get(name, unknown)
+    finding = rule(Argv(name, args, command.fed))
+    total.take(finding if finding.verb else replace(finding, verb=name.upper()))
+    for inner in _inner_lines(finding, total, computed=computed, depth=depth):
+        _line(inner, total, depth + 1)
+    for run in finding.runs:
+        if depth >= MAX_NESTING:
+            total.doubt("commands in commands")
+            return
+        total.doubt("it runs a command on what it finds")
+        _simple(Simple(run, fed=True), total, depth + 1)
+
+
+def _inner_lines(finding: Finding, total: _Sum, *, computed: bool, depth: int) -> Iterator[Line]:
+    for text in finding.lines:
+        if depth >= MAX_NESTING or computed:
+            total.doubt("a line in a line that is only known when it runs")
+            return
+        inner = shell.read(text)
+        if inner.problem:
+            total.doubt("a line in it cannot be read")
+        else:
+            yield inner
+
+
+def _name(text: str, total: _Sum) -> str:
+    """The tool a path names; one from an unusual place may be anything of that name."""
+    if "/" not in text:
+        return text
+    directory, _, name = text.rpartition("/")
+    if f"{directory}/" not in _STANDARD:
+        total.doubt(f"{text} may be any program")
+    return name
+
+
+def _transfers(command: Simple) -> bool:
+    texts = [word.text for word in command.words]
+    names = [text.rpartition("/")[2] for text in texts]
+    if "sftp-server" in names or "internal-sftp" in names:
+        return True
+    for number, name in enumerate(names):
+        rest = texts[number + 1 :]
+        if name == "scp" and any(text.startswith("-") and set("ft") & set(text) for text in rest):
+            return True
+        if name in {"rsync", "rrsync"} and any(text.startswith("--ser") for text in rest):
+            return True
+    return False
+
+
+# ---------------------------------------------------------------------------------------- commands in front of commands
+
+#: name → options with a value behind them. What is left is the command.
+_WRAPPERS = {
+    "sudo": frozenset({"-u", "-g", "--user", "--group"}), "nice": frozenset({"-n"}), "nohup": frozenset[str](),
+    "timeout": frozenset({"-s", "-k", "--signal"}), "time": frozenset[str](), "command": frozenset[str](),
+    "builtin": frozenset[str](), "exec": frozenset[str](), "ionice": frozenset({"-c", "-n"}), "setsid": frozenset[str](),
+    "stdbuf": frozenset({"-i", "-o", "-e"}), "xargs": frozenset({"-n", "-I", "-P", "-L", "-d", "-s"}), "doas": frozenset({"-u"}),
+    "watch": frozenset({"-n"}), "env": frozenset({"-u"}), "su": frozenset[str](),
+}  # fmt: skip
+_HARMLESS = frozenset({"nice", "timeout", "time", "ionice", "stdbuf", "command"})
+
+
+def _unwrapped(words: tuple[Word, ...], total: _Sum) -> tuple[Word, ...] | None:
+    """The command behind `sudo`, `timeout 5`, `xargs` …; None when there is no such word in front.
+
+    Those that change who runs it, or with what, add doubt: the command behind is not what it is by itself.
+    """
+    name = words[0].text.rpartition("/")[2]
+    valued = _WRAPPERS.get(name)
+    rest = list(words[1:])
+    if valued is None or (name in {"env", "command"} and not _has_command(rest)):
+        return None
+    total.names.append(name)
+    if name not in _HARMLESS:
+        total.doubt(f"{name} in front of it")
+    while rest and rest[0].static and (rest[0].text.startswith("-") or (name == "env" and "=" in rest[0].text)):
+        option = rest.pop(0).text
+        if option in valued and rest:
+            rest.pop(0)
+        elif name == "env" and "=" in option:
+            total.doubt("a variable set for the command")
+        elif name == "command" and option in {"-v", "-V"}:
+            return (Word("type"), *rest)
+        elif (
+            name in _HARMLESS
+            and option not in {"-p", "--preserve-status", "--foreground"}
+            and not option[1:2].isdigit()
+        ):
+            total.doubt(f"{name} {option}")
+    if name == "timeout" and rest:
+        rest.pop(0)
+    if name == "su":
+        total.take(opaque("su runs a shell as somebody else", DANGER))
+        return (Word("true"),)
+    if not rest:
+        total.take(opaque(f"{name} without a command"))
+        return (Word("true"),)
+    return tuple(rest)
+
+
+def _has_command(rest: list[Word]) -> bool:
+    return any(not word.text.startswith("-") and "=" not in word.text for word in rest)

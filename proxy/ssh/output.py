@@ -1,0 +1,95 @@
+"""What a command prints: masked on its way, and as records of what was let through. Pure."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from dataclasses import dataclass, field
+
+from access.masking import declare_masked
+from proxy.masking.detectors import Detectors
+from proxy.masking.stream import StreamMasker
+from proxy.recording import Kind, record
+
+#: Text of one command that is kept; what goes on beyond it is counted and hashed.
+KEPT_BYTES = 4 * 1024 * 1024
+
+
+class Stream:
+    """Masks one stream of bytes. Text is UTF-8; from the first byte that is not, every byte is a character of its own,
+    so that whatever the detectors leave alone passes unchanged."""
+
+    def __init__(self, detectors: Detectors) -> None:
+        self._masker = StreamMasker(detectors) if detectors else None
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._encoding = "utf-8"
+        self.binary = False
+        #: Something is held back until its line ends.
+        self.holding = False
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be let through now."""
+        if self._masker is None:
+            self.binary = self.binary or b"\0" in data
+            return data
+        before = b""
+        if not self.binary:
+            pending = self._decoder.getstate()[0]
+            try:
+                text = self._decoder.decode(data)
+            except UnicodeDecodeError:
+                before, text = self._to_binary(), (pending + data).decode("latin-1")
+            if "\0" in text and not self.binary:
+                before, text = self._to_binary(), (pending + data).decode("latin-1")
+        else:
+            text = data.decode("latin-1")
+        out = before + self._masker.feed(text).encode(self._encoding, "replace")
+        self.holding = True
+        return out
+
+    def flush(self, *, final: bool = False) -> bytes:
+        """What was held back: the source pauses or is over. Bytes of an unfinished character wait for the rest."""
+        self.holding = False
+        if self._masker is None:
+            return b""
+        out = self._masker.flush().encode(self._encoding, "replace")
+        if final and not self.binary and (pending := self._decoder.getstate()[0]):
+            out += pending
+        return out
+
+    def _to_binary(self) -> bytes:
+        out = self.flush()
+        self.binary, self._encoding = True, "latin-1"
+        return out
+
+
+@dataclass(slots=True)
+class Tape:
+    """Records of one command's output. `number` is the statement's; streams are `o` (output) and `e` (errors)."""
+
+    number: int
+    kept: int = 0
+    size: int = 0
+    lines: int = 0
+    _hash: hashlib._Hash = field(default_factory=hashlib.sha256)
+    _hashed_only: int = 0
+
+    def take(self, stream: str, data: bytes, at_ms: int, *, binary: bool) -> bytes | None:
+        """The record of output that is let through; None when it is only counted."""
+        self.size += len(data)
+        self.lines += data.count(b"\n")
+        self._hash.update(data)
+        if binary or self.kept + len(data) > KEPT_BYTES:
+            self._hashed_only += len(data)
+            return None
+        self.kept += len(data)
+        text = declare_masked(data.decode("utf-8", "replace"))
+        return record(Kind.OUTPUT, at_ms, self.number, {"stream": stream, "text": text})
+
+    def end(self, at_ms: int, tag: str, masked: int) -> list[bytes]:
+        """The last records: how much there was, and how it ended."""
+        done = record(Kind.DONE, at_ms, self.number, {"tag": tag, "rows": self.lines, "masked": masked})
+        if not self._hashed_only:
+            return [done]
+        counted = {"direction": "out", "bytes": self.size, "sha256": self._hash.hexdigest()}
+        return [record(Kind.COPY, at_ms, self.number, counted), done]

@@ -1,0 +1,288 @@
+"""What the usual tools of a server do. A tool that is not here is not known: somebody has to look at it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from access.statements import Flag
+from proxy.ssh.finding import (
+    ADMIN,
+    DANGER,
+    OPAQUE,
+    READ,
+    WRITE,
+    Argv,
+    Finding,
+    Rule,
+    found,
+    opaque,
+)
+from proxy.ssh.tools_commands import COMMANDED
+from proxy.ssh.tools_read import READERS
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "busybox"})
+INTERPRETERS = frozenset(
+    [
+        "python",
+        "python2",
+        "python3",
+        "perl",
+        "ruby",
+        "node",
+        "nodejs",
+        "php",
+        "lua",
+        "tclsh",
+        "awk",
+        "gawk",
+        "mawk",
+        "nawk",
+        "expect",
+        "osascript",
+        "pwsh",
+        "gdb",
+        "vi",
+        "vim",
+        "ed",
+        "ex",
+        "emacs",
+        "nano",
+        "less",
+        "more",
+        "man",
+        "socat",
+        "nc",
+        "ncat",
+        "netcat",
+        "telnet",
+    ]
+)
+#: Everything behind these names is dangerous whatever the options are.
+_DANGEROUS = frozenset(
+    [
+        "dd",
+        "shred",
+        "wipefs",
+        "fdisk",
+        "sfdisk",
+        "gdisk",
+        "parted",
+        "sgdisk",
+        "mkswap",
+        "swapoff",
+        "swapon",
+        "mount",
+        "umount",
+        "cryptsetup",
+        "lvremove",
+        "vgremove",
+        "pvremove",
+        "lvreduce",
+        "mdadm",
+        "shutdown",
+        "reboot",
+        "halt",
+        "poweroff",
+        "telinit",
+        "init",
+        "kexec",
+        "sysctl",
+        "modprobe",
+        "rmmod",
+        "insmod",
+        "chroot",
+        "truncate",
+        "userdel",
+        "groupdel",
+        "fsck",
+        "tune2fs",
+        "resize2fs",
+        "hdparm",
+        "setenforce",
+        "iptables-restore",
+        "ip6tables-restore",
+        "nft",
+        "ufw",
+        "ipset",
+        "tc",
+    ]
+)
+_ADMINISTRATION = frozenset(
+    [
+        "useradd",
+        "usermod",
+        "adduser",
+        "groupadd",
+        "groupmod",
+        "gpasswd",
+        "passwd",
+        "chpasswd",
+        "visudo",
+        "vipw",
+        "chage",
+        "setcap",
+        "setfacl",
+        "update-alternatives",
+    ]
+)
+_WRITERS = frozenset(
+    [
+        "cp",
+        "mv",
+        "mkdir",
+        "touch",
+        "ln",
+        "tee",
+        "install",
+        "rename",
+        "gzip",
+        "gunzip",
+        "bzip2",
+        "xz",
+        "unzip",
+        "patch",
+        "logger",
+        "renice",
+        "at",
+        "mkfifo",
+    ]
+)
+
+
+def dangerous(argv: Argv) -> Finding:
+    return found(DANGER, verb=argv.name.upper(), writes=argv.operands())
+
+
+def administration(argv: Argv) -> Finding:
+    return found(ADMIN, verb=argv.name.upper(), writes=argv.operands())
+
+
+def writer(argv: Argv) -> Finding:
+    """Copies, moves, makes files: a change; into the system's own places a danger."""
+    return Finding(_changing(argv), argv.name.upper(), writes=argv.operands())
+
+
+_SYSTEM = re.compile(
+    r"\A(?:/(?:etc|boot|bin|sbin|lib|lib64|usr|dev|proc|sys|root)?(?:/|\Z)|~?/?\.ssh(?:/|\Z)|.*/\.ssh(?:/|\Z)|.*authorized_keys)"
+)
+
+
+def into_system(path: str) -> bool:
+    """Whether a write there changes the system itself rather than somebody's data."""
+    if path in {"/dev/null", "/dev/stdout", "/dev/stderr"}:
+        return False
+    flat = re.sub(r"/(?:\.?/)+", "/", path)
+    return _SYSTEM.match(flat) is not None or "/../" in flat or flat.startswith("../")
+
+
+def _changing(argv: Argv) -> frozenset[object]:
+    system = any(into_system(text) for text in argv.operands()[-1:]) or argv.has("t", "target-directory")
+    return frozenset({DANGER if system else WRITE})
+
+
+def rm(argv: Argv) -> Finding:
+    """Recursive, by pattern, or in the system's own places: a danger."""
+    broad = argv.has("rR", "recursive", "no-preserve-root", "dir") or any(word.glob for word in argv.args)
+    flags = frozenset({Flag.UNBOUNDED_WRITE}) if broad else frozenset[Flag]()
+    danger = broad or any(into_system(text) for text in argv.operands())
+    return found(DANGER if danger else WRITE, verb=argv.name.upper(), writes=argv.operands(), flags=flags)
+
+
+def ownership(argv: Argv) -> Finding:
+    broad = argv.has("R", "recursive") or any(word.glob for word in argv.args)
+    special = argv.name == "chmod" and any(re.search(r"\A[246][0-7]{3}\Z|\+.*s", text) for text in argv.texts)
+    danger = broad or special or any(into_system(text) for text in argv.operands()[1:])
+    flags = frozenset({Flag.UNBOUNDED_WRITE}) if broad else frozenset[Flag]()
+    return found(DANGER if danger else WRITE, verb=argv.name.upper(), writes=argv.operands()[1:], flags=flags)
+
+
+def kill(argv: Argv) -> Finding:
+    if argv.texts[:1] in {("-l",), ("-L",)}:
+        return found(READ, verb="KILL")
+    all_of_them = any(text in {"1", "-1", "0"} for text in argv.texts[1:]) or argv.texts in {("1",), ("0",)}
+    return found(DANGER if all_of_them else WRITE, verb=argv.name.upper())
+
+
+def crontab(argv: Argv) -> Finding:
+    if argv.texts == ("-l",):
+        return found(READ, verb="CRONTAB")
+    return found(DANGER if argv.has("r") else ADMIN, verb="CRONTAB")
+
+
+def iptables(argv: Argv) -> Finding:
+    looking = argv.has("LS", "list", "list-rules") and not argv.has(
+        "ADIRFZNXPE", "flush", "delete", "append", "insert", "zero"
+    )
+    return found(READ if looking else DANGER, verb=argv.name.upper())
+
+
+def archive(argv: Argv) -> Finding:
+    """tar: listing is a look; making and unpacking change files; its options run commands."""
+    if argv.has(
+        "IF",
+        "use-compress-program",
+        "to-command",
+        "checkpoint-action",
+        "info-script",
+        "new-volume-script",
+        "rsh-command",
+    ):
+        return opaque("tar runs another program", WRITE)
+    first = argv.texts[0] if argv.texts else ""
+    mode = first if not first.startswith("--") else ""
+    if ("t" in mode and not set("cxruA") & set(mode)) or first == "--list":
+        return found(READ, verb="TAR", reads=argv.operands())
+    return found(WRITE, verb="TAR", writes=argv.operands())
+
+
+def environment(_argv: Argv) -> Finding:
+    return opaque("the environment may hold secrets", READ)
+
+
+def unknown(argv: Argv) -> Finding:
+    if argv.name.startswith("mkfs"):
+        return found(DANGER, verb="MKFS", writes=argv.operands())
+    return Finding(frozenset({OPAQUE}), argv.name.upper(), why=f"{argv.name} is not a tool the gateway knows")
+
+
+def interpreter(argv: Argv) -> Finding:
+    """Runs programs, or lets somebody type into it."""
+    danger = {DANGER} if argv.fed else set()
+    return Finding(frozenset({OPAQUE, *danger}), argv.name.upper(), why=f"{argv.name} runs whatever it is given")
+
+
+def shell(argv: Argv) -> Finding:
+    """`bash -c LINE` is judged as the line; a shell that reads its commands from a pipe is a danger."""
+    texts = argv.texts
+    if len(texts) >= 2 and re.fullmatch(r"-[eux]*c", texts[0]):
+        if argv.name in {"fish", "busybox"}:
+            return opaque(f"{argv.name} is another language")
+        # Words behind the line become its $0, $1 …; a line that uses them is computed when it runs.
+        return found(READ, verb=argv.name.upper(), lines=(texts[1],))
+    if argv.fed or not texts or texts[0] in {"-", "-s", "-i", "-l", "/dev/stdin"}:
+        return Finding(
+            frozenset({OPAQUE, DANGER}), argv.name.upper(), why=f"{argv.name} runs whatever is piped into it"
+        )
+    return interpreter(argv)
+
+
+def evaluation(argv: Argv) -> Finding:
+    return found(READ, verb="EVAL", lines=(" ".join(argv.texts),))
+
+
+TOOLS: Mapping[str, Rule] = {
+    **dict.fromkeys(_DANGEROUS, dangerous),
+    **dict.fromkeys(_ADMINISTRATION, administration),
+    **dict.fromkeys(_WRITERS, writer),
+    **dict.fromkeys(INTERPRETERS, interpreter),
+    **dict.fromkeys(SHELLS, shell),
+    **READERS,
+    **COMMANDED,
+    **dict.fromkeys(("rm", "rmdir", "unlink"), rm),
+    **dict.fromkeys(("chmod", "chown", "chgrp", "chattr"), ownership),
+    **dict.fromkeys(("kill", "killall", "pkill"), kill),
+    **dict.fromkeys(("iptables", "ip6tables"), iptables),
+    **dict.fromkeys(("env", "printenv", "set"), environment),
+    "crontab": crontab, "tar": archive, "eval": evaluation,
+}  # fmt: skip

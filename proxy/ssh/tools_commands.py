@@ -1,0 +1,182 @@
+"""Tools of the form `tool [options] command …`: git, kubectl, docker, systemctl, package managers; and psql."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from access.statements import Effect
+from proxy.sql.catalog import Catalog
+from proxy.sql.classify import judge
+from proxy.sql.judged import SqlSession
+from proxy.sql.parse import parse
+from proxy.ssh.finding import DANGER, OPAQUE, READ, WRITE, Argv, Finding, Rule, found, opaque
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """`valued` are global options with a value behind them, `free` those without; any other global option is doubtful.
+    `never` are options (long, in any abbreviation) that make any command run something else."""
+
+    read: frozenset[str]
+    write: frozenset[str] = frozenset()
+    danger: frozenset[str] = frozenset()
+    opaque: frozenset[str] = frozenset()
+    valued: frozenset[str] = frozenset()
+    free: frozenset[str] = frozenset()
+    never: tuple[str, ...] = ()
+    #: First words that need the second one to tell: `docker image ls`.
+    groups: frozenset[str] = frozenset()
+    #: Commands that only look while nothing stands behind them: `git branch`.
+    bare: frozenset[str] = frozenset()
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_TABLE: Mapping[str, Commands] = {
+    "systemctl": Commands(
+        read=_set(
+            "status is-active is-enabled is-failed is-system-running list-units list-unit-files list-timers list-sockets list-jobs "
+            "list-dependencies show cat get-default help"
+        ),
+        write=_set("start stop restart reload try-restart reload-or-restart enable disable daemon-reload reset-failed clean"),
+        danger=_set("poweroff reboot halt kexec rescue emergency isolate mask kill suspend hibernate set-default default exit soft-reboot"),
+        free=_set("--no-pager -l --full --user -q --quiet -a --all --failed --plain --no-legend"),
+        valued=_set("-t --type -n --lines -o --output -p --property"),
+        never=("host", "machine", "root", "image"),
+    ),
+    "service": Commands(read=frozenset(), opaque=frozenset()),
+    "git": Commands(
+        read=_set("status log diff show rev-parse describe ls-files blame shortlog reflog cat-file rev-list ls-tree"),
+        write=_set("add commit pull fetch checkout switch merge rebase tag stash cherry-pick revert init restore mv"),
+        danger=_set("reset clean push rm filter-branch gc prune update-ref"),
+        valued=_set("-C"), free=_set("--no-pager -P --version"), bare=_set("branch remote"),
+        never=("ext-diff", "output", "textconv", "exec-path", "config-env", "upload-pack", "receive-pack", "exec", "open-files-in-pager"),
+    ),
+    "kubectl": Commands(
+        read=_set("get describe logs top version cluster-info explain api-resources api-versions diff events"),
+        write=_set("apply create scale rollout patch label annotate set autoscale expose cordon uncordon edit"),
+        danger=_set("delete drain replace taint"),
+        opaque=_set("exec run attach cp port-forward proxy debug config certificate auth plugin"),
+        valued=_set("-n --namespace --context --cluster -l --selector -o --output"), free=_set("-A --all-namespaces"),
+        never=("kubeconfig", "token", "server", "as", "as-group", "insecure-skip-tls-verify", "raw"),
+    ),
+    "docker": Commands(
+        read=_set("ps logs images stats top version info port history events search"),
+        write=_set("start stop restart pause unpause pull tag rename build"),
+        danger=_set("rm rmi kill prune update"),
+        opaque=_set("run exec cp commit login push save load import export create compose swarm stack service plugin context inspect"),
+        groups=_set("container image volume network system"), free=_set("-D --debug"),
+        never=("host", "config", "context"),
+    ),
+    **dict.fromkeys(("apt", "apt-get", "apt-cache", "aptitude"), Commands(
+        read=_set("list show search policy depends rdepends showpkg madison changelog"),
+        write=_set("install update upgrade download build-dep reinstall"),
+        danger=_set("remove purge autoremove autopurge dist-upgrade full-upgrade clean autoclean"),
+        free=_set("-y --yes -q -qq --no-install-recommends -V"), never=("option", "config-file"),
+    )),
+    **dict.fromkeys(("yum", "dnf"), Commands(
+        read=_set("list info search provides repolist check-update history deplist"),
+        write=_set("install update upgrade makecache reinstall downgrade"), danger=_set("remove erase autoremove clean swap distro-sync"),
+        free=_set("-y -q --assumeyes"),
+    )),
+    **dict.fromkeys(("pip", "pip3"), Commands(read=_set("list show freeze check"), write=_set("install download wheel"), danger=_set("uninstall"))),
+    **dict.fromkeys(("npm", "yarn", "pnpm"), Commands(read=_set("ls list view outdated"), write=frozenset(), opaque=_set("install run exec ci"))),
+    "dpkg": Commands(read=_set("-l -L -s -S --list --status --listfiles --search"), danger=_set("-r -P --remove --purge"), write=_set("-i --install")),
+    "rpm": Commands(read=_set("-q -qa -qi -ql -qf --query -V"), danger=_set("-e --erase"), write=_set("-i -U -ivh -Uvh --install --upgrade")),
+    "helm": Commands(
+        read=_set("list ls status history version"), write=_set("upgrade install"), danger=_set("uninstall delete rollback"),
+        valued=_set("-n --namespace"), never=("post-renderer", "kubeconfig", "kube-token"),
+    ),
+    "timedatectl": Commands(read=_set("status show list-timezones timesync-status"), danger=_set("set-time set-timezone set-ntp"), bare=_set("timedatectl")),
+    "loginctl": Commands(read=_set("list-sessions list-users session-status user-status"), danger=_set("terminate-session terminate-user kill-session kill-user")),
+    "nginx": Commands(read=_set("-t -v -V -T")),
+}  # fmt: skip
+
+
+def commanded(argv: Argv) -> Finding:
+    """Effect by the tool's command; what is before it must be known too."""
+    table = _TABLE[argv.name]
+    texts = list(argv.texts)
+    if table.never and argv.has("", *table.never):
+        return opaque(f"{argv.name} with an option that makes it run or write something else", WRITE)
+    known = {*table.read, *table.write, *table.danger}
+    while texts and texts[0].startswith("-") and texts[0] not in known:
+        option = texts.pop(0)
+        if option in table.valued and texts:
+            texts.pop(0)
+        elif option not in table.free and option.partition("=")[0] not in table.valued:
+            return opaque(f"{argv.name} {option} is not known")
+    if not texts:
+        return (
+            found(READ, verb=argv.name.upper())
+            if table.free or table.bare
+            else opaque(f"{argv.name} without a command")
+        )
+    command, *rest = texts
+    if command in table.groups and rest:
+        command, *rest = rest
+    verb = f"{argv.name} {command}".upper()
+    if command in table.bare:
+        looking = all(text in {"-a", "-v", "-r", "-vv", "--all", "--list"} for text in rest)
+        return found(READ if looking else WRITE, verb=verb)
+    effect = _effect(table, command)
+    if effect is OPAQUE:
+        return Finding(frozenset({OPAQUE}), verb, why=f"what {argv.name} {command} does is not known")
+    if effect is READ and argv.name == "kubectl" and any("secret" in text or text == "all" for text in rest):
+        return Finding(frozenset({READ, OPAQUE}), verb, why="it may show secrets")
+    return found(effect, verb=verb, writes=tuple(rest[:1]) if effect is not READ else ())
+
+
+def _effect(table: Commands, command: str) -> Effect:
+    if command in table.danger:
+        return DANGER
+    if command in table.write:
+        return WRITE
+    return READ if command in table.read else OPAQUE
+
+
+_PSQL_FREE = frozenset(
+    {"-X", "-A", "-t", "-q", "-At", "-tA", "-Atq", "-w", "-1", "-x", "--no-psqlrc", "--csv", "-XAt", "-XAtq"}
+)
+_PSQL_VALUED = frozenset({"-d", "-h", "-p", "-U", "-F"})
+
+
+def psql(argv: Argv) -> Finding:
+    """`psql -c SQL` is judged as SQL, without this server's catalog: what it cannot know counts as unknown."""
+    texts, statements = list(argv.texts), []
+    while texts:
+        option = texts.pop(0)
+        if option in {"-c", "--command"} and texts:
+            statements.append(texts.pop(0))
+        elif option in _PSQL_VALUED and texts:
+            texts.pop(0)
+        elif option not in _PSQL_FREE and option.startswith("-"):
+            return opaque(f"psql {option} is not known")
+    if not statements or (argv.fed and not statements):
+        return opaque("psql without -c runs whatever it is given")
+    effects: set[Effect] = set()
+    verbs: list[str] = []
+    writes: list[str] = []
+    for text in statements:
+        if text.lstrip().startswith("\\"):
+            return opaque("a psql command can run programs and write files")
+        whole = judge(parse(text), Catalog.empty(), SqlSession()).combined
+        effects |= whole.effects if whole.understood else {OPAQUE}
+        verbs.extend(whole.verbs)
+        writes.extend(whole.writes)
+    why = "this SQL runs something nobody declared harmless" if OPAQUE in effects else ""
+    return Finding(frozenset(effects or {OPAQUE}), " ".join(("PSQL", *verbs[:1])), writes=tuple(writes), why=why)
+
+
+def service(argv: Argv) -> Finding:
+    """`service NAME status`."""
+    texts = argv.texts
+    if texts == ("--status-all",) or (len(texts) == 2 and texts[1] == "status"):
+        return found(READ, verb="SERVICE STATUS")
+    return found(WRITE, verb="SERVICE", writes=texts[:1])
+
+
+COMMANDED: Mapping[str, Rule] = {**dict.fromkeys(_TABLE, commanded), "psql": psql, "service": service}

@@ -1,0 +1,169 @@
+"""Tools that only look. An entry names the options that make them do more; whoever is not listed is not a reader."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from proxy.ssh.finding import (
+    DANGER,
+    READ,
+    WRITE,
+    Argv,
+    Finding,
+    Rule,
+    broad,
+    found,
+    looks_like_path,
+    opaque,
+    secret,
+)
+
+#: name → (short options, long options) with which it writes, runs something or changes the system.
+_READERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "basename": ("", ()), "cal": ("", ()), "cat": ("", ()), "cksum": ("", ()), "cmp": ("", ()), "column": ("", ()),
+    "comm": ("", ()), "cut": ("", ()), "df": ("", ()), "diff": ("", ()), "dig": ("f", ()), "dirname": ("", ()),
+    "dpkg-query": ("", ("admindir", "root")), "du": ("", ()), "echo": ("", ()), "egrep": ("", ()), "expand": ("", ()), "expr": ("", ()),
+    "false": ("", ()), "fgrep": ("", ()), "file": ("CmzZ", ("compile", "magic-file", "uncompress", "uncompress-noreport")),
+    "findmnt": ("", ()), "fold": ("", ()), "free": ("", ()), "getconf": ("", ()), "getent": ("", ()), "grep": ("", ()),
+    "groups": ("", ()), "head": ("", ()), "host": ("", ()), "id": ("", ()), "iostat": ("", ()), "join": ("", ()),
+    "jq": ("", ()), "last": ("", ()), "locale": ("", ()), "ls": ("", ()), "lsb_release": ("", ()), "lsblk": ("", ()),
+    "lscpu": ("", ()), "lsmod": ("", ()), "lsof": ("", ()), "lspci": ("", ()), "md5sum": ("", ()), "mpstat": ("", ()),
+    "netstat": ("", ()), "nl": ("", ()), "nproc": ("", ()), "nslookup": ("", ()), "od": ("", ()), "paste": ("", ()),
+    "pgrep": ("", ()), "pidof": ("", ()), "ping": ("fA", ()), "printf": ("v", ()), "ps": ("e", ()), "pstree": ("", ()),
+    "pwd": ("", ()), "readlink": ("", ()), "realpath": ("", ()), "rev": ("", ()), "seq": ("", ()), "sha1sum": ("", ()),
+    "sha256sum": ("", ()), "sha512sum": ("", ()), "sleep": ("", ()), "sort": ("oT", ("output", "compress-program", "temporary-directory")),
+    "ss": ("KDF", ("kill", "diag", "filter")), "stat": ("", ()), "strings": ("", ()), "tac": ("", ()), "tail": ("", ()),
+    "test": ("", ()), "tr": ("", ()), "tree": ("oR", ()), "true": ("", ()), "tty": ("", ()), "type": ("", ()),
+    "uname": ("", ()), "unexpand": ("", ()), "uptime": ("", ()), "vmstat": ("", ()), "w": ("", ()), "wc": ("", ()),
+    "whereis": ("", ()), "which": ("", ()), "who": ("", ()), "whoami": ("", ()), "zcat": ("", ()), "zgrep": ("", ()),
+    "[": ("", ()), ":": ("", ()),
+}  # fmt: skip
+_GREPS = frozenset({"grep", "egrep", "fgrep", "zgrep"})
+_NO_FILES = frozenset({"echo", "printf", "expr", "seq", "sleep", "true", "false", ":", "type", "which", "tr", "basename", "dirname"})  # fmt: skip
+
+
+def reader(argv: Argv) -> Finding:
+    """Looks at files and the system; doubtful where the file may be a secret or an option does more."""
+    letters, names = _READERS[argv.name]
+    if (letters or names) and argv.has(letters, *names) and not _is_process_list(argv):
+        return opaque(f"{argv.name} with an option that does more than look")
+    files = tuple(text for text in argv.operands() if argv.name not in _NO_FILES and looks_like_path(text))
+    why = "" if argv.name in _NO_FILES else next((text for text in map(secret, argv.args) if text), "")
+    recursive = argv.name in _GREPS and (argv.has("rR", "recursive", "dereference-recursive") or argv.has("d"))
+    if recursive and (broad(argv.operands()) or len(argv.operands()) < 2):
+        why = "it reads a whole tree of files"
+    if argv.args and argv.args[0].glob and (letters or names):
+        why = "a file name could be taken for an option"
+    verb = "TEST" if argv.name == "[" else argv.name.upper()
+    return (
+        found(READ, verb=verb, reads=files) if not why else Finding(opaque(why).effects | {READ}, verb, files, why=why)
+    )
+
+
+def _is_process_list(argv: Argv) -> bool:
+    """`ps -e` lists all; `ps e` and `ps -E` show environments."""
+    return argv.name == "ps" and all(
+        text.startswith("-") and "E" not in text for text in argv.texts[:1] if not text.startswith("a")
+    ) and not any(re.fullmatch(r"[a-zA-Z]*e[a-zA-Z]*", text) for text in argv.texts if not text.startswith("-"))  # fmt: skip
+
+
+def date(argv: Argv) -> Finding:
+    setting = argv.has("s", "set") or any(not text.startswith("+") for text in argv.operands())
+    return found(DANGER if setting else READ, verb="DATE")
+
+
+def hostname(argv: Argv) -> Finding:
+    changes = bool(argv.operands()) or argv.has("Fb", "file", "boot")
+    return found(DANGER if changes else READ, verb="HOSTNAME")
+
+
+def uniq(argv: Argv) -> Finding:
+    """A second operand is where it writes to."""
+    operands = argv.operands()
+    why = next((text for text in map(secret, argv.args) if text), "")
+    if why:
+        return opaque(why, READ)
+    return found(WRITE, verb="UNIQ", writes=operands[1:]) if len(operands) > 1 else found(READ, verb="UNIQ")
+
+
+def dmesg(argv: Argv) -> Finding:
+    return found(WRITE if argv.has("cCDEn", "clear", "read-clear", "console-") else READ, verb="DMESG")
+
+
+def journalctl(argv: Argv) -> Finding:
+    if argv.has("", "vacuum-size", "vacuum-time", "vacuum-files"):
+        return found(DANGER, verb="JOURNALCTL VACUUM")
+    if argv.has(
+        "", "rotate", "flush", "sync", "relinquish-var", "smart-relinquish-var", "setup-keys", "update-catalog"
+    ):
+        return found(WRITE, verb="JOURNALCTL")
+    if argv.has("", "file", "directory", "root", "image"):
+        return opaque("journalctl on other files", READ)
+    return found(READ, verb="JOURNALCTL")
+
+
+def top(argv: Argv) -> Finding:
+    """Without -b it is a program to type into."""
+    return found(READ, verb="TOP") if argv.has("b") else opaque("top without -b is interactive")
+
+
+_SED_PRINT = re.compile(r"\A[0-9]*(?:,(?:[0-9]+|\$))?\$?p\Z|\A/[^/\\]*/p\Z")
+_SED_SUBSTITUTE = re.compile(r"\As([/|#,])(?:(?!\1)[^\\\n])*\1(?:(?!\1)[^\\\n])*\1[gI0-9p]*\Z")
+
+
+def sed(argv: Argv) -> Finding:
+    """Printing and substituting; every other script may write files or run commands (`w`, `e`)."""
+    if argv.has("i", "in-place"):
+        return found(WRITE, verb="SED", writes=argv.operands()[1:])
+    script, files = (argv.operands() or ("",))[0], argv.operands()[1:]
+    only = all(text in {"-n", "-E", "-r", "-e", "-u"} or not text.startswith("-") for text in argv.texts)
+    why = next((text for text in map(secret, argv.args[1:]) if text), "")
+    scripts = argv.texts.count("-e") <= 1
+    if why or not only or not scripts or not (_SED_PRINT.match(script) or _SED_SUBSTITUTE.match(script)):
+        return opaque(why or "a sed script can write files and run commands", READ)
+    return found(READ, verb="SED", reads=files)
+
+
+def ip(argv: Argv) -> Finding:
+    words = [text for text in argv.texts if not text.startswith("-")]
+    if argv.has("b", "batch", "force") or "exec" in words:
+        return opaque("ip runs other commands")
+    looking = {"show", "list", "lst", "ls", "l", "s", "sh", "get"}
+    read = len(words) == 1 or (len(words) > 1 and words[1] in looking)
+    return found(READ if read else DANGER, verb=" ".join(("IP", *words[:2])).upper())
+
+
+def find(argv: Argv) -> Finding:
+    """-delete and -exec are what makes it more than a look."""
+    texts = argv.texts
+    if "-delete" in texts:
+        return found(DANGER, verb="FIND DELETE", writes=argv.operands()[:1])
+    if any(text in {"-fprint", "-fprint0", "-fprintf", "-fls", "-files0-from"} for text in texts):
+        return opaque("find writes files", WRITE)
+    runs, rest = [], list(argv.args)
+    while rest:
+        word = rest.pop(0)
+        if word.text in {"-exec", "-execdir", "-ok", "-okdir"}:
+            ends = [number for number, one in enumerate(rest) if one.text in {";", "+"}]
+            end = ends[0] if ends else len(rest)
+            runs.append(tuple(rest[:end]))
+            rest = rest[end + 1 :]
+    # What it runs gets file names that nobody knows now.
+    return Finding(frozenset({READ}), "FIND", reads=_starts(texts), runs=tuple(runs))
+
+
+def _starts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    found_: list[str] = []
+    for text in texts:
+        if text.startswith("-") or text in {"(", "!"}:
+            break
+        found_.append(text)
+    return tuple(found_)
+
+
+READERS: Mapping[str, Rule] = {
+    **dict.fromkeys(_READERS, reader),
+    "date": date, "hostname": hostname, "uniq": uniq, "dmesg": dmesg, "journalctl": journalctl, "top": top, "sed": sed,
+    "ip": ip, "find": find,
+}  # fmt: skip
