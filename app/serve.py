@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
-from access.errors import Unavailable
+from access.errors import HoopError, Unavailable
 from access.events import ConfigurationLoaded
 from app.cli_setup import load_or_explain
 from app.config_file import Loaded
@@ -28,6 +28,21 @@ log = logging.getLogger("hoop")
 
 async def serve(loaded: Loaded, only: Sequence[str]) -> None:
     """Run the roles until SIGTERM or SIGINT. Raises Unavailable when the store or a port cannot be had."""
+    try:
+        await _serve_until_stopped(loaded, only)
+    except BaseExceptionGroup as group:
+        raise _first_of(group) from group
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What an operator can do something about, if anything is; else the first that went wrong."""
+    problem: BaseException = group.subgroup(HoopError) or group
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
+    return problem
+
+
+async def _serve_until_stopped(loaded: Loaded, only: Sequence[str]) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,161 @@
+"""The command line as an operator meets it: what works, and that mistakes get one clear line."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.__main__ import main
+
+CONFIG = """
+store: {key: "file:store.key"}
+ledger: {signing_key: "file:store.key"}
+people: [{wire_name: dana, name: Dana}, {wire_name: ann, name: Ann}]
+groups: {dba: [ann]}
+resources: [{name: prod-db, upstream: {host: db, user: gate, database: shop}, approvers: [dba], max_duration: 2h}]
+"""
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def hoop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    (tmp_path / "hoop.yaml").write_text(CONFIG)
+    main(["keygen", str(tmp_path / "store.key")])
+    capsys.readouterr()
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(["--config", str(tmp_path / "hoop.yaml"), *arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def ready(hoop: Run) -> Run:
+    assert hoop("db", "upgrade")[0] == 0
+    return hoop
+
+
+def test_check_says_what_is_there(hoop: Run) -> None:
+    assert hoop("check")[:2] == (0, f"{hoop('check')[1].split(':')[0]}: good. 1 resource(s), 2 person(s), 0 rule(s).\n")
+
+
+def test_check_reports_everything_and_fails(hoop: Run, tmp_path: Path) -> None:
+    (tmp_path / "hoop.yaml").write_text(
+        CONFIG.replace("dba: [ann]", "dba: [bob]").replace("port", "prot") + "stor: {}\n"
+    )
+    status, _, err = hoop("check")
+    assert status == 1
+    assert "bob is not in people" in err
+    assert "stor: is not a setting" in err
+
+
+def test_a_key_is_written_once_and_privately(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "new.key"
+    assert main(["keygen", str(path)]) == 0
+    assert len(base64.b64decode(path.read_text())) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert main(["keygen", str(path)]) == 1
+    assert "never overwritten" in capsys.readouterr().err
+    assert main(["keygen", str(tmp_path / "no" / "such" / "folder")]) == 1
+
+
+def test_without_the_schema_it_says_what_to_do(hoop: Run) -> None:
+    status, _, err = hoop("sessions")
+    assert (status, "hoop db upgrade" in err) == (1, True)
+
+
+def test_upgrade_is_harmless_to_repeat(ready: Run) -> None:
+    assert ready("db", "current")[1] == ready("db", "current")[1]
+    assert ready("db", "upgrade")[0] == 0
+
+
+def test_an_operators_grant_is_issued_audited_and_printed_in_two_lines(ready: Run) -> None:
+    status, out, _ = ready("grant", "dana", "prod-db", "--for", "30m", "--reason", "bootstrap")
+    assert status == 0
+    connection, token = (next(line for line in out.splitlines() if line.startswith(word)) for word in ("Conn", "Token"))
+    secret = token.split(": ")[1]
+    assert secret.startswith("hoop_")
+    assert secret not in connection
+    events = ready("ledger", "events")[1]
+    assert "bootstrap" in events
+    assert "access granted on prod-db (read)" in events
+    assert secret not in events
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("grant", "ghost", "prod-db", "--reason", "x"), "ghost is nobody's wire name. Known: ann, dana."),
+        (("grant", "dana", "prod", "--reason", "x"), "There is no resource prod. Known: prod-db."),
+        (("grant", "dana", "prod-db", "--reason", "x", "--for", "0m"), "--for must be a duration"),
+        (("grant", "dana", "prod-db", "--reason", "x", "--for", "9h"), "more than prod-db allows"),
+        (("grant", "dana", "prod-db", "--reason", " "), "wants a reason"),
+        (("login-link", "ghost"), "ghost is nobody's wire name"),
+        (("replay", "ses_nothing"), "There is no session ses_nothing"),
+        (("replay", "req_12345678"), "There is no session"),
+        (("ledger", "verify", "--checkpoints", "nowhere.txt"), "nowhere.txt is not a file"),
+    ],
+)
+def test_mistakes_get_one_clear_line(ready: Run, arguments: tuple[str, ...], words: str) -> None:
+    status, _, err = ready(*arguments)
+    assert status == 1
+    assert words in err
+    assert err.count("\n") <= 2
+
+
+@pytest.mark.parametrize("arguments", [("serve", "--only", "bot"), ("grant", "dana"), ("nonsense",), ()])
+def test_wrong_usage_ends_with_status_two(hoop: Run, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        hoop(*arguments)
+    assert ended.value.code == 2
+
+
+def test_a_login_link_is_for_the_console_and_only_once_in_the_ledger(ready: Run) -> None:
+    status, out, _ = ready("login-link", "ann")
+    assert status == 0
+    link = out.splitlines()[1]
+    assert link.startswith("http://127.0.0.1:8443/login/")
+    assert link.rpartition("/")[2] not in ready("ledger", "events")[1]
+
+
+def test_verify_and_erase(ready: Run) -> None:
+    ready("grant", "dana", "prod-db", "--reason", "secret project bluebird")
+    request = next(word for word in ready("ledger", "events")[1].split() if word.startswith("grt_"))
+    assert ready("ledger", "verify")[0] == 0
+    stream = next(line for line in ready("ledger", "events", "--of", request)[1].splitlines() or [""])
+    status, out, _ = ready("ledger", "erase", "--of", "req_00000000", "--reason", "asked by the person")
+    assert (status, "0 payload(s)" in out, stream) == (1, True, stream)
+    assert ready("ledger", "verify")[0] == 0
+
+
+def test_a_wrong_key_is_said_to_be_one(ready: Run, tmp_path: Path) -> None:
+    (tmp_path / "store.key").write_text("c2hvcnQ=\n")
+    status, _, err = ready("sessions")
+    assert status == 1
+    assert "32 bytes in base64 are expected" in err
+    assert "c2hvcnQ" not in err
+
+
+def test_version_and_schema(hoop: Run) -> None:
+    assert hoop("version")[1].startswith("hoop 0.")
+    assert '"title": "hoop.yaml"' in hoop("config", "schema")[1]
+
+
+def test_an_unforeseen_error_is_no_traceback(hoop: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app import cli_setup
+
+    def burn(_: object) -> int:
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr(cli_setup, "COMMANDS", {"version": burn})
+    status, _, err = hoop("version")
+    assert status == 1
+    assert "unexpected RuntimeError" in err
+    assert "hunter2" not in err
