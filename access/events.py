@@ -7,7 +7,7 @@ session; the ledger adds position, writer, sequence, time and hashes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -66,6 +66,7 @@ class AccessRequested(Fact):
     session: str = ""
     statement: Masked | None = None
     digest: str = ""
+    flow: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,42 @@ class RequestExpired(Fact):
     """Nobody decided in time; nothing was granted."""
 
     kind: ClassVar[str] = "request.expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageReached(Fact):
+    """A stage of the flow has what it wants; `told` are asked next, in `stage`."""
+
+    kind: ClassVar[str] = "stage.reached"
+    stage: str
+    told: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReminded(Fact):
+    """The people who could decide were reminded for the `number`th time that a request waits."""
+
+    kind: ClassVar[str] = "request.reminded"
+    number: int
+    told: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestEscalated(Fact):
+    """Nobody decided in time for the `number`th escalation of the flow: more people may decide now."""
+
+    kind: ClassVar[str] = "request.escalated"
+    number: int
+    told: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowsLoaded(Fact):
+    """Another set of approval flows came into force: the digest of the files and the names in the order asked."""
+
+    kind: ClassVar[str] = "flows.loaded"
+    digest: str
+    names: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +369,26 @@ class CommandExecuted(Fact):
     tag: str = ""
     message: Masked = Masked("")  # noqa: RUF009 - immutable
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunbookStepped(Fact):
+    """A step of a runbook was run through the gateway. The stream is the request; `number` counts from 1 up to `of`.
+
+    `offers` says what the file also declares: `apply` (this was the dry run), `rollback`.
+    """
+
+    kind: ClassVar[str] = "runbook.stepped"
+    number: int
+    of: int
+    title: str
+    outcome: str
+    result: Masked
+    rows: int
+    session: str
+    tag: str = ""
+    message: Masked = Masked("")  # noqa: RUF009 - immutable
+    offers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from access.actors import Person
 from access.requests import Grant
 from access.resources import Resource
-from access.scopes import Level, Once, level_of
+from access.scopes import Level, OfRunbook, Once, level_of
 from access.statements import Digest, Effect, Flag, Statement
 
 
@@ -120,7 +120,7 @@ def decide(
     level = standing_level(grants, now)
     once = _single_use(grants, digest, now)
     if level is Level.NONE and once is None:
-        if any(isinstance(grant.scope, Once) and grant.live(now) for grant in grants):
+        if any(isinstance(grant.scope, Once | OfRunbook) and grant.live(now) for grant in grants):
             return Verdict(
                 Action.DENY,
                 "not-what-was-approved",
@@ -146,7 +146,18 @@ def decide(
 def _single_use(grants: Sequence[Grant], digest: Digest | None, now: datetime) -> Grant | None:
     if digest is None:
         return None
-    return next((g for g in grants if isinstance(g.scope, Once) and g.scope.digest == digest and g.live(now)), None)
+    return next((g for g in grants if _covers(g, digest) and g.live(now)), None)
+
+
+def _covers(grant: Grant, digest: Digest) -> bool:
+    """Whether a single-use grant is for this. Which step of a runbook is next is settled where it is consumed."""
+    match grant.scope:
+        case Once(approved):
+            return approved == digest
+        case OfRunbook() as run:
+            return digest in run.left
+        case _:
+            return False
 
 
 def _standing_verdict(

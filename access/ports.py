@@ -8,7 +8,7 @@ Errors: everything here raises only `access.errors` (Denied, Invalid, Conflict, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -29,7 +29,8 @@ from access.requests import (
     Session,
 )
 from access.resources import Resource
-from access.scopes import Scope
+from access.runs import Run, RunStep
+from access.scopes import OfRunbook, Scope
 from access.statements import Digest
 
 T = TypeVar("T")
@@ -153,6 +154,9 @@ class Tx(Protocol):
         """Ends any live credential of the same wire name and resource: one live credential each."""
 
     def end_credential(self, id: CredentialId) -> bool: ...
+    def lengthen_credential(self, actor: Actor, resource: str, until: datetime) -> None:
+        """Move the end of the actor's live credential on the resource (not of one for a single grant); never earlier."""
+
     def credential(self, wire_name: str, resource: str) -> Credential | None:
         """The live one, or None."""
 
@@ -335,6 +339,16 @@ class Asked:
     existing: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a waiting request is: who could decide it now (an approval of theirs counts now), who may deny, and each
+    stage of its flow with how many it has of how many it wants."""
+
+    deciders: tuple[Person, ...] = ()
+    deniers: frozenset[PersonId] = frozenset()
+    stages: tuple[tuple[str, int, int], ...] = ()
+
+
 class Desk(Protocol):
     """The one service where requests are decided. Every method is one transaction; people are re-checked in it."""
 
@@ -351,6 +365,20 @@ class Desk(Protocol):
     async def ask_command(
         self, actor: Actor, resource: str, evidence: Evidence, reason: str, ticket: str, place: Place
     ) -> Asked: ...
+    async def ask_run(
+        self,
+        actor: Actor,
+        resource: str,
+        scope: OfRunbook,
+        evidence: Evidence,
+        reason: str,
+        ticket: str,
+        place: Place,
+        *,
+        groups: Sequence[str] = (),
+    ) -> Asked:
+        """File a request for one run of a runbook. `groups` narrow who decides; each must be an approver already."""
+
     async def hold(
         self,
         actor: Actor,
@@ -395,8 +423,11 @@ class Desk(Protocol):
     async def tick(self) -> int:
         """Expire what is over (pending requests, grants); idempotent. Returns how many rows changed."""
 
-    def approvers(self, actor: Actor, resource: Resource, groups: Sequence[str] = ()) -> list[Person]:
-        """Who could decide for this actor now (never the actor's own person)."""
+    def progress(self, request: AccessRequest, reviews: Sequence[Review] = ()) -> Progress:
+        """How far a request is with these reviews of its revision, by the directory and the clock of now."""
+
+    def approvers(self, actor: Actor, resource: Resource) -> list[Person]:
+        """Who could decide a request for read access of this actor now (never the actor's own person)."""
 
 
 class Grants(Protocol):
@@ -434,12 +465,22 @@ class Executor(Protocol):
 
     async def run(self, request: AccessRequest, grant: Grant, person: Person, resource: Resource) -> Outcome: ...
 
+    def run_steps(
+        self, grant: Grant, person: Person, resource: Resource, database: str, steps: Sequence[RunStep]
+    ) -> AsyncGenerator[Outcome, None]:
+        """Run the steps one after the other in one session, an outcome each; ends after the first that did not succeed."""
+
 
 class Judge(Protocol):
     """Describes a command before anybody is asked: the evidence of an exec request, judged by the gate's own judge."""
 
     async def describe(self, actor: Actor, person: Person, resource: Resource, text: str) -> Evidence:
         """Raises Denied when policy would refuse it anyway, Invalid when it cannot be one command."""
+
+    async def describe_run(
+        self, actor: Actor, person: Person, resource: Resource, run: Run
+    ) -> tuple[Evidence, OfRunbook]:
+        """The evidence of a whole run and the scope an approval of it gives. Raises as `describe`, naming the step."""
 
 
 class LiveSessions(Protocol):

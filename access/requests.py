@@ -13,7 +13,7 @@ from enum import StrEnum
 from access.actors import Actor, PersonId
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import ForApprover, Masked
-from access.scopes import Scope
+from access.scopes import OfRunbook, Scope
 from access.statements import Digest, Effect, Flag
 
 
@@ -92,8 +92,8 @@ class Place:
 class AccessRequest:
     """Somebody asks for something. `expires_at` ends the *asking*; `duration` is the length of access asked for.
 
-    `groups` decide it (looked up anew when the button is pressed; empty = nobody); `approvers` are the people in them
-    when it was filed, for display. `parent` is the request whose access this is about: the one to extend in place (ACCESS),
+    `flow` names the approval flow it takes (its stages are looked up anew when the button is pressed); `groups` are the
+    approver groups that the resource, or the rule that held the statement, names; `approvers` are the people told so far. `parent` is the request whose access this is about: the one to extend in place (ACCESS),
     or the one the session was opened under (STATEMENT).
     """
 
@@ -114,6 +114,7 @@ class AccessRequest:
     session: SessionId | None = None
     parent: RequestId | None = None
     place: Place = field(default_factory=Place)
+    flow: str = "default"
     groups: tuple[str, ...] = ()
     approvers: tuple[PersonId, ...] = ()
     decided_by: PersonId | None = None
@@ -162,8 +163,10 @@ class Grant:
     used_in: SessionId | None = None
 
     def live(self, now: datetime) -> bool:
-        """Usable at `now`: the check the data path makes on every statement, whatever any timer did."""
-        return self.state is GrantState.ACTIVE and self.starts_at <= now < self.expires_at
+        """Usable at `now`: the check the data path makes on every statement, whatever any timer did. A runbook's grant
+        stays usable while it runs, for the steps that are left."""
+        goes_on = self.state is GrantState.EXECUTING and isinstance(self.scope, OfRunbook) and bool(self.scope.left)
+        return (self.state is GrantState.ACTIVE or goes_on) and self.starts_at <= now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,22 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class OfRunbook:
-    """One run of a runbook at a pinned commit with exactly these parameters."""
+    """One run of a runbook at a pinned commit with exactly these parameters.
+
+    `steps` are the digests of its statements in order, each to run once; `used` of them were consumed, `done` succeeded.
+    """
 
     commit: str
     name: str
     parameters: Digest
+    steps: tuple[Digest, ...] = ()
+    used: int = 0
+    done: int = 0
+
+    @property
+    def left(self) -> tuple[Digest, ...]:
+        """What may still run: first the next step."""
+        return self.steps[self.used :]
 
 
 Scope = Read | Write | Admin | Once | OfRunbook
@@ -81,8 +92,9 @@ def scope_to_json(scope: Scope) -> dict[str, str]:
     match scope:
         case Once(digest):
             return {"kind": "once", "digest": digest}
-        case OfRunbook(commit, name, parameters):
-            return {"kind": "runbook", "commit": commit, "name": name, "parameters": parameters}
+        case OfRunbook(commit, name, parameters, steps, used, done):
+            run = {"kind": "runbook", "commit": commit, "name": name, "parameters": parameters}
+            return run | {"steps": " ".join(steps), "used": str(used), "done": str(done)}
         case _:
             return {"kind": scope_name(scope)}
 
@@ -93,6 +105,8 @@ def scope_from_json(data: Mapping[str, str]) -> Scope:
         case "once":
             return Once(Digest(data["digest"]))
         case "runbook":
-            return OfRunbook(data["commit"], data["name"], Digest(data["parameters"]))
+            steps = tuple(Digest(step) for step in data["steps"].split())
+            parameters = Digest(data["parameters"])
+            return OfRunbook(data["commit"], data["name"], parameters, steps, int(data["used"]), int(data["done"]))
         case kind:
             return _STANDING[kind]

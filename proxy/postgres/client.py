@@ -6,7 +6,8 @@ the first rows. It never tries again: what is lost after sending may have run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import struct
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from access.actors import Person
@@ -15,6 +16,7 @@ from access.masking import Masked, declare_masked
 from access.ports import Credentials, Outcome
 from access.requests import AccessRequest, Grant
 from access.resources import Resource, Upstream, UpstreamTls
+from access.runs import RunStep
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
 from proxy.upstream import Connected, Dialling, DirectDialer, UpstreamUnreachable
@@ -95,25 +97,78 @@ class Executor:
         finally:
             await self._credentials.end(issued.credential.id, "the command ran")
 
+    async def run_steps(
+        self, grant: Grant, person: Person, resource: Resource, database: str, steps: Sequence[RunStep]
+    ) -> AsyncGenerator[Outcome, None]:
+        """Run the steps in one session, an outcome each; ends after the first that did not succeed. What is not yet
+        sent when the generator is closed is not run."""
+        issued = await self._credentials.issue(person, grant.actor.via, resource, grant.expires_at, grant=grant.id)
+        try:
+            connected = await self._connected(database, resource, issued.credential.wire_name, issued.token)
+            if isinstance(connected, Outcome):
+                yield connected
+                return
+            try:
+                for step in steps:
+                    outcome = await _exchange(connected, _bound(step))
+                    yield outcome
+                    if not (outcome.ok and outcome.known):
+                        return
+                connected.wire.write(m.TERMINATE_MESSAGE)
+            finally:
+                connected.wire.abort()
+        finally:
+            await self._credentials.end(issued.credential.id, "the runbook ran")
+
     async def _run(self, text: str, database: str, resource: Resource, user: str, token: str) -> Outcome:
+        connected = await self._connected(database, resource, user, token)
+        if isinstance(connected, Outcome):
+            return connected
+        try:
+            outcome = await _exchange(connected, m.query(text))
+            if outcome.known:
+                connected.wire.write(m.TERMINATE_MESSAGE)
+            return outcome
+        finally:
+            connected.wire.abort()
+
+    async def _connected(self, database: str, resource: Resource, user: str, token: str) -> Connected | Outcome:
+        """Logged in at the gateway itself, or the outcome that says why not."""
         listener = self._listener()
         tls = UpstreamTls.REQUIRE if listener.tls else UpstreamTls.DISABLE
         gateway = Upstream(listener.host, listener.port, user, f"{resource.name}/{database}", tls=tls)
         startup = {"user": user, "database": gateway.database, "application_name": "hoop executor"}
         try:
-            connected = await Dialling(gateway, DirectDialer(), token).log_in(startup)
+            return await Dialling(gateway, DirectDialer(), token).log_in(startup)
         except UpstreamUnreachable as problem:
             return Outcome(ok=False, tag="", message=declare_masked(f"The command was not run: {problem}"))
-        try:
-            return await _exchange(connected, text)
-        finally:
-            connected.wire.abort()
 
 
-async def _exchange(connected: Connected, text: str) -> Outcome:
+def _bound(step: RunStep) -> bytes:
+    """One statement in the extended protocol: values travel beside the text, never in it. (Chapter "Message Flow".)"""
+    values = b"".join(_value(value) for value in step.values)
+    bind = b"\x00\x00" + struct.pack("!HH", 0, len(step.values)) + values + struct.pack("!H", 0)
+    parts = [
+        m.parse("", step.text),
+        m.message(m.BIND, bind),
+        m.describe("P", ""),
+        m.message(m.EXECUTE, b"\x00" + struct.pack("!i", 0)),
+        m.SYNC_MESSAGE,
+    ]
+    return b"".join(parts)
+
+
+def _value(value: str | None) -> bytes:
+    if value is None:
+        return struct.pack("!i", -1)
+    encoded = value.encode()
+    return struct.pack("!i", len(encoded)) + encoded
+
+
+async def _exchange(connected: Connected, sent: bytes) -> Outcome:
     session = connected.session.parameters.get("hoop.session", "")
     wire, frames, result = connected.wire, Splitter(m.BACKEND), _Result()
-    wire.write(m.query(text))
+    wire.write(sent)
     try:
         while not result.done:
             for frame in frames.feed(await wire.more()):
@@ -122,5 +177,4 @@ async def _exchange(connected: Connected, text: str) -> Outcome:
                 raise frames.error
     except (Lost, FrameError):
         return result.outcome(session, known=bool(result.error))
-    wire.write(m.TERMINATE_MESSAGE)
     return result.outcome(session, known=True)

@@ -235,8 +235,13 @@ def _unit(conv: Conversation, portal: Portal, reading: Reading, *, wrappable: bo
     complete = all(e is None or (s is not None and e.reveal() == s) for e, s in zip(exact, shown, strict=True))
     return conv.unit(
         reading, text, values=bind.values, exact=exact, shown=shown, complete=complete, wrappable=wrappable,
-        form=(("formats", repr(bind.formats)), ("types", repr(types))),
+        form=bound_form(bind.formats, types),
     )  # fmt: skip
+
+
+def bound_form(formats: tuple[int, ...], types: tuple[int, ...]) -> tuple[tuple[str, str], ...]:
+    """How the bind values are written, which is part of what they mean."""
+    return (("formats", repr(formats)), ("types", repr(types)))
 
 
 def _exact(bind: m.Bind, types: tuple[int, ...]) -> Iterator[ForApprover | None]:

@@ -7,21 +7,25 @@ from collections.abc import Callable
 from access.actors import Actor, Person
 from access.errors import Denied, Invalid
 from access.ids import GrantId, RequestId
-from access.masking import ForApprover
+from access.masking import ForApprover, declare_masked
 from access.policy import Action, Policy, decide
 from access.ports import Clock
 from access.requests import EXECUTOR, Evidence, Grant
 from access.resources import Resource
-from access.scopes import Level, Once
+from access.runs import Run, run_digest, run_scope
+from access.scopes import Level, OfRunbook, Once
 from access.statements import Digest, binding_digest
 from proxy.catalogs import Catalogs
 from proxy.masking.plan import Masker
+from proxy.postgres.extended import bound_form, with_parameters
 from proxy.postgres.reading import Reader, Reading, bound
 from proxy.postgres.state import SqlState
 from proxy.sql.catalog import Catalog
 
 #: What `/hoop exec` shows as the rule that made it ask.
 EXEC_RULE = "single-command"
+#: The same for a runbook.
+RUNBOOK_RULE = "runbook"
 #: What names are resolved by here. The wire judges again by the path that the server reports when the command runs.
 DEFAULT_PATH = '"$user", public'
 
@@ -44,21 +48,48 @@ class Judge:
     async def describe(self, actor: Actor, person: Person, resource: Resource, text: str) -> Evidence:
         """Raises Denied when policy would refuse it anyway, Invalid when it cannot be one command, Unavailable when the
         target's catalog is not there to judge it by."""
+        reader = await self._reader(resource)
+        return self._describe(reader, actor, person, resource, text, ())
+
+    async def describe_run(
+        self, actor: Actor, person: Person, resource: Resource, run: Run
+    ) -> tuple[Evidence, OfRunbook]:
+        """Every step as `describe`, with its bind values; the whole as one evidence. The errors name the step."""
+        reader = await self._reader(resource)
+        found: list[Evidence] = []
+        for number, step in enumerate(run.steps, 1):
+            try:
+                found.append(self._describe(reader, actor, person, resource, step.text, step.values))
+            except (Denied, Invalid) as error:
+                error.message = f"Step {number} ({step.title}): {error.message}"
+                raise
+        scope = run_scope(run, [one.digest for one in found])
+        return _joined(run, found, run_digest(scope)), scope
+
+    async def _reader(self, resource: Resource) -> Reader:
+        catalog = await self._catalogs().get(resource, resource.upstream.database)
+        return Reader(catalog, self._masker(resource, catalog))
+
+    def _describe(
+        self, reader: Reader, actor: Actor, person: Person, resource: Resource, text: str,
+        values: tuple[str | None, ...],
+    ) -> Evidence:  # fmt: skip
         database = resource.upstream.database
-        catalog = await self._catalogs().get(resource, database)
-        reader = Reader(catalog, self._masker(resource, catalog))
         state = SqlState(resource.upstream.user, {"search_path": DEFAULT_PATH}, level=Level.NONE)
         reading = reader.read(text, state.session(), state.epoch)
         _one_command(reading)
         whole = reading.judged.combined
-        digest = binding_digest(bound(resource, database, actor, text.encode()))
+        wire = tuple(None if value is None else value.encode() for value in values)
+        shown = reader.masker.parameters(wire, (), (), reading.shown)
+        same = all(exact == masked for exact, masked in zip(values, shown, strict=True))
+        digest = binding_digest(bound(resource, database, actor, text.encode(), wire, bound_form((), ()) if wire else ()))
         grant = self._as_if_approved(actor, resource, digest)
         verdict = decide(self._policy, [grant], person, resource, whole, digest, self._clock.now())
         if verdict.action is not Action.ALLOW:
             raise Denied(verdict.message, rule=verdict.rule, hint=verdict.hint)
         return Evidence(
-            shown=reading.shown.text, exact=ForApprover(text), complete=reading.shown.complete, digest=digest,
-            database=database, effects=whole.effects, verbs=whole.verbs,
+            shown=with_parameters(reading.shown.text, shown), exact=ForApprover(_with_values(text, values)),
+            complete=reading.shown.complete and same, digest=digest, database=database, effects=whole.effects, verbs=whole.verbs,
             tables=tuple(dict.fromkeys((*whole.writes, *whole.reads))), flags=whole.flags, rule=EXEC_RULE,
         )  # fmt: skip
 
@@ -69,6 +100,29 @@ class Judge:
             GrantId(""), RequestId(""), actor, resource.name, Once(digest), now, now + resource.max_duration, (),
             holder=EXECUTOR,
         )  # fmt: skip
+
+
+def _with_values(text: str, values: tuple[str | None, ...]) -> str:
+    """The exact text with what it is bound with, for those who decide."""
+    return "\n".join([text, *(f"-- ${i} = {'NULL' if v is None else v}" for i, v in enumerate(values, 1))])
+
+
+def _joined(run: Run, found: list[Evidence], digest: Digest) -> Evidence:
+    """The steps one below the other; complete only when every one is."""
+    heads = [f"-- {number}. {step.title}\n" if len(found) > 1 else "" for number, step in enumerate(run.steps, 1)]
+    exact = "\n\n".join(head + one.exact.reveal() for head, one in zip(heads, found, strict=True))
+    return Evidence(
+        shown=declare_masked("\n\n".join(head + one.shown for head, one in zip(heads, found, strict=True))),
+        exact=ForApprover(exact),
+        complete=all(one.complete for one in found),
+        digest=digest,
+        database=found[0].database,
+        effects=frozenset().union(*(one.effects for one in found)),
+        verbs=tuple(verb for one in found for verb in one.verbs),
+        tables=tuple(dict.fromkeys(table for one in found for table in one.tables)),
+        flags=frozenset().union(*(one.flags for one in found)),
+        rule=RUNBOOK_RULE,
+    )
 
 
 def _one_command(reading: Reading) -> None:

@@ -1,0 +1,165 @@
+"""The runbooks of all repositories: what people may pick now, and what was approved at an older commit.
+
+A refresh that fails changes nothing: the last good catalog stays, with the reason beside it. What does not parse is listed
+with file and line; the rest works. A file is only ever read from a commit, never from a branch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from access.errors import Invalid, Unavailable
+from access.resources import Resource
+from runbooks.mirror import Head, Mirror
+from runbooks.model import Broken, Problem, Runbook
+from runbooks.parse import name_of, parse
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A runbook as it is listed: the repository, the commit it was read from, who changed the repository last."""
+
+    runbook: Runbook
+    repository: str
+    head: Head
+
+    @property
+    def commit(self) -> str:
+        """The commit a run would be pinned to now."""
+        return self.head.commit
+
+    @property
+    def name(self) -> str:
+        """What people type: `repository/path`, or the part after any slash while it is unique."""
+        return f"{self.repository}/{self.runbook.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One repository as of its last good refresh; `trouble` says why a later one failed."""
+
+    head: Head | None = None
+    runbooks: tuple[Runbook, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    trouble: str = ""
+
+
+@dataclass
+class Catalog:
+    """All repositories. `refresh` once at start and then by the clock; everything else answers from memory."""
+
+    mirrors: Mapping[str, Mirror] = field(default_factory=dict)
+    shelves: dict[str, Shelf] = field(default_factory=dict)
+
+    # ------------------------------------------------------------------------------------------------ refreshing
+
+    async def refresh(self) -> None:
+        """Fetch every repository. Never raises for one that does not answer."""
+        for name, mirror in self.mirrors.items():
+            before = self.shelves.get(name, Shelf())
+            try:
+                self.shelves[name] = await asyncio.to_thread(_shelf, mirror, before)
+            except Unavailable as error:
+                log.warning("runbooks: %s", error)
+                self.shelves[name] = replace(before, trouble=str(error))
+
+    async def run(self, seconds: float) -> None:
+        """Refresh for ever."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(seconds)
+
+    # ------------------------------------------------------------------------------------------------ looking
+
+    def entries(self) -> list[Entry]:
+        """Everything that can be picked, by name."""
+        found = [
+            Entry(runbook, name, shelf.head)
+            for name, shelf in self.shelves.items()
+            if shelf.head is not None
+            for runbook in shelf.runbooks
+        ]
+        return sorted(found, key=lambda entry: entry.name)
+
+    def problems(self) -> list[tuple[str, Problem]]:
+        """What does not load, by repository; a repository that cannot be fetched is one of them."""
+        found: list[tuple[str, Problem]] = []
+        for name, shelf in self.shelves.items():
+            found += [(name, problem) for problem in shelf.problems]
+            if shelf.trouble:
+                found.append((name, Problem("(repository)", 1, shelf.trouble)))
+        return found
+
+    def find(self, typed: str) -> Entry:
+        """The runbook meant by a full name or an unambiguous end of one. Raises Invalid with what may have been meant."""
+        entries = self.entries()
+        exact = [entry for entry in entries if entry.name == typed]
+        found = exact or [entry for entry in entries if entry.name.endswith(f"/{typed}")]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(entry.name for entry in found[:6])
+            raise Invalid(f"“{typed[:60]}” could be {names}.", field="runbook", hint="Say which.")
+        raise Invalid(f"There is no runbook “{typed[:60]}”.", field="runbook", hint=self._nearest(typed))
+
+    def _nearest(self, typed: str) -> str:
+        for name, problem in self.problems():
+            if f"{name}/{name_of(problem.path)}".endswith(f"/{typed}"):
+                return f"Its file does not load: {problem}"
+        ends = {end for entry in self.entries() for end in (entry.name, entry.runbook.name.rpartition("/")[2])}
+        near = difflib.get_close_matches(typed[:100], sorted(ends), n=2, cutoff=0.5)
+        return f"Did you mean {' or '.join(near)}?" if near else "They are listed by /hoop runbooks."
+
+    async def at(self, commit: str, name: str) -> Runbook:
+        """A runbook as it was at a commit, for a run that was approved then. Raises Unavailable when it is gone."""
+        repository, _, rest = name.partition("/")
+        mirror, shelf = self.mirrors.get(repository), self.shelves.get(repository, Shelf())
+        if mirror is None:
+            raise Unavailable(f"The repository {repository} is not configured any more.")
+        if shelf.head is not None and shelf.head.commit == commit:
+            found = next((runbook for runbook in shelf.runbooks if runbook.name == rest), None)
+            if found is not None:
+                return found
+        return await asyncio.to_thread(_pinned, mirror, commit, rest)
+
+
+def where(runbook: Runbook, resources: Sequence[Resource]) -> list[Resource]:
+    """The resources a runbook may run on, by its own selection."""
+    if runbook.resource:
+        return [resource for resource in resources if resource.name == runbook.resource]
+    wanted = runbook.labels.items()
+    return [resource for resource in resources if all(resource.labels.get(key) == value for key, value in wanted)]
+
+
+def _shelf(mirror: Mirror, before: Shelf) -> Shelf:
+    commit = mirror.refresh()
+    if before.head is not None and before.head.commit == commit:
+        return replace(before, trouble="")
+    files, problems = mirror.files(commit)
+    runbooks: list[Runbook] = []
+    for path, data in sorted(files.items()):
+        try:
+            runbook = parse(path, data)
+        except Broken as broken:
+            problems += broken.problems
+            continue
+        runbooks.append(runbook)
+        problems += runbook.notes
+    return Shelf(mirror.head(commit), tuple(runbooks), tuple(problems))
+
+
+def _pinned(mirror: Mirror, commit: str, name: str) -> Runbook:
+    files, _ = mirror.files(commit)
+    path = next((path for path in files if name_of(path) == name), None)
+    if path is None:
+        raise Unavailable(f"{name} is not in {mirror.origin.name} at {commit[:12]}.", hint="Ask again.")
+    try:
+        return parse(path, files[path])
+    except Broken as broken:
+        raise Unavailable(f"{path} at {commit[:12]} does not load any more: {broken.problems[0]}") from None

@@ -1,0 +1,137 @@
+"""What a runbook is, as values: parameters, steps as templates, and the problems of a file. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Kind(StrEnum):
+    """What a parameter may hold. TABLE names a table of the target: shaped, quoted, and known to its catalog."""
+
+    TEXT = "text"
+    LINES = "lines"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIME = "time"
+    DATETIME = "datetime"
+    EMAIL = "email"
+    URL = "url"
+    ENUM = "enum"
+    TABLE = "table"
+    PERSON = "person"
+    LIST = "list"
+
+
+class Part(StrEnum):
+    """Which steps of a file: the ones that do it, those that only show what would happen, those that take it back."""
+
+    RUN = "run"
+    DRY_RUN = "dry run"
+    ROLLBACK = "rollback"
+
+
+class Use(StrEnum):
+    """How a value enters the statement: bound as $n, as one of the file's own words, or as a quoted identifier."""
+
+    BIND = "bind"
+    WORD = "word"
+    IDENTIFIER = "identifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, where. `line` counts from 1; `severity` is `error` (the file does not load) or `note`."""
+
+    path: str
+    line: int
+    message: str
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+class Broken(Exception):
+    """A file does not load. All of its problems at once."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One declared parameter. Bounds are inclusive; `minimum` and `maximum` are numbers or ISO dates as written."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    required: bool = True
+    default: str | None = None
+    description: str = ""
+    example: str = ""
+    options: tuple[str, ...] = ()
+    pattern: str = ""
+    minimum: str = ""
+    maximum: str = ""
+    min_length: int = 0
+    max_length: int = 1_000
+    order: int = 0
+    missing: str = ""
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a parameter's value goes. `transforms` are applied to the value first (`encodeb64`, `decodeb64`)."""
+
+    parameter: str
+    use: Use
+    transforms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement with slots between its pieces of text."""
+
+    title: str
+    part: Part
+    pieces: tuple[str | Slot, ...] = field(repr=False)
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """A file that loaded. `name` is what people type; `resource` or `labels` say where it may run (neither: anywhere)."""
+
+    name: str
+    path: str
+    title: str
+    steps: tuple[Step, ...]
+    parameters: tuple[Parameter, ...] = ()
+    description: str = ""
+    documentation: str = ""
+    resource: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    approvers: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    timeout: timedelta = timedelta(minutes=5)
+    lock: tuple[str | Slot, ...] = ()
+    notes: tuple[Problem, ...] = ()
+
+    def steps_of(self, part: Part) -> tuple[Step, ...]:
+        """The steps of one part, in order."""
+        return tuple(step for step in self.steps if step.part is part)
+
+    def has(self, part: Part) -> bool:
+        """Whether the file declares this part."""
+        return any(step.part is part for step in self.steps)
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter of that name."""
+        return next((one for one in self.parameters if one.name == name), None)

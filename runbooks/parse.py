@@ -1,0 +1,283 @@
+"""A file → a runbook, or all of its problems with their lines. Pure.
+
+One grammar for both formats: hoop's own files declare parameters where they use them; ours declare them in a front
+matter and then use them by name. Lines `-- step: Title`, `-- dry run: Title` and `-- rollback: Title` start a step;
+without them every statement is a step.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+import pgparse
+
+from runbooks import declared
+from runbooks.declared import Wrong, text, texts
+from runbooks.frontmatter import Node, NotYaml, read, split_front_matter
+from runbooks.model import Broken, Kind, Parameter, Part, Problem, Runbook, Slot, Step, Use
+from runbooks.pipeline import Action
+from runbooks.sqltext import NotSql, Piece, Pieces, cut_statements
+
+MARK = ".runbook."
+MOST_BYTES = 256 * 1024
+_STEP = re.compile(r"^--[ \t]*(step|dry[ -]run|rollback)[ \t]*:[ \t]*(.*?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_DURATION = re.compile(r"\A([0-9]{1,4})(s|m|h)\Z")
+_WORD = re.compile(r"\A(?:[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?|[0-9]{1,18})\Z")
+_UNIT = {"s": "seconds", "m": "minutes", "h": "hours"}
+_KEYS = {
+    "title", "description", "documentation", "resource", "labels", "approvers", "owners", "timeout", "lock", "parameters",
+}  # fmt: skip
+_LONGEST_TIMEOUT = timedelta(hours=4)
+
+
+def is_runbook(path: str) -> bool:
+    """Whether a path names a runbook."""
+    return MARK in PurePosixPath(path).name
+
+
+def name_of(path: str) -> str:
+    """What people type: the path without the part after the name, `billing/refund-order`."""
+    folder, _, file = path.rpartition("/")
+    name = file.partition(MARK)[0]
+    return f"{folder}/{name}" if folder else name
+
+
+def parse(path: str, data: bytes) -> Runbook:
+    """Read one file. Raises Broken with everything that is wrong with it."""
+    reader = _Reader(path)
+    try:
+        return reader.read(data)
+    except (Wrong, NotSql, NotYaml) as wrong:
+        raise Broken([*reader.problems, Problem(path, wrong.line, str(wrong))]) from None
+
+
+@dataclass
+class _Reader:
+    path: str
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    front: bool = False
+
+    def read(self, data: bytes) -> Runbook:
+        whole = self._decoded(data)
+        head, body, body_line = split_front_matter(whole)
+        self.front = body_line > 1
+        given = read(head) if self.front else {}
+        keys = _known(given)
+        if "parameters" in given:
+            self._declare(given["parameters"])
+        steps = self._steps(body, body_line)
+        if not any(step.part is Part.RUN for step in steps):
+            raise Wrong("there is no step to run", body_line)
+        self._unused(steps)
+        runbook = self._runbook(keys, steps)
+        if self.problems:
+            raise Broken(self.problems)
+        return replace(runbook, notes=tuple(self.notes))
+
+    def _decoded(self, data: bytes) -> str:
+        if len(data) > MOST_BYTES:
+            raise Wrong(f"longer than {MOST_BYTES // 1024} KB", 1)
+        if data.startswith(b"version https://git-lfs"):
+            raise Wrong("a Git LFS pointer, not the file; keep runbooks in Git itself", 1)
+        try:
+            whole = data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            raise Wrong("not UTF-8 text", 1 + data.count(b"\n", 0, error.start)) from None
+        for index, char in enumerate(whole):
+            if unicodedata.category(char) in {"Cf", "Cc", "Cs"} and char not in "\n\t":
+                raise Wrong(f"the hidden character U+{ord(char):04X}", 1 + whole.count("\n", 0, index))
+        if PurePosixPath(self.path).suffix != ".sql":
+            raise Wrong(f"{PurePosixPath(self.path).suffix or 'this'} steps do not run here; only .sql does", 1)
+        return whole
+
+    # ------------------------------------------------------------------------------------------------ parameters
+
+    def _declare(self, node: Node) -> None:
+        if not isinstance(node.value, dict):
+            raise Wrong("parameters: give each by its name", node.line)
+        for order, (name, entry) in enumerate(node.value.items()):
+            try:
+                self.parameters[name] = declared.from_front_matter(name, entry, order)
+            except Wrong as wrong:
+                self.problems.append(Problem(self.path, wrong.line, str(wrong)))
+                self.parameters[name] = Parameter(name if declared.NAME.match(name) else "_")
+
+    def _place(self, action: Action, where: str, line: int) -> Slot:
+        """Where one use of a parameter goes; the first use declares it in files without front matter."""
+        parameter = self._of(action, line)
+        if action.has("asenv"):
+            raise Wrong("asenv is for shell runbooks; SQL has no environment", line)
+        quoted = next((call.arguments[0] for call in action.calls if call.function == "quotechar"), "")
+        name = where == "name" or action.has("identifier") or action.has("dquote") or quoted == '"'
+        if quoted not in {"", "'", '"'}:
+            raise Wrong("quotechar takes ' or \" in SQL", line)
+        transforms = tuple(c.function for c in action.calls if c.function in {"encodeb64", "decodeb64"})
+        if parameter.kind is Kind.TABLE or name:
+            return self._named(parameter, where, line)
+        literal = where == "literal" or action.has("squote") or quoted == "'"
+        if parameter.options and not literal and not self.front:
+            return self._word(parameter, line)
+        return Slot(parameter.name, Use.BIND, transforms)
+
+    def _of(self, action: Action, line: int) -> Parameter:
+        known = self.parameters.get(action.name)
+        says = any(call.function in declared.DECLARING for call in action.calls)
+        if self.front:
+            if known is None:
+                raise Wrong(f"{action.name[:41]} is not among the parameters", line)
+            if says:
+                raise Wrong(f"{action.name} is declared in the front matter; say it there", line)
+            return known
+        if known is None:
+            known = self.parameters[action.name] = declared.from_template(action, line)
+        elif says:
+            again = declared.from_template(action, line)
+            if replace(again, line=0) != replace(known, line=0):
+                raise Wrong(f"{action.name} was declared otherwise on line {known.line}", line)
+        return known
+
+    def _named(self, parameter: Parameter, where: str, line: int) -> Slot:
+        if where == "literal":
+            raise Wrong("a name cannot stand in a literal", line)
+        if parameter.kind is not Kind.TABLE and not parameter.options:
+            raise Wrong(f"{parameter.name} is used as a name, so it needs options (or the type table)", line)
+        if not parameter.required and parameter.default is None:
+            raise Wrong(f"{parameter.name} is used as a name, so it must be required or have a default", line)
+        return Slot(parameter.name, Use.IDENTIFIER)
+
+    def _word(self, parameter: Parameter, line: int) -> Slot:
+        """An option that stands bare is a word of the statement; then every option must be one word or number."""
+        if all(_WORD.match(option) for option in parameter.options):
+            if parameter.required or parameter.default is not None:
+                return Slot(parameter.name, Use.WORD)
+            raise Wrong(f"{parameter.name} is a word of the statement, so it must be required or have a default", line)
+        return Slot(parameter.name, Use.BIND)
+
+    def _unused(self, steps: list[Step]) -> None:
+        used = {piece.parameter for step in steps for piece in step.pieces if isinstance(piece, Slot)}
+        for name, parameter in self.parameters.items():
+            if name not in used:
+                self.problems.append(Problem(self.path, parameter.line, f"parameter {name} is not used by any step"))
+            elif parameter.pattern and not self.front and not parameter.pattern.startswith("^"):
+                said = f"the pattern of {name} must match the whole value here; elsewhere it may have matched a part"
+                self.notes.append(Problem(self.path, parameter.line, said, "note"))
+
+    # ------------------------------------------------------------------------------------------------ steps
+
+    def _steps(self, body: str, body_line: int) -> list[Step]:
+        marks = list(_STEP.finditer(body))
+        before = body[: marks[0].start()] if marks else body
+        steps = [
+            Step(f"Step {number}" if marks or number > 1 else "", Part.RUN, self._checked(piece), piece.line)
+            for number, piece in enumerate(cut_statements(before, body_line, self._place), 1)
+        ]
+        if marks and steps:
+            raise Wrong("a statement stands before the first -- step:", steps[0].line)
+        for number, mark in enumerate(marks):
+            end = marks[number + 1].start() if number + 1 < len(marks) else len(body)
+            line = body_line + body.count("\n", 0, mark.start())
+            found = cut_statements(body[mark.end() : end], body_line + body.count("\n", 0, mark.end()), self._place)
+            if len(found) != 1:
+                raise Wrong(f"a step is one statement; this has {len(found)}", line)
+            part = Part(mark[1].lower().replace("-", " ").replace("step", Part.RUN.value))
+            steps.append(Step(mark[2] or f"Step {number + 1}", part, self._checked(found[0]), line))
+        return steps
+
+    def _checked(self, piece: Piece) -> Pieces:
+        """PostgreSQL's own grammar must take it, whatever the words are."""
+        shown = "".join(self._sample(p) if isinstance(p, Slot) else p for p in spaced(piece.pieces))
+        try:
+            parsed = pgparse.parse(shown)
+        except (pgparse.PGQueryError, RecursionError, ValueError) as error:
+            words = str(error.args[0] if error.args else error)
+            raise NotSql(f"not a statement PostgreSQL understands: {words[:120]}", piece.line) from None
+        kinds = {kind for statement in parsed for kind in statement["stmt"]}
+        if kinds & {"TransactionStmt", "VariableSetStmt", "PrepareStmt", "ExecuteStmt", "DeclareCursorStmt"}:
+            said = "steps run one by one, each in a transaction of its own: no BEGIN, COMMIT, SET, PREPARE or cursors"
+            raise NotSql(said, piece.line)
+        return piece.pieces
+
+    def _sample(self, slot: Slot) -> str:
+        if slot.use is Use.BIND:
+            return "$1"
+        options = self.parameters[slot.parameter].options
+        return options[0] if slot.use is Use.WORD else '"x"'
+
+    # ------------------------------------------------------------------------------------------------ the rest
+
+    def _runbook(self, keys: dict[str, Node], steps: list[Step]) -> Runbook:
+        name = name_of(self.path)
+        ordered = sorted(self.parameters.values(), key=lambda one: (one.order, one.line))
+        runbook = Runbook(
+            name=name,
+            path=self.path,
+            title=text(keys["title"])
+            if "title" in keys
+            else name.rpartition("/")[2].replace("-", " ").replace("_", " "),
+            steps=tuple(replace(step, title=step.title or name.rpartition("/")[2]) for step in steps),
+            parameters=tuple(ordered),
+            description=text(keys["description"]) if "description" in keys else "",
+            documentation=text(keys["documentation"]) if "documentation" in keys else "",
+            resource=text(keys["resource"]) if "resource" in keys else "",
+            labels=_labels(keys["labels"]) if "labels" in keys else {},
+            approvers=texts(keys["approvers"]) if "approvers" in keys else (),
+            owners=texts(keys["owners"]) if "owners" in keys else (),
+        )
+        if "timeout" in keys:
+            runbook = replace(runbook, timeout=_duration(keys["timeout"]))
+        if "lock" in keys:
+            runbook = replace(runbook, lock=self._lock(keys["lock"]))
+        return runbook
+
+    def _lock(self, node: Node) -> Pieces:
+        """A text in which `{{ .name }}` stands for a value: runs with the same text do not run beside each other."""
+        said = text(node).replace("'", "")
+        return cut_statements(f"'{said}'", node.line, self._place)[0].pieces
+
+
+def spaced(pieces: Pieces) -> Pieces:
+    """A blank where a number or name would run into what stands beside it."""
+    out: list[str | Slot] = []
+    for piece in pieces:
+        after = bool(out) and not (isinstance(out[-1], str) and not _joins(out[-1][-1:]))
+        if (
+            after
+            and (isinstance(piece, Slot) or _joins(piece[:1]))
+            and (isinstance(piece, Slot) or isinstance(out[-1], Slot))
+        ):
+            out.append(" ")
+        out.append(piece)
+    return tuple(out)
+
+
+def _joins(char: str) -> bool:
+    return char.isalnum() or char in {"_", "$", '"'}
+
+
+def _known(given: dict[str, Node]) -> dict[str, Node]:
+    for key, node in given.items():
+        if key not in _KEYS:
+            raise Wrong(f"there is no {key[:40]}; there are {', '.join(sorted(_KEYS))}", node.line)
+    if "resource" in given and "labels" in given:
+        raise Wrong("give resource or labels, not both", given["labels"].line)
+    return given
+
+
+def _labels(node: Node) -> dict[str, str]:
+    if not isinstance(node.value, dict) or not node.value:
+        raise Wrong("labels: give them as name: value", node.line)
+    return {name: text(value) for name, value in node.value.items()}
+
+
+def _duration(node: Node) -> timedelta:
+    match = _DURATION.match(text(node))
+    found = timedelta(**{_UNIT[match[2]]: int(match[1])}) if match else timedelta()
+    if not timedelta() < found <= _LONGEST_TIMEOUT:
+        raise Wrong("a timeout is 30s, 5m or 2h, at most 4h", node.line)
+    return found

@@ -1,0 +1,147 @@
+"""A runbook and values → the statements that will run, their bind values, and what they are bound to. Pure.
+
+The same function makes the preview, the request and the run: what is shown is what runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+
+from access.errors import Invalid
+from access.runs import Run, RunStep
+from access.statements import Digest
+from runbooks.model import Kind, Parameter, Part, Runbook, Slot, Step, Use
+from runbooks.parse import spaced
+from runbooks.values import Refused, accept
+
+Values = Mapping[str, str | None]
+
+
+def check(
+    runbook: Runbook, typed: Mapping[str, str], people: Collection[str]
+) -> tuple[dict[str, str | None], dict[str, str]]:
+    """Canonical values and, by parameter, what is wrong. An input nobody declared is wrong too."""
+    values: dict[str, str | None] = {}
+    wrong: dict[str, str] = {}
+    for parameter in runbook.parameters:
+        try:
+            values[parameter.name] = accept(parameter, typed.get(parameter.name), people)
+        except Refused as refused:
+            wrong[parameter.name] = str(refused)
+    for name in typed.keys() - {parameter.name for parameter in runbook.parameters}:
+        wrong[name[:40]] = "There is no such parameter."
+    return values, wrong
+
+
+def render(runbook: Runbook, commit: str, part: Part, values: Values) -> Run:
+    """What runs. `values` are canonical (of `check`). Raises Invalid when a value cannot stand where it is used."""
+    steps = runbook.steps_of(part)
+    if not steps:
+        raise Invalid(f"{runbook.name} has no {part.value}.", field="runbook")
+    return Run(
+        name=scope_name(runbook.name, part),
+        commit=commit,
+        parameters=parameters_digest(runbook, values),
+        steps=tuple(_step(runbook, step, values) for step in steps),
+    )
+
+
+def scope_name(name: str, part: Part) -> str:
+    """How a grant names the part of a runbook it is for."""
+    return name if part is Part.RUN else f"{name}#{part.value}"
+
+
+def part_of(scope_name: str) -> tuple[str, Part]:
+    """The inverse of `scope_name`."""
+    name, _, part = scope_name.partition("#")
+    return name, Part(part) if part else Part.RUN
+
+
+def parameters_digest(runbook: Runbook, values: Values) -> Digest:
+    """SHA-256 over the canonical values by name."""
+    named = {parameter.name: values.get(parameter.name) for parameter in runbook.parameters}
+    return Digest(hashlib.sha256(written(named).encode()).hexdigest())
+
+
+def written(values: Values) -> str:
+    """Values as one text, for the sealed part of a request."""
+    return json.dumps(dict(values), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_back(text: str) -> dict[str, str]:
+    """The values that `written` wrote, as if typed again; those left out stay out."""
+    found = json.loads(text)
+    return {str(name): typed_again(str(value)) for name, value in found.items() if value is not None}
+
+
+def typed_again(value: str) -> str:
+    """A canonical list reads back as comma-separated; everything else as it is."""
+    if value.startswith("["):
+        try:
+            items = json.loads(value)
+        except ValueError:
+            return value
+        if isinstance(items, list):
+            return ", ".join(str(item) for item in items)
+    return value
+
+
+def lock_key(runbook: Runbook, resource: str, values: Values) -> str:
+    """What two runs must not share at the same time; empty when the file declares no lock."""
+    if not runbook.lock:
+        return ""
+    said = "".join(values.get(p.parameter) or "" if isinstance(p, Slot) else p for p in runbook.lock)
+    return hashlib.sha256(f"{resource}\n{said}".encode()).hexdigest()
+
+
+def _step(runbook: Runbook, step: Step, values: Values) -> RunStep:
+    text: list[str] = []
+    bound: list[str | None] = []
+    for piece in spaced(step.pieces):
+        if isinstance(piece, str):
+            text.append(piece)
+            continue
+        parameter = runbook.parameter(piece.parameter)
+        assert parameter is not None, "the parser knows every slot's parameter"
+        value = values.get(piece.parameter)
+        if piece.use is Use.BIND:
+            bound.append(None if value is None else _bound(parameter, piece, value))
+            text.append(f"${len(bound)}")
+        else:
+            text.append(_in_text(parameter, piece, value))
+    return RunStep(step.title, "".join(text), tuple(bound))
+
+
+def _in_text(parameter: Parameter, slot: Slot, value: str | None) -> str:
+    """A word of the file's own list, or a quoted name. The list is looked at once more, here, where it counts."""
+    if not value or (parameter.options and value not in parameter.options):
+        raise Invalid(f"It is one of {', '.join(parameter.options)}.", field=parameter.name)
+    if slot.use is Use.WORD:
+        return value
+    return ".".join('"' + part.replace('"', '""') + '"' for part in value.split("."))
+
+
+def _bound(parameter: Parameter, slot: Slot, value: str) -> str:
+    if parameter.kind is Kind.LIST:
+        return array_literal(json.loads(value))
+    for transform in slot.transforms:
+        if transform == "encodeb64":
+            value = base64.b64encode(value.encode()).decode()
+            continue
+        try:
+            value = base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            raise Invalid("It is not base64 of a text.", field=parameter.name) from None
+        if "\x00" in value:
+            raise Invalid("It must not contain NUL.", field=parameter.name)
+    return value
+
+
+def array_literal(items: Sequence[str]) -> str:
+    """A PostgreSQL array in text form (documentation, chapter "Arrays", input syntax)."""
+    quoted = ('"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"' for item in items)
+    return "{" + ",".join(quoted) + "}"
