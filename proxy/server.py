@@ -125,7 +125,11 @@ class Gateway:
         await asyncio.wait({self._running, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if self._running.done():
             waiting.cancel()
-            await self._running
+            try:
+                await self._running
+            except BaseExceptionGroup as group:
+                taken = group.subgroup(OSError)
+                raise (taken.exceptions[0] if taken else group) from None
 
     async def stop(self) -> None:
         """Take nobody in any more, let sessions finish for `drain` seconds, then end them (57P01)."""
