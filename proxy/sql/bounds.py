@@ -40,6 +40,9 @@ Grounded = frozenset[Range]
 MAX_LIMIT = 10_000
 
 _MAX_LEVELS = 24
+
+#: A condition that takes more steps than this to understand bounds nothing: the judge's time is everybody's.
+_MAX_STEPS = 20_000
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"})
 _ROWS_OF_THE_STATEMENT = frozenset({"new", "old", "excluded"})
 
@@ -47,6 +50,10 @@ _ROWS_OF_THE_STATEMENT = frozenset({"new", "old", "excluded"})
 _NOBODY = Range("", derived=True)
 _OUTSIDE = Range("")
 _NOTHING: Grounded = frozenset()
+
+
+class _TooLong(Exception):
+    """Too many steps."""
 
 
 class Bounds:
@@ -61,6 +68,8 @@ class Bounds:
         self._ctes = dict(ctes)
         self._body = body
         self._levels = 0
+        self._steps = 0
+        self._cte_known: dict[int, bool] = {}
         self._solid = False  # while set, only equality grounds
         name, relation = resolve(target)
         self._derived = {name}
@@ -75,13 +84,19 @@ class Bounds:
 
     def bounded(self, conditions: Sequence[Tree], others: Sequence[Tree] = ()) -> bool:
         """Whether `conditions` (all of them hold) bound the target, which is joined with the FROM items `others`."""
-        ranges, quals = self._from(others)
-        scope = [self._target, *ranges]
-        return self._target in self._all([*quals, *conditions], [scope], _given(scope))
+        try:
+            ranges, quals = self._from(others)
+            scope = [self._target, *ranges]
+            return self._target in self._all([*quals, *conditions], [scope], _given(scope))
+        except _TooLong:
+            return False
 
     def source_bounded(self, query: Tree) -> bool:
         """Whether a query (of INSERT … SELECT) does not walk the whole table it is inserted into."""
-        return self._query_ok(query, [], frozenset({_OUTSIDE}))
+        try:
+            return self._query_ok(query, [], frozenset({_OUTSIDE}))
+        except _TooLong:
+            return False
 
     # -- conditions: which ranges are grounded when they hold
 
@@ -97,6 +112,9 @@ class Bounds:
 
     def _ground(self, node: Tree, scopes: Scopes, given: Grounded, *, positive: bool) -> Grounded:
         """`given` and what is grounded besides when `node` is true (`positive`) or false."""
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise _TooLong
         for kind, fields in node.items():
             if kind == "BoolExpr":
                 return self._bool(fields, scopes, given, positive=positive)
@@ -280,6 +298,9 @@ class Bounds:
     def _query_ok(self, query: Tree, scopes: Scopes, given: Grounded) -> bool:
         """Whether a subquery's rows are not simply all rows of the table that is changed."""
         select = query.get("SelectStmt")
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise _TooLong
         if select is None or self._levels >= _MAX_LEVELS:
             return False
         saved = self._ctes
@@ -343,7 +364,9 @@ class Bounds:
             cte = self._ctes[fields["relname"]]
             query = cte.get("ctequery", {})
             columns = output_names(query, fields.get("alias", {}), cte.get("aliascolnames", ()))
-            return Range(alias, columns, derived=not self._cte_ok(query))
+            if id(cte) not in self._cte_known:
+                self._cte_known[id(cte)] = self._cte_ok(query)
+            return Range(alias, columns, derived=not self._cte_known[id(cte)])
         name, relation = self._resolve(fields)
         columns = None
         if relation is not None and "colnames" not in fields.get("alias", {}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,10 @@ import pgparse
 
 #: Longer statements are not judged (bytes of UTF-8).
 MAX_JUDGED_BYTES = 32 * 1024
+
+#: The lexer's time grows with the square of a run of operator characters (`+-+-…`, `/*/*…`): seconds for 32 KiB.
+MAX_OPERATOR_RUN = 512
+_OPERATOR_RUN = re.compile(r"[~!@#^&|`?+\-*/%<>=]{" + str(MAX_OPERATOR_RUN + 1) + "}")
 
 _CACHED_TEXTS = 2048
 _CACHED_TEXT_BYTES = 4096
@@ -54,6 +59,8 @@ def _parse(text: str) -> Parsed:
             return Parsed(text, error=f"The statement is longer than the {MAX_JUDGED_BYTES} bytes the gateway judges.")
         if b"\0" in encoded:
             return Parsed(text, error="The statement holds a NUL byte.")
+        if len(encoded) > MAX_OPERATOR_RUN and _OPERATOR_RUN.search(text):
+            return Parsed(text, error="The statement holds a run of operator characters that is too long to be judged.")
         return Parsed(text, tuple(_statement(encoded, item) for item in pgparse.parse(text)))
     except pgparse.PGQueryError as error:
         return Parsed(text, error=_syntax_error(text, error))

@@ -24,10 +24,17 @@ def unbounded(select: Fields, walk: Walk) -> bool:
 
 
 def _open(select: Fields, walk: Walk, ctes: Mapping[str, Tree], level: int) -> bool:
-    if level > _MAX_LEVELS:
-        return True
-    ctes = {**ctes, **cte_queries(select)}
-    targets = [one["ResTarget"].get("val", {}) for one in select.get("targetList", ())]
+    """Remembered by query: one may be named many times over in a WITH."""
+    known = walk.open_queries.get(id(select))
+    if known is None:
+        known = walk.open_queries[id(select)] = level > _MAX_LEVELS or _is_open(select, walk, ctes, level)
+    return known
+
+
+def _is_open(select: Fields, walk: Walk, ctes: Mapping[str, Tree], level: int) -> bool:
+    if "withClause" in select:
+        ctes = {**ctes, **cte_queries(select)}
+    targets = [one["ResTarget"].get("val", {}) for one in select.get("targetList", ())] if walk.gathers else []
     if any(_collects(one, walk, ctes, level) for one in targets):
         return True
     if limited(select, MAX_LIMIT):

@@ -8,7 +8,7 @@ from access.statements import Effect, Flag
 from proxy.sql import settings
 from proxy.sql.catalog import PG_CATALOG
 from proxy.sql.judged import SetSetting
-from proxy.sql.trees import UNCERTAIN, Fields, Tree, constant, range_vars, tables_called
+from proxy.sql.trees import UNCERTAIN, Fields, Tree, constant
 from proxy.sql.walk import Walk
 
 _PG_SETTINGS = f"{PG_CATALOG}.pg_settings"
@@ -62,11 +62,7 @@ class SettingsWalk(Walk):
         parts = [one.get("String", {}).get("sval", "") for one in arg.get("ColumnRef", {}).get("fields", ())]
         if parts[-1:] != ["name"] or len(parts) > 2:
             return False
-        tables = range_vars(self.root)
-        aliases = (
-            parts[:1] if len(parts) == 2 else {one.get("alias", {}).get("aliasname", one["relname"]) for one in tables}
-        )
-        meant = [tables_called(self.root, alias) for alias in aliases]
+        meant = [self.names.tables_called(alias) for alias in parts[:-1] or self.names.tables]
         return bool(meant) and all(
             found and all(self.resolve(one)[0] == _PG_SETTINGS for one in found) for found in meant
         )

@@ -72,67 +72,73 @@ def _aliases(tree: Any) -> set[str]:
     return found
 
 
-def tables_called(tree: Tree, alias: str) -> list[Fields]:
-    """The RangeVars that stand under a name in a statement; none when that name may also mean something else (a
-    subquery, a function, a join, a WITH query)."""
-    found = [one for one in range_vars(tree) if one.get("alias", {}).get("aliasname", one["relname"]) == alias]
-    others = _other_names(tree)
-    return (
-        [] if alias in others or any("schemaname" not in one and one["relname"] in others for one in found) else found
-    )
+class Names:
+    """What names stand in a statement's FROM items and expressions; gathered once, asked often."""
 
-
-def _other_names(tree: Any) -> set[str]:
-    """The names of FROM items that are no tables, and of WITH queries."""
-    found: set[str] = set()
-    todo: list[Any] = [tree]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, list):
-            todo.extend(one)
-        elif isinstance(one, Mapping):
-            if "relname" not in one and isinstance(one.get("alias"), Mapping):
-                found.add(one["alias"].get("aliasname", ""))
-            if "ctename" in one:
-                found.add(one["ctename"])
-            todo.extend(value for value in one.values() if isinstance(value, list | dict))
-    return found
-
-
-class Mentions:
-    """Whether a statement could show one of `columns` of the relation called `names`: by its name anywhere, by a star
-    that is not another relation's, by the whole row."""
-
-    def __init__(self, root: Tree, names: set[str], columns: frozenset[str]) -> None:
-        self._names = names
-        self._columns = columns
-        self._others = _aliases(root) - names
-        self.any = self._in(root)
-
-    def _in(self, tree: Any) -> bool:
-        todo: list[Any] = [tree]
+    def __init__(self, root: Tree) -> None:
+        self._tables: dict[str, list[Fields]] = {}
+        self._others: set[str] = set()
+        self._items: set[str] = set()
+        self._strings: set[str] = set()
+        self._last: set[str] = set()
+        self._stars: set[str] = set()
+        todo: list[Any] = [root]
         while todo:
             one = todo.pop()
             if isinstance(one, list):
                 todo.extend(one)
             elif isinstance(one, Mapping):
-                if "ColumnRef" in one and self._shows(one["ColumnRef"]["fields"]):
-                    return True
-                if "A_Indirection" in one and self._shows(one["A_Indirection"].get("indirection", [])):
-                    return True
-                if "CopyStmt" in one and "attlist" not in one["CopyStmt"] and "relation" in one["CopyStmt"]:
-                    return True
-                if "String" in one and one["String"].get("sval") in self._columns:
-                    return True
+                self._gather(one)
                 todo.extend(value for value in one.values() if isinstance(value, list | dict))
-        return False
 
-    def _shows(self, parts: list[Tree]) -> bool:
-        last = parts[-1] if parts else {}
-        if "A_Star" in last:
-            return len(parts) < 2 or parts[-2].get("String", {}).get("sval") not in self._others
-        name = last.get("String", {}).get("sval")
-        return name in self._columns or name in self._names
+    def tables_called(self, alias: str) -> list[Fields]:
+        """The RangeVars that stand under a name; none when it may also mean something else (a subquery, a function, a
+        join, a WITH query)."""
+        found = self._tables.get(alias, [])
+        hidden = any("schemaname" not in one and one["relname"] in self._others for one in found)
+        return [] if hidden or alias in self._others else found
+
+    @property
+    def tables(self) -> list[str]:
+        """Every name under which a table stands."""
+        return list(self._tables)
+
+    def may_show(self, names: set[str], columns: frozenset[str]) -> bool:
+        """Whether the statement could show one of `columns` of the relation called `names`: by its name anywhere, by a
+        star that is not another relation's, by the whole row."""
+        others = self._items - names
+        return (
+            not columns.isdisjoint(self._strings)
+            or not names.isdisjoint(self._last)
+            or any(star not in others for star in self._stars)
+        )
+
+    def _gather(self, one: Mapping[str, Any]) -> None:
+        alias = one.get("alias")
+        name = alias.get("aliasname", "") if isinstance(alias, Mapping) else ""
+        if "relname" in one:
+            self._tables.setdefault(name or one["relname"], []).append(one)
+            self._items.add(name or one["relname"])
+        elif name:
+            self._others.add(name)
+            if "jointype" not in one:
+                self._items.add(name)
+        if "ctename" in one:
+            self._others.add(one["ctename"])
+        if "String" in one:
+            self._strings.add(one["String"].get("sval", ""))
+        for kind, parts in (("ColumnRef", "fields"), ("A_Indirection", "indirection")):
+            if kind in one:
+                self._refer(one[kind].get(parts, []))
+        if "CopyStmt" in one and "attlist" not in one["CopyStmt"] and "relation" in one["CopyStmt"]:
+            self._stars.add("")
+
+    def _refer(self, parts: list[Tree]) -> None:
+        names = [one.get("String", {}).get("sval", "") for one in parts]
+        if parts and "A_Star" in parts[-1]:
+            self._stars.add(names[-2] if len(parts) > 1 else "")
+        elif names:
+            self._last.add(names[-1])
 
 
 def cte_queries(select: Fields) -> dict[str, Fields]:

@@ -18,10 +18,13 @@ from proxy.sql.judged import Control, SqlSession
 from proxy.sql.known import Path, known
 from proxy.sql.names import effective_path, function_path
 from proxy.sql.nodes import NODE, NODES, SCALAR, SHAPES
-from proxy.sql.trees import Fields, Mentions, Tree, tables_called
+from proxy.sql.trees import Fields, Names, Tree
 
 #: Deeper trees are not judged: Python's own stack must never decide.
 MAX_DEPTH = 180
+
+#: More problems than this say no more.
+_MANY = 16
 
 _LEAVES = frozenset({
     "A_Const", "A_Star", "BitString", "Boolean", "CurrentOfExpr", "Float", "Integer", "MergeSupportFunc", "ParamRef",
@@ -65,26 +68,35 @@ class Walk(ABC):
         self.ctes: Mapping[str, Tree] = {}
         self.root: Tree = {}
         self.sure: frozenset[int] = frozenset()
+        self.open_queries: dict[int, bool] = {}
         self.compared: set[int] = set()  # calls whose result is only compared for equality
         self.in_body = False
         self.gathers = False  # an aggregate or ARRAY(SELECT …) was seen: one value may hold many rows
         self.visiting: frozenset[Any] = frozenset()
         self._depth = 0
+        self._names: tuple[Tree, Names] | None = None
 
     # -- findings
 
     def found(self, *effects: Effect) -> None:
         self.effects.update(effects)
 
+    @property
+    def names(self) -> Names:
+        """The names in the statement that is walked."""
+        if self._names is None or self._names[0] is not self.root:
+            self._names = (self.root, Names(self.root))
+        return self._names[1]
+
     def problem(self, text: str) -> None:
-        if text and text not in self.problems:
+        if text and len(self.problems) < _MANY and text not in self.problems:
             self.problems.append(text)
 
     def refuse(self, text: str) -> None:
         """The statement cannot be judged, or must not run whatever policy says."""
         self.understood = False
         self.effects.add(Effect.OPAQUE)
-        self.problem(text)
+        self.problems.insert(0, text)
 
     def called(self, call: Call) -> None:
         """Add what a call, cast or operator does."""
@@ -252,7 +264,7 @@ class Walk(ABC):
     def _read_partly(self, name: str, fields: Fields, columns: frozenset[str], what: str) -> None:
         alias = fields.get("alias", {})
         called = {alias.get("aliasname", fields["relname"]), fields["relname"]}
-        if "colnames" in alias or Mentions(self.root, called, columns).any:
+        if "colnames" in alias or self.names.may_show(called, columns):
             self.found(Effect.ADMIN)
             self.problem(f"{name} shows {what}; name the columns you need, without {', '.join(sorted(columns))}.")
 
@@ -340,7 +352,7 @@ class Walk(ABC):
     def _is_column(self, name: str, of: Tree | None) -> bool:
         """Whether every relation in the statement that could be meant by `of` has a column of that name."""
         alias = of["String"]["sval"] if of is not None and "String" in of else ""
-        meant = [self.resolve(one)[1] for one in tables_called(self.root, alias)]
+        meant = [self.resolve(one)[1] for one in self.names.tables_called(alias)]
         return bool(meant) and all(one is not None and one.column(name) is not None for one in meant)
 
     def func_call(self, fields: Fields) -> None:
