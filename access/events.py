@@ -419,6 +419,23 @@ class AccountUnlinked(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyConfirmed(Fact):
+    """A person registered an SSH public key; from now on it logs in as them. The stream is the person."""
+
+    kind: ClassVar[str] = "key.confirmed"
+    fingerprint: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRemoved(Fact):
+    """An SSH public key was removed; it logs nobody in any more. The stream is the person."""
+
+    kind: ClassVar[str] = "key.removed"
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamFailed(Fact):
     """The gateway could not reach or log in to an upstream. The stream is the session."""
 

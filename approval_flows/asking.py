@@ -8,14 +8,18 @@ from datetime import timedelta
 
 from access.actors import Actor, PersonId, actor_key
 from access.errors import Conflict, Denied, HoopError, Invalid
-from access.events import AccessRequested, Fact, RequestRefused, StatementHeld
+from access.events import Fact, RequestRefused, StatementHeld
 from access.ids import GrantId, Prefix, RequestId, SessionId
 from access.ports import Asked, Tx
 from access.requests import AccessRequest, Ask, Evidence, Grant, Place, RequestState
 from access.resources import Resource
-from access.scopes import Level, Once, Scope, level_of, scope_name, scope_to_json
-from approval_flows import flow, lifecycle
+from access.scopes import Level, OfRunbook, Once, Scope, level_of, scope_name
+from approval_flows import flow, granting, lifecycle, routing
+from approval_flows.choose import check_words
+from approval_flows.granting import live_grant, requested
+from approval_flows.model import Flow
 from approval_flows.office import Office
+from approval_flows.stages import Course
 
 
 def ask_access(
@@ -39,13 +43,22 @@ def ask_access(
     if level_of(scope) is Level.NONE:
         wrong = Invalid("Standing access is read, write or admin.", field="scope", hint="One command: /hoop exec")
         return refused(tx, actor, resource_name, wrong)
+    request = _draft(office, tx, actor, resource, Ask.ACCESS, scope, wanted, office.limits.ask_for)
+    request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place)
+    taken = _routed(office, tx, request, resource)
+    if isinstance(taken, HoopError):
+        return refused(tx, actor, resource_name, taken)
+    length = flow.check_duration(routing.for_asking(resource, taken), duration)
+    if isinstance(length, Invalid):
+        return refused(tx, actor, resource_name, length)
+    request = replace(request, duration=length)
     held = live_grant(tx, actor, resource.name, scope)
-    if held is not None and held.expires_at >= min(tx.now + wanted, flow.latest_end(held, resource)):
+    most = routing.for_extending(resource, taken)
+    if held is not None and held.expires_at >= min(tx.now + length, flow.latest_end(held, most)):
         until = lifecycle.clock_time(held.expires_at)
         message = f"You have {scope_name(scope)} access to {resource.name} until {until} already ({held.id})."
         return refused(tx, actor, resource_name, Conflict(message, hint=f"More time: /hoop extend {held.id} 30m"))
-    request = _draft(office, tx, actor, resource, Ask.ACCESS, scope, wanted, office.limits.ask_for)
-    return _file(office, tx, replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place), resource)
+    return _file(office, tx, request, resource)
 
 
 def ask_extension(
@@ -62,14 +75,19 @@ def ask_extension(
         return wrong
     if not grant.live(tx.now):
         return Conflict(f"{id} expired at {lifecycle.clock_time(grant.expires_at)}.", hint="Ask again.")
-    resource = _allowed(office, grant.actor, grant.resource, reason, "")
+    first = tx.request(grant.request)
+    ticket = first.ticket if first else ""
+    resource = _allowed(office, grant.actor, grant.resource, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, grant.actor, grant.resource, resource)
-    too_long = check_extension(grant, resource, add)
+    request = _draft(office, tx, grant.actor, resource, Ask.ACCESS, grant.scope, add, office.limits.ask_for)
+    request = replace(request, reason=reason.strip(), ticket=ticket, place=place, parent=grant.request)
+    taken = _routed(office, tx, request, resource)
+    if isinstance(taken, HoopError):
+        return refused(tx, grant.actor, grant.resource, taken)
+    too_long = check_extension(grant, routing.for_extending(resource, taken), add)
     if too_long is not None:
         return refused(tx, grant.actor, grant.resource, too_long)
-    request = _draft(office, tx, grant.actor, resource, Ask.ACCESS, grant.scope, add, office.limits.ask_for)
-    request = replace(request, reason=reason.strip(), place=place, parent=grant.request)
     return _file(office, tx, request, resource)
 
 
@@ -101,6 +119,33 @@ def ask_command(
     request = _draft(office, tx, actor, resource, Ask.COMMAND, Once(evidence.digest), limits.run_within, limits.ask_for)
     request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place, evidence=evidence)
     return _file(office, tx, request, resource)
+
+
+def ask_run(
+    office: Office,
+    tx: Tx,
+    actor: Actor,
+    resource_name: str,
+    scope: OfRunbook,
+    evidence: Evidence,
+    reason: str,
+    ticket: str,
+    place: Place,
+    groups: Sequence[str],
+) -> Asked | HoopError:
+    """File a request for one run of a runbook. A file may narrow who decides, never widen it."""
+    resource = _allowed(office, actor, resource_name, reason, ticket)
+    if isinstance(resource, HoopError):
+        return refused(tx, actor, resource_name, resource)
+    outside = [group for group in groups if group not in resource.approvers]
+    if outside:
+        message = f"The runbook wants to be decided by {', '.join(outside)}, who does not decide on {resource.name}."
+        hint = f"There decide: {', '.join(resource.approvers)}. The runbook's file must name some of these."
+        return refused(tx, actor, resource_name, Denied(message, rule="runbook-approvers", hint=hint))
+    limits = office.limits
+    request = _draft(office, tx, actor, resource, Ask.COMMAND, scope, limits.run_within, limits.ask_for)
+    request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place, evidence=evidence)
+    return _file(office, tx, replace(request, groups=tuple(groups) or request.groups), resource)
 
 
 def _reason_of_live_access(tx: Tx, actor: Actor, resource: str, ticket: str) -> tuple[str, str]:
@@ -152,33 +197,6 @@ def refused(tx: Tx, actor: Actor, resource_name: str, error: HoopError) -> HoopE
     return error
 
 
-def live_grant(tx: Tx, actor: Actor, resource: str, scope: Scope, parent: RequestId | None = None) -> Grant | None:
-    """The one live standing grant of this actor, resource and scope (with `parent`: the one that request led to)."""
-    live = tx.grants(live_at=tx.now, person=actor.person, resource=resource, request=parent)
-    return next((g for g in live if g.actor == actor and g.scope == scope and not g.holder and g.live(tx.now)), None)
-
-
-def requested(request: AccessRequest) -> AccessRequested:
-    """The fact that a request was filed."""
-    evidence = request.evidence
-    return AccessRequested(
-        stream=request.id,
-        actor=actor_key(request.actor),
-        ask=request.ask.value,
-        resource=request.resource,
-        scope=scope_to_json(request.scope),
-        duration_s=request.duration.total_seconds(),
-        reason=request.reason,
-        ticket=request.ticket,
-        revision=request.revision,
-        approvers=[str(person) for person in request.approvers],
-        parent=request.parent or "",
-        session=request.session or "",
-        statement=evidence.shown if evidence else None,
-        digest=evidence.digest if evidence else "",
-    )
-
-
 def _known(office: Office, actor: Actor, name: str) -> Resource | HoopError:
     person = flow.active_person(office.directory, actor.person)
     return person if isinstance(person, Denied) else flow.find_resource(office.resources, name)
@@ -189,6 +207,17 @@ def _allowed(office: Office, actor: Actor, name: str, reason: str, ticket: str) 
     if isinstance(resource, HoopError):
         return resource
     return flow.check_words(resource, reason, ticket) or resource
+
+
+def _routed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Flow | HoopError:
+    """The flow the request takes, or what it wants in the reason or the ticket. A held statement has neither."""
+    person = flow.active_person(office.directory, request.actor.person)
+    if isinstance(person, Denied):
+        return person
+    taken = routing.route(office, request, person, resource, tx.now)
+    if isinstance(taken, Denied) or request.ask is Ask.STATEMENT:
+        return taken
+    return check_words(taken, request.reason, request.ticket) or taken
 
 
 def _draft(
@@ -216,8 +245,13 @@ def _draft(
 
 
 def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Asked | HoopError:
-    """Insert the request unless an equal one waits, the person has too many, or nobody could decide it."""
+    """Insert the request unless an equal one waits, the person has too many, or nobody could decide it. Under an
+    automatic flow it is approved at once."""
     actor = request.actor
+    taken = _routed(office, tx, request, resource)
+    if isinstance(taken, HoopError):
+        return refused(tx, actor, resource.name, taken)
+    request = replace(request, flow=taken.name)
     pending = tx.requests(states=[RequestState.PENDING], person=actor.person)
     equal = next((one for one in pending if flow.waits(one, tx.now) and flow.same_ask(one, request)), None)
     if equal is not None:
@@ -225,10 +259,25 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
     burst = flow.check_pending(pending, tx.now, office.limits)
     if burst is not None:
         return refused(tx, actor, resource.name, burst)
-    people = flow.deciders(office.directory, request.groups, actor)
-    if len(people) < office.limits.needed:
-        return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, request.groups))
-    request = replace(request, approvers=tuple(people))
+    if taken.automatic:
+        tx.insert_request(request)
+        tx.append(requested(request))
+        return Asked(granting.approve_automatically(office, tx, request, resource))
+    way = routing.course_of(office, request, resource, tx.now)
+    if not way.feasible():
+        return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, _missing(way)))
+    if taken.waits is not None and request.ask is not Ask.STATEMENT:
+        request = replace(request, expires_at=tx.now + taken.waits)
+    request = replace(request, approvers=tuple(p.id for p in routing.known(office, way.steps[0].told)))
     tx.insert_request(request)
     tx.append(requested(request))
     return Asked(request)
+
+
+def _missing(way: Course) -> str:
+    """Why the stages can not be completed, in words."""
+    for step in way.steps:
+        if len(step.people) < len(step.places):
+            wants = f"{len(step.places)} other active people" if len(step.places) > 1 else "another active person"
+            return f"the stage {step.name} wants {wants} of {step.whence} and there are {len(step.people)}"
+    return "there are not enough different people for all of its stages"

@@ -7,11 +7,10 @@ from datetime import timedelta
 
 from access.actors import Actor, Person, PersonId, person_id
 from access.errors import Conflict, Denied, HoopError, Invalid
-from access.events import Fact, GrantIssued, ReviewGiven, ReviewRefused
-from access.ids import GrantId, Prefix, RequestId
+from access.events import ReviewGiven, ReviewRefused, StageReached
+from access.ids import Prefix, RequestId
 from access.ports import Tx
 from access.requests import (
-    EXECUTOR,
     AccessRequest,
     Ask,
     Choice,
@@ -19,12 +18,12 @@ from access.requests import (
     RequestState,
     Review,
 )
-from access.resources import Resource
-from access.scopes import Level, Scope, level_of, scope_to_json
-from approval_flows import flow
-from approval_flows.asking import live_grant, requested
-from approval_flows.lifecycle import RequestCommand, decide_request, extend_grant, request_refusal
+from access.scopes import Level, Scope, level_of
+from approval_flows import flow, granting, routing
+from approval_flows.granting import put, requested
+from approval_flows.lifecycle import RequestCommand, decide_request, request_refusal
 from approval_flows.office import Office
+from approval_flows.stages import Course
 
 OPERATOR = "operator"
 
@@ -38,8 +37,7 @@ def review(
         return _unknown(id)
     if request.state is RequestState.PENDING and not flow.waits(request, tx.now):
         request = expire(office, tx, request)
-    eligible = flow.deciders(office.directory, request.groups, request.actor)
-    refusal = _refusal(office, tx, request, revision, by, choice, eligible)
+    refusal = _refusal(office, tx, request, revision, by, choice)
     if refusal is not None:
         tx.append(ReviewRefused(stream=id, actor=by, choice=choice.value, why=refusal.message))
         return refusal
@@ -47,20 +45,32 @@ def review(
     requester = flow.active_person(office.directory, request.actor.person)
     if resource is None or isinstance(requester, Denied):
         why = f"{request.resource} is not configured any more" if resource is None else "the requester is not active"
-        _put(tx, decide_request(request, RequestCommand.CANCEL, tx.now, office.name, note=why))
+        put(tx, decide_request(request, RequestCommand.CANCEL, tx.now, office.name, note=why))
         return Conflict(f"{id} was cancelled: {why}.")
     vote = Review(id, revision, by, choice, note, tx.now)
     tx.insert_review(vote)
     tx.append(ReviewGiven(stream=id, actor=by, revision=revision, choice=choice.value, note=note))
     if choice is Choice.DENY:
-        return _put(tx, decide_request(request, RequestCommand.DENY, tx.now, office.name, by=by, note=note))
-    votes = tx.reviews(id, revision)
-    if not flow.satisfied(votes, office.limits.needed, eligible):
-        return request
-    approved = _put(tx, decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=by, note=note))
-    yes = tuple(one.person for one in votes if one.choice is Choice.APPROVE and one.person in eligible)
-    issue(office, tx, approved, resource, yes)
+        return put(tx, decide_request(request, RequestCommand.DENY, tx.now, office.name, by=by, note=note))
+    way, yes = routing.course_of(office, request, resource, tx.now), routing.voters(tx.reviews(id, revision))
+    if not way.complete(yes):
+        return _next_stage(office, tx, request, way, yes, by)
+    approved = put(tx, decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=by, note=note))
+    granting.issue(office, tx, approved, resource, tuple(one for one in yes if one in way.people))
     return approved
+
+
+def _next_stage(
+    office: Office, tx: Tx, request: AccessRequest, way: Course, yes: list[PersonId], by: PersonId
+) -> AccessRequest:
+    """When this vote completed a stage, the people of the next one are asked now. The row is written in any case, so
+    that two votes at the same moment are counted one after the other."""
+    now, before = way.current(yes), way.current([one for one in yes if one != by])
+    if now <= before or now >= len(way.steps):
+        return tx.update_request(request)
+    told = tuple(person.id for person in routing.known(office, way.steps[now].told - {*yes}))
+    tx.append(StageReached(stream=request.id, actor=by, stage=way.steps[now].name, told=list(told)))
+    return tx.update_request(replace(request, approvers=tuple(dict.fromkeys((*request.approvers, *told)))))
 
 
 def _refusal(
@@ -70,7 +80,6 @@ def _refusal(
     revision: int,
     by: PersonId,
     choice: Choice,
-    eligible: dict[PersonId, Person],
 ) -> HoopError | None:
     """Why this vote does not count, the first reason that is true."""
     voter = flow.active_person(office.directory, by)
@@ -82,12 +91,14 @@ def _refusal(
     if revision != request.revision:
         message = f"This was asked as revision {revision}; {request.id} is at revision {request.revision} now."
         return Conflict(message, hint="Read it again before you decide.")
-    barred = flow.may_review(request, by, eligible)
-    if barred is not None:
-        return barred
     if any(vote.person == by for vote in tx.reviews(request.id, request.revision)):
         return Conflict(f"You have voted on {request.id} already.")
-    return None
+    if (removed := routing.gone(office, request)) is not None:
+        return removed
+    if request.resource not in office.resources:
+        return None
+    now = routing.progress(office, request, tx.reviews(request.id, request.revision), tx.now)
+    return flow.may_review(request, by, choice, now.deciders, now.deniers)
 
 
 def cancel(office: Office, tx: Tx, id: RequestId, by: PersonId, why: str) -> AccessRequest | HoopError:
@@ -102,45 +113,17 @@ def cancel(office: Office, tx: Tx, id: RequestId, by: PersonId, why: str) -> Acc
         return refusal_of_other
     if refusal is not None:
         return refusal
-    return _put(tx, decide_request(request, RequestCommand.CANCEL, tx.now, office.name, by=by, note=why))
+    return put(tx, decide_request(request, RequestCommand.CANCEL, tx.now, office.name, by=by, note=why))
 
 
 def expire(office: Office, tx: Tx, request: AccessRequest) -> AccessRequest:
     """Write down that nobody decided in time."""
-    return _put(tx, decide_request(request, RequestCommand.EXPIRE, tx.now, office.name))
+    return put(tx, decide_request(request, RequestCommand.EXPIRE, tx.now, office.name))
 
 
 def withdraw(office: Office, tx: Tx, request: AccessRequest, why: str) -> AccessRequest:
     """Cancel a waiting request because what it is about is over."""
-    return _put(tx, decide_request(request, RequestCommand.CANCEL, tx.now, office.name, note=why))
-
-
-def issue(office: Office, tx: Tx, request: AccessRequest, resource: Resource, by: tuple[PersonId, ...]) -> Grant:
-    """What an approval gives: a single-use grant, a standing one, or a later end of the one there is."""
-    if request.ask is Ask.ACCESS:
-        held = live_grant(tx, request.actor, request.resource, request.scope, request.parent)
-        if held is not None:
-            until = flow.extended_end(held, request, resource, tx.now)
-            if until <= held.expires_at:
-                return held
-            later, fact = extend_grant(held, until, office.name, by=by[-1], request=request.id)
-            tx.append(fact)
-            return tx.update_grant(later)
-    holder = {Ask.ACCESS: "", Ask.COMMAND: EXECUTOR, Ask.STATEMENT: request.session or EXECUTOR}[request.ask]
-    grant = Grant(
-        id=GrantId(office.new_id(Prefix.GRANT)),
-        request=request.id,
-        actor=request.actor,
-        resource=request.resource,
-        scope=request.scope,
-        starts_at=tx.now,
-        expires_at=flow.window_end(request, resource, tx.now, office.limits),
-        issued_by=by,
-        holder=holder,
-    )
-    tx.insert_grant(grant)
-    tx.append(_issued(grant, request))
-    return grant
+    return put(tx, decide_request(request, RequestCommand.CANCEL, tx.now, office.name, note=why))
 
 
 def grant_directly(
@@ -185,28 +168,7 @@ def grant_directly(
     tx.insert_request(approved)
     tx.append(replace(requested(request), actor=by))
     tx.append(fact)
-    return issue(office, tx, approved, resource, (by,))
-
-
-def _issued(grant: Grant, request: AccessRequest) -> GrantIssued:
-    return GrantIssued(
-        stream=grant.request,
-        actor=grant.issued_by[-1],
-        grant=grant.id,
-        resource=grant.resource,
-        scope=scope_to_json(grant.scope),
-        starts_at=grant.starts_at.isoformat(),
-        expires_at=grant.expires_at.isoformat(),
-        by=[str(person) for person in grant.issued_by],
-        reason=request.reason,
-    )
-
-
-def _put(tx: Tx, decided: tuple[AccessRequest, Fact]) -> AccessRequest:
-    row, fact = decided
-    stored = tx.update_request(row)
-    tx.append(fact)
-    return stored
+    return granting.issue(office, tx, approved, resource, (by,))
 
 
 def _unknown(id: RequestId) -> Invalid:

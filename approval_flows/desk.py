@@ -11,12 +11,12 @@ from access.errors import Invalid
 from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
-from access.ports import Asked, Clock, Store, Tx
-from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Session
+from access.ports import Asked, Clock, Progress, Store, Tx
+from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Review, Session
 from access.resources import Resource
-from access.scopes import Scope
+from access.scopes import OfRunbook, Read, Scope
 from access.statements import Digest
-from approval_flows import asking, deciding, flow, granted
+from approval_flows import asking, deciding, flow, granted, routing
 from approval_flows.office import Office, settle
 
 POLL_SECONDS = 2.0
@@ -53,6 +53,26 @@ class Desk:
         return await settle(
             self._store,
             lambda tx: asking.ask_command(self._office, tx, actor, resource, evidence, reason, ticket, place),
+        )
+
+    async def ask_run(
+        self,
+        actor: Actor,
+        resource: str,
+        scope: OfRunbook,
+        evidence: Evidence,
+        reason: str,
+        ticket: str,
+        place: Place,
+        *,
+        groups: Sequence[str] = (),
+    ) -> Asked:
+        """File a request for one run of a runbook. Raises Denied when `groups` name somebody who is no approver."""
+        return await settle(
+            self._store,
+            lambda tx: asking.ask_run(
+                self._office, tx, actor, resource, scope, evidence, reason, ticket, place, groups
+            ),
         )
 
     async def ask_extension(self, id: GrantId, by: PersonId, add: timedelta, reason: str, place: Place) -> Asked:
@@ -156,6 +176,12 @@ class Desk:
         """Write down what is over. Returns how many rows changed; run it every few seconds on one node or on all."""
         return await settle(self._store, lambda tx: granted.tick(self._office, tx))
 
-    def approvers(self, actor: Actor, resource: Resource, groups: Sequence[str] = ()) -> list[Person]:
-        """Who could decide for this actor now."""
-        return list(flow.deciders(self._office.directory, groups or resource.approvers, actor).values())
+    def progress(self, request: AccessRequest, reviews: Sequence[Review] = ()) -> Progress:
+        """How far a request is with these reviews of its revision, by the directory and the clock of now."""
+        return routing.progress(self._office, request, reviews, self._clock.now())
+
+    def approvers(self, actor: Actor, resource: Resource) -> list[Person]:
+        """Who could decide a request for read access of this actor now."""
+        now = self._clock.now()
+        draft = flow.draft_of(actor, resource, Read(), resource.default_duration, now)
+        return routing.preview(self._office, draft, resource, now)

@@ -1,21 +1,23 @@
-"""Who decides, how many must, and what may be asked at all. Pure: functions of values and of the directory's answers.
+"""What may be asked at all, and who may vote. Pure: functions of values and of the directory's answers.
 
-People are counted, never groups; nobody decides for themselves, nor for an agent of theirs; and who may decide is
-worked out again whenever a button is pressed (rule 5).
+Nobody decides for themselves, nor for an agent of theirs. Who decides is worked out in `stages`, again whenever a button
+is pressed (rule 5).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from access.actors import Actor, Person, PersonId
 from access.errors import Conflict, Denied, Invalid
+from access.ids import RequestId
 from access.ports import Directory
-from access.requests import AccessRequest, Ask, Choice, Grant, RequestState, Review
+from access.requests import AccessRequest, Ask, Choice, Grant, RequestState
 from access.resources import Resource
+from access.scopes import Scope
 
 REASON_MAX = 500
 TICKET_MAX = 64
@@ -30,7 +32,6 @@ class Limits:
     to a held statement's window, because the gateway consumes a moment after the decision.
     """
 
-    needed: int = 1
     ask_for: timedelta = timedelta(hours=2)
     run_within: timedelta = timedelta(minutes=10)
     settle_after: timedelta = timedelta(seconds=10)
@@ -61,25 +62,10 @@ def active_person(directory: Directory, id: PersonId) -> Person | Denied:
     return person
 
 
-def deciders(directory: Directory, groups: Iterable[str], actor: Actor) -> dict[PersonId, Person]:
-    """The distinct people who may decide for `actor` now: active members of the groups, never the actor's own person."""
-    ids = frozenset[PersonId]().union(*(directory.members(group) for group in groups)) - {actor.person}
-    found = (directory.person(one) for one in ids)
-    people = sorted((person for person in found if person is not None and person.active), key=lambda p: (p.name, p.id))
-    return {person.id: person for person in people}
-
-
-def satisfied(reviews: Iterable[Review], need: int, eligible: Collection[PersonId]) -> bool:
-    """Whether enough distinct people who may decide *now* have approved."""
-    people = {review.person for review in reviews if review.choice is Choice.APPROVE and review.person in eligible}
-    return len(people) >= max(need, 1)
-
-
-def nobody(directory: Directory, resource: Resource, groups: Sequence[str]) -> Denied:
-    """The refusal when no approver can be found: says which groups are empty and whom to ask."""
+def nobody(directory: Directory, resource: Resource, which: str) -> Denied:
+    """The refusal when a request could never be decided: says why and whom to ask."""
     owners = sorted(p.name for group in resource.owners for p in map(directory.person, directory.members(group)) if p)
     whom = ", ".join(dict.fromkeys(owners)) or "the gateway's operator"
-    which = f"no other active person in {', '.join(groups)}" if groups else "no approver group is set"
     return Denied(
         f"Nobody could decide this for {resource.name}: {which}.",
         rule="no-approver",
@@ -87,16 +73,18 @@ def nobody(directory: Directory, resource: Resource, groups: Sequence[str]) -> D
     )
 
 
-def may_review(request: AccessRequest, by: PersonId, eligible: Mapping[PersonId, Person]) -> Denied | None:
-    """Why `by` may not decide this request; None if they may. `eligible` as `deciders` worked it out now."""
+def may_review(
+    request: AccessRequest, by: PersonId, choice: Choice, counts: Sequence[Person], involved: Collection[PersonId]
+) -> Denied | None:
+    """Why `by` may not vote so; None if they may. `counts` are those whose approval counts now, `involved` those with a
+    say in any stage: they may deny at any time."""
     if by == request.actor.person:
         whose = f"your agent {request.actor.via.name}'s" if request.actor.via else "your own"
-        return Denied(f"You can not decide {whose} request.", rule="own-request", hint=_who(eligible))
-    if by not in eligible:
-        groups = ", ".join(request.groups) or "no group"
-        return Denied(
-            f"You are not an approver of {request.id} ({groups}).", rule="not-an-approver", hint=_who(eligible)
-        )
+        return Denied(f"You can not decide {whose} request.", rule="own-request", hint=_who(counts))
+    if by not in involved:
+        return Denied(f"You are not an approver of {request.id}.", rule="not-an-approver", hint=_who(counts))
+    if choice is Choice.APPROVE and all(person.id != by for person in counts):
+        return Denied(f"{request.id} does not wait for your approval now.", rule="not-your-turn", hint=_who(counts))
     return None
 
 
@@ -160,6 +148,22 @@ def latest_end(grant: Grant, resource: Resource) -> datetime:
     return grant.starts_at + resource.max_duration
 
 
+def draft_of(actor: Actor, resource: Resource, scope: Scope, duration: timedelta, now: datetime) -> AccessRequest:
+    """A request for standing access that is not filed, to find out what its flow would be."""
+    return AccessRequest(
+        id=RequestId(""),
+        actor=actor,
+        resource=resource.name,
+        ask=Ask.ACCESS,
+        scope=scope,
+        duration=duration,
+        reason="",
+        created_at=now,
+        expires_at=now,
+        groups=resource.approvers,
+    )
+
+
 def extended_end(grant: Grant, request: AccessRequest, resource: Resource, now: datetime) -> datetime:
     """Where approval of `request` moves the end of the live grant: on top of it for an extension, otherwise the time
     asked for counted from now; never beyond the cap, never earlier than it is."""
@@ -186,6 +190,6 @@ def shown_duration(duration: timedelta) -> str:
     return sign + (" ".join(f"{count}{unit}" for count, unit in parts if count) or "0s")
 
 
-def _who(eligible: Mapping[PersonId, Person]) -> str:
-    names = ", ".join(person.name for person in eligible.values())
+def _who(people: Sequence[Person]) -> str:
+    names = ", ".join(person.name for person in people)
     return f"These people can: {names}." if names else "Nobody can at the moment."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from access.actors import PersonId, actor_key
@@ -12,9 +13,9 @@ from access.ids import GrantId, SessionId
 from access.masking import Masked
 from access.ports import Tx
 from access.requests import EXECUTOR, Grant, GrantState, RequestState, Session
-from access.scopes import Level, Once, level_of
+from access.scopes import Level, OfRunbook, Once, level_of
 from access.statements import Digest
-from approval_flows import flow
+from approval_flows import flow, granting, routing, timetable
 from approval_flows.asking import check_extension
 from approval_flows.deciding import expire, withdraw
 from approval_flows.lifecycle import (
@@ -42,8 +43,8 @@ def consume(
     refusal = grant_refusal(grant, GrantCommand.CONSUME, office.name) or _not_yours(office, tx, grant, session)
     if refusal is not None:
         return refusal
-    if not isinstance(grant.scope, Once) or grant.scope.digest != digest:
-        return Conflict(f"This is not the command that {id} was approved for.")
+    if not _is_next(grant, session, digest):
+        return Conflict(f"This is not the command that {id} was approved for, or not its turn.")
     if not grant.live(tx.now):
         return Conflict(f"{id} expired at {clock_time(grant.expires_at)}.", hint="Ask again.")
     used, fact = use_grant(grant, tx.now, office.name, session=session, actor=actor_key(grant.actor))
@@ -52,6 +53,18 @@ def consume(
     for one in facts:
         tx.append(one)
     return stored
+
+
+def _is_next(grant: Grant, session: SessionId, digest: Digest) -> bool:
+    """Whether exactly this was approved: of a runbook the next step, in the session that began it, after all before it."""
+    match grant.scope:
+        case Once(approved):
+            return approved == digest
+        case OfRunbook() as run:
+            begun_here = grant.used_in in {None, session}
+            return begun_here and run.left[:1] == (digest,)
+        case _:
+            return False
 
 
 def _not_yours(office: Office, tx: Tx, grant: Grant, session: SessionId) -> HoopError | None:
@@ -145,16 +158,18 @@ def extend(office: Office, tx: Tx, id: GrantId, by: PersonId, add: timedelta) ->
         return refusal
     if not grant.live(tx.now):
         return Conflict(f"{id} expired at {clock_time(grant.expires_at)}.", hint="Ask again.")
-    if by not in flow.deciders(office.directory, resource.approvers, grant.actor):
-        own = by == grant.actor.person
-        message = "More time needs an approver." if own else f"You are not an approver of {grant.resource}."
-        barred = Denied(message, rule="own-request" if own else "not-an-approver")
+    draft = flow.draft_of(grant.actor, resource, grant.scope, add, tx.now)
+    barred = routing.lone_decider(office, replace(draft, parent=grant.request), resource, by, tx.now)
+    if barred is not None:
         tx.append(ReviewRefused(stream=grant.request, actor=by, choice="extend", why=barred.message))
         return barred
-    wrong = check_extension(grant, resource, add)
+    taken = routing.flow_for(office, draft, resource, tx.now)
+    if isinstance(taken, Denied):
+        return taken
+    wrong = check_extension(grant, routing.for_extending(resource, taken), add)
     if wrong is not None:
         return wrong
-    return _put(tx, extend_grant(grant, grant.expires_at + add, office.name, by=by))
+    return granting.extend(tx, extend_grant(grant, grant.expires_at + add, office.name, by=by))
 
 
 def kill(office: Office, tx: Tx, id: SessionId, by: PersonId, why: str) -> Session | HoopError:
@@ -199,6 +214,7 @@ def tick(office: Office, tx: Tx) -> int:
         elif isinstance(flow.active_person(office.directory, request.actor.person), Denied):
             withdraw(office, tx, request, "the requester is not active any more")
         else:
+            changed += timetable.nudge(office, tx, request)
             continue
         changed += 1
     for grant in tx.grants(states=[GrantState.ACTIVE, GrantState.EXECUTING], limit=EVERYTHING):

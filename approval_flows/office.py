@@ -1,4 +1,4 @@
-"""What decisions are made with: the people, the resources and the owner's limits."""
+"""What decisions are made with: the people, the resources, the owner's limits and flows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from access.ids import ENTROPY_BYTES, Prefix, new_id
 from access.ports import Directory, Entropy, Store, Tx
 from access.resources import Resource
 from approval_flows.flow import Limits
+from approval_flows.shelf import FlowShelf
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ class Office:
     resources: Mapping[str, Resource]
     entropy: Entropy
     limits: Limits = field(default_factory=Limits)
+    flows: FlowShelf = field(default_factory=FlowShelf)
 
     def name(self, id: PersonId) -> str:
         """The display name of a person; the subject of somebody the directory does not know (any more)."""

@@ -8,7 +8,7 @@ from access.actors import Agent, Person
 from access.errors import Conflict, Denied, Invalid
 from access.ids import GrantId
 from access.ports import Asked, Tx
-from access.requests import Grant
+from access.requests import Grant, RequestState
 from access.resources import Resource
 from access.scopes import standing_scope
 from bot.cards import Card, Do
@@ -60,7 +60,12 @@ async def _asked(kit: Kit, asked: Asked, who: Caller, reply: Reply) -> None:
 
         await show(kit, who, reply, build)
         return
-    names = ", ".join(person.name for person in kit.world.deciders(asked.request)[:6])
+    if asked.request.state is RequestState.APPROVED:
+        hint = f"Its id is {asked.request.id}."
+        await reply.card(done_card(f"Granted at once by the flow {asked.request.flow}.", hint=hint))
+        return
+    people = kit.desk.progress(asked.request).deciders
+    names = ", ".join(person.name for person in people[:6])
     await reply.card(done_card(f"Asked. {names} can decide.", hint=f"Its id is {asked.request.id}."))
 
 

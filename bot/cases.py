@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from access.actors import Actor, Person, PersonId
+from access.actors import Actor, PersonId
 from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.policy import Action, Policy
-from access.ports import Desk, Directory, Tx
+from access.ports import Desk, Directory, Progress, Tx
 from access.requests import AccessRequest, Grant, Review, Session
 from access.resources import Resource
 from access.scopes import Level, Scope, level_of
@@ -36,19 +36,20 @@ class World:
         known = self.directory.person(person)
         return Mention(person, known.name if known else fallback or str(person).rpartition("|")[2], ping)
 
-    def deciders(self, request: AccessRequest) -> list[Person]:
-        """Who could decide this request now."""
-        resource = self.resources.get(request.resource)
-        return self.desk.approvers(request.actor, resource, request.groups) if resource else []
+    def progress(self, tx: Tx, request: AccessRequest) -> Progress:
+        """How far this request is, and who could decide it now."""
+        return self.desk.progress(request, tx.reviews(request.id, request.revision))
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request with what came of it. `deciders` are those of now while it waits, else those it was filed with."""
+    """A request with what came of it. `deciders` are those of now while it waits, else those who were told. `stages`
+    are the flow's while it waits: name, approvals it has, approvals it wants."""
 
     request: AccessRequest
     who: Mention
     deciders: tuple[Mention, ...] = ()
+    stages: tuple[tuple[str, int, int], ...] = ()
     decided_by: Mention | None = None
     reviews: tuple[tuple[Mention, Review], ...] = ()
     grant: Grant | None = None
@@ -76,12 +77,15 @@ def case_of(tx: Tx, world: World, id: RequestId) -> Case | None:
 
 def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
     grant = next(iter(tx.grants(request=request.id, limit=1)), None)
-    people = [person.id for person in world.deciders(request)] if request.decided_at is None else request.approvers
     reviews = tx.reviews(request.id, request.revision)
+    waiting = request.decided_at is None
+    progress = world.desk.progress(request, reviews) if waiting else Progress()
+    people = [person.id for person in progress.deciders] if waiting else request.approvers
     return Case(
         request=request,
         who=actor_mention(world, request.actor),
         deciders=tuple(world.mention(person) for person in people),
+        stages=progress.stages,
         decided_by=world.mention(request.decided_by) if request.decided_by else None,
         reviews=tuple((world.mention(review.person), review) for review in reviews),
         grant=grant,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from access.actors import PersonId
 from access.errors import Conflict, Denied, HoopError
 from access.ids import GrantId, RequestId, SessionId
-from access.ports import Tx
+from access.ports import Progress, Tx
 from access.requests import AccessRequest, Ask, Choice, RequestState
 from bot.cards import Button, Card, Do, text
 from bot.cases import case_of
@@ -85,19 +85,19 @@ async def review(kit: Kit, id: RequestId, who: Caller, reply: Reply) -> None:
     def build(tx: Tx) -> Card:
         row = found_request(tx, id)
         case = case_of(tx, kit.world, id)
-        decides = may_decide(kit, row, who.person)
-        if case is None or not (decides or row.actor.person == who.person):
-            names = ", ".join(person.name for person in kit.world.deciders(row)) or "nobody"
+        progress = kit.world.progress(tx, row)
+        if case is None or not (who.person in progress.deniers or row.actor.person == who.person):
+            names = ", ".join(person.name for person in progress.deciders) or "nobody"
             raise Denied("The exact text is only for those who decide.", rule="not-an-approver", hint=f"Now: {names}.")
-        return review_card(case, may_decide=decides)
+        return review_card(case, may_decide=counts(progress, who.person))
 
     kit.person(who)
     await show(kit, who, reply, build)
 
 
-def may_decide(kit: Kit, row: AccessRequest, person: PersonId) -> bool:
-    """Whether the person is among those who could decide this request now."""
-    return any(decider.id == person for decider in kit.world.deciders(row))
+def counts(progress: Progress, person: PersonId) -> bool:
+    """Whether this person's approval counts now."""
+    return any(decider.id == person for decider in progress.deciders)
 
 
 async def ask_reason(kit: Kit, form: str, opener: Button, who: Caller, reply: Reply) -> None:

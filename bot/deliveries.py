@@ -25,6 +25,7 @@ class View(StrEnum):
     MIRROR = "mirror"
     WAITING = "waiting"
     VOTE = "vote"
+    NUDGE = "nudge"
     DECIDED = "decided"
     CONNECTION = "connection"
     TOKEN = "token"  # noqa: S105 - a view

@@ -52,6 +52,15 @@ def _vote(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     return requests.vote_line(case, who, str(event.payload.get("choice")), str(event.payload.get("note", "")))
 
 
+def _nudge(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    """Nothing any more when it was decided before the line could be shown."""
+    case, event = case_of(tx, world, RequestId(delivery.about)), _event(tx, delivery)
+    if case is None or event is None or event.payload is None or case.request.state is not RequestState.PENDING:
+        return None
+    told = [world.mention(PersonId(one), ping=True) for one in event.payload.get("told", [])]
+    return requests.nudge_line(case, event.kind, told, str(event.payload.get("stage", "")))
+
+
 def _event(tx: Tx, delivery: Delivery) -> StoredEvent | None:
     return next((event for event in tx.events_of(delivery.about) if str(event.position) == delivery.part), None)
 
@@ -106,6 +115,7 @@ _DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
     View.WAITING: _waiting,
     View.DECIDED: _decided,
     View.VOTE: _vote,
+    View.NUDGE: _nudge,
     View.EXPIRING: _expiring,
     View.CHANGED: _changed,
     View.SESSION: _session,

@@ -16,7 +16,7 @@ from access.statements import Effect, Statement
 from bot.cards import Card
 from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
 from bot.completion import Known, Suggestion, complete
-from bot.deciding import may_decide
+from bot.deciding import counts
 from bot.intents import Help, My, Pending, Replay, Sessions, Show, Who, WhoAmI, Why
 from bot.kit import Kit, actor_of, show
 from bot.platform import Caller, Reply
@@ -50,7 +50,8 @@ def waits(tx: Tx, row: AccessRequest) -> bool:
 
 def waiting_for(kit: Kit, tx: Tx, person: PersonId) -> list[Case]:
     """What this person could decide now, oldest first."""
-    rows = [row for row in tx.requests(states=WAITING) if waits(tx, row) and may_decide(kit, row, person)]
+    waiting = [row for row in tx.requests(states=WAITING) if waits(tx, row)]
+    rows = [row for row in waiting if counts(kit.world.progress(tx, row), person)]
     return [case for row in reversed(rows) if (case := case_of(tx, kit.world, row.id))]
 
 
@@ -99,9 +100,9 @@ async def show_one(kit: Kit, intent: Show, who: Caller, reply: Reply) -> None:
         )
         if case is None:
             raise Invalid(f"There is no {'grant' if by_grant else 'request'} {intent.id}.", field="id")
-        decides = may_decide(kit, case.request, who.person)
-        if decides or case.request.actor.person == who.person:
-            return review_card(case, may_decide=decides)
+        progress = kit.world.progress(tx, case.request)
+        if who.person in progress.deniers or case.request.actor.person == who.person:
+            return review_card(case, may_decide=counts(progress, who.person))
         return private(request_card(case))
 
     await show(kit, who, reply, build)

@@ -69,7 +69,9 @@ def copies(plan: Plan, tx: Tx, request: AccessRequest) -> list[Delivery]:
     shown = in_channel(plan, tx, request, View.REQUEST, request.id)
     if _told_in_person(request):
         shown.append(to_requester(plan, request, View.MIRROR, request.id))
-    return [*shown, *(to_person(plan, person, View.WAITING, request.id) for person in _written_to(plan, request))]
+    had = (PersonId(ref.audience) for ref in tx.refs(request.id, kind=View.WAITING.value))
+    people = dict.fromkeys((*_written_to(plan, request), *had))
+    return [*shown, *(to_person(plan, person, View.WAITING, request.id) for person in people)]
 
 
 def _told_in_person(request: AccessRequest) -> bool:
@@ -99,6 +101,16 @@ def _voted(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list
         return []
     line = in_channel(plan, tx, request, View.VOTE, request.id, part=str(event.position))
     return [*line, *(copies(plan, tx, request) if request.state is RequestState.PENDING else [])]
+
+
+def _nudged(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    """A reminder, an escalation or the next stage: one line in the thread that calls by name; nobody is written to who
+    was not, except whoever is asked only now."""
+    request = _request_of(tx, event)
+    if request is None or request.state is not RequestState.PENDING:
+        return []
+    line = in_channel(plan, tx, request, View.NUDGE, request.id, part=str(event.position))
+    return [*line, *(copies(plan, tx, request) if event.kind != "request.reminded" else [])]
 
 
 def _settled(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
@@ -195,6 +207,9 @@ def _upstream(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]
 _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Delivery]]] = {
     "access.requested": _shown,
     "review.given": _voted,
+    "stage.reached": _nudged,
+    "request.reminded": _nudged,
+    "request.escalated": _nudged,
     "request.decided": _settled,
     "request.cancelled": _shown,
     "request.expired": _settled,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import bindparam, insert, select, update
 
-from access.actors import PersonId
+from access.actors import Actor, PersonId
 from access.errors import Conflict, Invalid
 from access.ids import CredentialId, RequestId, SessionId
 from access.requests import Credential, Session
@@ -24,6 +26,19 @@ _END_CREDENTIAL = (
     update(tables.credential)
     .where(_CREDENTIAL.id == bindparam("id_"), _CREDENTIAL.ended_at.is_(None))
     .values(ended_at=bindparam("at"))
+)
+_LENGTHEN = (
+    update(tables.credential)
+    .where(
+        _CREDENTIAL.person == bindparam("of_person"),
+        _CREDENTIAL.agent == bindparam("of_agent"),
+        _CREDENTIAL.resource == bindparam("on_resource"),
+        _CREDENTIAL.only_grant.is_(None),
+        _CREDENTIAL.ended_at.is_(None),
+        _CREDENTIAL.expires_at > bindparam("now"),
+        _CREDENTIAL.expires_at < bindparam("until"),
+    )
+    .values(expires_at=bindparam("until"))
 )
 _LIVE_CREDENTIAL = select(tables.credential).where(
     _CREDENTIAL.wire_name == bindparam("wire_name"),
@@ -56,6 +71,11 @@ class Connections(Part):
 
     def end_credential(self, id: CredentialId) -> bool:
         return self._change(_END_CREDENTIAL, {"id_": id, "at": micros(self.now)}) == 1
+
+    def lengthen_credential(self, actor: Actor, resource: str, until: datetime) -> None:
+        agent = actor.via.name if actor.via else ""
+        values = {"of_person": actor.person, "of_agent": agent, "on_resource": resource}
+        self._change(_LENGTHEN, {**values, "now": micros(self.now), "until": micros(until)})
 
     def credential(self, wire_name: str, resource: str) -> Credential | None:
         row = self._one(_LIVE_CREDENTIAL, wire_name=wire_name, resource=resource, now=micros(self.now))

@@ -75,6 +75,14 @@ def who_field(case: Case) -> Field:
     return Field("Who", text(case.who, " via ", Code(agent.name), " (AI agent)") if agent else text(case.who))
 
 
+def stages_field(case: Case) -> list[Field]:
+    """How far the flow is, where it wants more than one person."""
+    if sum(wants for _, _, wants in case.stages) < 2:
+        return []
+    steps = " → ".join(f"{name} {has} of {wants}" for name, has, wants in case.stages)
+    return [Field("Approvals", text(steps))]
+
+
 def people(mentions: Sequence[Mention]) -> Text:
     """Names, at most `NAMES_SHOWN`."""
     if not mentions:

@@ -121,6 +121,18 @@ def vote_line(case: Case, who: Mention, choice: str, note: str) -> Card:
     return Card("vote", state, title, f"{plain(title)} ({case.request.id})", footer=footer)
 
 
+def nudge_line(case: Case, kind: str, told: list[Mention], stage: str) -> Card:
+    """A reminder, an escalation or the next stage, as one line of the thread that calls people by name."""
+    says = {
+        "request.reminded": "This still waits for ",
+        "request.escalated": "Nobody decided yet. Now also asked: ",
+        "stage.reached": f"Enough approvals so far. Asked next ({stage}): ",
+    }[kind]
+    title = text(says, *parts.people(told))
+    footer = text(Code(case.request.id), " · asking ends ", Moment(case.request.expires_at, MomentStyle.TIME))
+    return Card("nudge", parts.WAITING, title, f"{plain(title)} ({case.request.id})", footer=footer)
+
+
 # ------------------------------------------------------------------------------------------------ pieces
 
 
@@ -151,6 +163,7 @@ def _fields(case: Case) -> tuple[Field, ...]:
         fields.append(Field("What it does" if request.evidence else "What it allows", text(risk)))
     if request.state is RequestState.PENDING:
         fields.append(Field("Can decide", parts.people(case.deciders)))
+        fields += parts.stages_field(case)
         fields.append(Field("Asking ends", text(Moment(request.expires_at, MomentStyle.TIME))))
     return tuple(fields)
 

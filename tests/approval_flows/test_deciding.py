@@ -14,7 +14,6 @@ from access.ids import RequestId
 from access.ports import Tx
 from access.requests import EXECUTOR, AccessRequest, Choice, Grant, GrantState, RequestState
 from access.scopes import Once, Read, Write
-from approval_flows.flow import Limits
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import (
     ANN,
@@ -34,6 +33,7 @@ from tests.fakes.world import (
     World,
     a_person,
     evidence_of,
+    two_people,
 )
 
 
@@ -224,7 +224,7 @@ async def test_one_microsecond_before_the_end_still_counts(world: World) -> None
 
 
 async def test_two_people_are_needed_where_two_are_asked_for(world: World) -> None:
-    strict = World(world.store, world.clock, limits=Limits(needed=2))
+    strict = World(world.store, world.clock, flows=(two_people(),))
     request = await strict.ask()
     first = await strict.approve(request, by=ANN)
     assert first.state is RequestState.PENDING
@@ -238,7 +238,7 @@ async def test_two_people_are_needed_where_two_are_asked_for(world: World) -> No
 
 
 async def test_a_vote_of_somebody_who_left_the_group_since_does_not_count(world: World) -> None:
-    strict = World(world.store, world.clock, limits=Limits(needed=2))
+    strict = World(world.store, world.clock, flows=(two_people(),))
     strict.directory.replace(EVERYBODY, {**GROUPS, "dba": ("ann", "bob", "eve")})
     request = await strict.ask()
     await strict.approve(request, by=ANN)
@@ -249,7 +249,7 @@ async def test_a_vote_of_somebody_who_left_the_group_since_does_not_count(world:
 
 async def test_one_person_in_two_groups_is_one_person(world: World) -> None:
     world.resources["prod-db"] = replace(PROD, approvers=("dba", "oncall"))
-    strict = World(world.store, world.clock, limits=Limits(needed=2), resources=world.resources)
+    strict = World(world.store, world.clock, flows=(two_people(),), resources=world.resources)
     request = await strict.ask()
     assert (await strict.approve(request, by=BOB)).state is RequestState.PENDING
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from access.actors import PersonId
+from access.actors import Actor, PersonId
 from access.errors import Conflict, Invalid, Unavailable
 from access.events import Fact, StoredEvent
 from access.ids import CredentialId, GrantId, RequestId, SessionId
@@ -180,6 +180,13 @@ class MemoryTx:
             return False
         self.tables.credentials[id] = replace(row, ended_at=self._now)
         return True
+
+    def lengthen_credential(self, actor: Actor, resource: str, until: datetime) -> None:
+        agent = actor.via.name if actor.via else ""
+        for row in list(self.tables.credentials.values()):
+            same = (row.person, row.agent, row.resource, row.only_grant) == (actor.person, agent, resource, None)
+            if same and row.ended_at is None and self._now < row.expires_at < until:
+                self.tables.credentials[row.id] = replace(row, expires_at=until)
 
     def credential(self, wire_name: str, resource: str) -> Credential | None:
         for row in self.tables.credentials.values():

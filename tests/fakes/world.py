@@ -17,11 +17,17 @@ from access.statements import Digest, Effect
 from approval_flows.desk import Desk
 from approval_flows.flow import Limits
 from approval_flows.office import Office
+from approval_flows.shelf import FlowShelf, Loaded, build
 from identity.directory import StaticDirectory
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 
 PLACE = Place("console", "access")
+
+
+def two_people(need: int = 2) -> str:
+    """A flow that wants several of the resource's approvers."""
+    return f"name: several\nstages:\n  - {{name: approvers, any: {{approvers: true}}, need: {need}}}\n"
 
 
 def a_person(handle: str, /, **other: object) -> Person:
@@ -89,13 +95,19 @@ class World:
     clock: ManualClock
     entropy: SeededEntropy = field(default_factory=lambda: SeededEntropy(7))
     limits: Limits = field(default_factory=Limits)
+    flows: tuple[str, ...] = ()
     resources: dict[str, Resource] = field(default_factory=lambda: {PROD.name: PROD})
     directory: StaticDirectory = field(default_factory=lambda: StaticDirectory(EVERYBODY, GROUPS))
 
     def __post_init__(self) -> None:
-        self.office = Office(self.directory, self.resources, self.entropy, self.limits)
+        self.office = Office(self.directory, self.resources, self.entropy, self.limits, FlowShelf(self._load))
         self.desk = Desk(self.store, self.office, self.clock)
         self._sessions = 0
+
+    def _load(self) -> Loaded:
+        """The flows written in `flows`, over those that ship."""
+        texts = {f"flows/{number}.yml": text for number, text in enumerate(self.flows)}
+        return build(texts, self.directory, self.resources)
 
     async def ask(
         self, actor: Actor = DANA_SELF, *, minutes: float = 60, scope: Scope | None = None, reason: str = "INC-42"

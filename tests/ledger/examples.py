@@ -59,6 +59,7 @@ def request(id: str = "req_1", *, at: datetime = START, **changes: Any) -> Acces
         session=SessionId("ses_1"),
         parent=RequestId("req_0"),
         place=Place("console", "ops", "t1"),
+        flow="two-people",
         groups=("dba",),
         approvers=(OTTO,),
     )

@@ -1,0 +1,149 @@
+"""Which flow a request takes, and why the others do not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+import re2
+
+from access.actors import Person
+from access.errors import Invalid
+from access.requests import AccessRequest, Ask
+from access.resources import Resource
+from access.scopes import scope_name
+from access.statements import Effect, Flag
+from approval_flows.model import Flow, When, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What conditions are looked up in: the request, the person who asks, the resource, the time."""
+
+    person: Person
+    resource: str
+    labels: Mapping[str, str]
+    ask: Ask
+    scope: str
+    duration: timedelta
+    at: datetime
+    ticket: str = ""
+    agent: bool = False
+    effects: frozenset[Effect] = frozenset()
+    flags: frozenset[Flag] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A flow that was looked at; `why_not` is empty for the one that is taken."""
+
+    flow: Flow
+    why_not: str = ""
+
+
+def facts_of(request: AccessRequest, person: Person, resource: Resource, at: datetime) -> Facts:
+    """The facts of a request as it was filed."""
+    evidence = request.evidence
+    return Facts(
+        person=person,
+        resource=resource.name,
+        labels=resource.labels,
+        ask=request.ask,
+        scope=scope_name(request.scope),
+        duration=request.duration,
+        at=at,
+        ticket=request.ticket,
+        agent=request.actor.via is not None,
+        effects=evidence.effects if evidence else frozenset(),
+        flags=evidence.flags if evidence else frozenset(),
+    )
+
+
+def consider(flows: Sequence[Flow], facts: Facts) -> list[Considered]:
+    """The flows in the order they are asked, up to the one that is taken (the last, if its `why_not` is empty)."""
+    looked: list[Considered] = []
+    for flow in flows:
+        looked.append(Considered(flow, why_not(flow.when, facts)))
+        if not looked[-1].why_not:
+            break
+    return looked
+
+
+def choose(flows: Sequence[Flow], facts: Facts) -> Flow | None:
+    """The flow that is taken; None when there is none, and then nothing can be granted."""
+    looked = consider(flows, facts)
+    return looked[-1].flow if looked and not looked[-1].why_not else None
+
+
+def why_not(when: When, facts: Facts) -> str:
+    """The first condition that does not hold, in words; empty when all hold."""
+    return _of_what(when, facts) or _of_whom(when, facts) or _of_time(when, facts)
+
+
+def _of_what(when: When, facts: Facts) -> str:
+    if when.asks and facts.ask not in when.asks:
+        return f"this asks for {facts.ask.value}, not {_listed(when.asks)}"
+    if when.resources and not any(fnmatchcase(facts.resource, glob) for glob in when.resources):
+        return f"{facts.resource} is not {_listed(when.resources)}"
+    for key, value in when.labels.items():
+        if facts.labels.get(key) != value:
+            return f"{facts.resource} is not labelled {key}: {value}"
+    if when.scopes and facts.scope not in when.scopes:
+        return f"the scope is {facts.scope}, not {_listed(when.scopes)}"
+    if when.effects and not when.effects & facts.effects:
+        return f"no effect is {_listed(when.effects)}"
+    if when.flags and not when.flags & facts.flags:
+        return f"no flag is {_listed(when.flags)}"
+    return ""
+
+
+def _of_whom(when: When, facts: Facts) -> str:
+    if when.agent is not None and when.agent is not facts.agent:
+        return "no AI agent asks" if when.agent else "an AI agent asks"
+    if when.people and facts.person.wire_name not in when.people:
+        return f"{facts.person.name} is not {_listed(when.people)}"
+    if when.groups and facts.person.groups.isdisjoint(when.groups):
+        return f"{facts.person.name} is not in {_listed(when.groups)}"
+    return ""
+
+
+def _of_time(when: When, facts: Facts) -> str:
+    if when.longer_than is not None and facts.duration <= when.longer_than:
+        return f"it is not longer than {when.longer_than}"
+    if when.at_most is not None and facts.duration > when.at_most:
+        return f"it is longer than {when.at_most}"
+    if when.hours and not any(window.contains(facts.at) for window in when.hours):
+        return f"it is not {' or '.join(map(str, when.hours))}"
+    if when.ticket is not None and not _whole(when.ticket, facts.ticket):
+        return f"the ticket does not match {when.ticket}"
+    return ""
+
+
+def check_words(flow: Flow, reason: str, ticket: str) -> Invalid | None:
+    """What the flow misses in the reason or the ticket; None if nothing."""
+    return _words_wrong(flow, flow.reason, "reason", reason.strip()) or _words_wrong(
+        flow, flow.ticket, "ticket", ticket.strip()
+    )
+
+
+def _words_wrong(flow: Flow, words: Words, field: str, given: str) -> Invalid | None:
+    if not given:
+        missing = Invalid(f"The flow {flow.name} wants a {field}.", field=field, hint=_hint(words))
+        return missing if words.required else None
+    if words.pattern and not _whole(words.pattern, given):
+        return Invalid(f"This {field} is not what the flow {flow.name} wants.", field=field, hint=_hint(words))
+    return None
+
+
+def _hint(words: Words) -> str:
+    return words.hint or (f"It must match {words.pattern}" if words.pattern else "")
+
+
+def _whole(pattern: str, text: str) -> bool:
+    return re2.fullmatch(pattern, text) is not None
+
+
+def _listed(values: object) -> str:
+    return " or ".join(sorted(str(value) for value in values))  # type: ignore[attr-defined]

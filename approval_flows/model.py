@@ -1,0 +1,147 @@
+"""A flow as values: when it applies, who decides in which order, and what it wants from the person who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from access.requests import Ask
+from access.statements import Effect, Flag
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where deciders come from: people by wire name, groups, the resource's owners, the approvers the resource (or the
+    rule that held the statement) names."""
+
+    people: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    owners: bool = False
+    approvers: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is named at all."""
+        return not (self.people or self.groups or self.owners or self.approvers)
+
+    def split(self) -> tuple[Sources, ...]:
+        """Each source by itself: what `all` wants one person of."""
+        return (
+            *(Sources(people=(one,)) for one in self.people),
+            *(Sources(groups=(one,)) for one in self.groups),
+            *((Sources(owners=True),) if self.owners else ()),
+            *((Sources(approvers=True),) if self.approvers else ()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step. `any`: `need` different people of all the sources together; `every`: one person of each source.
+    `quiet` may decide as well, but is not notified."""
+
+    name: str
+    sources: Sources
+    every: bool = False
+    need: int = 1
+    quiet: Sources = Sources()
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """From `after` the filing on, these people may decide too, and are told."""
+
+    after: timedelta
+    to: Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Times of day in a zone, `start` included, `end` not; over midnight when `end` is not later. `days` are those on
+    which the window begins."""
+
+    start: time
+    end: time
+    zone: ZoneInfo
+    days: frozenset[int] = frozenset(range(7))
+
+    def contains(self, at: datetime) -> bool:
+        """Whether the instant lies in the window, by the wall clock of the zone."""
+        local = at.astimezone(self.zone)
+        now, today = local.time(), local.weekday()
+        if self.start < self.end:
+            return today in self.days and self.start <= now < self.end
+        return (now >= self.start and today in self.days) or (now < self.end and (today - 1) % 7 in self.days)
+
+    def __str__(self) -> str:
+        days = "" if len(self.days) == len(DAYS) else " on " + ", ".join(DAYS[day] for day in sorted(self.days))
+        return f"{self.start:%H:%M}-{self.end:%H:%M} {self.zone.key}{days}"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """When a flow applies: empty conditions match anything, all given ones must match."""
+
+    asks: frozenset[Ask] = frozenset()
+    resources: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    scopes: frozenset[str] = frozenset()
+    effects: frozenset[Effect] = frozenset()
+    flags: frozenset[Flag] = frozenset()
+    longer_than: timedelta | None = None
+    at_most: timedelta | None = None
+    hours: tuple[Window, ...] = ()
+    ticket: str | None = None
+    agent: bool | None = None
+    people: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a reason or a ticket must be; `pattern` (RE2) matches the whole text."""
+
+    required: bool = False
+    pattern: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One flow. The one with the highest `priority` whose conditions hold is used."""
+
+    name: str
+    priority: int = 0
+    description: str = ""
+    when: When = When()
+    stages: tuple[Stage, ...] = ()
+    distinct: bool = True
+    automatic: bool = False
+    reason: Words = Words()
+    ticket: Words = Words()
+    max_duration: timedelta | None = None
+    max_total: timedelta | None = None
+    waits: timedelta | None = None
+    remind: tuple[timedelta, ...] = ()
+    escalate: tuple[Escalation, ...] = ()
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowProblem:
+    """One thing wrong with a flow file, worded for whoever has to mend it."""
+
+    file: str
+    line: int
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.where}: " if self.where else ""
+        return f"{self.file}:{self.line}: {where}{self.message}"

@@ -1,0 +1,124 @@
+"""The flow of a request, looked up in what the office knows now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from access.actors import Person, PersonId
+from access.errors import Conflict, Denied, HoopError
+from access.ports import Progress
+from access.requests import AccessRequest, Choice, Review
+from access.resources import Resource
+from approval_flows import flow as people
+from approval_flows.choose import choose, facts_of
+from approval_flows.model import Flow, Sources, Stage
+from approval_flows.office import Office
+from approval_flows.stages import Course, course
+
+RULE_STAGE = "rule"
+
+
+def route(office: Office, request: AccessRequest, person: Person, resource: Resource, at: datetime) -> Flow | Denied:
+    """The flow this request takes. No flow means nothing can be granted."""
+    taken = choose(office.flows.current.flows, facts_of(request, person, resource, at))
+    if taken is None:
+        hint = "Ask the owners of the gateway for a flow that covers it."
+        return Denied(f"No approval flow covers this on {resource.name}.", rule="no-flow", hint=hint)
+    return taken
+
+
+def for_asking(resource: Resource, taken: Flow) -> Resource:
+    """The resource with the flow's own maximum for one request."""
+    most = min(resource.max_duration, taken.max_duration or resource.max_duration)
+    return replace(resource, max_duration=most, default_duration=min(resource.default_duration, most))
+
+
+def for_extending(resource: Resource, taken: Flow) -> Resource:
+    """The resource with the flow's own maximum from start to last extended end."""
+    return replace(resource, max_duration=min(resource.max_duration, taken.max_total or resource.max_duration))
+
+
+def flow_of(office: Office, request: AccessRequest) -> Flow | None:
+    """The flow a filed request takes, as it is written now; None when it was removed."""
+    return office.flows.current.named(request.flow)
+
+
+def course_of(office: Office, request: AccessRequest, resource: Resource, at: datetime) -> Course:
+    """Who decides a filed request at `at`. Without its flow: nobody.
+
+    Where the rule that held the statement, or the runbook, names who decides, they have a say whatever the flow is.
+    """
+    taken = flow_of(office, request)
+    if taken is None or taken.automatic:
+        return Course(())
+    own = any(stage.sources.approvers for stage in taken.stages)
+    if request.groups != resource.approvers and not own:
+        rule = Stage(RULE_STAGE, Sources(approvers=True))
+        taken = replace(taken, stages=(rule, *taken.stages))
+    since = max(at - request.created_at, timedelta(0))
+    return course(taken, office.directory, resource, request.groups, asker=request.actor.person, since=since)
+
+
+def gone(office: Office, request: AccessRequest) -> Conflict | None:
+    """The refusal when the flow of a waiting request is not in force any more."""
+    if flow_of(office, request) is not None:
+        return None
+    return Conflict(f"The approval flow {request.flow} of {request.id} was removed.", hint="Ask again.")
+
+
+def voters(reviews: Sequence[Review]) -> list[PersonId]:
+    """The people who approved, in the order they did."""
+    yes = [review for review in reviews if review.choice is Choice.APPROVE]
+    return [review.person for review in sorted(yes, key=lambda review: review.at)]
+
+
+def progress(office: Office, request: AccessRequest, reviews: Sequence[Review], at: datetime) -> Progress:
+    """How far a request is, for people."""
+    resource = office.resources.get(request.resource)
+    if resource is None:
+        return Progress()
+    now, yes = course_of(office, request, resource, at), voters(reviews)
+    taken = now.taken(yes)
+    stages = tuple((step.name, taken[i], len(step.places)) for i, step in enumerate(now.steps))
+    return Progress(known(office, now.open_to(yes)), now.people, stages)
+
+
+def known(office: Office, ids: frozenset[PersonId]) -> tuple[Person, ...]:
+    """These people, by name."""
+    found = [person for one in ids if (person := office.directory.person(one)) is not None]
+    return tuple(sorted(found, key=lambda person: (person.name, person.id)))
+
+
+def lone_decider(
+    office: Office, request: AccessRequest, resource: Resource, by: PersonId, at: datetime
+) -> HoopError | None:
+    """Why `by` alone may not give what this (never filed) request would ask for; None if one approval of theirs would
+    be enough."""
+    if by == request.actor.person:
+        return Denied("More time needs an approver.", rule="own-request")
+    taken = flow_for(office, request, resource, at)
+    if isinstance(taken, Denied):
+        return taken
+    now = course_of(office, replace(request, flow=taken.name), resource, at)
+    if by not in now.people:
+        return Denied(f"You are not an approver of {resource.name}.", rule="not-an-approver")
+    if now.complete([by]):
+        return None
+    hint = f"Let {office.name(request.actor.person)} ask for it."
+    return Denied(f"The flow {taken.name} wants more people than you for this.", rule="more-people", hint=hint)
+
+
+def flow_for(office: Office, draft: AccessRequest, resource: Resource, at: datetime) -> Flow | Denied:
+    """The flow that a request like `draft` would take if it were filed now."""
+    person = people.active_person(office.directory, draft.actor.person)
+    return person if isinstance(person, Denied) else route(office, draft, person, resource, at)
+
+
+def preview(office: Office, draft: AccessRequest, resource: Resource, at: datetime) -> list[Person]:
+    """Who could decide a request like `draft` if it were filed now."""
+    taken = flow_for(office, draft, resource, at)
+    if isinstance(taken, Denied):
+        return []
+    return list(progress(office, replace(draft, flow=taken.name), (), at).deciders)

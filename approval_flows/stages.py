@@ -1,0 +1,144 @@
+"""Who may decide, how far a request is, and whether it could ever be decided. Pure: functions of sets of people.
+
+A stage is a row of places, each to be taken by one of a set of people. Votes are matched to places so that as many as
+possible are taken, earlier stages first; with `distinct` one person takes one place in the whole flow. People are
+counted, never groups: somebody in three groups takes one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from access.actors import PersonId
+from access.ports import Directory
+from access.resources import Resource
+from approval_flows.model import Flow, Sources, Stage
+
+People = frozenset[PersonId]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage with its places, resolved to people of now. `told` are those to be notified when it is reached, `whence`
+    the people and groups the flow names."""
+
+    name: str
+    places: tuple[People, ...]
+    told: People = frozenset()
+    whence: str = ""
+
+    @property
+    def people(self) -> People:
+        """Everybody who could take one of its places."""
+        return frozenset[PersonId]().union(*self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The steps of a flow for one request at one moment."""
+
+    steps: tuple[Step, ...]
+    distinct: bool = True
+
+    @property
+    def people(self) -> People:
+        """Everybody who has a say in any step: they may deny."""
+        return frozenset[PersonId]().union(*(step.people for step in self.steps))
+
+    def taken(self, voters: Iterable[PersonId]) -> tuple[int, ...]:
+        """How many places of each step these voters take."""
+        people = list(dict.fromkeys(voters))
+        if not self.distinct:
+            return tuple(sum(_match(step.places, people)) for step in self.steps)
+        flat = iter(_match([place for step in self.steps for place in step.places], people))
+        return tuple(sum(next(flat) for _ in step.places) for step in self.steps)
+
+    def current(self, voters: Iterable[PersonId]) -> int:
+        """The first step that wants more; their number when all have what they want."""
+        taken = self.taken(voters)
+        return next((i for i, step in enumerate(self.steps) if taken[i] < len(step.places)), len(self.steps))
+
+    def complete(self, voters: Iterable[PersonId]) -> bool:
+        """Whether the votes are enough. A course without steps or with an empty step is never complete."""
+        return bool(self.steps) and all(s.places for s in self.steps) and self.current(voters) == len(self.steps)
+
+    def helps(self, voters: Sequence[PersonId], person: PersonId) -> bool:
+        """Whether this person's approval counts now: in the current step, or by freeing somebody for it."""
+        if person in voters:
+            return False
+        upto = self.current(voters) + 1
+        return sum(self.taken([*voters, person])[:upto]) > sum(self.taken(voters)[:upto])
+
+    def open_to(self, voters: Sequence[PersonId]) -> People:
+        """Everybody whose approval counts now."""
+        return frozenset(person for person in self.people if self.helps(voters, person))
+
+    def feasible(self, without: Collection[PersonId] = ()) -> bool:
+        """Whether these people could complete it at all."""
+        return self.complete(sorted(self.people - frozenset(without)))
+
+
+def _match(places: Sequence[People], people: Sequence[PersonId]) -> list[bool]:
+    """Which places can be taken, earlier ones first (augmenting paths; Kuhn 1955)."""
+    holder: dict[PersonId, int] = {}
+
+    def seat(place: int, tried: set[PersonId]) -> bool:
+        for person in people:
+            if person in places[place] and person not in tried:
+                tried.add(person)
+                if person not in holder or seat(holder[person], tried):
+                    holder[person] = place
+                    return True
+        return False
+
+    return [seat(place, set()) for place in range(len(places))]
+
+
+def course(
+    flow: Flow,
+    directory: Directory,
+    resource: Resource,
+    approvers: Sequence[str],
+    *,
+    asker: PersonId | None = None,
+    since: timedelta = timedelta(0),
+) -> Course:
+    """The flow's steps now: active people, never `asker`; whoever is escalated to after `since` waiting may decide too.
+
+    `approvers` are the groups the resource, or the rule that held the statement, names.
+    """
+
+    def groups(sources: Sources) -> tuple[str, ...]:
+        owners, named = resource.owners if sources.owners else (), approvers if sources.approvers else ()
+        return (*sources.groups, *owners, *named)
+
+    def people(sources: Sources) -> People:
+        named = (directory.by_name(one) for one in sources.people)
+        members = (directory.members(group) for group in groups(sources))
+        found = frozenset(p.id for p in named if p is not None).union(*members)
+        return frozenset(
+            one for one in found if one != asker and (known := directory.person(one)) is not None and known.active
+        )
+
+    tiers = frozenset[PersonId]().union(*(people(one.to) for one in flow.escalate if since >= one.after))
+
+    def step(stage: Stage) -> Step:
+        told = people(stage.sources) - people(stage.quiet)
+        if stage.every:
+            places = tuple(people(source) | tiers for source in stage.sources.split())
+        else:
+            places = ((people(stage.sources) | people(stage.quiet) | tiers),) * stage.need
+        whence = (" + " if stage.every else ", ").join((*stage.sources.people, *groups(stage.sources)))
+        return Step(stage.name, places, told or people(stage.quiet), whence or "nobody")
+
+    return Course(tuple(step(stage) for stage in flow.stages), flow.distinct)
+
+
+def escalated(flow: Flow, directory: Directory, resource: Resource, approvers: Sequence[str], tier: int) -> People:
+    """The people of one escalation, as `course` resolves them."""
+    to = flow.escalate[tier].to
+    stage = Stage("escalation", to)
+    alone = Flow("escalation", stages=(stage,))
+    return course(alone, directory, resource, approvers).people

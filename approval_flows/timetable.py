@@ -1,0 +1,67 @@
+"""What a waiting request owes to the clock: reminders and escalations, each once, whoever looks and however late.
+
+Who may decide does not depend on this: `stages.course` lets the people of an escalation decide from its time on, whether
+anybody was told or not. This tells them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from access.events import RequestEscalated, RequestReminded
+from access.ports import Tx
+from access.requests import AccessRequest
+from access.resources import Resource
+from approval_flows import routing
+from approval_flows.model import Flow
+from approval_flows.office import Office
+from approval_flows.stages import escalated
+
+
+def due(flow: Flow, request: AccessRequest, now: datetime) -> tuple[int, int]:
+    """How many reminders and escalations of this request are due by `now`."""
+    waited = now - request.created_at
+    return sum(after <= waited for after in flow.remind), sum(one.after <= waited for one in flow.escalate)
+
+
+def nudge(office: Office, tx: Tx, request: AccessRequest) -> int:
+    """Tell people what is due and was not told yet. Several missed reminders are one. Returns how many facts it wrote.
+
+    The row is written with each, so that of two processes with the same idea the second starts over and finds it done.
+    """
+    flow, resource = routing.flow_of(office, request), office.resources.get(request.resource)
+    if flow is None or resource is None:
+        return 0
+    reminders, tiers = due(flow, request, tx.now)
+    if not reminders and not tiers:
+        return 0
+    events = tx.events_of(request.id)
+    told = sum(event.kind == RequestEscalated.kind for event in events)
+    reminded = [event.payload or {} for event in events if event.kind == RequestReminded.kind]
+    last = max((int(payload.get("number", 0)) for payload in reminded), default=0)
+    for tier in range(told, tiers):
+        request = _escalate(office, tx, flow, resource, request, tier)
+    if reminders > last:
+        _remind(office, tx, request, resource, reminders)
+    return max(tiers - told, 0) + (reminders > last)
+
+
+def _escalate(
+    office: Office, tx: Tx, flow: Flow, resource: Resource, request: AccessRequest, tier: int
+) -> AccessRequest:
+    found = escalated(flow, office.directory, resource, request.groups, tier) - {request.actor.person}
+    people = [person.id for person in routing.known(office, found)]
+    stored = tx.update_request(replace(request, approvers=tuple(dict.fromkeys((*request.approvers, *people)))))
+    tx.append(RequestEscalated(stream=request.id, actor="gateway", number=tier + 1, told=list(people)))
+    return stored
+
+
+def _remind(office: Office, tx: Tx, request: AccessRequest, resource: Resource, number: int) -> None:
+    yes = routing.voters(tx.reviews(request.id, request.revision))
+    way = routing.course_of(office, request, resource, tx.now)
+    now = way.current(yes)
+    asked = (way.steps[now].told if now < len(way.steps) else frozenset()) | frozenset(request.approvers)
+    people = routing.known(office, way.open_to(yes) & asked)
+    tx.update_request(request)
+    tx.append(RequestReminded(stream=request.id, actor="gateway", number=number, told=[person.id for person in people]))
