@@ -172,7 +172,7 @@ def _collect(tree: dict[str, Any], catalog: Catalog, search_path: Sequence[str],
 
 def _constants(node: Any, literals: set[int], parameters: set[int]) -> None:
     """The places of all constants and the numbers of all parameters under a node. Conditions of queries inside it are
-    notes of their own."""
+    notes of their own, and the 6 of `left(phone, 6)` is no value."""
     pending = [node]
     while pending:
         one = pending.pop()
@@ -180,7 +180,10 @@ def _constants(node: Any, literals: set[int], parameters: set[int]) -> None:
             pending.extend(one)
         elif isinstance(one, dict):
             for kind, body in one.items():
-                if kind == "A_Const":
+                if kind == "FuncCall":
+                    pending.extend(arg for arg in body.get("args", []) if not _is_short_number(arg))
+                    pending.extend(part for key, part in body.items() if key != "args")
+                elif kind == "A_Const":
                     literals.add(body.get("location", 0))
                 elif kind == "ParamRef":
                     parameters.add(body.get("number", 0))
@@ -188,6 +191,15 @@ def _constants(node: Any, literals: set[int], parameters: set[int]) -> None:
                     pending += (body.get("targetList", []), body.get("valuesLists", []))
                 elif isinstance(body, (dict, list)):
                     pending.append(body)
+
+
+def _is_short_number(node: Any) -> bool:
+    """Whether this is a plain number of a length, a place or a precision."""
+    constant = node.get("A_Const", {}) if isinstance(node, dict) else {}
+    number = constant.get("ival", constant.get("fval"))
+    if number is None:
+        return False
+    return sum(char.isdigit() for char in str(number.get("ival", number.get("fval", "")))) <= _SHORT_NUMBER
 
 
 # -- bind parameters -------------------------------------------------------------------------------------------------

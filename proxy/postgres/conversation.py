@@ -8,6 +8,7 @@ a statement is judged. What a pipelining client sent meanwhile waits in order.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from access.masking import ForApprover, Masked
@@ -19,6 +20,7 @@ from proxy.gate import Admitted, Bearer, Gate, Refusal, Unit
 from proxy.postgres import extended
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
+from proxy.postgres.protection import mask_written_back
 from proxy.postgres.reading import Part, Reader, Reading, bound
 from proxy.postgres.responses import Responses, Violation
 from proxy.postgres.state import SqlState
@@ -230,9 +232,7 @@ class Conversation:
         what is left of a COPY that failed: dropped, as the server does."""
         while self._inbox and self._inbox[0][0] in _COPYING:
             if self.responses.copying_in is not None:
-                frame = self._pop()
-                self.responses.sent_copy_data(frame)
-                self.out.to_upstream.append(frame)
+                self.out.to_upstream.append(self.responses.sent_copy_data(self._pop()))
             elif self.responses.quiet:
                 self._pop()
             else:
@@ -450,8 +450,8 @@ class Conversation:
         bodies = [(f"prepared:{n}", self.state.prepared[n].parsed.text) for n in names if n in self.state.prepared]
         return tuple(sorted([*self.state.binding(), *bodies]))
 
-    def refused_by_wire(self, reading: Reading) -> Refusal | None:
-        """What the wire itself knows cannot be let through."""
+    def refused_by_wire(self, reading: Reading, values: Sequence[bytes | None] = ()) -> Refusal | None:
+        """What the wire itself knows cannot be let through, with the values it is bound with."""
         for part in reading.parts:
             for control in part.judged.controls:
                 if isinstance(control, j.Begin) and control.read_write and self.facts.read_only:
@@ -463,7 +463,7 @@ class Conversation:
                 plan = self.reader.masker.copy_plan(part.copy, part.output, part.touched)
                 if plan.refuse:
                     return Refusal(plan.refuse)
-        return None
+        return mask_written_back(reading, self.reader.masker, values)
 
     def open_portal(self, portal: Portal) -> None:
         """BindComplete."""

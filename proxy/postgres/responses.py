@@ -19,6 +19,7 @@ from proxy.gate import Gate
 from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
 from proxy.postgres.frames import HEADER, FrameError
+from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part, Shape, remembered, shape
 from proxy.postgres.state import Prepared, SqlState
 from proxy.postgres.steps import Expect, Run, Step
@@ -424,6 +425,9 @@ class Responses:
         touched = step is None or step.run is None or step.run.reading.touched
         shown = self._masker.error(fields, touched)
         run = None if step is None else step.run
+        if run is not None and run.copy_refused:
+            shown = {**fields, "C": WRITTEN_BACK.code, "M": WRITTEN_BACK.message, "H": WRITTEN_BACK.hint}
+            shown = {key: shown[key] for key in "SVCMH" if key in shown}
         data = {"code": fields.get("C", ""), "message": self._masker.text(shown.get("M", ""))}
         self._record(Kind.ERROR, run, data)
         return KEEP if shown == fields else m.fields_message(m.ERROR, shown)
@@ -487,16 +491,21 @@ class Responses:
             self.unsynced = True
         return KEEP
 
-    def sent_copy_data(self, frame: bytes) -> None:
-        """A message of the client during COPY FROM STDIN goes upstream."""
+    def sent_copy_data(self, frame: bytes) -> bytes:
+        """What goes upstream for a message of the client during COPY FROM STDIN. A mask in it ends the COPY."""
         run = self.copying_in
         if run is None:
-            return
+            return frame
         if frame[0] == m.COPY_DATA:
             run.copy_bytes += len(frame) - HEADER
             run.copy_hash.update(memoryview(frame)[HEADER:])
+            if run.copy_watch.found(frame[HEADER:]):
+                run.copy_refused = True
+                self.copying_in = None
+                return m.message(m.COPY_FAIL, m.cstring(WRITTEN_BACK.message))
         else:
             self.copying_in = None
+        return frame
 
     def _copy_out(self, _frame: bytes) -> bytes | None:
         run = self._running()

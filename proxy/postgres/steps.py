@@ -11,6 +11,7 @@ from proxy.gate import Admitted
 from proxy.masking.copyout import CopyPlan
 from proxy.masking.rows import RowPlan
 from proxy.postgres.messages import Bind, Field
+from proxy.postgres.protection import CopyWatch
 from proxy.postgres.reading import Reading
 from proxy.postgres.state import Prepared
 from proxy.sql.parse import Parsed
@@ -76,6 +77,8 @@ class Run:
     copy_bytes: int = 0
     copy_hash: hashlib._Hash = field(default_factory=hashlib.sha256)
     copy_in: bool = False
+    copy_watch: CopyWatch = field(default_factory=CopyWatch)
+    copy_refused: bool = False
     wrapped: bool = False
     withheld: bytes = b""
     outcome: str = ""

@@ -52,6 +52,8 @@ def show(text: str, masker: Masker = MASKER) -> Shown:
         "DROP TABLE orders",
         "SELECT 'Ada'",
         "BEGIN",
+        "SELECT left(email, 6), round(age, 2), substring(name from 1 for 3) FROM people",
+        "SELECT * FROM people WHERE length(left(name, 10)) IS NOT NULL",
         "SELECT * FROM people WHERE id IN (1, 2, 3) AND email IS NOT NULL",
         "SELECT\n\t'tabs and lines'",
         "UPDATE people SET id = 4 WHERE id = 123456789",
@@ -292,3 +294,23 @@ def test_parameter_formats_follow_bind() -> None:
     assert long is not None
     assert len(long) == SHOWN_LIMIT
     assert type(long) is Masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT left(email, 6) FROM people WHERE age = 37",
+        "SELECT count(*) FILTER (WHERE age = 37) FROM people",
+        "SELECT replace(name, 'Ada', 'x') FROM people",
+        "SELECT age - 37, left(name, 2) FROM people",
+        "SELECT int4eq(age, 31337) FROM people",
+        "SELECT greatest(age, 37) FROM people",
+        "UPDATE people SET age = 37 WHERE left(name, 3) = 'Ada'",
+    ],
+)
+def test_a_number_in_a_function_is_shown_and_what_is_compared_is_not(text: str) -> None:
+    shown = show(text)
+    assert not shown.complete
+    assert "37" not in shown.text and "Ada" not in shown.text
+    for length in ("email, 6", "name, 2", "name, 3"):
+        assert (length in text) == (length in shown.text)
