@@ -35,6 +35,9 @@ class Upstream:
     secret: str = ""
     tls: UpstreamTls = UpstreamTls.DISABLE
     tls_ca: str = ""
+    #: SSH: a reference to the private key, and the file that holds the target's host key.
+    private_key: str = ""
+    known_hosts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

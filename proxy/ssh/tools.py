@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from access.statements import Flag
+from access.statements import Effect, Flag
 from proxy.ssh.finding import (
     ADMIN,
     DANGER,
@@ -176,7 +176,7 @@ def into_system(path: str) -> bool:
     return _SYSTEM.match(flat) is not None or "/../" in flat or flat.startswith("../")
 
 
-def _changing(argv: Argv) -> frozenset[object]:
+def _changing(argv: Argv) -> frozenset[Effect]:
     system = any(into_system(text) for text in argv.operands()[-1:]) or argv.has("t", "target-directory")
     return frozenset({DANGER if system else WRITE})
 

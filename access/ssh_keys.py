@@ -1,0 +1,46 @@
+"""People's SSH keys: who may log in with which public key. A port, and the row behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from access.actors import PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredKey:
+    """`fingerprint` is OpenSSH's (`SHA256:…`), `text` the public key without its comment, `name` what its owner calls it.
+    It logs nobody in before it is `confirmed`."""
+
+    fingerprint: str
+    person: PersonId
+    text: str
+    name: str
+    added_at: datetime
+    confirmed: bool = False
+
+
+class PublicKeys(Protocol):
+    """Implemented by identity."""
+
+    def known(self, fingerprint: str) -> PersonId | None:
+        """Whose confirmed key this is, from memory: for offers, which must have no effect."""
+
+    async def still(self, fingerprint: str, person: PersonId) -> bool:
+        """Whether it is this person's confirmed key at this moment, by the store."""
+
+    async def add(self, person: PersonId, text: str) -> RegisteredKey:
+        """Remember a key until its owner confirms it. Raises Invalid for what is no usable public key, Conflict when it
+        is registered already."""
+
+    async def confirm(self, person: PersonId, fingerprint: str) -> RegisteredKey:
+        """From now on it logs in. Raises Invalid when this person has no such key."""
+
+    async def remove(self, person: PersonId, fingerprint: str) -> RegisteredKey:
+        """It logs in no more. Raises Invalid when this person has no such key."""
+
+    async def of(self, person: PersonId) -> Sequence[RegisteredKey]:
+        """A person's keys, in the order they came."""

@@ -1,0 +1,204 @@
+"""asyncssh's questions about one connection, each answered by the rules of the house. None of them decides by itself."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+from access.actors import AGENT_NAME
+from access.errors import HoopError
+from access.events import LoginRefused
+from access.ids import CredentialId
+from access.resources import Resource
+from proxy.conversation import Outputs
+from proxy.gate import Gate, Refusal
+from proxy.ssh import messages as m
+from proxy.ssh.asking import Driver
+from proxy.ssh.channels import ClientChannel
+from proxy.ssh.login import ATTEMPTS, Visitor, actor_of, fingerprint, knows_token, verifier_of
+from proxy.ssh.reading import request_unit
+from proxy.ssh.session import LiveSession
+
+if TYPE_CHECKING:
+    from proxy.ssh.server import SshGateway
+
+#: Channels open on one connection at once.
+CHANNELS = 32
+PROHIBITED = "hoop: forwarding is off here"
+PASSWORD_MAX = 256
+
+
+class Door(asyncssh.SSHServer):
+    """One client connection. `_visitor` is who the last successful proof was of; it counts once login is complete."""
+
+    def __init__(self, gateway: SshGateway) -> None:
+        self._gateway = gateway
+        self._connection: asyncssh.SSHServerConnection | None = None
+        self._visitor: Visitor | None = None
+        self._session: LiveSession | None = None
+        self._failed = 0
+        self._name = ""
+        self._address = ""
+
+    # ---------------------------------------------------------------------------------------- arriving
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        peer = conn.get_extra_info("peername")
+        self._address = str(peer[0]) if peer else ""
+        gateway = self._gateway
+        gateway.doors.add(self)
+        if len(gateway.doors) > gateway.settings.connections or gateway.failures.too_many(self._address):
+            conn.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
+        gateway = self._gateway
+        gateway.doors.discard(self)
+        if self._session is not None:
+            gateway.people[self._session.visitor.person.id] -= 1
+            self._session.lost()
+        elif self._failed:
+            gateway.later(self._note_failure())
+
+    def abort_unless_in(self) -> None:
+        """The gateway stops: nobody comes in any more."""
+        if self._session is None and self._connection is not None:
+            self._connection.abort()
+
+    async def _note_failure(self) -> None:
+        login = m.parse_login(self._name)
+        stream = login.resource if login is not None and login.resource in self._gateway.resources else "ssh"
+        with suppress(HoopError):
+            await self._gateway.ports.log.record(
+                LoginRefused(stream=stream, client=self._address, name=self._name[:63], why="no valid key or token")
+            )
+
+    # ---------------------------------------------------------------------------------------- proving
+
+    def begin_auth(self, username: str) -> bool:
+        self._name = username
+        self._visitor = None
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Asked for an offer and again for the signature, which the library checks right after this returns. Without
+        side effects: only `auth_completed` may act on the visitor noted here."""
+        self._visitor = None
+        login = m.parse_login(username)
+        resource = self._resource(login)
+        name = fingerprint(key.public_data)
+        registered = self._gateway.keys.known(name)
+        if login is None or resource is None or registered is None or not _agent_ok(login):
+            self._failed = max(self._failed, 1)
+            return False
+        person = self._gateway.ports.directory.person(registered)
+        claimed = login.name.partition("~")[0]
+        if person is None or not person.active or claimed not in {"", person.wire_name}:
+            self._failed = max(self._failed, 1)
+            return False
+        self._visitor = Visitor(person, actor_of(person, login.agent), resource, CredentialId(name), key=name)
+        return True
+
+    async def validate_password(self, username: str, password: str) -> bool:
+        """The password is a hoop token. As much work for a name that does not exist."""
+        self._visitor = None
+        gateway = self._gateway
+        if gateway.failures.too_many(self._address) or len(password) > PASSWORD_MAX:
+            self._refuse_proof()
+            return False
+        login = m.parse_login(username)
+        resource = self._resource(login)
+        credential = None
+        if login is not None and resource is not None and login.name:
+            try:
+                credential = await gateway.ports.credentials.find(login.name, resource.name)
+            except HoopError:
+                self._refuse_proof()
+                return False
+        verifier = verifier_of(credential.verifier if credential else None, username, gateway.secret)
+        known = knows_token(password, verifier)
+        person = gateway.ports.directory.person(credential.person) if credential else None
+        if not known or credential is None or resource is None or person is None or not person.active:
+            self._refuse_proof()
+            return False
+        actor = actor_of(person, credential.agent)
+        self._visitor = Visitor(person, actor, resource, credential.id, credential.only_grant)
+        return True
+
+    def _resource(self, login: m.Login | None) -> Resource | None:
+        return None if login is None else self._gateway.resources.get(login.resource)
+
+    def _refuse_proof(self) -> None:
+        self._failed += 1
+        self._gateway.failures.note(self._address)
+        if self._failed >= ATTEMPTS and self._connection is not None:
+            self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "Too many attempts")
+
+    def auth_completed(self) -> None:
+        visitor, connection = self._visitor, self._connection
+        if visitor is None or connection is None:
+            if connection is not None:
+                connection.abort()
+            return
+        self._gateway.people[visitor.person.id] += 1
+        self._session = LiveSession(self._gateway, visitor, connection, self._address)
+        self._gateway.later(self._session.run())
+
+    # ---------------------------------------------------------------------------------------- asking for channels
+
+    def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
+        session = self._session
+        if session is None:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "hoop: not logged in")
+        if len(session.executions) >= CHANNELS:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "hoop: too many channels")
+        return ClientChannel(session)
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:  # noqa: ARG002 - asyncssh's signature
+        self._refuse(f"a forward to {dest_host[:100]}:{dest_port}")
+        raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, PROHIBITED)
+
+    def unix_connection_requested(self, dest_path: str) -> bool:
+        self._refuse(f"a forward to {dest_path[:100]}")
+        raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, PROHIBITED)
+
+    def server_requested(self, listen_host: str, listen_port: int) -> bool:
+        self._refuse(f"a remote forward from {listen_host[:100]}:{listen_port}")
+        return False
+
+    def unix_server_requested(self, listen_path: str) -> bool:
+        self._refuse(f"a remote forward from {listen_path[:100]}")
+        return False
+
+    def _refuse(self, what: str) -> None:
+        if self._session is not None:
+            self._gateway.later(self._record_refusal(self._session, what))
+
+    @staticmethod
+    async def _record_refusal(session: LiveSession, what: str) -> None:
+        await session.ready()
+        gate = Gate(session.bearer, session.clock, Outputs(), _Nobody(), counters=session.counters)
+        driver = Driver(gate, session.asker, session.recording, session.tell, session.spawn)
+        unit = request_unit(what, session.visitor.resource, session.visitor.actor, session.detectors)
+        await driver.run(gate.refuse(unit, "forwarding-off", Refusal("Forwarding is off here.")))
+
+
+class _Nobody:
+    """A gate's client that is not there to hear."""
+
+    gave_up = ""
+
+    def say(self, text: str, hint: str = "") -> None:
+        """Nothing to say it to."""
+
+
+def _agent_ok(login: m.Login) -> bool:
+    return "~" not in login.name or AGENT_NAME.match(login.agent) is not None

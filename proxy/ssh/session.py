@@ -1,0 +1,274 @@
+"""One client connection after login: its row, its recording, and the channels that run on it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from access.actors import PersonId, actor_key
+from access.errors import Denied, HoopError, Unavailable
+from access.events import UpstreamFailed
+from access.ids import ENTROPY_BYTES, Prefix, SessionId, new_id
+from access.policy import standing_level
+from access.ports import Clock, Recording
+from access.requests import Grant, Session
+from access.scopes import Level, level_of
+from proxy.conversation import Question
+from proxy.gate import Bearer, Counters
+from proxy.recording import Kind, record
+from proxy.ssh.asking import Asker, Spawn
+from proxy.ssh.execution import Execution
+from proxy.ssh.login import Visitor
+from proxy.ssh.output import Stream
+from proxy.ssh.reading import Counting
+from proxy.ssh.upstream import Pool
+
+if TYPE_CHECKING:
+    import asyncssh
+
+    from proxy.ssh.channels import ClientChannel
+    from proxy.ssh.server import SshGateway
+
+#: How long the channels of a session that is over may take to end, in seconds.
+END_SECONDS = 2.0
+#: How long the ports may take with the last facts of a session, in seconds.
+LAST_FACTS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class LiveSession:
+    """Create it when the login is complete, then `await run()`."""
+
+    def __init__(
+        self, gateway: SshGateway, visitor: Visitor, connection: asyncssh.SSHServerConnection, client: str
+    ) -> None:
+        self.gateway = gateway
+        self.visitor = visitor
+        self.counters = Counters()
+        self.detectors: Counting = gateway.detectors(visitor.resource)
+        self.executions: set[Execution] = set()
+        self._connection = connection
+        ports, now = gateway.ports, gateway.ports.clock.now()
+        self.opened_under = max(
+            self._grants(None), key=lambda grant: (level_of(grant.scope), grant.expires_at), default=None
+        )
+        #: What it needs to go on: what it opened with, and more once a command ran under more.
+        self.ceiling = standing_level(self._grants(None), now)
+        version = str(connection.get_extra_info("client_version") or "")
+        self.row = Session(
+            id=SessionId(new_id(Prefix.SESSION, ports.entropy.token(ENTROPY_BYTES))),
+            credential=visitor.credential, actor=visitor.actor, resource=visitor.resource.name,
+            database=visitor.resource.upstream.user, protocol="ssh", node=gateway.settings.node, client=client,
+            application=version.removeprefix("SSH-2.0-")[:63], opened_at=now, heartbeat_at=now,
+            request=None if self.opened_under is None else self.opened_under.request,
+        )  # fmt: skip
+        self.bearer = Bearer(
+            session=self.row.id, actor=visitor.actor, resource=visitor.resource, policy=gateway.policy,
+            person=lambda: ports.directory.person(visitor.person.id), name=self._name,
+            grants=lambda: self._grants(self.row.id), version=lambda: gateway.version,
+        )  # fmt: skip
+        self.asker = Asker(ports.desk, ports.log, self.row)
+        self._recording: Recording | None = None
+        self._opened = asyncio.Event()
+        self._problem: HoopError | None = None
+        self._over = asyncio.Event()
+        self._tells: deque[Question] = deque()
+        self._told = asyncio.Event()
+        self._why = ""
+
+    # ---------------------------------------------------------------------------------------- what channels use
+
+    @property
+    def clock(self) -> Clock:
+        return self.gateway.ports.clock
+
+    @property
+    def pool(self) -> Pool:
+        return self.gateway.pool
+
+    @property
+    def spawn(self) -> Spawn:
+        return self.gateway.spawn
+
+    @property
+    def recording(self) -> Recording:
+        if self._recording is None:
+            raise Unavailable("The gateway has no recording of this session.")
+        return self._recording
+
+    async def ready(self) -> None:
+        """Until the session is known to the ledger. Raises what kept it from that, or Denied when it is over."""
+        await self._opened.wait()
+        if self._problem is not None:
+            raise Unavailable(self._problem.message, hint=self._problem.hint)
+        if self._over.is_set():
+            raise Unavailable(f"The session is over: {self._why}.")
+
+    def execution(self, client: ClientChannel, kind: str, text: str) -> Execution:
+        """A channel asks for something: begin with it."""
+        execution = Execution(self, client, kind, text)
+        self.executions.add(execution)
+        self.gateway.later(self._execute(execution))
+        return execution
+
+    async def _execute(self, execution: Execution) -> None:
+        try:
+            await execution.run()
+        finally:
+            self.executions.discard(execution)
+
+    def in_use(self, level: Level) -> None:
+        """A command runs under this standing level: without it, the session ends."""
+        self.ceiling = max(self.ceiling, level)
+
+    def stream(self) -> Stream:
+        return Stream(self.detectors)
+
+    def at_ms(self) -> int:
+        return int(self.clock.now().timestamp() * 1000)
+
+    def write(self, entry: bytes) -> bool:
+        """Record; False when that failed, and then the session is over."""
+        try:
+            self.recording.write(entry)
+        except Unavailable as problem:
+            self.cut(f"the gateway cannot record this session: {problem.message}")
+            return False
+        return True
+
+    async def unreachable(self, why: str) -> None:
+        """Record that the target could not be reached."""
+        fact = UpstreamFailed(
+            stream=self.row.id, actor=actor_key(self.row.actor), resource=self.row.resource, why=why,
+            request=self.row.request or "",
+        )  # fmt: skip
+        await self.gateway.ports.log.record(fact)
+
+    def tell(self, question: Question) -> None:
+        """Ask a port what nobody waits for; in order."""
+        self._tells.append(question)
+        if len(self._tells) == 1:
+            self._told.clear()
+            self.gateway.later(self._tell_all())
+
+    async def _tell_all(self) -> None:
+        while self._tells:
+            answer = await self.asker.put(self._tells[0])
+            self._tells.popleft()
+            if isinstance(answer, HoopError):
+                self.cut(f"the gateway cannot record what happened: {answer.message}")
+        self._told.set()
+
+    # ---------------------------------------------------------------------------------------- life
+
+    async def run(self) -> None:
+        """Open everything in the order that leaves a trace of it; wait for the end; close everything."""
+        try:
+            await self._open()
+        except HoopError as problem:
+            self._problem = problem
+            self._opened.set()
+            await self._wait()
+            return
+        self._opened.set()
+        self.gateway.sessions[self.row.id] = self
+        try:
+            await self._over.wait()
+            await self._wind_up()
+        finally:
+            self.gateway.sessions.pop(self.row.id, None)
+            await self._finish()
+
+    async def _open(self) -> None:
+        gateway, visitor = self.gateway, self.visitor
+        if visitor.key and not await gateway.keys.still(visitor.key, visitor.person.id):
+            raise Denied("This key is not registered any more.", hint="Register one in chat: /hoop key add")
+        if gateway.people[visitor.person.id] > gateway.settings.connections_per_person:
+            raise Denied("You have too many connections.", hint="Close one of your sessions.")
+        await gateway.ports.log.opened(self.row)
+        try:
+            self._recording = gateway.ports.recordings.open(self.row)
+            self._recording.write(record(Kind.OPEN, self.at_ms(), 0, self._described()))
+        except HoopError:
+            await gateway.ports.log.closed(
+                replace(self.row, closed_at=self.clock.now(), why_closed="could not begin"), ""
+            )
+            raise
+
+    def _described(self) -> dict[str, str]:
+        row, actor = self.row, self.visitor.actor
+        return {
+            "session": row.id, "person": self.visitor.person.name, "agent": actor.via.name if actor.via else "",
+            "resource": row.resource, "database": row.database, "application": row.application, "client": row.client,
+        }  # fmt: skip
+
+    def lost(self) -> None:
+        """The client's connection ended."""
+        if not self._over.is_set():
+            self._why = "the client disconnected"
+            self._over.set()
+
+    def cut(self, why: str) -> None:
+        """End the session now: running commands first, each client channel hears why."""
+        if self._over.is_set():
+            return
+        self._why = why
+        for execution in list(self.executions):
+            execution.cut(why)
+        self._over.set()
+
+    def tick(self) -> None:
+        """Time passed, or the grants changed."""
+        for execution in list(self.executions):
+            execution.tick()
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                while self.executions:  # noqa: ASYNC110 - once, at the end
+                    await asyncio.sleep(0.02)
+        self._connection.close()
+
+    async def _wind_up(self) -> None:
+        for execution in list(self.executions):
+            execution.cut(self._why)
+        await self._wait()
+        if self._tells:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_FACTS):
+                    await self._told.wait()
+
+    async def _finish(self) -> None:
+        now, recording = self.clock.now(), self.recording
+        try:
+            recording.write(record(Kind.CLOSE, self.at_ms(), 0, {"why": self._why}))
+        except Unavailable:
+            log.warning("the end of %s could not be recorded", self.row.id)
+        finally:
+            try:
+                await recording.close()
+            finally:
+                row = replace(self.current(), closed_at=now, why_closed=self._why)
+                await self.gateway.ports.log.closed(row, recording.name)
+
+    def current(self) -> Session:
+        """The session's row with its counters as they are now."""
+        c = self.counters
+        return replace(
+            self.row, statements=c.statements, refused=c.refused, held=c.held, masked=c.masked, rows=c.rows,
+            heartbeat_at=self.clock.now(),
+        )  # fmt: skip
+
+    def _grants(self, session: SessionId | None) -> Sequence[Grant]:
+        v = self.visitor
+        return self.gateway.ports.grants.of(v.actor, v.resource.name, session=session, only=v.only_grant)
+
+    def _name(self, id: PersonId) -> str:
+        person = self.gateway.ports.directory.person(id)
+        return id.rpartition("|")[2] if person is None else person.name

@@ -1,0 +1,143 @@
+"""Connections to the targets: host keys verified, credentials from the vault, kept and shared by their channels."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncssh
+
+from access.errors import Unavailable
+from access.ports import Clock, Vault
+from access.resources import Resource
+
+CONNECT_SECONDS = 10.0
+#: Channels on one connection; OpenSSH's MaxSessions is 10 by default.
+CHANNELS = 8
+#: How long a connection without channels is kept, in seconds.
+IDLE_SECONDS = 60.0
+KEEPALIVE_SECONDS = 15
+
+
+class UpstreamUnreachable(Exception):
+    """The target cannot be reached or does not let the gateway in. The text says why, without secrets."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    connection: asyncssh.SSHClientConnection
+    channels: int = 0
+    idle_since: float = 0.0
+
+
+@dataclass(slots=True)
+class _Place:
+    """One target's connections. `dialling` keeps two at once from being made."""
+
+    kept: list[_Kept] = field(default_factory=list)
+    dialling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Pool:
+    """All upstream connections of this gateway. They belong to the gateway's account, not to a person: what may be done
+    on them is decided for every channel."""
+
+    def __init__(self, vault: Vault, clock: Clock) -> None:
+        self._vault = vault
+        self._clock = clock
+        self._places: dict[str, _Place] = {}
+
+    @asynccontextmanager
+    async def lease(self, resource: Resource, *, fresh: bool = False) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        """Room for one channel. `fresh` asks for a connection that nobody used before. Raises UpstreamUnreachable."""
+        kept = await self._room(resource, fresh=fresh)
+        try:
+            yield kept.connection
+        finally:
+            kept.channels -= 1
+            kept.idle_since = self._clock.monotonic()
+
+    async def reach(self, resource: Resource) -> None:
+        """Make sure the target answers, before anybody is asked about anything. Raises UpstreamUnreachable."""
+        async with self.lease(resource):
+            return
+
+    def tidy(self) -> None:
+        """Close what nobody used for a while."""
+        before = self._clock.monotonic() - IDLE_SECONDS
+        for place in self._places.values():
+            for kept in list(place.kept):
+                over = kept.connection.is_closed() or (not kept.channels and kept.idle_since < before)
+                if over:
+                    place.kept.remove(kept)
+                    kept.connection.close()
+
+    def close(self) -> None:
+        """Close everything now."""
+        for place in self._places.values():
+            for kept in place.kept:
+                kept.connection.abort()
+            place.kept.clear()
+
+    async def _room(self, resource: Resource, *, fresh: bool) -> _Kept:
+        place = self._places.setdefault(resource.name, _Place())
+        async with place.dialling:
+            for kept in place.kept if not fresh else ():
+                if kept.channels < CHANNELS and not kept.connection.is_closed():
+                    kept.channels += 1
+                    return kept
+            made = _Kept(await self._connect(resource), channels=1)
+            place.kept.append(made)
+            return made
+
+    async def _connect(self, resource: Resource) -> asyncssh.SSHClientConnection:
+        upstream = resource.upstream
+        where = f"{upstream.host}:{upstream.port}"
+        if not upstream.known_hosts:
+            raise UpstreamUnreachable(f"{where} has no known_hosts file, so its host key cannot be verified")
+        try:
+            secret = self._vault.secret(upstream.secret) if upstream.secret else ""
+            key = self._vault.secret(upstream.private_key) if upstream.private_key else ""
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await asyncssh.connect(
+                    upstream.host,
+                    upstream.port,
+                    username=upstream.user,
+                    password=secret or None,
+                    client_keys=[asyncssh.import_private_key(key)] if key else None,
+                    known_hosts=upstream.known_hosts,
+                    config=None,
+                    agent_path=None,
+                    agent_forwarding=False,
+                    gss_host=None,
+                    host_based_auth=False,
+                    kbdint_auth=bool(secret),
+                    compression_algs=None,
+                    encryption_algs=[
+                        "aes128-gcm@openssh.com",
+                        "aes256-gcm@openssh.com",
+                        "chacha20-poly1305@openssh.com",
+                        "aes256-ctr",
+                    ],
+                    keepalive_interval=KEEPALIVE_SECONDS,
+                    connect_timeout=CONNECT_SECONDS,
+                    login_timeout=CONNECT_SECONDS,
+                )
+        except asyncssh.HostKeyNotVerifiable:
+            raise UpstreamUnreachable(
+                f"the host key of {where} is not the one in its known_hosts file: another machine, or a changed key"
+            ) from None
+        except asyncssh.PermissionDenied:
+            raise UpstreamUnreachable(
+                f"{where} does not let {upstream.user} in with the gateway's credentials"
+            ) from None
+        except Unavailable as problem:
+            raise UpstreamUnreachable(f"{where}: {problem.message}") from None
+        except asyncssh.KeyImportError:
+            raise UpstreamUnreachable(f"{where}: the gateway's private key cannot be read") from None
+        except TimeoutError:
+            raise UpstreamUnreachable(f"{where} did not answer within {CONNECT_SECONDS:.0f} s") from None
+        except (OSError, asyncssh.Error, ValueError) as problem:
+            raise UpstreamUnreachable(f"{where}: {type(problem).__name__}") from None
