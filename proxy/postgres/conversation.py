@@ -26,6 +26,7 @@ from proxy.postgres.responses import Responses, Violation
 from proxy.postgres.state import SqlState
 from proxy.postgres.steps import Expect, Portal, Run, Step
 from proxy.sql import judged as j
+from proxy.sql.parse import Parsed
 
 #: A statement that no server executes: it fails the open transaction, which is what a refusal inside of one must do.
 FAIL_TRANSACTION = "hoop refused"
@@ -36,6 +37,8 @@ _EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH,
 _ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Execute)
 #: Bytes of the client that may wait before its socket is not read any more.
 WAITING_CAP = 4 * 1024 * 1024
+#: What a waiting message costs beside its bytes.
+FRAME_COST = 64
 #: How many texts a session remembers its verdict on, and how long they may be in bytes.
 KNOWN, KNOWN_BYTES = 256, 4096
 #: How long the statement after a change of definitions waits for the catalog, in seconds.
@@ -101,7 +104,7 @@ class Conversation:
             return
         for frame in self._splitter.feed(data):
             self._inbox.append(frame)
-            self._inbox_bytes += len(frame)
+            self._inbox_bytes += len(frame) + FRAME_COST
         self._go_on()
 
     def upstream_data(self, data: bytes) -> None:
@@ -219,7 +222,7 @@ class Conversation:
     def put_back(self, frame: bytes) -> None:
         """Undo `next_frame`."""
         self._inbox.appendleft(frame)
-        self._inbox_bytes += len(frame)
+        self._inbox_bytes += len(frame) + FRAME_COST
 
     def quiet(self) -> Steps[None]:
         """Until the upstream answered everything."""
@@ -240,7 +243,7 @@ class Conversation:
 
     def _pop(self) -> bytes:
         frame = self._inbox.popleft()
-        self._inbox_bytes -= len(frame)
+        self._inbox_bytes -= len(frame) + FRAME_COST
         return frame
 
     def _serve(self) -> Steps[None]:
@@ -412,6 +415,9 @@ class Conversation:
 
     def read(self, statement: str) -> Reading:
         return self.reader.read(statement, self.state.session(), self.state.epoch)
+
+    def read_body(self, body: Parsed) -> Reading:
+        return self.reader.read_body(body, self.state.session(), self.state.epoch)
 
     def unit(
         self,

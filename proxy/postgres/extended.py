@@ -21,14 +21,19 @@ from proxy.postgres.reading import Reading
 from proxy.postgres.state import Prepared
 from proxy.postgres.steps import Expect, Portal, Run, Step
 from proxy.postgres.values import exact_value
+from proxy.sql import judged as j
 
 if TYPE_CHECKING:
     from proxy.postgres.conversation import Conversation
 
 #: A batch longer than this is judged and sent in pieces, so that a client cannot fill the memory before its Sync.
 BATCH_CAP = 8 * 1024 * 1024
+#: The same in messages: small ones cost more memory than their bytes.
+BATCH_MESSAGES = 2000
 
 NOTHING = Verdict(Action.ALLOW, "empty")
+#: Controls after which names mean what they meant before.
+_STEADY = (j.CopyIn, j.CopyOut, j.Execute, j.Explain, j.Fetch)
 _KINDS = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
 
 
@@ -56,12 +61,14 @@ class Item:
 
 @dataclass(slots=True)
 class Batch:
-    """A batch while it is being looked at. `statements` and `portals` are what it makes (None: it closes them)."""
+    """A batch while it is being looked at. `statements` and `portals` are what it makes (None: it closes them); `rest`
+    are the messages that can only be judged when what comes before them has run."""
 
     items: list[Item] = field(default_factory=list)
     statements: dict[str, Prepared | None] = field(default_factory=dict)
     portals: dict[str, Portal | None] = field(default_factory=dict)
     units: dict[int, Unit] = field(default_factory=dict)
+    rest: list[bytes] = field(default_factory=list)
 
     def executed(self, portal: Portal) -> bool:
         return any(item.kind == m.EXECUTE and item.portal is portal for item in self.items)
@@ -89,6 +96,10 @@ def segment(conv: Conversation, first: bytes) -> Steps[None]:
             refusal = yield from conv.gate.refuse(stop.unit, stop.rule, refusal)
         yield from _refuse(conv, refusal, closed=closed)
         return
+    if batch.rest:
+        for frame in reversed(batch.rest):
+            conv.put_back(frame)
+        frames, closed = [m.FLUSH_MESSAGE], False
     problem = yield from _admit(conv, batch)
     if problem is not None:
         yield from _refuse(conv, problem, closed=closed)
@@ -103,7 +114,7 @@ def segment(conv: Conversation, first: bytes) -> Steps[None]:
 def _collect(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
     frames, size = [first], len(first)
     while frames[-1][0] not in {m.SYNC, m.FLUSH}:
-        if size > BATCH_CAP:
+        if size > BATCH_CAP or len(frames) >= BATCH_MESSAGES:
             frames.append(m.FLUSH_MESSAGE)
             break
         frame = yield from conv.next_frame()
@@ -123,7 +134,7 @@ def look(conv: Conversation, frames: list[bytes]) -> Batch:
     """What a batch means and whether it may go on at all; changes nothing. Raises Stop."""
     conv.state.set_level(conv.gate.level())
     batch = Batch()
-    for frame in frames:
+    for at, frame in enumerate(frames, 1):
         kind = frame[0]
         if kind == m.PARSE:
             batch.items.append(_look_parse(conv, batch, frame))
@@ -133,14 +144,24 @@ def look(conv: Conversation, frames: list[bytes]) -> Batch:
             batch.items.append(_look_target(conv, batch, frame))
         elif kind == m.EXECUTE:
             name = m.parse_execute(frame).portal
-            batch.items.append(Item(frame, kind, name, portal=_portal(conv, batch, name)))
+            portal = _portal(conv, batch, name)
+            batch.items.append(Item(frame, kind, name, portal=portal))
+            if frames[at][0] not in {m.SYNC, m.FLUSH} and _renames(conv, portal):
+                batch.rest = frames[at:]
+                break
         elif kind == m.CLOSE:
             batch.items.append(_look_close(batch, frame))
-    closed = frames[-1][0] == m.SYNC
+    closed = frames[-1][0] == m.SYNC and not batch.rest
     for item in batch.items:
         if item.portal is not None and item.kind in {m.BIND, m.EXECUTE}:
             _judge(conv, batch, item, closed=closed)
     return batch
+
+
+def _renames(conv: Conversation, portal: Portal) -> bool:
+    """Whether running it may change what the messages behind it mean: settings, names, the transaction."""
+    parts = conv.read_body(portal.parsed).parts
+    return any(not isinstance(control, _STEADY) for part in parts for control in part.judged.controls)
 
 
 def _look_parse(conv: Conversation, batch: Batch, frame: bytes) -> Item:
@@ -210,7 +231,7 @@ def _judge(conv: Conversation, batch: Batch, item: Item, *, closed: bool) -> Non
     if id(portal) in batch.units:
         item.unit = batch.units[id(portal)]
         return
-    portal.reading = reading = conv.read(portal.parsed.text)
+    portal.reading = reading = conv.read_body(portal.parsed)
     if not reading.parts and reading.parsed.error is None:
         portal.admitted = portal.admitted or Admitted(0, NOTHING)
         return
@@ -219,7 +240,7 @@ def _judge(conv: Conversation, batch: Batch, item: Item, *, closed: bool) -> Non
     used = portal.admitted is not None and portal.admitted.verdict.consumes is not None
     if verdict.action is Action.DENY and not used:
         raise Stop(Refusal(verdict.message, hint=verdict.hint), item.unit, verdict.rule)
-    wire = conv.refused_by_wire(reading, () if portal.bind is None else portal.bind.values)
+    wire = conv.refused_by_wire(reading)
     if wire is not None:
         raise Stop(wire, item.unit)
 
@@ -227,8 +248,10 @@ def _judge(conv: Conversation, batch: Batch, item: Item, *, closed: bool) -> Non
 def _unit(conv: Conversation, portal: Portal, reading: Reading, *, wrappable: bool) -> Unit:
     bind = portal.bind
     text = portal.parsed.text.encode()
+    # The text of PREPARE is not what runs: an approval of the one is none of the other.
+    form = (("run", "what it prepares"),) if reading.prepared_by_sql else ()
     if bind is None or not bind.values:
-        return conv.unit(reading, text, wrappable=wrappable)
+        return conv.unit(reading, text, form=form, wrappable=wrappable)
     types = portal.prepared.types if portal.prepared is not None else ()
     shown = conv.reader.masker.parameters(bind.values, types, bind.formats, reading.shown)
     exact = tuple(_exact(bind, types))
@@ -344,7 +367,7 @@ def _step(conv: Conversation, item: Item) -> Step:
 
 
 def _send_execute(conv: Conversation, item: Item, portal: Portal, asked: set[int], *, wrapped: bool) -> Run:
-    reading = portal.reading or conv.read(portal.parsed.text)
+    reading = portal.reading or conv.read_body(portal.parsed)
     run = Run(portal.admitted or Admitted(0, NOTHING), reading, portal=portal, wrapped=wrapped)
     if portal.known_columns() is None and asked.isdisjoint({id(portal), id(portal.prepared)}):
         # Rows come without a description; what they are made of must be known before they come.

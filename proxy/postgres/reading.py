@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from access.actors import Actor
 from access.resources import Resource
-from access.statements import Binding
+from access.statements import Binding, Effect
 from proxy.masking.copyout import CopyFormat
 from proxy.masking.literals import Shown
 from proxy.masking.plan import Column, Masker
@@ -17,6 +17,7 @@ from proxy.recording import packed
 from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog
 from proxy.sql.classify import judge
+from proxy.sql.following import after
 from proxy.sql.lineage import Lineage, OutputColumn, Tree, trace
 from proxy.sql.names import effective_path
 from proxy.sql.parse import Parsed, parse
@@ -49,7 +50,8 @@ class Shape:
 class Reading:
     """A text as a whole. `touched`: some of it reads protected columns, or cannot be resolved.
 
-    `stable` is False when its meaning depends on names the session gives (prepared statements, cursors).
+    `stable` is False when its meaning depends on names the session gives (prepared statements, cursors);
+    `prepared_by_sql`: it is what PREPARE or DECLARE, which `text` is, gave a name to.
     """
 
     text: str = field(repr=False)
@@ -59,12 +61,13 @@ class Reading:
     parts: tuple[Part, ...]
     touched: bool
     stable: bool
+    prepared_by_sql: bool = False
     #: By statement and RowDescription: what was decided for such a result.
     shapes: dict[tuple[int, object], Shape] = field(default_factory=dict, compare=False, repr=False)
 
 
 Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]
-Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree]], Lineage]
+Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree], Collection[str]], Lineage]
 
 _SHAPES = 16
 
@@ -93,23 +96,64 @@ class Reader:
             self._cache[text] = (epoch, reading)
         return reading
 
+    def read_body(self, body: Parsed, session: j.SqlSession, epoch: int) -> Reading:
+        """What a portal runs. A name that SQL made (PREPARE, DECLARE) keeps its whole text, but runs only what is in it."""
+        outer = self.read(body.text, session, epoch)
+        if [one.node for one in outer.parsed.statements] == [one.node for one in body.statements]:
+            return outer
+        inner = self._understood(body, session)
+        return replace(
+            inner, shown=outer.shown, touched=inner.touched or outer.touched, stable=False, prepared_by_sql=True
+        )
+
     def _read(self, text: str, session: j.SqlSession) -> Reading:
-        parsed = parse(text)
+        return self._understood(parse(text), session)
+
+    def _understood(self, parsed: Parsed, session: j.SqlSession) -> Reading:
         judged = self._judge(parsed, self.catalog, session)
         path = effective_path(session.search_path, session.role)
-        bodies = _bodies(session)
+        shown = self.masker.statement(parsed.text, parsed, path)
         parts = []
         for statement, one in zip(parsed.statements, judged.statements, strict=True):
-            tree = {statement.node: statement.tree}
-            lineage = self._trace(tree, self.catalog, path, bodies)
-            out = next((c for c in one.controls if isinstance(c, j.CopyOut)), None)
-            copy = None if out is None else CopyFormat.of(tree)
-            parts.append(Part(one, lineage.output, self.masker.touched(lineage), copy))
-        shown = self.masker.statement(text, parsed, path)
+            part = self._part({statement.node: statement.tree}, one, session)
+            parts.append(part)
+            # What the ones before it set is what the next one means, for the masker as for the judge.
+            session = after(session, one.controls)
         named = any(isinstance(c, _NAMED) for one in judged.statements for c in one.controls)
         # A text nobody could read touches whatever it likes.
         touched = any(part.touched for part in parts) if parts else parsed.error is not None
-        return Reading(text, parsed, judged, shown, tuple(parts), touched, stable=not named)
+        judged = _with_parts(judged, parts)
+        return Reading(parsed.text, parsed, judged, shown, tuple(parts), touched, stable=not named)
+
+    def _part(self, tree: Tree, one: j.JudgedOne, session: j.SqlSession) -> Part:
+        path = effective_path(session.search_path, session.role)
+        lineage = self._trace(tree, self.catalog, path, _bodies(session), session.temporary)
+        if not one.statement.understood:
+            lineage = replace(lineage, output=None, resolved=False)
+        out = next((c for c in one.controls if isinstance(c, j.CopyOut)), None)
+        copy = None if out is None else CopyFormat.of(tree)
+        return Part(_copying(one, self.masker.copied(lineage)), lineage.output, self.masker.touched(lineage), copy)
+
+
+def _copying(one: j.JudgedOne, copied: Sequence[tuple[str, str]]) -> j.JudgedOne:
+    """Protected values that are written where nothing protects them would leave by the next SELECT: people decide."""
+    if not copied:
+        return one
+    source, into = copied[0]
+    problem = f"It copies protected values ({source}) to {into}, which is not protected."
+    effects = one.statement.effects | {Effect.DANGER}
+    return replace(one, statement=replace(one.statement, effects=effects, problem=problem))
+
+
+def _with_parts(judged: j.Judged, parts: Sequence[Part]) -> j.Judged:
+    """The judgement with what the masker adds to it."""
+    if all(part.judged is one for part, one in zip(parts, judged.statements, strict=True)):
+        return judged
+    added = next(
+        part.judged.statement for part, one in zip(parts, judged.statements, strict=True) if part.judged is not one
+    )
+    combined = replace(judged.combined, effects=judged.combined.effects | added.effects, problem=added.problem)
+    return j.Judged(tuple(part.judged for part in parts), combined)
 
 
 def shape(masker: Masker, part: Part, columns: tuple[Field, ...]) -> Shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from access.masking import Masked, declare_masked
 from access.statements import Effect, Flag, Statement
@@ -103,7 +103,11 @@ def simple_judge(parsed: Parsed, catalog: Catalog, session: j.SqlSession) -> j.J
 
 
 def simple_trace(
-    tree: Tree, catalog: Catalog, search_path: Sequence[str] = (), bodies: Mapping[str, Tree] | None = None
+    tree: Tree,
+    catalog: Catalog,
+    search_path: Sequence[str] = (),
+    bodies: Mapping[str, Tree] | None = None,
+    temporary: Collection[str] = (),
 ) -> Lineage:
     return Lineage(resolved=True)
 
