@@ -42,7 +42,7 @@ MAX_LIMIT = 10_000
 _MAX_LEVELS = 24
 
 #: A condition that takes more steps than this to understand bounds nothing: the judge's time is everybody's.
-_MAX_STEPS = 20_000
+_MAX_STEPS = 8_000
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", "oid"})
 _ROWS_OF_THE_STATEMENT = frozenset({"new", "old", "excluded"})
 
@@ -70,6 +70,7 @@ class Bounds:
         self._levels = 0
         self._steps = 0
         self._cte_known: dict[int, bool] = {}
+        self._queries_known: dict[tuple[int, Grounded], bool] = {}
         self._solid = False  # while set, only equality grounds
         name, relation = resolve(target)
         self._derived = {name}
@@ -101,7 +102,9 @@ class Bounds:
     # -- conditions: which ranges are grounded when they hold
 
     def _all(self, quals: Sequence[Tree], scopes: Scopes, given: Grounded) -> Grounded:
-        """All of them hold: repeat until nothing new is grounded."""
+        """All of them hold: repeat until nothing new is grounded. Subqueries come last: they cost most, and what the
+        others ground does not change for them any more."""
+        quals = sorted(quals, key=lambda qual: "SubLink" in qual or "BoolExpr" in qual)
         while True:
             now = given
             for qual in quals:
@@ -301,16 +304,20 @@ class Bounds:
         self._steps += 1
         if self._steps > _MAX_STEPS:
             raise _TooLong
+        key = (id(select), given)
         if select is None or self._levels >= _MAX_LEVELS:
             return False
+        if key in self._queries_known:
+            return self._queries_known[key]
         saved = self._ctes
         self._ctes = {**saved, **cte_queries(select)}
         self._levels += 1
         try:
-            return self._select_ok(select, scopes, given)
+            answer = self._queries_known[key] = self._select_ok(select, scopes, given)
         finally:
             self._levels -= 1
             self._ctes = saved
+        return answer
 
     def _select_ok(self, select: Fields, scopes: Scopes, given: Grounded) -> bool:
         if "larg" in select:

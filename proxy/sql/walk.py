@@ -75,6 +75,7 @@ class Walk(ABC):
         self.visiting: frozenset[Any] = frozenset()
         self._depth = 0
         self._names: tuple[Tree, Names] | None = None
+        self._columns: dict[tuple[str, str, int], bool] = {}
 
     # -- findings
 
@@ -352,8 +353,11 @@ class Walk(ABC):
     def _is_column(self, name: str, of: Tree | None) -> bool:
         """Whether every relation in the statement that could be meant by `of` has a column of that name."""
         alias = of["String"]["sval"] if of is not None and "String" in of else ""
-        meant = [self.resolve(one)[1] for one in self.names.tables_called(alias)]
-        return bool(meant) and all(one is not None and one.column(name) is not None for one in meant)
+        key = (name, alias, id(self.root))
+        if key not in self._columns:
+            meant = [self.resolve(one)[1] for one in self.names.tables_called(alias)]
+            self._columns[key] = bool(meant) and all(one is not None and one.column(name) is not None for one in meant)
+        return self._columns[key]
 
     def func_call(self, fields: Fields) -> None:
         name = fields["funcname"]
