@@ -240,7 +240,7 @@ def _judge(conv: Conversation, batch: Batch, item: Item, *, closed: bool) -> Non
     used = portal.admitted is not None and portal.admitted.verdict.consumes is not None
     if verdict.action is Action.DENY and not used:
         raise Stop(Refusal(verdict.message, hint=verdict.hint), item.unit, verdict.rule)
-    wire = conv.refused_by_wire(reading)
+    wire = conv.refused_by_wire(reading, () if portal.bind is None else portal.bind.values)
     if wire is not None:
         raise Stop(wire, item.unit)
 
