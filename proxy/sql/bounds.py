@@ -70,7 +70,7 @@ class Bounds:
         self._levels = 0
         self._steps = 0
         self._cte_known: dict[int, bool] = {}
-        self._queries_known: dict[tuple[int, Grounded], bool] = {}
+        self._queries_known: dict[tuple[int, Grounded, bool], bool] = {}
         self._solid = False  # while set, only equality grounds
         name, relation = resolve(target)
         self._derived = {name}
@@ -304,7 +304,7 @@ class Bounds:
         self._steps += 1
         if self._steps > _MAX_STEPS:
             raise _TooLong
-        key = (id(select), given)
+        key = (id(select), given, self._solid)
         if select is None or self._levels >= _MAX_LEVELS:
             return False
         if key in self._queries_known:

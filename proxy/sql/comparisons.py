@@ -137,6 +137,9 @@ def sides(node: Tree, *, positive: bool) -> frozenset[tuple[str, str]]:
             return frozenset({(_column_name(node), "true" if positive else "false")})
         if kind == "A_Expr":
             return _sides_of_comparison(fields, positive=positive)
+        if kind == "SubLink":
+            where = fields["subselect"].get("SelectStmt", {}).get("whereClause")
+            return sides(where, positive=positive) if where is not None else frozenset()
     return frozenset()
 
 

@@ -38,6 +38,7 @@ _TAUTOLOGIES = [
     "age > 5 OR age <= 5 OR age IS NOT NULL", "id = nullif(id, -1)", "num_nonnulls(id) = 1",
     "customers IS NOT NULL", "customers = customers", "id IN (SELECT generate_series(0, 100000) FROM customers)",
     "id > 5 OR id <= 5", "id < 5 OR (id > 5 OR id = 5)", "NOT (id > 5 AND id <= 5)", "age < 30 OR NOT (age < 30)",
+    "id IN (SELECT id FROM customers WHERE age > 5) OR id IN (SELECT id FROM customers WHERE age <= 5)",
     "(id > 5 AND true) OR id <= 5", "active = true OR active = false", "active IN (true, false)",
     "active IS TRUE OR active IS NOT TRUE", "NOT (active AND NOT active)",
     "id < 5 + 2147483647", "id - 2147483647 < 5", "id > 1 - 1", "id < abs(2147483647)", "id > least(0, 1)", "id > (-5)",

@@ -125,8 +125,8 @@ CASES = [
     case("read write", "LOCK TABLE customers IN EXCLUSIVE MODE", flags="lock", runs=False),
     case("read write", "LOCK customers", flags="lock", runs=False),
     case("read", "LOCK TABLE customers IN ACCESS SHARE MODE", flags="lock", runs=False),
-    case("read", "SELECT pg_advisory_lock(1)", flags="lock"),
-    case("read", "SELECT pg_try_advisory_xact_lock(1, 2)", flags="lock"),
+    case("read write", "SELECT pg_advisory_lock(1)", flags="lock"),
+    case("read write", "SELECT pg_try_advisory_xact_lock(1, 2)", flags="lock"),
     case("read", "SELECT pg_advisory_unlock_all()", flags="lock"),
     # what a change reaches besides
     case(
