@@ -171,7 +171,7 @@ def _look_parse(conv: Conversation, batch: Batch, frame: bytes) -> Item:
     batch.statements[message.name] = prepared
     unit = conv.unit(reading, message.text, wrappable=False)
     if reading.parsed.statements or reading.parsed.error is not None:
-        wire = conv.refused_by_wire(reading)
+        wire = conv.refused_by_wire(reading) or conv.reader.refused_types(message.types)
         if wire is not None:
             raise Stop(wire, unit)
         verdict = conv.gate.decide(unit)

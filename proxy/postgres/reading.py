@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from access.actors import Actor
 from access.resources import Resource
 from access.statements import Binding, Effect
+from proxy.gate import Refusal
 from proxy.masking.copyout import CopyFormat
 from proxy.masking.literals import Shown
 from proxy.masking.plan import Column, Masker
@@ -18,11 +19,14 @@ from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog
 from proxy.sql.classify import judge
 from proxy.sql.following import after
+from proxy.sql.known import known
 from proxy.sql.lineage import Lineage, OutputColumn, Tree, trace
 from proxy.sql.names import effective_path
 from proxy.sql.parse import Parsed, parse
 
 _KEPT = 256
+#: Types, like everything else, that came with the server have smaller oids (transam.h).
+_FIRST_USER_OID = 16384
 _KEPT_BYTES = 4096
 
 
@@ -105,6 +109,20 @@ class Reader:
         return replace(
             inner, shown=outer.shown, touched=inner.touched or outer.touched, stable=False, prepared_by_sql=True
         )
+
+    def refused_types(self, types: Sequence[int]) -> Refusal | None:
+        """Why parameters may not be of these types: reading a value of some types runs code, which no text shows."""
+        for oid in types:
+            if oid < _FIRST_USER_OID:
+                continue
+            name = self.catalog.type_names.get(oid)
+            call = known(self.catalog).type(name, ()) if name is not None else None
+            if name is None or call is not None:
+                shown = "unknown to the gateway" if name is None else f"{name[0]}.{name[1]}, which runs code"
+                return Refusal(
+                    f"a parameter is of a type {shown}", hint="Pass it as text and cast it in the statement."
+                )
+        return None
 
     def _read(self, text: str, session: j.SqlSession) -> Reading:
         return self._understood(parse(text), session)

@@ -105,7 +105,8 @@ class Trigger:
 class Relation:
     """One row of pg_class. `kind` is relkind (r table, v view, m materialized view, p partitioned, f foreign, …).
 
-    `parents` are the oids it inherits from or is a partition of; `key` its primary key's column names. Of a view,
+    `runs_on_read` are the users' functions in its policies, `runs_on_write` those in its defaults, checks, indexes and
+    generated columns. `parents` are the oids it inherits from or is a partition of; `key` its primary key's column names. Of a view,
     `definition` is the tree of its query, `sources` the oids it reads, and `origins[attnum]` the base columns
     (`schema.table.column`) a column is computed from; None when nobody could tell: then every column of every
     source counts.
@@ -123,6 +124,8 @@ class Relation:
     definition: Mapping[str, Any] | None = field(default=None, repr=False)
     rules: tuple[Rule, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    runs_on_read: frozenset[Name] = frozenset()
+    runs_on_write: frozenset[Name] = frozenset()
 
     @property
     def qualified(self) -> str:
@@ -142,7 +145,7 @@ class Catalog:
     """The snapshot. Compared by identity; `version` differs whenever the content does.
 
     `operators` are the functions behind each operator name, `types` the functions a cast to a type may run (domain
-    checks, user-defined casts; usually none). `registered` are functions (`schema.name`, globs allowed) the owner
+    checks, user-defined casts; usually none), `type_names` the types by oid. `registered` are functions (`schema.name`, globs allowed) the owner
     declared to be harmless reads.
     """
 
@@ -154,6 +157,7 @@ class Catalog:
     foreign_keys: tuple[ForeignKey, ...] = field(default=(), repr=False)
     operators: Mapping[Name, frozenset[Name]] = field(default_factory=dict, repr=False)
     types: Mapping[Name, frozenset[Name]] = field(default_factory=dict, repr=False)
+    type_names: Mapping[int, Name] = field(default_factory=dict, repr=False)
     schemas: frozenset[str] = frozenset()
     registered: frozenset[str] = frozenset()
 

@@ -52,7 +52,8 @@ async def _rows(connection: Connection, query: str) -> Rows:
 
 
 async def _build(rows: Mapping[str, Rows]) -> Catalog:
-    relations = await _relations(rows)
+    types = _conversions(rows)
+    relations = await _relations(rows, types)
     names = {(relation.schema, relation.name): relation for relation in relations.values()}
     catalog = Catalog(
         version=_digest(sorted(str(row) for found in rows.values() for row in found)),
@@ -64,7 +65,8 @@ async def _build(rows: Mapping[str, Rows]) -> Catalog:
             for child, table, parent, other, on_delete, on_update, columns, others in rows["foreign_keys"]
         ),
         operators=_operators(rows["operators"]),
-        types=_types(rows["types"], rows["columns"], rows["conversions"]),
+        types={(schema, name): types.get(oid, frozenset()) for oid, schema, name, *_ in rows["types"]},
+        type_names={oid: (schema, name) for oid, schema, name, *_ in rows["types"]},
         schemas=frozenset(schema for (schema,) in rows["schemas"]),
     )
     await _trace_views(relations, names, catalog)
@@ -89,7 +91,7 @@ def _functions(rows: Rows) -> dict[Name, tuple[Function, ...]]:
     return {name: tuple(overloads) for name, overloads in found.items()}
 
 
-async def _relations(rows: Mapping[str, Rows]) -> dict[int, Relation]:
+async def _relations(rows: Mapping[str, Rows], types: Mapping[int, frozenset[Name]]) -> dict[int, Relation]:
     columns = {oid: (numbers, names, types) for oid, numbers, names, types in rows["columns"]}
     keys = {oid: frozenset(names) for oid, names in rows["keys"]}
     generated: dict[int, dict[int, frozenset[str]]] = {}
@@ -97,6 +99,9 @@ async def _relations(rows: Mapping[str, Rows]) -> dict[int, Relation]:
         generated.setdefault(oid, {})[attnum] = frozenset(names)
     parents, sources = _pairs(rows["parents"]), _pairs(rows["sources"])
     rules, triggers = _rules(rows["rules"]), _triggers(rows["triggers"], rows["trigger_functions"])
+    attached: dict[tuple[int, str], set[Name]] = {}
+    for oid, event, schema, function in rows["attached"]:
+        attached.setdefault((oid, event), set()).add((schema, function))
     relations: dict[int, Relation] = {}
     for count, (oid, schema, name, kind, definition) in enumerate(rows["relations"]):
         if count % _BATCH == 0:
@@ -113,6 +118,10 @@ async def _relations(rows: Mapping[str, Rows]) -> dict[int, Relation]:
             definition=_only_tree(definition) if definition else None,
             rules=tuple(rules.get(oid, ())),
             triggers=tuple(triggers.get(oid, ())),
+            runs_on_read=frozenset(attached.get((oid, "r"), ())),
+            runs_on_write=frozenset(attached.get((oid, "w"), ())).union(
+                *(types.get(one, frozenset()) for one in (columns[oid][2] if oid in columns else ()))
+            ),
         )
     return relations
 
@@ -167,19 +176,19 @@ def _operators(rows: Rows) -> dict[Name, frozenset[Name]]:
     return {name: frozenset(behind) for name, behind in found.items()}
 
 
-def _types(rows: Rows, columns: Rows, conversions: Rows) -> dict[Name, frozenset[Name]]:
+def _conversions(rows: Mapping[str, Rows]) -> dict[int, frozenset[Name]]:
     """What conversions to each type run: its own, its base type's (domains), its elements' and columns' types'."""
     own: dict[int, set[Name]] = {}
-    for oid, schema, function in conversions:
+    for oid, schema, function in rows["conversions"]:
         own.setdefault(oid, set()).add((schema, function))
-    of_row = {oid: types for oid, _, _, types in columns}
-    parts = {oid: [element, base, *of_row.get(relation, ())] for oid, _, _, element, base, relation in rows}
-    return {(schema, name): _runs(oid, own, parts) for oid, schema, name, *_ in rows}
+    if not own:
+        return {}
+    of_row = {oid: types for oid, _, _, types in rows["columns"]}
+    parts = {oid: [element, base, *of_row.get(relation, ())] for oid, _, _, element, base, relation in rows["types"]}
+    return {oid: found for oid in parts if (found := _runs(oid, own, parts))}
 
 
 def _runs(oid: int, own: Mapping[int, set[Name]], parts: Mapping[int, list[int]]) -> frozenset[Name]:
-    if not own:
-        return frozenset()
     found: set[Name] = set()
     seen: set[int] = set()
     todo = [oid]

@@ -68,6 +68,21 @@ QUERIES: dict[str, str] = {
         SELECT p.oid::bigint, l.lanname, CASE WHEN l.lanname = 'plpgsql' THEN pg_get_functiondef(p.oid) END
           FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
          WHERE p.oid IN (SELECT tgfoid FROM pg_trigger WHERE NOT tgisinternal)""",
+    # Defaults, generated columns, checks, indexes and policies: the functions, and those behind the operators, in them.
+    "attached": """
+        WITH parts (relation, event, class, object) AS (
+            SELECT adrelid, 'w', 'pg_attrdef'::regclass, oid FROM pg_attrdef
+            UNION ALL SELECT conrelid, 'w', 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid <> 0
+            UNION ALL SELECT indrelid, 'w', 'pg_class'::regclass, indexrelid FROM pg_index WHERE indexrelid >= 16384
+            UNION ALL SELECT p.polrelid, 'r', 'pg_policy'::regclass, p.oid FROM pg_policy p
+              JOIN pg_class c ON c.oid = p.polrelid WHERE c.relrowsecurity)
+        SELECT DISTINCT parts.relation::bigint, parts.event, n.nspname, p.proname
+          FROM parts JOIN pg_depend d ON d.classid = parts.class AND d.objid = parts.object
+          LEFT JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+          JOIN pg_proc p ON d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+           AND p.oid = coalesce(o.oprcode, d.refobjid)
+          JOIN pg_namespace n ON n.oid = p.pronamespace
+         WHERE p.oid >= 16384""",
     "foreign_keys": """
         SELECT cn.nspname, cc.relname, pn.nspname, pc.relname, f.confdeltype, f.confupdtype,
                (SELECT array_agg(attname) FROM pg_attribute WHERE attrelid = f.conrelid AND attnum = ANY (f.conkey)),
@@ -92,6 +107,13 @@ QUERIES: dict[str, str] = {
           JOIN pg_namespace n ON n.oid = p.pronamespace
          WHERE c.contypid <> 0 AND p.oid >= 16384
         UNION ALL
+        SELECT c.contypid::bigint, n.nspname, p.proname
+          FROM pg_constraint c
+          JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+          JOIN pg_operator o ON d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+          JOIN pg_proc p ON p.oid = o.oprcode JOIN pg_namespace n ON n.oid = p.pronamespace
+         WHERE c.contypid <> 0 AND p.oid >= 16384
+        UNION ALL
         SELECT c.casttarget::bigint, n.nspname, p.proname
           FROM pg_cast c JOIN pg_proc p ON p.oid = c.castfunc JOIN pg_namespace n ON n.oid = p.pronamespace
          WHERE p.oid >= 16384""",
@@ -101,7 +123,7 @@ QUERIES: dict[str, str] = {
 MARK = " UNION ALL ".join(
     f"SELECT '{table}', count(*), max(xmin::text::bigint) FROM {table}"  # noqa: S608 - names from the list below
     for table in (
-        "pg_attribute", "pg_cast", "pg_class", "pg_constraint", "pg_extension", "pg_index", "pg_inherits",
-        "pg_namespace", "pg_operator", "pg_proc", "pg_rewrite", "pg_trigger", "pg_type",
+        "pg_attrdef", "pg_attribute", "pg_cast", "pg_class", "pg_constraint", "pg_extension", "pg_index", "pg_inherits",
+        "pg_namespace", "pg_operator", "pg_policy", "pg_proc", "pg_rewrite", "pg_trigger", "pg_type",
     )
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from access.statements import Effect, Flag
 from proxy.sql import relations
 from proxy.sql.bounds import Bounds
-from proxy.sql.catalog import MATERIALIZED_VIEW, PG_CATALOG, Relation, Trigger
+from proxy.sql.catalog import MATERIALIZED_VIEW, PG_CATALOG, Name, Relation, Trigger
 from proxy.sql.functions import unregistered
 from proxy.sql.judged import SqlSession
 from proxy.sql.setting_calls import SettingsWalk
@@ -156,9 +156,11 @@ class DmlWalk(SettingsWalk):
         return tuple(sorted(self.catalog.by_oid[oid].qualified for oid in oids if oid in self.catalog.by_oid))
 
     def _read_reach(self, relation: Relation) -> Reach:
-        if not relation.is_view:
-            return Reach(reads=self._kin(relation))
         walk = self._inside(SqlSession(search_path=()))
+        if not relation.is_view:
+            walk.reads.update(dict.fromkeys(self._kin(relation)))
+            walk.run_by(relation.runs_on_read)
+            return walk.as_reach(f"A policy of {relation.qualified} applies: ")
         for oid in sorted(relation.sources - {relation.oid}):
             source = self.catalog.by_oid.get(oid)
             if source is not None:
@@ -218,6 +220,9 @@ class DmlWalk(SettingsWalk):
             self.write(one, event)
 
     def _fire_and_cascade(self, relation: Relation, event: str, columns: frozenset[str] | None) -> None:
+        self.run_by(relation.runs_on_read)
+        if event in {INSERT, UPDATE}:
+            self.run_by(relation.runs_on_write)
         for trigger in relation.triggers:
             if event in trigger.events:
                 self._fire(trigger, relation)
@@ -229,6 +234,13 @@ class DmlWalk(SettingsWalk):
                 self.flags.add(Flag.CASCADE)
                 self.writes[child.qualified] = None
                 self.reached(self._written(child, DELETE if event == DELETE and action == "c" else UPDATE, None))
+
+    def run_by(self, functions: Iterable[Name]) -> None:
+        """Functions that a table's definition runs: policies, defaults, checks, indexes, generated columns, domains."""
+        for name in sorted(functions):
+            call = self.known.call(name, ())
+            if call.effects:
+                self.called(call)
 
     def truncate_children(self, relation: Relation) -> None:
         """TRUNCATE … CASCADE empties every table that has a foreign key on this one, whatever the key's action."""

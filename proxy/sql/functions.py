@@ -69,11 +69,12 @@ WRITES = words("""
     brin_summarize_new_values brin_summarize_range gin_clean_pending_list
 """)
 
+#: Taking one keeps others waiting, so it is no read; letting go is.
 ADVISORY_LOCKS = words("""
-    pg_advisory_lock pg_advisory_lock_shared pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared
-    pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock pg_try_advisory_lock_shared
-    pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
+    pg_advisory_lock pg_advisory_lock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock
+    pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared
 """)
+ADVISORY_UNLOCKS = words("pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared")
 
 #: Their arguments decide (see `settings`).
 SPECIAL = words("set_config current_setting")
@@ -113,6 +114,9 @@ def builtin_call(name: str, overloads: Iterable[Function]) -> Call:
     if name in WRITES:
         return Call(names, frozenset({Effect.WRITE}))
     if name in ADVISORY_LOCKS:
+        problem = "It takes an advisory lock, which may keep others waiting."
+        return Call(names, frozenset({Effect.WRITE}), frozenset({Flag.LOCK}), problem)
+    if name in ADVISORY_UNLOCKS:
         return Call(names, flags=frozenset({Flag.LOCK}))
     if name in HARMLESS or all(one.volatility is not Volatility.VOLATILE for one in found):
         return Call(names, aggregate=shape[0], returns_set=shape[1])

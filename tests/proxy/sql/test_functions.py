@@ -16,7 +16,7 @@ LISTS = {
     "executes text": functions.EXECUTES_TEXT,
     "tells too much": functions.TELLS_TOO_MUCH,
     "writes": functions.WRITES,
-    "locks": functions.ADVISORY_LOCKS,
+    "locks": functions.ADVISORY_LOCKS | functions.ADVISORY_UNLOCKS,
     "special": functions.SPECIAL,
 }
 
