@@ -49,6 +49,7 @@ DRAIN_SECONDS = 5.0
 ASK_AGAIN = 2.0
 RECOVER_EVERY = 30.0
 TIDY_EVERY = 60.0
+YIELDS, YIELD_SECONDS = 25, 0.01
 DELIVERY = "hoop_delivery"
 BUSY = "hoop cannot take this right now, so nothing was done. Try again in a minute, or use the console."
 
@@ -80,6 +81,7 @@ class SlackApp:
         self._lanes = Lanes()
         self._nonces = guard.Nonces()
         self._janitor = Janitor(self._api, store)
+        self._arriving = 0
         self._teams, self._app_id = config.teams, config.app
         self._sockets: Sockets | None = None
         self._started = False
@@ -255,7 +257,11 @@ class SlackApp:
             return ""
         if delivery.kind is Kind.CHOICES:
             return {"options": modals.options(self._choices(delivery.name), delivery.text)}
-        claimed = await self._inbox.accept(delivery)
+        self._arriving += 1
+        try:
+            claimed = await self._inbox.accept(delivery)
+        finally:
+            self._arriving -= 1
         if claimed is None:
             return ""
         if delivery.kind is Kind.SUBMIT:
@@ -281,6 +287,7 @@ class SlackApp:
 
         async def work() -> None:
             view = ""
+            await self._let_others_in()
             try:
                 view = await self._outlet.open_modal(delivery.trigger, modals.busy_view(), external=delivery.id)
             except Exception:
@@ -294,13 +301,23 @@ class SlackApp:
     def _queue(self, claimed: Claimed, reply: SlackReply) -> None:
         async def job() -> None:
             assert self._worker is not None
-            await self._worker.work(claimed, reply)
+            await self._let_others_in()
             try:
-                await self._inbox.finish(claimed.delivery)
+                started = await self._inbox.begin(claimed)
+                if started is not None:
+                    await self._worker.work(started, reply)
+                    await self._inbox.finish(claimed.delivery)
             except Exception:
-                log.exception("a finished delivery stays in the inbox")
+                log.exception("a delivery stays in the inbox and is worked on later")
 
         self._lanes.put(claimed.delivery.user, job)
+
+    async def _let_others_in(self) -> None:
+        """In a burst acknowledgements go first: Slack waits three seconds for them, people a little longer for answers."""
+        for _ in range(YIELDS):
+            if not self._arriving:
+                return
+            await asyncio.sleep(YIELD_SECONDS)
 
     async def _recover(self) -> None:
         """Go on with what a process that is gone left behind."""

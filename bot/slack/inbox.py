@@ -7,8 +7,9 @@ means that work may be started twice: the desk makes every decision once, and wh
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,20 +17,23 @@ from typing import Any
 from access.ports import Clock, Store, Tx
 from bot.slack.payloads import Delivery, Malformed, from_json
 
+log = logging.getLogger(__name__)
+
 INBOX = "slack.inbox"
 KEPT = timedelta(days=1)
 CLAIM = timedelta(seconds=60)
-ATTEMPTS = 3
+ATTEMPTS = 5
 MOST = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery to work on. `attempt` counts from 1; above 1 an earlier one may have got anywhere."""
+    """A delivery to work on, taken in at `since`. `attempt` counts the starts of its work, this one included; above 1 an
+    earlier one may have got anywhere."""
 
     delivery: Delivery
     since: datetime
-    attempt: int = 1
+    attempt: int = 0
 
 
 class Inbox:
@@ -44,11 +48,24 @@ class Inbox:
         def work(tx: Tx) -> datetime | None:
             if any([tx.seen(f"slack:{key}") for key in delivery.keys]):  # noqa: C419 - every key is remembered
                 return None
-            tx.put_doc(INBOX, delivery.id, self._row(delivery, tx.now, tx.now, 1), expires_at=tx.now + KEPT)
+            tx.put_doc(INBOX, delivery.id, self._row(Claimed(delivery, tx.now), tx.now), expires_at=tx.now + KEPT)
             return tx.now
 
         since = await self._store.transact(work)
         return None if since is None else Claimed(delivery, since)
+
+    async def begin(self, claimed: Claimed) -> Claimed | None:
+        """Count the start of its work; None when another process took it over or did it."""
+
+        def work(tx: Tx) -> Claimed | None:
+            known = _claimed(tx.doc(INBOX, claimed.delivery.id), self._node)
+            if known is None:
+                return None
+            started = replace(known, attempt=known.attempt + 1)
+            tx.put_doc(INBOX, claimed.delivery.id, self._row(started, tx.now), expires_at=known.since + KEPT)
+            return started
+
+        return await self._store.transact(work)
 
     async def finish(self, delivery: Delivery) -> None:
         """Its work is done."""
@@ -56,7 +73,7 @@ class Inbox:
 
     async def abandoned(self, *, starting: bool = False) -> list[Claimed]:
         """Deliveries whose worker is gone, claimed for this process: claims older than a minute and, when `starting`,
-        those of this node's former life. What failed `ATTEMPTS` times is given up."""
+        those of this node's former life. What was started `ATTEMPTS` times and never finished is given up."""
         now = self._clock.now()
         rows = await self._store.read(lambda tx: tx.docs(INBOX, limit=MOST))
         found = []
@@ -71,32 +88,34 @@ class Inbox:
         row = tx.doc(INBOX, key)
         if row is None or row != seen:
             return None
-        again = _again(row)
-        if again is None:
+        claimed = _claimed(row, str(row.get("node")))
+        if claimed is None or claimed.attempt >= ATTEMPTS:
+            log.error(
+                "a delivery of Slack is given up: %s", "unreadable" if claimed is None else "its work never ended"
+            )
             tx.take_doc(INBOX, key)
             return None
-        fresh = self._row(again.delivery, again.since, tx.now, again.attempt)
-        tx.put_doc(INBOX, key, fresh, expires_at=again.since + KEPT)
-        return again
+        tx.put_doc(INBOX, key, self._row(claimed, tx.now), expires_at=claimed.since + KEPT)
+        return claimed
 
-    def _row(self, delivery: Delivery, since: datetime, at: datetime, attempt: int) -> dict[str, Any]:
+    def _row(self, claimed: Claimed, at: datetime) -> dict[str, Any]:
         return {
-            "delivery": delivery.to_json(),
-            "since": since.isoformat(),
+            "delivery": claimed.delivery.to_json(),
+            "since": claimed.since.isoformat(),
             "node": self._node,
             "at": at.isoformat(),
-            "attempt": attempt,
+            "attempt": claimed.attempt,
         }
 
 
-def _again(row: Mapping[str, Any]) -> Claimed | None:
-    """The next attempt at a row; None when it was tried often enough or cannot be read."""
+def _claimed(row: Mapping[str, Any] | None, node: str) -> Claimed | None:
+    """What a row says, if `node` holds it and it can be read."""
+    if row is None or row.get("node") != node:
+        return None
     try:
-        attempt = int(row["attempt"]) + 1
-        claimed = Claimed(from_json(row["delivery"]), datetime.fromisoformat(row["since"]), attempt)
+        return Claimed(from_json(row["delivery"]), datetime.fromisoformat(row["since"]), int(row["attempt"]))
     except (Malformed, KeyError, TypeError, ValueError):
         return None
-    return claimed if attempt <= ATTEMPTS else None
 
 
 def _stale(row: Mapping[str, Any], now: datetime) -> bool:

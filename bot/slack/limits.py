@@ -23,7 +23,6 @@ PLACEHOLDER = 150
 LABEL = 2_000
 HINT = 2_000
 INPUT = 3_000
-METADATA = 3_000
 RICH = 2_800
 LINE = 1_200
 """One line of a card; longer ones are cut with an ellipsis (a statement is never a line)."""

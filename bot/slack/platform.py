@@ -45,10 +45,10 @@ class SlackPlatform:
 
     async def post(self, channel: str, thread: str, card: Card, *, key: str) -> Posted:
         """Post a card, once per key as far as Slack's answer was heard. Raises as the protocol says."""
-        known = await self._known(key)
+        rendered = await self._outlet.message(card)
+        known = await self._again(key, rendered)
         if known is not None:
             return known
-        rendered = await self._outlet.message(card)
         posted = Posted(*await self._outlet.post(channel, thread, rendered))
         await self._remember(key, posted, card)
         await self._attach(posted, thread or posted.message, card, rendered)
@@ -57,25 +57,19 @@ class SlackPlatform:
     async def update(self, ref: MessageRef, card: Card) -> None:
         """Change a posted card in place. Raises as the protocol says."""
         rendered = await self._outlet.message(card)
-
-        def call(client: Any) -> Any:
-            return client.chat_update(
-                channel=ref.channel, ts=ref.message, text=rendered.text, blocks=rendered.blocks or []
-            )
-
-        await self._outlet.api.do("chat.update", call, ref.channel)
+        await self._change(Posted(ref.channel, ref.message), rendered)
         if closed_session(card):
             await self._attach(Posted(ref.channel, ref.message), ref.thread or ref.message, card, rendered)
 
     async def direct(self, person: PersonId, card: Card, *, key: str) -> Posted | None:
         """A private message; None when the person has no account here or it takes no messages."""
-        known = await self._known(key)
+        rendered = await self._outlet.message(card)
+        known = await self._again(key, rendered)
         if known is not None:
             return known
         user = (await self._outlet.accounts.users(frozenset({person}))).get(person)
         if user is None:
             return None
-        rendered = await self._outlet.message(card)
         try:
             posted = Posted(*await self._outlet.direct(user, rendered))
         except Undeliverable as problem:
@@ -86,6 +80,26 @@ class SlackPlatform:
         return posted
 
     # ------------------------------------------------------------------------------------------------ keys
+
+    async def _again(self, key: str, rendered: Rendered) -> Posted | None:
+        """The message of this key, when it was posted by an attempt that died after that; it then shows what is meant now.
+        None when there is none, or it was deleted."""
+        known = await self._known(key)
+        if known is None:
+            return None
+        try:
+            await self._change(known, rendered)
+        except MessageGone:
+            return None
+        return known
+
+    async def _change(self, posted: Posted, rendered: Rendered) -> None:
+        def call(client: Any) -> Any:
+            return client.chat_update(
+                channel=posted.channel, ts=posted.message, text=rendered.text, blocks=rendered.blocks or []
+            )
+
+        await self._outlet.api.do("chat.update", call, posted.channel)
 
     async def _known(self, key: str) -> Posted | None:
         row = await self._store.read(lambda tx: tx.doc(POSTED, key))

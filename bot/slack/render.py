@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from access.actors import PersonId
@@ -213,9 +213,3 @@ def pinged(card: Card) -> frozenset[PersonId]:
     lines = [card.title, card.footer, *card.lines, *card.notes, *(f.value for f in card.fields)]
     lines += [one for item in card.items for one in (item.title, *item.lines)]
     return frozenset(span.person for one in lines for span in one if isinstance(span, Mention) and span.ping)
-
-
-def without_buttons(card: Card) -> Card:
-    """The same card, with nothing to press."""
-    items = tuple(replace(item, buttons=()) for item in card.items)
-    return replace(card, buttons=tuple(b for b in card.buttons if b.url), items=items)

@@ -30,7 +30,7 @@ class SlackReply:
         """Show a private card."""
         first = self._shown == 0
         self._shown += 1
-        if first and await self._in_modal(await self._outlet.view(card)):
+        if first and await self._has_modal() and await self._in_modal(await self._outlet.view(card)):
             return
         rendered = await self._outlet.message(card)
         await self._outlet.whisper(self._delivery, rendered, replace=first and self._delivery.ephemeral)
@@ -39,7 +39,7 @@ class SlackReply:
         """Open a form, or offer a button that does."""
         self._shown += 1
         view = self._outlet.form_view(form)
-        if await self._in_modal(view):
+        if await self._has_modal() and await self._in_modal(view):
             return
         if self._delivery.trigger and await self._outlet.open_modal(self._delivery.trigger, view):
             return
@@ -47,15 +47,20 @@ class SlackReply:
 
     async def done(self) -> None:
         """The work is over: a modal that waits for an answer does not wait any longer."""
-        if not self._shown and self._modal is not None and await self._modal:
+        if not self._shown and await self._opened():
             await self._in_modal(_finished())
 
+    async def _opened(self) -> bool:
+        return self._modal is not None and await self._modal
+
+    async def _has_modal(self) -> bool:
+        return bool(self._delivery.view) or await self._opened()
+
     async def _in_modal(self, view: Json) -> bool:
-        if self._modal is not None and await self._modal:
+        """False when the modal is not open any more."""
+        if await self._opened():
             return await self._outlet.update_modal(view, external=self._delivery.id)
-        if self._delivery.view:
-            return await self._outlet.update_modal(view, view_id=self._delivery.view)
-        return False
+        return await self._outlet.update_modal(view, view_id=self._delivery.view)
 
 
 class SubmitReply(SlackReply):

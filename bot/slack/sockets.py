@@ -89,8 +89,12 @@ class Sockets:
 
     async def _on_request(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         response = await self._dispatch(request)
-        if response is not None:
+        if response is None:
+            return
+        try:
             await send_async_response(client, request, response, 0.0)
+        except Exception as problem:  # noqa: BLE001 - the socket went away; Slack delivers again and the inbox knows it
+            log.info("an acknowledgement was not sent: %r", problem)
 
     async def _close_all(self) -> None:
         for socket in self._sockets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 PLATFORM = "slack"
 OLD = timedelta(minutes=10)
+YOUNG = 60.0
+"""Seconds: until then a posted message may not have been remembered yet, because its sender was slow or died."""
+PATIENCE = 4
 REQUEST, EXEC, ASK = "hoop_request", "hoop_exec", "hoop_ask"
 EXTEND_FORM = "extend"
 STALE = State("Out of date", "ℹ", Tone.QUIET)
@@ -117,11 +121,28 @@ class Worker:
                 await reply.form(form)
             return
         if delivery.message and not delivery.ephemeral:
-            about = await self._store.read(lambda tx: _foreign(tx, delivery))
+            about = await self._foreign(delivery)
             if about is not None:
                 await self._stale(about, delivery, caller, reply)
                 return
         await self._conversation.press(delivery.token, caller, reply)
+
+    async def _foreign(self, delivery: Delivery) -> str | None:
+        """What the button is about, when its message is none of ours. A new message may not be remembered yet."""
+        about = await self._store.read(lambda tx: _foreign(tx, delivery))
+        for again in range(PATIENCE):
+            if about is None or self._age(delivery) > YOUNG:
+                break
+            await asyncio.sleep(0.1 * again)
+            about = await self._store.read(lambda tx: _foreign(tx, delivery))
+        return about
+
+    def _age(self, delivery: Delivery) -> float:
+        """Seconds since the message was posted."""
+        try:
+            return self._clock.now().timestamp() - float(delivery.message)
+        except ValueError:
+            return 0.0
 
     async def _stale(self, about: str, delivery: Delivery, caller: Caller, reply: SlackReply) -> None:
         """Tell, show what is current, and take the buttons off the copy (which Slack allows only if it is ours)."""
@@ -129,7 +150,8 @@ class Worker:
         card = Card("stale", STALE, title, "Out of date: nothing was done.", private=True)
         await reply.card(replace(card, lines=(text("The current state follows."),)))
         await self._conversation.handle(Show(about), caller, reply)
-        await self._outlet.strike(delivery.channel, delivery.message, await self._outlet.message(card))
+        if self._age(delivery) > YOUNG:
+            await self._outlet.strike(delivery.channel, delivery.message, await self._outlet.message(card))
 
     async def _submit(self, delivery: Delivery, caller: Caller, reply: SlackReply) -> None:
         again = await self._conversation.submit(delivery.name, delivery.token, delivery.values, caller, reply)
@@ -163,10 +185,8 @@ def _too_late(claimed: Claimed, clock: Clock) -> str:
     Decisions are done whenever (the desk makes each once); what was typed long ago may not be wanted any more; giving more
     time twice would add up.
     """
-    if claimed.attempt == 1:
-        return ""
     delivery = claimed.delivery
-    if _adds_up(delivery):
+    if claimed.attempt > 1 and _adds_up(delivery):
         return TWICE
     typed = delivery.kind in {Kind.COMMAND, Kind.MENTION, Kind.SHORTCUT}
     return MISSED if typed and clock.now() - claimed.since > OLD else ""

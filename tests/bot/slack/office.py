@@ -133,7 +133,7 @@ class Office:
         runner = web.AppRunner(served)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
         self.slack.use_http(f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events", SECRET)
 
     # ------------------------------------------------------------------------------------------------ people

@@ -27,7 +27,7 @@ async def test_a_delivery_is_taken_once_by_any_of_its_keys(store: Store, clock: 
     inbox = Inbox(store, clock, "n1")
     claimed = await inbox.accept(ONE)
     assert claimed is not None
-    assert (claimed.delivery, claimed.attempt) == (ONE, 1)
+    assert (claimed.delivery, claimed.attempt) == (ONE, 0)
     assert await inbox.accept(ONE) is None
     assert await inbox.accept(read(COMMAND, "env-2")) is None
     assert await inbox.accept(read(COMMAND | {"trigger_id": "other"}, "env-1")) is None
@@ -55,11 +55,14 @@ async def test_a_restarted_node_goes_on_at_once_another_one_after_a_minute(store
     assert await other.abandoned(starting=True) == []
     assert await again.abandoned() == []
     (mine,) = await again.abandoned(starting=True)
-    assert (mine.delivery, mine.attempt) == (ONE, 2)
+    assert (mine.delivery, mine.attempt) == (ONE, 0)
     clock.advance(61)
     (theirs,) = await other.abandoned()
-    assert theirs.attempt == 3
     assert await again.abandoned(starting=True) == []
+    assert await again.begin(mine) is None
+    started = await other.begin(theirs)
+    assert started is not None
+    assert started.attempt == 1
 
 
 async def test_two_nodes_do_not_claim_the_same(store: Store, clock: ManualClock) -> None:
@@ -70,11 +73,33 @@ async def test_two_nodes_do_not_claim_the_same(store: Store, clock: ManualClock)
     assert sum(len(one) for one in found) == 1
 
 
-async def test_what_always_fails_is_given_up(store: Store, clock: ManualClock) -> None:
+async def test_what_kills_every_process_that_works_on_it_is_given_up(store: Store, clock: ManualClock) -> None:
+    inbox = Inbox(store, clock, "n1")
+    claimed = await inbox.accept(ONE)
+    for attempt in range(1, ATTEMPTS + 1):
+        assert claimed is not None
+        started = await inbox.begin(claimed)
+        assert started is not None
+        assert started.attempt == attempt
+        claimed = next(iter(await inbox.abandoned(starting=True)), None)
+    assert claimed is None
+    assert await store.read(lambda tx: tx.docs(INBOX)) == []
+
+
+async def test_restarts_before_the_work_began_do_not_count(store: Store, clock: ManualClock) -> None:
     inbox = Inbox(store, clock, "n1")
     await inbox.accept(ONE)
-    attempts = [len(await inbox.abandoned(starting=True)) for _ in range(ATTEMPTS + 1)]
-    assert attempts == [1] * (ATTEMPTS - 1) + [0, 0]
+    for _ in range(ATTEMPTS + 5):
+        (claimed,) = await inbox.abandoned(starting=True)
+        assert claimed.attempt == 0
+
+
+async def test_what_was_done_meanwhile_is_not_begun(store: Store, clock: ManualClock) -> None:
+    inbox = Inbox(store, clock, "n1")
+    claimed = await inbox.accept(ONE)
+    assert claimed is not None
+    await inbox.finish(ONE)
+    assert await inbox.begin(claimed) is None
 
 
 async def test_a_row_nobody_can_read_is_dropped(clock: ManualClock) -> None:
@@ -182,7 +207,9 @@ async def test_more_time_is_never_given_twice(quick_office: Office) -> None:
     grant = await office.live()
     await office.stop()
     inbox = Inbox(office.store, office.clock, office.config.node)
-    await inbox.accept(command(office, f"extend {grant.id} 30m", office.ann))
+    claimed = await inbox.accept(command(office, f"extend {grant.id} 30m", office.ann))
+    assert claimed is not None
+    await inbox.begin(claimed)
     await office.start()
     await office.settle()
     after = await office.store.read(lambda tx: tx.grant(grant.id))

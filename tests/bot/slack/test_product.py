@@ -225,12 +225,28 @@ async def test_a_copy_that_is_not_ours_does_nothing_and_shows_what_is(quick_offi
     office = quick_office
     card = await office.asked()
     copy = replace(card, ts="1.000001")
+    office.channel.messages.append(copy)
     await office.ann.press(copy, "Approve")
     await office.settle()
     assert await requests(office) == [RequestState.PENDING]
     told = [said(m) for m in office.ann.whispers(office.channel)]
     assert "not the current one" in told[0]
     assert "Dana asks" in told[1]
+    assert labels(copy.blocks) == []
+    assert "Approve" in labels(card.blocks)
+
+
+async def test_a_press_that_comes_before_the_card_is_remembered_waits_for_it(quick_office: Office) -> None:
+    office = quick_office
+    card = await office.asked()
+    request = (await office.store.read(lambda tx: tx.requests()))[0]
+    ref = (await office.store.read(lambda tx: tx.refs(request.id, kind="request")))[0]
+    await office.store.transact(lambda tx: tx.put_ref(replace(ref, message="0.1")))
+    await office.ann.press(card, "Approve")
+    await asyncio.sleep(0.05)
+    await office.store.transact(lambda tx: tx.put_ref(ref))
+    await office.settle()
+    assert await requests(office) == [RequestState.APPROVED]
 
 
 async def test_a_button_with_an_invented_token_does_nothing(quick_office: Office) -> None:
@@ -450,6 +466,22 @@ async def test_a_deleted_card_is_posted_again_with_the_next_change(quick_office:
     again = office.cards()[-1]
     assert again is not card
     assert "Approved by" in said(again)
+
+
+async def test_a_card_posted_by_an_attempt_that_died_is_found_again_and_shows_what_is_meant_now(
+    quick_office: Office,
+) -> None:
+    office = quick_office
+    card = await office.asked()
+    request = (await office.store.read(lambda tx: tx.requests()))[0]
+    assert isinstance(office.store, MemoryStore)
+    for key, ref in list(office.store.tables.refs.items()):  # as if it had died before it remembered where
+        if ref.subject == request.id and not ref.audience:
+            del office.store.tables.refs[key]
+    await office.stage.world.approve(request)
+    await office.settle()
+    assert office.cards() == [card]
+    assert "Approved by" in said(card)
 
 
 async def test_a_broken_slack_loses_no_card(quick_office: Office, clock: ManualClock) -> None:
