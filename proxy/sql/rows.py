@@ -66,6 +66,8 @@ def _open_item(item: Tree, walk: Walk, ctes: Mapping[str, Tree], level: int, sel
         return any(_open_item(fields[side], walk, ctes, level, {}) for side in ("larg", "rarg"))
     if kind == "RangeTableSample":
         return _open_item(fields["relation"], walk, ctes, level, {})
+    if kind == "RangeFunction" and walk.gathers and _collects(fields["functions"], walk, ctes, level):
+        return True
     if kind == "RangeFunction":
         calls = [
             one["FuncCall"]

@@ -122,6 +122,10 @@ _ADMIN_CHANGES = ("AT_ChangeOwner", "AT_EnableRowSecurity", "AT_DisableRowSecuri
                   "AT_EnableReplicaRule", "AT_GenericOptions", "AT_AlterColumnGenericOptions")  # fmt: skip
 
 
+#: Languages whose functions can do no more than their caller (PostgreSQL: TRUSTED).
+_TRUSTED_LANGUAGES = frozenset({"sql", "plpgsql", "plperl", "pltcl", "plv8"})
+
+
 def object_name(kind: str) -> str:
     """`OBJECT_MATVIEW` → `MATERIALIZED VIEW`."""
     name = kind.removeprefix("OBJECT_")
@@ -134,6 +138,9 @@ class UtilityWalk(DmlWalk):
     def plain(self, node: str, fields: Fields) -> None:
         verb, effects = _PLAIN[node]
         self._utility("REVOKE" if verb == "GRANT" and not fields.get("is_grant") else verb, effects)
+        named = [one["RangeVar"] for one in fields.get("objects", ()) if "RangeVar" in one]
+        for one in (*named, *([fields["relation"]] if "relation" in fields else [])):
+            self.writes[self.resolve(one)[0]] = None
 
     def on_relation(self, node: str, fields: Fields) -> None:
         verb, where, effects = _ON_RELATION[node]
@@ -207,6 +214,10 @@ class UtilityWalk(DmlWalk):
     def _function_options(self, options: Any) -> None:
         for option in options:
             name = option["DefElem"]["defname"]
+            language = option["DefElem"].get("arg", {}).get("String", {}).get("sval", "")
+            if name == "language" and language.lower() not in _TRUSTED_LANGUAGES:
+                self.found(Effect.ADMIN)
+                self.problem("A function in a language that reaches the server's machine is administration.")
             if name in {"security", "leakproof", "set"}:
                 self.found(Effect.ADMIN)
                 self.problem("A function with other rights or settings than its caller's is administration.")

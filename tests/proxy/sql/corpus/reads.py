@@ -221,6 +221,7 @@ CASES = [
     case("read", "SELECT ARRAY(SELECT email FROM customers)", flags="unbounded_read"),
     case("read", "SELECT (SELECT string_agg(email, ',') FROM customers)", flags="unbounded_read"),
     case("read", "SELECT sum(age) OVER () FROM customers", flags="unbounded_read"),
+    case("read", "SELECT * FROM unnest((SELECT array_agg(email) FROM customers)) e", flags="unbounded_read"),
     case("read", "COPY customers TO STDOUT", flags="unbounded_read copy_out"),
     case("read", "COPY (SELECT * FROM customers) TO STDOUT", flags="unbounded_read copy_out"),
     case("read", "COPY (SELECT * FROM customers LIMIT 5) TO STDOUT", flags="copy_out"),

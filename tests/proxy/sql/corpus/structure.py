@@ -125,9 +125,12 @@ CASES = [
             "CREATE FUNCTION fs() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
             "CREATE FUNCTION ft() RETURNS int LANGUAGE sql SET search_path = 'x' AS 'SELECT 1'",
             "ALTER FUNCTION harmless(int) SECURITY DEFINER",
+            "CREATE FUNCTION fc() RETURNS int LANGUAGE c AS 'libc', 'system'",
+            "CREATE FUNCTION fp() RETURNS int LANGUAGE plpython3u AS 'import os'",
         ]
     ),
     case("admin", "CREATE SCHEMA AUTHORIZATION app"),
+    case("admin", "GRANT ALL ON customers, crm.leads TO PUBLIC", writes="public.customers crm.leads"),
     case("admin danger", "DROP EXTENSION vector", flags="drop"),
     case("admin danger", "DROP POLICY p ON customers", flags="drop"),
     case("admin danger", "DROP CAST (text AS mood)", flags="drop"),
