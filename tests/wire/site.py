@@ -120,10 +120,13 @@ class Site:
         return timeline(self.recordings.read(str(name).removesuffix(".zst")))
 
     async def gone(self, seconds: float = 3) -> None:
-        """Until no session is left."""
+        """Until no session is left, here and in the store."""
         async with asyncio.timeout(seconds):
-            while self.gateway.sessions:  # noqa: ASYNC110 - nothing tells
+            while await self._anybody():  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)
+
+    async def _anybody(self) -> bool:
+        return bool(self.gateway.sessions) or bool(await self.store.read(lambda tx: tx.sessions(open_only=True)))
 
     async def psql(self, *arguments: str, stdin: str = "", scope: Scope | None = None) -> tuple[int, str, str]:
         process = await self.start_psql(*arguments, scope=scope)
