@@ -75,7 +75,8 @@ class MaskPolicy:
     """The owner's masking of one resource.
 
     `columns` mask whole columns by identity; `entities` are the value detectors to run on everything else with
-    their strategy; `words` and `patterns` (RE2) add the owner's own detectors as entity → list.
+    their strategy; `words` and `patterns` (RE2) add the owner's own detectors as entity → list. `strict`: a protected
+    column may not be tested either (WHERE, JOIN, GROUP BY, HAVING, ORDER BY).
     """
 
     columns: tuple[ColumnRule, ...] = ()

@@ -115,10 +115,12 @@ DEFAULT_DETECTION: Mapping[str, Strategy] = MappingProxyType(
 def mask_policy(settings: Settings, resource: str) -> MaskPolicy:
     """The masking of one resource: column rules that name it (or name none), and the detectors."""
     masking = settings.masking
+    labels = next((entry.labels for entry in settings.resources if entry.name == resource), {})
     columns = tuple(
         ColumnRule(pattern, rule.entity, rule.strategy)
         for rule in masking.columns
-        if not rule.resources or any(fnmatchcase(resource, glob) for glob in rule.resources)
+        if (not rule.resources or any(fnmatchcase(resource, glob) for glob in rule.resources))
+        and rule.labels.items() <= labels.items()
         for pattern in rule.columns
     )
     return MaskPolicy(
@@ -126,4 +128,5 @@ def mask_policy(settings: Settings, resource: str) -> MaskPolicy:
         entities=MappingProxyType({**DEFAULT_DETECTION, **masking.detect}),
         patterns=MappingProxyType({entity: tuple(texts) for entity, texts in masking.patterns.items()}),
         words=MappingProxyType({entity: tuple(texts) for entity, texts in masking.words.items()}),
+        strict=any(fnmatchcase(resource, glob) for glob in masking.strict),
     )

@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from pathlib import Path
 
-import re2
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -19,6 +18,7 @@ from app import config_build
 from app.config_file import Loaded, Problem, Where
 from app.settings import PostgresListener, Settings
 from identity.directory import problems as directory_problems
+from proxy.masking.detectors import ALIASES, pattern_problems
 
 STORES = {"sqlite", "postgresql+psycopg"}
 
@@ -155,21 +155,22 @@ def _masking(settings: Settings, known: _Known, entities: frozenset[str] | None)
     masking = settings.masking
     own = {*masking.patterns, *masking.words}
     for entity in masking.detect:
-        if entities is not None and entity not in entities | own:
+        if entities is not None and entity not in entities | own | ALIASES.keys():
             yield ("masking", "detect", entity), f"is not a detector. Known: {', '.join(sorted(entities | own))}"
+    yield from _globs(masking.strict, ("masking", "strict"), known)
+    labels = [entry.labels.items() for entry in settings.resources]
     for index, rule in enumerate(masking.columns):
         yield from _globs(rule.resources, ("masking", "columns", index, "resources"), known)
+        if rule.labels and not any(rule.labels.items() <= has for has in labels):
+            yield ("masking", "columns", index, "labels"), "matches no resource"
     for entity, patterns in masking.patterns.items():
         for index, pattern in enumerate(patterns):
-            try:
-                re2.compile(pattern)
-            except re2.error as error:
-                yield ("masking", "patterns", entity, index), f"is not a valid RE2 pattern: {_words(error)}"
-
-
-def _words(error: Exception) -> str:
-    first = error.args[0] if error.args else error
-    return first.decode(errors="replace") if isinstance(first, bytes) else str(first)
+            for problem in pattern_problems(pattern):
+                yield ("masking", "patterns", entity, index), problem
+    for entity, words in masking.words.items():
+        for index, word in enumerate(words):
+            if not word.strip():
+                yield ("masking", "words", entity, index), "is empty"
 
 
 def _listeners(settings: Settings, known: _Known) -> Iterator[Finding]:

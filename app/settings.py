@@ -230,6 +230,7 @@ class ColumnRuleSettings(Section):
     entity: Name
     strategy: Strategy = Strategy.SHAPE
     resources: list[str] = Field(default=[], description="Resource globs (default: all).")
+    labels: dict[str, str] = Field(default={}, description="Only on resources with all of these labels.")
 
 
 class MaskingSettings(Section):
@@ -242,6 +243,10 @@ class MaskingSettings(Section):
     )
     patterns: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → RE2 patterns.")
     words: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → words.")
+    strict: list[str] = Field(
+        default=[],
+        description="Resource globs: there, protected columns may not be tested either (WHERE, JOIN, GROUP BY, ORDER BY).",
+    )
     key: SecretRef | None = Field(
         default=None, description="Key of hashes and pseudonyms (default: derived from store.key)."
     )

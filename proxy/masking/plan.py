@@ -39,7 +39,7 @@ class Column:
 
 class Masker:
     """Masks everything one session receives. `key` makes hashes and pseudonyms: stable within it, useless without.
-    Raises `access.errors.Invalid` when a pattern of the policy is not RE2 (`detectors.problems` lists all of them).
+    Raises `access.errors.Invalid` when a pattern of the policy is not RE2 (`detectors.pattern_problems` says why).
 
     `failures` grows by (detector, why), once for each detector that failed; what it looked at was redacted whole.
     """
@@ -50,6 +50,7 @@ class Masker:
         self.catalog = catalog
         self._key = key
         self._rules = Rules(policy.columns)
+        self._strict = policy.strict
         self._detectors = Detectors(policy, key, extra_detectors)
         self._watcher = Watcher(self._detectors)
         self._cells: dict[tuple[Column, OutputColumn | None, bool], Cell | None] = {}
@@ -143,6 +144,12 @@ class Masker:
     def tested(self, lineage: Lineage) -> tuple[str, ...]:
         """The protected columns a statement tests in its conditions, groups and orders: for the strict mode."""
         return tuple(sorted(column for column in lineage.predicates if self._rules.protecting_rules([column])))
+
+    def refused_tests(self, lineage: Lineage) -> tuple[str, ...]:
+        """What the strict mode refuses a statement for: the protected columns it tests, `?` when nobody can tell."""
+        if not (self._strict and self._rules.protecting):
+            return ()
+        return self.tested(lineage) if lineage.resolved else ("?",)
 
     def copied(self, lineage: Lineage) -> tuple[tuple[str, str], ...]:
         """Protected columns a statement writes into columns that are not: (from, to)."""

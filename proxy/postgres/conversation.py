@@ -20,7 +20,7 @@ from proxy.gate import Admitted, Bearer, Gate, Refusal, Unit
 from proxy.postgres import extended
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
-from proxy.postgres.protection import mask_written_back
+from proxy.postgres.protection import refused
 from proxy.postgres.reading import Part, Reader, Reading, bound
 from proxy.postgres.responses import Responses, Violation
 from proxy.postgres.state import SqlState
@@ -469,7 +469,7 @@ class Conversation:
                 plan = self.reader.masker.copy_plan(part.copy, part.output, part.touched)
                 if plan.refuse:
                     return Refusal(plan.refuse)
-        return mask_written_back(reading, self.reader.masker, values)
+        return refused(reading, self.reader.masker, values)
 
     def open_portal(self, portal: Portal) -> None:
         """BindComplete."""

@@ -1,4 +1,4 @@
-"""What is refused because of masking: masks on their way back into a table."""
+"""What is refused because of masking: masks on their way back into a table, and tests of protected columns."""
 
 from __future__ import annotations
 
@@ -19,6 +19,24 @@ WRITTEN_BACK = Refusal(
     "What the gateway shows in place of protected data cannot be stored.",
     "Leave the masked columns out of the change, or write the real value.",
 )
+
+
+def refused(reading: Reading, masker: Masker, values: Sequence[bytes | None] = ()) -> Refusal | None:
+    """Everything masking refuses about a text and the values it is bound with."""
+    return _tests(reading) or mask_written_back(reading, masker, values)
+
+
+def _tests(reading: Reading) -> Refusal | None:
+    """Strict mode: rows that are chosen, grouped or sorted by a protected column tell its values one question at a time."""
+    tested = next((part.tested for part in reading.parts if part.tested), ())
+    if not tested:
+        return None
+    what = "what cannot be traced to columns" if "?" in tested else ", ".join(tested)
+    return Refusal(
+        f"this statement tests {what}",
+        "Protected columns of this resource may not decide which rows are shown, nor in which order.",
+        "Find the rows by other columns: an id, a date, a status.",
+    )
 
 
 def mask_written_back(reading: Reading, masker: Masker, values: Sequence[bytes | None] = ()) -> Refusal | None:

@@ -38,6 +38,8 @@ class Part:
     output: tuple[OutputColumn, ...] | None
     touched: bool
     copy: CopyFormat | None = None
+    #: Protected columns it tests where that is refused; `?` = nobody can tell.
+    tested: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,8 @@ class Reader:
             lineage = replace(lineage, output=None, resolved=False)
         out = next((c for c in one.controls if isinstance(c, j.CopyOut)), None)
         copy = None if out is None else CopyFormat.of(tree)
-        return Part(_copying(one, self.masker.copied(lineage)), lineage.output, self.masker.touched(lineage), copy)
+        judged = _copying(one, self.masker.copied(lineage))
+        return Part(judged, lineage.output, self.masker.touched(lineage), copy, self.masker.refused_tests(lineage))
 
 
 def _copying(one: j.JudgedOne, copied: Sequence[tuple[str, str]]) -> j.JudgedOne:

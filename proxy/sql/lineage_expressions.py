@@ -191,6 +191,8 @@ class Expressions(ABC):
         while windows:
             one = windows.pop()
             work.push(one.get("partitionClause"), tested=True)
+            # Rows leave the last window in its order, so that it is tested as well as computed with.
+            work.push(one.get("orderClause"), tested=True)
             for part in ("orderClause", "startOffset", "endOffset"):
                 work.push(one.get(part), tested=work.tested)
             for name in (one.get("name"), one.get("refname")):

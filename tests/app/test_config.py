@@ -128,6 +128,13 @@ def test_the_schema_file_is_the_settings_model() -> None:
         ("people: []\npeople: []", "hoop.yaml:2: people: is given twice"),
         ("groups: &a {x: []}\nchat: *a", "anchors and aliases are not supported"),
         ("masking: {patterns: {x: ['(']}}", "masking.patterns.x[0]: is not a valid RE2 pattern"),
+        ("masking: {patterns: {x: [' ']}}", "masking.patterns.x[0]: is empty"),
+        ("masking: {words: {x: ['']}}", "masking.words.x[0]: is empty"),
+        ("masking: {strict: [zzz]}", "masking.strict[0]: zzz matches no resource"),
+        (
+            "masking: {columns: [{columns: [a], entity: e, labels: {env: x}}]}",
+            "masking.columns[0].labels: matches no resource",
+        ),
         ("masking: {detect: {emial: shape}}", "masking.detect.emial: is not a detector. Known: email"),
         ("masking: {columns: [{columns: [a], entity: e, resources: [zzz]}]}", "zzz matches no resource"),
         ("policy: {scopes: {read: {write: allow}}}", "policy.scopes.read.write: cannot be allow"),
@@ -241,3 +248,14 @@ def test_what_is_no_duration(text: object) -> None:
 )
 def test_loopback(host: str, local: bool) -> None:
     assert loopback(host) is local
+
+
+def test_masking_rules_by_label_and_strictness_by_resource(tmp_path: Path) -> None:
+    text = GOOD.replace("    approvers", "    labels: {env: live, team: shop}\n    approvers") + (
+        "masking: {strict: [prod-*], columns: [{columns: [a], entity: e, labels: {env: live}},"
+        " {columns: [b], entity: e, labels: {env: live, team: other}}]}\n"
+    )
+    settings = load(written(tmp_path, text), {}).settings
+    masks = config_build.mask_policy(settings, "prod-db")
+    assert masks.strict and [rule.pattern for rule in masks.columns] == ["a"]
+    assert not config_build.mask_policy(settings, "staging-db").strict

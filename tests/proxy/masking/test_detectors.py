@@ -11,7 +11,7 @@ from access.errors import Invalid
 from access.masking import MaskPolicy, Strategy
 from proxy.masking import detectors
 from proxy.masking.context import NO_CONTEXT, Context, of_names
-from proxy.masking.detectors import ENTITIES, MAX_SCANNED, Detectors, merged, problems, resolved
+from proxy.masking.detectors import ENTITIES, MAX_SCANNED, Detectors, merged, pattern_problems, resolved
 from proxy.masking.detectors_numbers import Span
 from proxy.masking.strategies import REDACTED
 
@@ -187,13 +187,14 @@ def test_the_owners_patterns_and_words() -> None:
     assert one.mask("see CASE-1234, not CASE-12345") == "see C****, not CASE-12345"
     assert one.mask("about blue moon and x9.") == f"about {REDACTED} and {REDACTED}."
     assert one.mask("bluemoon, X99 and Blue Moonlight") == "bluemoon, X99 and Blue Moonlight"
-    assert problems(policy) == []
+    assert pattern_problems(r"\bCASE-\d{4}\b") == []
 
 
 def test_bad_policies_are_named() -> None:
-    assert "'nope'" in problems(MaskPolicy(entities={"nope": Strategy.NULL}))[0]
-    (problem,) = problems(MaskPolicy(patterns={"case": ("(",)}))
-    assert "'case'" in problem
+    (problem,) = pattern_problems("(")
+    assert "not a valid RE2 pattern" in problem
+    assert pattern_problems(r"(?<=x)y")
+    assert pattern_problems(" ") == ["is empty"]
     with pytest.raises(Invalid, match="case"):
         Detectors(MaskPolicy(patterns={"case": (r"(?<=x)y",)}), b"key")
 

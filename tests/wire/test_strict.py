@@ -1,0 +1,79 @@
+"""Strict mode: a protected column may not decide which rows there are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from access.scopes import Write
+from app.embedded_postgres import EmbeddedPostgres
+from tests.wire.conftest import MASK
+from tests.wire.site import Site, open_site
+
+INFERRING = [
+    "SELECT id FROM customers WHERE email LIKE 'a%'",
+    "SELECT count(*) FROM customers WHERE email = 'person1@example.com'",
+    "SELECT id FROM customers ORDER BY email",
+    "SELECT count(*) FROM customers GROUP BY email",
+    "SELECT count(*) FROM customers GROUP BY lower(email) HAVING count(*) > 1",
+    "SELECT id FROM (SELECT id, email AS e FROM customers) s WHERE e > 'm'",
+    "WITH c AS (SELECT email || '' AS e, id FROM customers) SELECT id FROM c WHERE e ~ '^a'",
+    "SELECT o.id FROM orders o JOIN customers c ON c.id = o.customer AND c.email < 'm'",
+    "SELECT id FROM orders WHERE customer IN (SELECT id FROM customers WHERE email < 'm')",
+    "SELECT DISTINCT ON (email) id FROM customers",
+    "SELECT id, row_number() OVER (ORDER BY email) FROM customers",
+    "SELECT count(*) FILTER (WHERE email < 'm') FROM customers",
+    "SELECT CASE WHEN email < 'm' THEN 1 END FROM customers WHERE (email IS NOT NULL AND email < 'm')",
+    "SELECT id FROM customers c WHERE c::text LIKE '%a%'",
+    "SELECT 1/(CASE WHEN email < 'm' THEN 0 ELSE 1 END) FROM customers WHERE email < 'm'",
+    "EXPLAIN ANALYZE SELECT 1 FROM customers WHERE email < 'm'",
+    "UPDATE customers SET note = 'x' WHERE email < 'm'",
+    "DELETE FROM orders USING customers c WHERE c.id = customer AND c.email < 'm'",
+]
+USEFUL = [
+    "SELECT * FROM customers WHERE id = 7",
+    "SELECT id, email FROM customers ORDER BY id LIMIT 3",
+    "SELECT count(*), count(email) FROM customers",
+    "SELECT c.name, o.total FROM customers c JOIN orders o ON o.customer = c.id ORDER BY o.total",
+    "UPDATE customers SET note = 'called' WHERE id = 7",
+]
+
+
+@pytest.fixture
+async def strict(postgres: EmbeddedPostgres, shop: str, tmp_path: Path) -> AsyncIterator[Site]:
+    async with open_site(postgres, shop, tmp_path, mask=replace(MASK, strict=True)) as opened:
+        yield opened
+
+
+async def test_questions_about_protected_values_are_refused(strict: Site):
+    async with await strict.connect(Write()) as connection:
+        for query in INFERRING:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="this statement tests"):
+                await connection.execute(query)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="this statement tests"):
+            await connection.execute(
+                "SELECT id FROM customers WHERE email = %s", ("person1@example.com",), prepare=True
+            )
+        await connection.execute("PREPARE p AS SELECT id FROM customers WHERE id = $1")
+        assert await (await connection.execute("EXECUTE p(3)")).fetchall() == [(3,)]
+
+
+async def test_what_people_work_with_goes_on(strict: Site):
+    async with await strict.connect(Write()) as connection:
+        for query in USEFUL:
+            await connection.execute(query)
+
+
+async def test_psql_can_describe(strict: Site):
+    _, out, error = await strict.psql("-c", "\\d customers", "-c", "\\dt", "-c", "\\l", "-c", "\\df")
+    assert error == "" and "email" in out
+
+
+async def test_without_it_conditions_are_free(site: Site):
+    async with await site.connect() as connection:
+        for query in INFERRING[:4]:
+            await connection.execute(query)
