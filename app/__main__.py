@@ -26,6 +26,10 @@ def parser() -> argparse.ArgumentParser:
 
     commands.add_parser("check", help="report every problem of the configuration")
     commands.add_parser("version", help="print the version")
+    flows = commands.add_parser("flows", help="the approval flows: list them, or test what happens to a request")
+    flows.add_argument("what", choices=("list", "test"))
+    flows.add_argument("file", type=Path, nargs="?", help="a request to test, such as docs/request.example.yml")
+    flows.add_argument("--at", default="", help="as of this time, 2026-11-21T03:00+01:00 (default: now)")
     config = commands.add_parser("config", help="print the JSON schema of hoop.yaml")
     config.add_argument("what", choices=("schema",))
     keygen = commands.add_parser("keygen", help="write a new random key to a file that only you can read")
@@ -64,6 +68,12 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     sessions = commands.add_parser("sessions", help="list recent sessions")
     sessions.add_argument("--open", action="store_true", help="only those connected now")
 
+    runbooks = commands.add_parser("runbooks", help="files that people run from chat")
+    doing = runbooks.add_subparsers(dest="what", required=True)
+    lint = doing.add_parser("lint", help="check files or folders; for a pre-commit hook and CI")
+    lint.add_argument("paths", nargs="+")
+    doing.add_parser("list", help="fetch the configured repositories and list what they offer")
+
     ledger = commands.add_parser("ledger", help="the hash-chained event ledger")
     what = ledger.add_subparsers(dest="what", required=True)
     verify = what.add_parser("verify", help="check every chain; names the first bad event")
@@ -90,12 +100,14 @@ def _roles(text: str) -> tuple[str, ...]:
 MODULES = {
     "check": "app.cli_setup",
     "config": "app.cli_setup",
+    "flows": "app.cli_flows",
     "keygen": "app.cli_setup",
     "version": "app.cli_setup",
     "db": "app.cli_operate",
     "grant": "app.cli_operate",
     "login-link": "app.cli_operate",
     "sessions": "app.cli_operate",
+    "runbooks": "app.cli_runbooks",
     "replay": "app.cli_ledger",
     "ledger": "app.cli_ledger",
     "serve": "app.serve",

@@ -11,12 +11,13 @@ from bot.handlers import Handlers
 from bot.kit import Kit
 from bot.links import Links
 from bot.platform import Places, Platform
+from runbooks.catalog import Catalog
 
 
 class Bots:
     """What the web and the worker role share when they run in one process."""
 
-    def __init__(self, core: Core, judge: Judge) -> None:
+    def __init__(self, core: Core, judge: Judge, runbooks: Catalog) -> None:
         self.core = core
         self.world = World(core.directory, core.resources, core.policy, Links(core.public_url), core.desk)
         self.console = ConsolePlatform(core.store, core.directory, core.clock)
@@ -25,7 +26,17 @@ class Bots:
             self.platforms[NAME] = self.console
         self.places = Places(tuple(self.platforms), core.settings.chat.channel)
         self.handlers = Handlers(
-            Kit(self.world, core.store, core.desk, judge, core.credentials, core.logins, core.clock, core.entropy)
+            Kit(
+                self.world,
+                core.store,
+                core.desk,
+                judge,
+                core.credentials,
+                core.logins,
+                core.clock,
+                core.entropy,
+                runbooks,
+            )
         )
 
     def hander(self) -> Hander:

@@ -12,13 +12,18 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from access.errors import Unavailable
+from access.errors import Invalid, Unavailable
 from access.ports import Vault
 from app import config_build
 from app.config_file import Loaded, Problem, Where
 from app.settings import PostgresListener, Settings
+from approval_flows.shelf import load_folder
+from identity.directory import StaticDirectory
 from identity.directory import problems as directory_problems
 from proxy.masking.detectors import ALIASES, pattern_problems
+from runbooks.mirror import address_of
+from runbooks.shipped import NAME as LIBRARY
+from runbooks.signatures import key_blob
 
 STORES = {"sqlite", "postgresql+psycopg"}
 
@@ -28,9 +33,11 @@ def check(loaded: Loaded, vault: Vault | None = None, entities: frozenset[str] |
     `entities` are the built-in detectors a `detect` entry may name."""
     found = list(loaded.problems)
     known = _Known(loaded)
-    for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console):
+    for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console, _runbooks):
         found.extend(loaded.source.problem(where, message) for where, message in inspect(loaded.settings, known))
     found.extend(loaded.source.problem(w, m) for w, m in _masking(loaded.settings, known, entities))
+    if not found:
+        found.extend(_flows(loaded))
     if vault is not None:
         found.extend(loaded.source.problem(w, m) for w, m in _secrets(loaded.settings, vault))
     return sorted(set(found), key=lambda problem: (problem.file, problem.line, problem.where))
@@ -219,6 +226,40 @@ def _console(settings: Settings, _known: _Known) -> Iterator[Finding]:
         yield ("chat", "console", "demo"), "lets anybody be anybody, so listeners.web.host must be loopback"
 
 
+def _flows(loaded: Loaded) -> list[Problem]:
+    """The owner's flow files, once the people and resources they name are known to be right."""
+    settings = loaded.settings
+    if not settings.approvals.flows:
+        return []
+    directory = StaticDirectory(config_build.people(settings), {})
+    _, problems = load_folder(loaded.base / settings.approvals.flows, directory, config_build.resources(settings))
+    return [Problem(one.file, one.line, one.where, one.message) for one in problems]
+
+
+def _runbooks(settings: Settings, _known: _Known) -> Iterator[Finding]:
+    names = Counter(entry.name for entry in settings.runbooks.repositories)
+    for index, entry in enumerate(settings.runbooks.repositories):
+        where: Where = ("runbooks", "repositories", index)
+        if names[entry.name] > 1 or entry.name == LIBRARY:
+            yield (*where, "name"), f"{entry.name} is taken"
+        try:
+            scheme = address_of(entry.url).scheme
+        except Invalid as wrong:
+            yield (*where, "url"), f"cannot be fetched from. {wrong.hint}"
+            continue
+        if scheme == "ssh" and not (entry.deploy_key and entry.host_keys):
+            yield (*where, "url"), "over ssh needs deploy_key and host_keys"
+        if scheme != "ssh" and (entry.deploy_key or entry.host_keys):
+            yield (*where, "url"), "is not ssh, so deploy_key and host_keys mean nothing"
+        if scheme != "https" and entry.token:
+            yield (*where, "token"), "is used only with https"
+        for number, line in enumerate(entry.signers):
+            try:
+                key_blob(line)
+            except ValueError as wrong_key:
+                yield (*where, "signers", number), f"is no key: {wrong_key}"
+
+
 def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
     """Every secret reference and where it stands."""
     refs: list[tuple[Where, str | None]] = [
@@ -227,6 +268,9 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
         (("ledger", "signing_key"), settings.ledger.signing_key),
         (("masking", "key"), settings.masking.key),
     ]
+    for i, repository in enumerate(settings.runbooks.repositories):
+        refs.append((("runbooks", "repositories", i, "token"), repository.token))
+        refs.append((("runbooks", "repositories", i, "deploy_key"), repository.deploy_key))
     refs += [(("resources", i, "upstream", "password"), r.upstream.password) for i, r in enumerate(settings.resources)]
     return [(where, ref) for where, ref in refs if ref]
 

@@ -9,10 +9,12 @@ from typing import Protocol
 
 from app.bots import Bots
 from app.core import Core
+from app.runbooks import catalog
 from app.targets import Targets
 from ledger.recordings import Recordings
 from proxy.catalogs import Catalogs
 from proxy.server import Gateway
+from runbooks.catalog import Catalog
 
 
 class Role(Protocol):
@@ -49,7 +51,11 @@ class Process:
 
     @cached_property
     def bots(self) -> Bots:
-        return Bots(self.core, self.targets.judge(self._catalogs))
+        return Bots(self.core, self.targets.judge(self._catalogs), self.runbooks)
+
+    @cached_property
+    def runbooks(self) -> Catalog:
+        return catalog(self.core.settings, self.core.base, self.core.vault)
 
     @cached_property
     def _own_catalogs(self) -> Catalogs:

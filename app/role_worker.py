@@ -32,7 +32,7 @@ class WorkerRole:
         self._announcer = Announcer(core.store, Plan(bots.world, bots.places), core.entropy)
         self._sender = Sender(core.store, bots.world, bots.platforms, bots.places, bots.hander())
         executor = Executor(core.credentials, self._listener)
-        self._runner = Runner(core.store, bots.world, executor, core.entropy)
+        self._runner = Runner(core.store, bots.world, executor, core.entropy, process.runbooks)
         self._checkpoints = Checkpoints(
             core.store,
             key_bytes(core.vault, core.settings.ledger.signing_key),

@@ -16,6 +16,7 @@ from access.events import ConfigurationLoaded
 from app.cli_setup import load_or_explain
 from app.config_file import Loaded
 from app.core import open_core
+from app.flows import watch
 from app.process import Process, Role
 from app.role_proxy import ProxyRole
 from app.role_web import WebRole
@@ -54,6 +55,11 @@ async def _serve_until_stopped(loaded: Loaded, only: Sequence[str]) -> None:
         directory = core.base / core.settings.recordings.path
         recordings = Recordings(directory, sessions, strict=core.settings.recordings.strict)
         process = Process(core, recordings, tasks)
+        watching = tasks.create_task(watch(core.flows, core.store, process.node))
+        if {"web", "worker"} & set(only):
+            every = core.settings.runbooks.refresh.total_seconds()
+            reading = tasks.create_task(process.runbooks.run(every))
+            stack.callback(reading.cancel)
         try:
             await recordings.start()
             stack.push_async_callback(recordings.close)
@@ -66,6 +72,7 @@ async def _serve_until_stopped(loaded: Loaded, only: Sequence[str]) -> None:
         finally:
             await stack.aclose()
             keeping.cancel()
+            watching.cancel()
 
 
 async def _start(role: Role, name: str, stack: AsyncExitStack) -> Role:

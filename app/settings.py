@@ -252,6 +252,40 @@ class MaskingSettings(Section):
     )
 
 
+class ApprovalSettings(Section):
+    """How requests are decided."""
+
+    flows: str = Field(
+        default="", description="Directory of your own approval flows (*.yml), read again when they change."
+    )
+
+
+class RepositorySettings(Section):
+    """One Git repository with runbooks, mirrored and read at a pinned commit."""
+
+    name: Name = Field(description="First part of its runbooks' names.")
+    url: str = Field(description="https://…, ssh://user@host/… or the absolute path of a repository on this host.")
+    branch: str = "main"
+    folder: str = Field(default="", description="Only runbooks below it.")
+    token: SecretRef | None = Field(default=None, description="For https.")
+    deploy_key: SecretRef | None = Field(default=None, description="For ssh: a private key that may only read.")
+    host_keys: list[str] = Field(
+        default=[], description="For ssh: the host's keys (`ssh-ed25519 AAAA…`). Nothing is trusted on first use."
+    )
+    signers: list[str] = Field(
+        default=[], description="Only a commit signed by one of these keys (`ssh-ed25519 AAAA…`) is taken."
+    )
+
+
+class RunbookSettings(Section):
+    """Where runbooks come from."""
+
+    library: bool = Field(default=True, description="Offer the runbooks that ship, as library/NAME.")
+    mirrors: str = Field(default="runbooks", description="Directory of the repositories' mirrors.")
+    refresh: Duration = timedelta(minutes=5)
+    repositories: list[RepositorySettings] = []
+
+
 class LimitSettings(Section):
     """Caps that keep one client from hurting the others."""
 
@@ -293,6 +327,8 @@ class Settings(BaseSettings):
     resources: list[ResourceSettings] = []
     policy: PolicySettings = PolicySettings()
     masking: MaskingSettings = MaskingSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
+    runbooks: RunbookSettings = RunbookSettings()
     limits: LimitSettings = LimitSettings()
 
 

@@ -210,11 +210,19 @@ def _allowed(office: Office, actor: Actor, name: str, reason: str, ticket: str) 
 
 
 def _routed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Flow | HoopError:
-    """The flow the request takes, or what it wants in the reason or the ticket. A held statement has neither."""
+    """The flow the request takes, or what it wants in the reason or the ticket. A held statement has neither.
+
+    More time on live access is looked at in full, from the start of that access: no long access in small pieces.
+    """
     person = flow.active_person(office.directory, request.actor.person)
     if isinstance(person, Denied):
         return person
-    taken = routing.route(office, request, person, resource, tx.now)
+    length = request.duration
+    if request.ask is Ask.ACCESS:
+        held = live_grant(tx, request.actor, resource.name, request.scope, request.parent)
+        if held is not None:
+            length += (held.expires_at if request.parent else tx.now) - held.starts_at
+    taken = routing.route(office, replace(request, duration=length), person, resource, tx.now)
     if isinstance(taken, Denied) or request.ask is Ask.STATEMENT:
         return taken
     return check_words(taken, request.reason, request.ticket) or taken

@@ -158,7 +158,8 @@ def extend(office: Office, tx: Tx, id: GrantId, by: PersonId, add: timedelta) ->
         return refusal
     if not grant.live(tx.now):
         return Conflict(f"{id} expired at {clock_time(grant.expires_at)}.", hint="Ask again.")
-    draft = flow.draft_of(grant.actor, resource, grant.scope, add, tx.now)
+    length = grant.expires_at - grant.starts_at + add
+    draft = flow.draft_of(grant.actor, resource, grant.scope, length, tx.now)
     barred = routing.lone_decider(office, replace(draft, parent=grant.request), resource, by, tx.now)
     if barred is not None:
         tx.append(ReviewRefused(stream=grant.request, actor=by, choice="extend", why=barred.message))

@@ -32,7 +32,7 @@ from access.events import (
 )
 from access.ids import SessionId
 from access.requests import AccessRequest, Grant, GrantState, RequestState
-from access.scopes import Level, Once, level_of
+from access.scopes import Level, OfRunbook, Once, level_of
 
 Names = Callable[[PersonId], str]
 
@@ -94,6 +94,11 @@ SINGLE_USE: GrantTable = MappingProxyType(
     }
 )
 
+#: A run of a runbook is consumed step by step; each step once, in order.
+RUNBOOK: GrantTable = MappingProxyType(
+    {**SINGLE_USE, (GrantState.EXECUTING, GrantCommand.CONSUME): GrantState.EXECUTING}
+)
+
 OUTCOMES: Mapping[str, GrantCommand] = MappingProxyType(
     {"succeeded": GrantCommand.SUCCEED, "failed": GrantCommand.FAIL, "unknown": GrantCommand.LOSE}
 )
@@ -101,6 +106,8 @@ OUTCOMES: Mapping[str, GrantCommand] = MappingProxyType(
 
 def table_of(grant: Grant) -> GrantTable:
     """The transitions of this kind of grant: standing scopes have a level, all others are used once."""
+    if isinstance(grant.scope, OfRunbook):
+        return RUNBOOK
     return SINGLE_USE if level_of(grant.scope) is Level.NONE else STANDING
 
 
@@ -207,8 +214,12 @@ def extend_grant(grant: Grant, until: datetime, names: Names, *, by: PersonId, r
 def use_grant(grant: Grant, at: datetime, names: Names, *, session: SessionId, actor: str) -> tuple[Grant, Fact]:
     """The single-use grant after its consumption, before anything is forwarded. Raises Conflict when it is used."""
     state = _next(grant, GrantCommand.CONSUME, names)
-    after = replace(grant, state=state, used_at=at, used_in=session)
-    digest = grant.scope.digest if isinstance(grant.scope, Once) else ""
+    scope, digest = grant.scope, grant.scope.digest if isinstance(grant.scope, Once) else ""
+    if isinstance(scope, OfRunbook):
+        if not scope.left:
+            raise Conflict(f"{grant.id}: every step of this run was used.", hint="Ask again.")
+        digest, scope = scope.left[0], replace(scope, used=scope.used + 1)
+    after = replace(grant, scope=scope, state=state, used_at=at, used_in=session)
     return after, GrantUsed(stream=grant.request, actor=actor, grant=grant.id, session=session, digest=digest)
 
 
@@ -217,12 +228,16 @@ def settle_grant(
 ) -> tuple[Grant, Fact]:
     """The single-use grant with its outcome. Raises Conflict when it was never used or has one."""
     state = _next(grant, command, names)
-    after = replace(grant, state=state, ended_at=at)
+    after, outcome = replace(grant, state=state, ended_at=at), state.value
+    if isinstance(grant.scope, OfRunbook) and state is GrantState.SUCCEEDED:
+        scope = replace(grant.scope, done=grant.scope.done + 1)
+        more = scope.done < len(scope.steps)
+        after = replace(grant, scope=scope, state=grant.state, ended_at=None) if more else replace(after, scope=scope)
     fact = StatementCompleted(
         stream=grant.request,
         actor=actor,
         session=grant.used_in or "",
-        outcome=state.value,
+        outcome=outcome,
         detail=detail,
         grant=grant.id,
     )
@@ -250,7 +265,12 @@ def mermaid(table: RequestTable | GrantTable) -> str:
 def document() -> str:
     """The page `docs/lifecycle.md`."""
     parts = ["# Lifecycle", "Drawn from the tables: `python -m approval_flows.lifecycle > docs/lifecycle.md`."]
-    for title, table in (("A request", REQUEST), ("Standing access", STANDING), ("One command", SINGLE_USE)):
+    for title, table in (
+        ("A request", REQUEST),
+        ("Standing access", STANDING),
+        ("One command", SINGLE_USE),
+        ("A runbook", RUNBOOK),
+    ):
         parts += [f"## {title}", f"```mermaid\n{mermaid(table)}\n```"]
     return "\n\n".join(parts) + "\n"
 

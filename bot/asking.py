@@ -38,7 +38,7 @@ async def request(kit: Kit, intent: Request, who: Caller, reply: Reply) -> None:
         intent.ticket,
         who.place,
     )
-    await _asked(kit, asked, who, reply)
+    await told(kit, asked, who, reply)
 
 
 async def execute(kit: Kit, intent: Exec, who: Caller, reply: Reply) -> None:
@@ -47,10 +47,10 @@ async def execute(kit: Kit, intent: Exec, who: Caller, reply: Reply) -> None:
     actor = actor_of(person, intent.agent)
     evidence = await kit.judge.describe(actor, person, resource, intent.command)
     asked = await kit.desk.ask_command(actor, resource.name, evidence, intent.reason, intent.ticket, who.place)
-    await _asked(kit, asked, who, reply)
+    await told(kit, asked, who, reply)
 
 
-async def _asked(kit: Kit, asked: Asked, who: Caller, reply: Reply) -> None:
+async def told(kit: Kit, asked: Asked, who: Caller, reply: Reply) -> None:
     """Say where it went and who can decide; one that waits already is shown with its Cancel."""
     if asked.existing:
 
@@ -90,7 +90,7 @@ async def more_time(kit: Kit, grant: Grant, intent: Extend, reason: str, who: Ca
     add = resolve(intent.duration, kit.clock.now(), person.time_zone)
     if grant.actor.person == person.id:
         why = reason or "more time"
-        await _asked(kit, await kit.desk.ask_extension(grant.id, person.id, add, why, who.place), who, reply)
+        await told(kit, await kit.desk.ask_extension(grant.id, person.id, add, why, who.place), who, reply)
         return
     extended = await kit.desk.extend(grant.id, person.id, add)
     await reply.card(done_card(f"Extended by {format_duration(add)}: {extended.id} on {extended.resource}."))

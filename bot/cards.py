@@ -188,6 +188,13 @@ class Do(StrEnum):
     REPLAY = "replay"
     AGAIN = "request_again"
     TOKEN = "token"  # noqa: S105 - an action
+    RUN = "run"
+    START = "start_run"
+    RERUN = "rerun"
+    CHANGE = "rerun_changed"
+    APPLY = "apply"
+    ROLLBACK = "rollback"
+    STOP = "stop_run"
 
 
 class Style(StrEnum):

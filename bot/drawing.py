@@ -10,10 +10,11 @@ from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import Tx
 from access.requests import RequestState
+from access.scopes import OfRunbook
 from bot.cards import Card
 from bot.cases import World, case_of, case_of_grant, visit_of
 from bot.deliveries import Delivery, View
-from bot.views import access, requests, sessions
+from bot.views import access, requests, runs, sessions
 
 
 def draw(tx: Tx, world: World, delivery: Delivery) -> Card | None:
@@ -97,11 +98,14 @@ def _failure(tx: Tx, _: World, delivery: Delivery) -> Card | None:
 
 
 def _result(tx: Tx, world: World, delivery: Delivery) -> Card | None:
-    case = case_of(tx, world, RequestId(delivery.about))
-    event = next((e for e in tx.events_of(delivery.about) if e.kind == "command.executed"), None)
+    case, private = case_of(tx, world, RequestId(delivery.about)), delivery.view is View.RESULT_MIRROR
+    events = tx.events_of(delivery.about)
+    event = next((e for e in events if e.kind == "command.executed"), None)
+    if case is not None and isinstance(case.request.scope, OfRunbook):
+        return runs.run_card(case, [e for e in events if e.kind == "runbook.stepped"], event, private=private)
     if case is None or event is None or event.payload is None:
         return None
-    return requests.result_card(case, event, private=delivery.view is View.RESULT_MIRROR)
+    return requests.result_card(case, event, private=private)
 
 
 def _never(_tx: Tx, _world: World, _delivery: Delivery) -> Card | None:

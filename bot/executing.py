@@ -16,8 +16,11 @@ from access.extracts import write_extract
 from access.ids import GrantId
 from access.ports import Entropy, Executor, Outcome, Store, Tx
 from access.requests import EXECUTOR, AccessRequest, Ask, Grant, GrantState
+from access.scopes import OfRunbook
 from bot.cases import World
 from bot.loops import follow
+from bot.stepping import Stepper
+from runbooks.catalog import Catalog
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +35,14 @@ Job = tuple[AccessRequest, Grant]
 class Runner:
     """`run` for ever inside the caller's task group, or `step` and wait for its commands."""
 
-    def __init__(self, store: Store, world: World, executor: Executor, entropy: Entropy) -> None:
+    def __init__(
+        self, store: Store, world: World, executor: Executor, entropy: Entropy, runbooks: Catalog | None = None
+    ) -> None:
         self._store = store
         self._world = world
         self._executor = executor
         self._entropy = entropy
+        self._stepper = Stepper(store, world, executor, runbooks or Catalog())
 
     async def run(self) -> None:
         """Follow until cancelled. Commands run beside each other; a slow one does not hold up the next."""
@@ -83,6 +89,8 @@ class Runner:
             return _fact(request, "failed", why="The requester is not active any more.")
         if resource is None:
             return _fact(request, "failed", why=f"{request.resource} is not configured any more.")
+        if isinstance(request.scope, OfRunbook):
+            return await self._stepper.run(request, grant, person, resource)
         outcome = await self._executor.run(request, grant, person, resource)
         return _told(request, outcome)
 

@@ -38,7 +38,9 @@ from bot.intents import (
     Pending,
     Replay,
     Request,
+    Rerun,
     Revoke,
+    Runs,
     Sessions,
     Show,
     Span,
@@ -50,6 +52,7 @@ from bot.intents import (
 )
 from bot.leaks import ADVICE, looks_secret
 from bot.lines import Line, Wrong, cut_line
+from bot.runline import parse_run, parse_runbooks
 from bot.usage import EXAMPLES, FLAGS, SYNONYMS, VERBS
 from bot.visible import cut, visible_line
 from bot.words import Word, first_word, unwrap_code
@@ -373,6 +376,7 @@ def _help(verb: Verb, rest: str) -> Parsed:
 _ALONE: dict[Verb, Callable[[], Intent]] = {
     Verb.MY: My,
     Verb.PENDING: Pending,
+    Verb.RUNS: Runs,
     Verb.WHOAMI: WhoAmI,
     Verb.CONSOLE: Console,
 }
@@ -384,6 +388,7 @@ _ID_KINDS: dict[Verb, tuple[Prefix, ...]] = {
     Verb.REVOKE: (Prefix.GRANT, Prefix.REQUEST),
     Verb.KILL: (Prefix.SESSION,),
     Verb.REPLAY: (Prefix.SESSION,),
+    Verb.RERUN: (Prefix.REQUEST,),
 }
 _ID_INTENTS: dict[Verb, Callable[[str, str], Intent]] = {
     Verb.APPROVE: lambda name, note: Approve(RequestId(name), note),
@@ -393,10 +398,13 @@ _ID_INTENTS: dict[Verb, Callable[[str, str], Intent]] = {
     Verb.REVOKE: Revoke,
     Verb.KILL: lambda name, reason: Kill(SessionId(name), reason),
     Verb.REPLAY: lambda name, _: Replay(SessionId(name)),
+    Verb.RERUN: lambda name, _: Rerun(RequestId(name)),
 }
 _PARSERS: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.REQUEST: _request,
     Verb.EXEC: _exec,
+    Verb.RUN: parse_run,
+    Verb.RUNBOOKS: parse_runbooks,
     Verb.AGENT: _agent,
     Verb.WHY: _why,
     Verb.HELP: _help,

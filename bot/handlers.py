@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from access.errors import Conflict, HoopError, Invalid
-from bot import asking, deciding, looking, pressing, submitting
+from bot import asking, deciding, looking, pressing, running, submitting
 from bot.cards import Form
 from bot.completion import Suggestion
 from bot.grammar import parse
@@ -33,7 +33,11 @@ from bot.intents import (
     Pending,
     Replay,
     Request,
+    Rerun,
     Revoke,
+    Run,
+    Runbooks,
+    Runs,
     Sessions,
     Show,
     Token,
@@ -52,6 +56,10 @@ UseCase = Callable[[Kit, Any, Caller, Reply], Awaitable[None]]
 _USE_CASES: Mapping[type, UseCase] = {
     Request: asking.request,
     Exec: asking.execute,
+    Run: running.run,
+    Runbooks: running.runbooks,
+    Runs: running.runs,
+    Rerun: running.rerun,
     Extend: asking.extend,
     Token: asking.token,
     AgentToken: asking.agent_token,

@@ -18,6 +18,10 @@ class Verb(StrEnum):
 
     REQUEST = "request"
     EXEC = "exec"
+    RUN = "run"
+    RUNBOOKS = "runbooks"
+    RUNS = "runs"
+    RERUN = "rerun"
     MY = "my"
     PENDING = "pending"
     SHOW = "show"
@@ -75,6 +79,38 @@ class Exec:
     reason: str = ""
     ticket: str = ""
     agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a runbook with these parameters. An empty resource means the only one it may run on."""
+
+    runbook: str
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+    resource: str = ""
+    reason: str = ""
+    ticket: str = ""
+    agent: str = ""
+    from_form: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Runbooks:
+    """The runbooks there are, mine first; with words, those that match."""
+
+    search: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What was run lately."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Run the same runbook with the same parameters again, as the file is now."""
+
+    request: RequestId
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +248,10 @@ class Help:
 Intent = (
     Request
     | Exec
+    | Run
+    | Runbooks
+    | Runs
+    | Rerun
     | Approve
     | Deny
     | Cancel

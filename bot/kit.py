@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -17,6 +17,7 @@ from bot.cards import Card
 from bot.cases import World, usable
 from bot.platform import Caller, Reply
 from bot.tokens import with_minted
+from runbooks.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Kit:
     login_links: LoginLinks
     clock: Clock
     entropy: Entropy
+    runbooks: Catalog = field(default_factory=Catalog)
 
     def person(self, who: Caller) -> Person:
         """The caller as the directory knows them now. Raises Denied for somebody unknown or inactive."""

@@ -223,5 +223,6 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "session.closed": _visited,
     "upstream.failed": _upstream,
     "command.executed": _executed,
+    "runbook.stepped": _executed,
 }
 KINDS = tuple(_PLANS)

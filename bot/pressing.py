@@ -9,15 +9,16 @@ from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
 from access.requests import Choice, RequestState
 from access.scopes import scope_name
-from bot import asking, deciding, looking
+from bot import asking, deciding, looking, running
 from bot.cards import Do, Form
 from bot.durations import format_duration
-from bot.intents import Cancel, Done, Extend, Kill, Replay
+from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run
 from bot.kit import Kit, found_grant, found_request
 from bot.platform import Caller, Reply
 from bot.tokens import SUBJECT
 from bot.views import forms
 from bot.views.requests import approvable_in_channel
+from runbooks.model import Part
 
 
 async def redeem(kit: Kit, token: str, who: Caller) -> ActionToken:
@@ -115,6 +116,34 @@ async def _token(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) 
     await asking.token_of_grant(kit, GrantId(subject(row)), who, reply)
 
 
+async def _run(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await running.run(kit, Run(subject(row)), who, reply)
+
+
+async def _start(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await running.start(kit, row, who, reply)
+
+
+async def _rerun(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await running.rerun(kit, Rerun(RequestId(subject(row))), who, reply)
+
+
+async def _change(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await running.rerun(kit, Rerun(RequestId(subject(row))), who, reply, change=True)
+
+
+async def _apply(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await running.follow_up(kit, RequestId(subject(row)), Part.RUN, who, reply)
+
+
+async def _roll_back(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await running.follow_up(kit, RequestId(subject(row)), Part.ROLLBACK, who, reply)
+
+
+async def _stop(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await running.stop(kit, RequestId(subject(row)), who, reply)
+
+
 Pressed = Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]
 _PRESSED: Mapping[Do, Pressed] = {
     Do.APPROVE: _approve,
@@ -128,6 +157,13 @@ _PRESSED: Mapping[Do, Pressed] = {
     Do.REPLAY: _replay,
     Do.AGAIN: _again,
     Do.TOKEN: _token,
+    Do.RUN: _run,
+    Do.START: _start,
+    Do.RERUN: _rerun,
+    Do.CHANGE: _change,
+    Do.APPLY: _apply,
+    Do.ROLLBACK: _roll_back,
+    Do.STOP: _stop,
 }
 
 

@@ -7,15 +7,30 @@ from typing import Any
 
 from access.actors import AGENT_NAME
 from access.errors import Conflict, Denied, Invalid
-from bot import looking, pressing
+from bot import looking, pressing, running
 from bot.cards import Form
 from bot.durations import format_span
 from bot.grammar import AGENT_RULE, SCOPES
-from bot.intents import AgentToken, Exec, Incomplete, Mistake, My, Pending, Request, Sessions, Token, Verb, Who, Why
+from bot.intents import (
+    AgentToken,
+    Exec,
+    Incomplete,
+    Mistake,
+    My,
+    Pending,
+    Request,
+    Runbooks,
+    Runs,
+    Sessions,
+    Token,
+    Verb,
+    Who,
+    Why,
+)
 from bot.kit import Kit
 from bot.platform import Caller, Reply
 from bot.usage import EXAMPLES
-from bot.views import forms
+from bot.views import forms, runs
 from bot.views.answers import mistake_card
 
 Perform = Callable[[Any, Caller, Reply], Awaitable[None]]
@@ -38,6 +53,10 @@ async def ask(kit: Kit, incomplete: Incomplete, who: Caller, reply: Reply) -> No
             await reply.form(forms.resource_form(verb.value, resources, errors))
         case Verb.APPROVE | Verb.DENY:
             await looking.pending(kit, Pending(), who, reply)
+        case Verb.RUN:
+            await running.runbooks(kit, Runbooks(), who, reply)
+        case Verb.RERUN:
+            await running.runs(kit, Runs(), who, reply)
         case Verb.KILL | Verb.REPLAY:
             await looking.sessions(kit, Sessions(), who, reply)
         case Verb.EXTEND if errors:
@@ -96,6 +115,8 @@ def _blank(kit: Kit, name: str, values: Mapping[str, str]) -> Form:
             return forms.exec_form(resources, values, {})
         case forms.AGENT:
             return forms.agent_form(resources, values, {})
+        case runs.RUN:
+            return running.form_of(kit, verb, values)
         case forms.RESOURCE if verb in {v.value for v in _ON_RESOURCE}:
             return forms.resource_form(verb, resources, {})
         case _:
@@ -103,6 +124,10 @@ def _blank(kit: Kit, name: str, values: Mapping[str, str]) -> Form:
 
 
 def _intent(name: str, values: Mapping[str, str]) -> Any:
+    if name.startswith(f"{runs.RUN}:"):
+        for field in values:
+            forms.line_of(values, field, most=10_000)
+        return running.intent_of(name.partition(":")[2], values)
     resource = forms.line_of(values, "resource", required=True, most=100)
     kind, _, verb = name.partition(":")
     if kind == forms.RESOURCE:

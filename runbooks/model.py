@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 
 class Kind(StrEnum):
-    """What a parameter may hold. TABLE names a table of the target: shaped, quoted, and known to its catalog."""
+    """What a parameter may hold. TABLE names a table that the target's catalog knows; NAME a column, or something new.
+    Both have the shape of a plain identifier and are quoted."""
 
     TEXT = "text"
     LINES = "lines"
@@ -24,6 +25,7 @@ class Kind(StrEnum):
     URL = "url"
     ENUM = "enum"
     TABLE = "table"
+    NAME = "name"
     PERSON = "person"
     LIST = "list"
 

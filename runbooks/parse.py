@@ -31,6 +31,7 @@ _UNIT = {"s": "seconds", "m": "minutes", "h": "hours"}
 _KEYS = {
     "title", "description", "documentation", "resource", "labels", "approvers", "owners", "timeout", "lock", "parameters",
 }  # fmt: skip
+NAMES = frozenset({Kind.TABLE, Kind.NAME})
 _LONGEST_TIMEOUT = timedelta(hours=4)
 
 
@@ -118,9 +119,9 @@ class _Reader:
         if quoted not in {"", "'", '"'}:
             raise Wrong("quotechar takes ' or \" in SQL", line)
         transforms = tuple(c.function for c in action.calls if c.function in {"encodeb64", "decodeb64"})
-        if parameter.kind is Kind.TABLE or name:
-            return self._named(parameter, where, line)
         literal = where == "literal" or action.has("squote") or quoted == "'"
+        if name or (parameter.kind in NAMES and not literal):
+            return self._named(parameter, where, line)
         if parameter.options and not literal and not self.front:
             return self._word(parameter, line)
         return Slot(parameter.name, Use.BIND, transforms)
@@ -145,7 +146,7 @@ class _Reader:
     def _named(self, parameter: Parameter, where: str, line: int) -> Slot:
         if where == "literal":
             raise Wrong("a name cannot stand in a literal", line)
-        if parameter.kind is not Kind.TABLE and not parameter.options:
+        if parameter.kind not in NAMES and not parameter.options:
             raise Wrong(f"{parameter.name} is used as a name, so it needs options (or the type table)", line)
         if not parameter.required and parameter.default is None:
             raise Wrong(f"{parameter.name} is used as a name, so it must be required or have a default", line)

@@ -72,6 +72,11 @@ def written(values: Values) -> str:
     return json.dumps(dict(values), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
+def canonical(text: str) -> dict[str, str | None]:
+    """The values exactly as `written` wrote them."""
+    return {str(name): None if value is None else str(value) for name, value in json.loads(text).items()}
+
+
 def read_back(text: str) -> dict[str, str]:
     """The values that `written` wrote, as if typed again; those left out stay out."""
     found = json.loads(text)

@@ -192,6 +192,12 @@ def _table(_: Parameter, text: str) -> str:
     return text
 
 
+def _name(_: Parameter, text: str) -> str:
+    if not _TABLE.match(text) or "." in text:
+        raise Refused("It is one name in lower-case letters, digits and _.")
+    return text
+
+
 def _list(parameter: Parameter, text: str) -> str:
     """Comma-separated; canonical is a JSON list of strings, bound as a PostgreSQL array."""
     items = [item.strip() for item in text.split(",")]
@@ -219,6 +225,7 @@ _PARSERS: dict[Kind, Callable[[Parameter, str], str]] = {
     Kind.URL: _url,
     Kind.ENUM: _as_it_is,
     Kind.TABLE: _table,
+    Kind.NAME: _name,
     Kind.PERSON: _as_it_is,
     Kind.LIST: _list,
 }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from access.actors import Person
 from access.requests import AccessRequest, Ask, GrantState, RequestState
-from access.scopes import scope_name
+from access.scopes import OfRunbook, scope_name
 from access.statements import Effect, short_digest
 from bot.cards import Button, Code, Do, Field, Link, Mention, State, Style, Text, Tone, text
 from bot.cases import Case, World
@@ -97,6 +97,8 @@ def people(mentions: Sequence[Mention]) -> Text:
 def asked_for(request: AccessRequest) -> str:
     """What is asked, as a noun and its preposition."""
     match request.ask:
+        case Ask.COMMAND if isinstance(request.scope, OfRunbook):
+            return f"the runbook {request.scope.name} on"
         case Ask.COMMAND:
             return "one command on"
         case Ask.STATEMENT:

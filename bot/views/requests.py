@@ -36,6 +36,7 @@ from bot.durations import format_duration
 from bot.views import parts
 
 SHOWN_MAX = 2_800
+RUNBOOK = "runbook"
 ROWS = 20
 COLUMNS = 8
 CELL = 120
@@ -191,6 +192,8 @@ def _shown(evidence: Evidence | None) -> tuple[Block, ...]:
 
 def _exact(evidence: Evidence) -> tuple[Block, ...]:
     blocks: list[Block] = [ExactBlock(evidence.exact, "Exactly this runs")]
+    if evidence.rule == RUNBOOK:  # its parameters are its values, which the exact text shows where they are bound
+        return tuple(blocks)
     for number, value in enumerate(evidence.parameters, 1):
         if value is None:
             blocks.append(Snippet("NULL", f"${number}"))

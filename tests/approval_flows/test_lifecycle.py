@@ -65,6 +65,7 @@ POSSIBLE_STANDING = {
     (G.ACTIVE, "expire", G.EXPIRED, "grant.ended"),
 }
 
+RUN = OfRunbook("c", "n", Digest("p"), (Digest("one"),))
 POSSIBLE_SINGLE_USE = {
     (G.ACTIVE, "consume", G.EXECUTING, "grant.used"),
     (G.ACTIVE, "revoke", G.REVOKED, "grant.ended"),
@@ -111,7 +112,8 @@ def test_every_transition_of_a_request() -> None:
     ("scope", "possible"),
     [
         *((scope, POSSIBLE_STANDING) for scope in (Read(), Write(), Admin())),
-        *((scope, POSSIBLE_SINGLE_USE) for scope in (ONCE.scope, OfRunbook("c", "n", Digest("p")))),
+        (ONCE.scope, POSSIBLE_SINGLE_USE),
+        (RUN, POSSIBLE_SINGLE_USE | {(G.EXECUTING, "consume", G.EXECUTING, "grant.used")}),
     ],
     ids=repr,
 )
@@ -176,6 +178,33 @@ def test_an_extension_never_shortens() -> None:
 
 def test_no_state_but_active_is_usable() -> None:
     assert [state for state in GrantState if replace(GRANT, state=state).live(NOW)] == [GrantState.ACTIVE]
+
+
+def test_a_run_is_consumed_in_order_and_succeeds_with_its_last_step() -> None:
+    names, session = str, SessionId("ses_000000000001")
+    two = replace(ONCE, scope=OfRunbook("c", "n", Digest("p"), (Digest("one"), Digest("two"))))
+    grant = two
+    digests = []
+    for _ in range(2):
+        grant, fact = lifecycle.use_grant(grant, NOW, names, session=session, actor="a")
+        digests.append(fact.payload()["digest"])
+    assert digests == ["one", "two"]
+    with pytest.raises(Conflict, match="every step"):
+        lifecycle.use_grant(grant, NOW, names, session=session, actor="a")
+    settle = lambda g, c: lifecycle.settle_grant(g, c, NOW, names, actor="a", detail="")[0]  # noqa: E731
+    first = settle(grant, GrantCommand.SUCCEED)
+    assert (first.state, first.ended_at) == (G.EXECUTING, None)
+    assert settle(first, GrantCommand.SUCCEED).state is G.SUCCEEDED
+    assert settle(first, GrantCommand.FAIL).state is G.FAILED
+
+
+def test_a_run_is_live_while_steps_are_left_and_its_time_is_not_over() -> None:
+    started = replace(ONCE, scope=replace(RUN, used=1), state=G.EXECUTING)
+    assert not started.live(NOW)
+    more = replace(started, scope=OfRunbook("c", "n", Digest("p"), (Digest("one"), Digest("two")), used=1))
+    assert more.live(NOW)
+    assert not more.live(more.expires_at)
+    assert not replace(more, state=G.FAILED).live(NOW)
 
 
 def test_a_diagram_has_every_edge_and_its_ends() -> None:
