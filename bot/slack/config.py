@@ -51,7 +51,6 @@ class SlackConfig:
     accounts: Mapping[str, PersonId] = field(default_factory=lambda: MappingProxyType({}))
     teams: frozenset[str] = frozenset()
     app: str = ""
-    command: str = "/hoop"
     sockets: int = 2
     connections: int = 2
     node: str = "slack"

@@ -1,14 +1,13 @@
-"""Which deliveries will be answered in a modal. It is opened at once: Slack allows that for three seconds. Pure."""
+"""Which deliveries will be answered in a modal. It is opened at once: Slack allows that for three seconds. Pure.
+
+Only a head start: a form that comes without one is opened by the same trigger if it is still fresh, else offered.
+"""
 
 from __future__ import annotations
 
-from bot.cards import Do
 from bot.grammar import parse
-from bot.intents import Extend, Incomplete, Verb
+from bot.intents import Extend, Incomplete
 from bot.slack.payloads import Delivery, Kind
-
-_FORMS = frozenset({Verb.REQUEST, Verb.EXEC, Verb.AGENT, Verb.TOKEN, Verb.WHO, Verb.WHY})
-_PRESSES = frozenset({*(do.value for do in (Do.REVIEW, Do.DENY, Do.EXTEND, Do.REVOKE, Do.AGAIN)), "start", "form"})
 
 
 def wants_modal(delivery: Delivery) -> bool:
@@ -20,11 +19,9 @@ def wants_modal(delivery: Delivery) -> bool:
         case Kind.SHORTCUT:
             return True
         case Kind.PRESS:
-            return delivery.name in _PRESSES or not delivery.channel
+            return delivery.opens or not delivery.channel
         case Kind.COMMAND:
             meant = parse(delivery.text)
-            if isinstance(meant, Incomplete):
-                return meant.verb in _FORMS
-            return isinstance(meant, Extend) and meant.duration is None
+            return isinstance(meant, Incomplete) or (isinstance(meant, Extend) and meant.duration is None)
         case _:
             return False

@@ -38,9 +38,7 @@ HOME = "slack.home"
 KEPT = timedelta(days=7)
 PAUSE = 1.0
 BATCH = 200
-STARTERS = (("Request access", "hoop_request"), ("Run one command", "hoop_exec"))
-START = f"{render.PREFIX}:start"
-
+STARTERS = (("Request access", "hoop_request"), ("Run one command", "hoop_exec"), ("Run runbook", "hoop_run"))
 ConnectionUrl = Callable[[Person, str, Resource], str]
 
 
@@ -64,7 +62,7 @@ def home_view(cards: Sequence[Card], connections: Sequence[tuple[str, str]]) -> 
     starters = [
         {
             "type": "button",
-            "action_id": f"{START}:{number}",
+            "action_id": render.action_id("start", number, opens=True),
             "value": shortcut,
             "text": render.plain_text(label, limits.BUTTON),
         }

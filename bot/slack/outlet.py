@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 FORM = "slack.form"
 FORM_KEPT = timedelta(hours=1)
-OPEN_FORM = f"{render.PREFIX}:form:0"
+OPEN_FORM = render.action_id("form", 0, opens=True)
 FAILURES = (RetryLater, Undeliverable, MessageGone, SlackRefused, SlackUnreachable)
 
 

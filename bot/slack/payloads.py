@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.slack import modals
-from bot.slack.render import PREFIX
+from bot.slack.render import OPENS, PREFIX
 
 Json = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ class Delivery:
     """One thing one person did. `keys`: seeing any of them again means that this was delivered before.
 
     `name`: the button's action, the form or the shortcut. `message` and `ephemeral` say which message a button was on,
-    `view` which modal. `trigger` opens one modal within three seconds; `answer` is the address for five answers.
+    `view` which modal. `opens`: the button promised a modal. `trigger` opens one modal within three seconds; `answer` is the address for five answers.
     """
 
     kind: Kind
@@ -54,6 +54,7 @@ class Delivery:
     message: str = ""
     ephemeral: bool = False
     name: str = ""
+    opens: bool = False
     token: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
     values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
@@ -190,6 +191,7 @@ def _press(body: Json) -> Delivery:
         kind=Kind.PRESS if ours else Kind.NOTHING,
         keys=(*found.keys, key),
         name=rest.partition(":")[0],
+        opens=action_id.endswith(OPENS),
         token=value,
         channel=str(container.get("channel_id") or ""),
         thread=str(container.get("thread_ts") or container.get("message_ts") or ""),

@@ -37,6 +37,7 @@ from bot.slack.tables import Attachment, draw_table
 from bot.visible import visible, visible_line
 
 PREFIX = "hoop"
+OPENS = ":opens"
 NOBODY: Accounts = MappingProxyType({})
 _STYLES = {Style.PRIMARY: "primary", Style.DANGER: "danger"}
 TOO_LONG = text("This is longer than Slack can show here, so it cannot be approved from this message.")
@@ -187,11 +188,22 @@ def actions(buttons: Sequence[Button], name: str) -> list[Json]:
     ]
 
 
+def action_id(name: str, number: int, *, opens: bool = False) -> str:
+    """Which button: its action, its place in the row, and whether its answer will be a modal. Says nothing of authority."""
+    return f"{PREFIX}:{name}:{number}{OPENS if opens else ''}"
+
+
+def _opens(button: Button) -> bool:
+    """A label that ends in an ellipsis promises that something opens."""
+    return button.label.endswith("…") or button.do is Do.AGAIN
+
+
 def _button(button: Button, number: int) -> Json:
     found: Json = {
         "type": "button",
-        "action_id": f"{PREFIX}:{'link' if button.url else button.do.value}:{number}",
+        "action_id": action_id("link" if button.url else button.do.value, number, opens=_opens(button)),
         "text": plain_text(button.label, limits.BUTTON),
+        "accessibility_label": fit(visible_line(f"{button.label} {button.subject}"), limits.BUTTON),
     }
     if button.url:
         return found | {"url": button.url}

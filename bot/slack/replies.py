@@ -8,8 +8,9 @@ from typing import Any
 
 from bot.cards import Card, Form
 from bot.slack import modals, render, rich
-from bot.slack.outlet import Outlet
+from bot.slack.outlet import FAILURES, Outlet
 from bot.slack.payloads import Delivery
+from bot.slack.render import Rendered
 from bot.slack.rich import Json
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,7 @@ class SlackReply:
         self._shown += 1
         if first and await self._has_modal() and await self._in_modal(await self._outlet.view(card)):
             return
-        rendered = await self._outlet.message(card)
-        await self._outlet.whisper(self._delivery, rendered, replace=first and self._delivery.ephemeral)
+        await self._say(await self._outlet.message(card), replace=first and self._delivery.ephemeral)
 
     async def form(self, form: Form) -> None:
         """Open a form, or offer a button that does."""
@@ -43,7 +43,14 @@ class SlackReply:
             return
         if self._delivery.trigger and await self._outlet.open_modal(self._delivery.trigger, view):
             return
-        await self._outlet.whisper(self._delivery, await self._outlet.offer(form, self._delivery.user))
+        await self._say(await self._outlet.offer(form, self._delivery.user))
+
+    async def _say(self, rendered: Rendered, *, replace: bool = False) -> None:
+        """What was decided is decided and shown on the cards, whether or not its answer can be given: that never raises."""
+        try:
+            await self._outlet.whisper(self._delivery, rendered, replace=replace)
+        except FAILURES as problem:
+            log.warning("an answer on Slack was not given: %s", problem)
 
     async def done(self) -> None:
         """The work is over: a modal that waits for an answer does not wait any longer."""

@@ -34,7 +34,9 @@ OLD = timedelta(minutes=10)
 YOUNG = 60.0
 """Seconds: until then a posted message may not have been remembered yet, because its sender was slow or died."""
 PATIENCE = 4
-REQUEST, EXEC, ASK = "hoop_request", "hoop_exec", "hoop_ask"
+SHORTCUTS = {"hoop_request": "request", "hoop_exec": "exec", "hoop_run": "run"}
+"""What a shortcut of the manifest types."""
+ASK = "hoop_ask"
 EXTEND_FORM = "extend"
 STALE = State("Out of date", "ℹ", Tone.QUIET)
 MISSED = "hoop was not running when you did this, so nothing was done. Please do it again."
@@ -102,11 +104,13 @@ class Worker:
                 return
 
     async def _shortcut(self, delivery: Delivery, caller: Caller, reply: SlackReply) -> None:
-        meant = shortcut(delivery)
-        if meant is None:
+        if delivery.name in SHORTCUTS:
+            await self._conversation.say(SHORTCUTS[delivery.name], caller, reply)
+        elif delivery.name == ASK:
+            about = Incomplete(Verb.REQUEST, {"reason": f"About {delivery.text}"})
+            await self._conversation.handle(about, caller, reply)
+        else:
             await reply.card(done_card("This shortcut is not one of mine, so nothing was done.", good=False))
-            return
-        await self._conversation.handle(meant, caller, reply)
 
     async def _press(self, delivery: Delivery, caller: Caller, reply: SlackReply) -> None:
         """A press counts only on a message that is known to be ours and current; elsewhere the current state is shown."""
@@ -168,15 +172,6 @@ class Worker:
             await _quietly(lambda: self._home.refused(delivery.user, str(refused)))
         else:
             await _tell(reply, error_card(refused))
-
-
-def shortcut(delivery: Delivery) -> Incomplete | None:
-    """What a shortcut means. Pure."""
-    if delivery.name == REQUEST:
-        return Incomplete(Verb.REQUEST)
-    if delivery.name == EXEC:
-        return Incomplete(Verb.EXEC)
-    return Incomplete(Verb.REQUEST, {"reason": f"About {delivery.text}"}) if delivery.name == ASK else None
 
 
 def _too_late(claimed: Claimed, clock: Clock) -> str:

@@ -46,10 +46,10 @@ async def test_the_manifest_and_the_check_want_the_same_scopes() -> None:
 
     manifest = yaml.safe_load((Path(__file__).parents[3] / "manifest.yml").read_text())
     assert set(manifest["oauth_config"]["scopes"]["bot"]) == SCOPES
-    from bot.slack.worker import ASK, EXEC, REQUEST
+    from bot.slack.worker import ASK, SHORTCUTS
 
-    names = [(one["callback_id"], one["type"]) for one in manifest["features"]["shortcuts"]]
-    assert names == [(REQUEST, "global"), (EXEC, "global"), (ASK, "message")]
+    names = {one["callback_id"]: one["type"] for one in manifest["features"]["shortcuts"]}
+    assert names == dict.fromkeys(SHORTCUTS, "global") | {ASK: "message"}
 
 
 async def test_a_token_that_does_not_work_ends_it(slack: FakeSlack, clock: ManualClock) -> None:

@@ -210,18 +210,18 @@ def test_nothing_typed_or_secret_is_in_a_repr() -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("request", True), ("exec prod-db", True), ("who", True), ("extend prod-db", True), ("my", False),
-     ("request prod-db 1h because", False), ("approve", False), ("nonsense", False), ("extend prod-db 30m", False)],
+    [("request", True), ("exec prod-db", True), ("who", True), ("extend prod-db", True), ("my", False), ("approve", True),
+     ("request prod-db 1h because", False), ("nonsense", False), ("extend prod-db 30m", False)],
 )  # fmt: skip
 def test_commands_that_will_need_a_form_open_one_at_once(text: str, wanted: bool) -> None:
     assert wants_modal(read(COMMAND | {"text": text})) is wanted
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("deny", True), ("review", True), ("approve", False), ("done", False), ("form", True)]
+    ("action", "wanted"), [("hoop:deny:1:opens", True), ("hoop:anything:0:opens", True), ("hoop:done:0", False)]
 )
-def test_buttons_that_will_need_a_modal_open_one_at_once(name: str, wanted: bool) -> None:
-    pressed = PRESS | {"actions": [PRESS["actions"][0] | {"action_id": f"hoop:{name}:0"}]}
+def test_buttons_that_promise_a_modal_open_one_at_once(action: str, wanted: bool) -> None:
+    pressed = PRESS | {"actions": [PRESS["actions"][0] | {"action_id": action}]}
     assert wants_modal(read(pressed)) is wanted
     in_modal = pressed | {"container": {"type": "view", "view_id": "V1"}, "view": {"type": "modal"}}
     assert not wants_modal(read(in_modal))
