@@ -22,7 +22,7 @@ from access.requests import AccessRequest, Evidence, Grant, RequestState
 from access.resources import Resource
 from access.scopes import Level
 from access.statements import Binding, Effect, Statement, binding_digest
-from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Outputs, Steps, Withdraw
+from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Outputs, Question, Steps, Withdraw
 from proxy.recording import Kind, assembled, head, packed, record
 
 #: How often a waiting client hears that it still waits, in seconds.
@@ -127,6 +127,7 @@ class Gate:
     client: Client
     counters: Counters = field(default_factory=Counters)
     answer: Answer | None = None
+    asked: Question | None = None
 
     # ---------------------------------------------------------------------------------------- judging
 
@@ -205,11 +206,19 @@ class Gate:
 
     def ask(self, question: Commit | FileHold | Await | Withdraw | Consume) -> Steps[Answer]:
         """Park until the question is answered."""
-        self.answer = None
-        self.out.ask = question
+        self._put(question)
         while (answer := self._answered()) is None:
             yield
         return answer
+
+    def take(self, question: Question, answer: Answer) -> None:
+        """The answer to a question. One that is not waited for any more (a decision that came while the client gave
+        up) is nothing: it must never be taken for the answer to the next question."""
+        if question is self.asked:
+            self.asked, self.answer = None, answer
+
+    def _put(self, question: Question) -> None:
+        self.answer, self.asked, self.out.ask = None, question, question
 
     def _answered(self) -> Answer | None:
         answer, self.answer = self.answer, None
@@ -273,12 +282,13 @@ class Gate:
         )  # fmt: skip
         question = Commit((fact,)) if grant is None else Consume(grant.id, digest, (fact,))
         answer = yield from self.ask(question)
-        if not isinstance(answer, HoopError):
+        if answer is True if grant is None else isinstance(answer, Grant):
             return None
         self.counters.refused += 1
         if isinstance(answer, Conflict):
             return Refusal(answer.message, "What was approved runs once.", answer.hint)
-        return Refusal("The gateway could not record this statement, so it was not run.", answer.message, answer.hint)
+        why, hint = (answer.message, answer.hint) if isinstance(answer, HoopError) else ("", "")
+        return Refusal("The gateway could not record this statement, so it was not run.", why, hint)
 
     def _statement(self, unit: Unit, number: int, verdict: Verdict, request: str) -> bytes:
         return assembled(_STATEMENT, self.at_ms(), number, packed(_data(unit, verdict, request)))
@@ -336,8 +346,7 @@ class Gate:
     def _decision(self, filed: AccessRequest, seconds: float) -> Steps[AccessRequest]:
         """Wait for the decision, for the client to give up, or for the time to run out."""
         started = spoke = self.clock.monotonic()
-        self.answer = None
-        self.out.ask = Await(filed.id, seconds)
+        self._put(Await(filed.id, seconds))
         while (row := self._answered()) is None and not self.client.gave_up:
             yield
             now = self.clock.monotonic()

@@ -209,7 +209,7 @@ class LiveSession:
 
     async def _ask(self, question: Question) -> None:
         answer = await self._put(question)
-        self.conversation.answer(answer)
+        self.conversation.answer(question, answer)
         self.perform()
 
     def _tell(self, questions: list[Question]) -> None:

@@ -15,7 +15,7 @@ from access.masking import ForApprover, Masked
 from access.policy import Action, Verdict
 from access.ports import Clock
 from access.statements import Effect, Statement
-from proxy.conversation import Answer, Outputs, Steps
+from proxy.conversation import Answer, Outputs, Question, Steps
 from proxy.gate import Admitted, Bearer, Gate, Refusal, Unit
 from proxy.postgres import extended
 from proxy.postgres import messages as m
@@ -119,9 +119,9 @@ class Conversation:
             self._transaction_over()
         self._go_on()
 
-    def answer(self, value: Answer) -> None:
-        """The answer to `out.ask`."""
-        self.gate.answer = value
+    def answer(self, question: Question, value: Answer) -> None:
+        """The answer to a question that was in `out.ask`."""
+        self.gate.take(question, value)
         self._go_on()
 
     def tick(self) -> None:

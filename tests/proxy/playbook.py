@@ -103,8 +103,7 @@ class Play:
         return self.perform()
 
     def answer(self, value: Answer) -> Play:
-        self.asked.pop(0)
-        self.conversation.answer(value)
+        self.conversation.answer(self.asked.pop(0), value)
         return self.perform()
 
     def tick(self, seconds: float = 0) -> Play:
@@ -140,7 +139,7 @@ class Play:
             self.log.append(type(question).__name__.lower())
             if isinstance(question, Commit) and self.commits:
                 self.told.append(question)
-                self.conversation.answer(True)
+                self.conversation.answer(question, True)
                 return self.perform()
             self.asked.append(question)
         return self

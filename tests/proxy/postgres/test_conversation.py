@@ -288,6 +288,27 @@ def test_cancelling_a_hold_withdraws_it_and_a_late_approval_runs_nothing():
     assert play.sent() == []
 
 
+def test_an_answer_that_is_not_waited_for_any_more_answers_nothing_else():
+    play = Play(Write(), commits=False).client(m.query("TRUNCATE t"))
+    request = play.filed()
+    play.cancel()
+    late = play.asked.pop(0)
+    play.answer(replace(request, state=RequestState.CANCELLED))
+    play.client(DELETE)
+    assert isinstance(play.question(Commit), Commit)
+    play.conversation.answer(late, replace(request, state=RequestState.CANCELLED))
+    assert play.perform().sent() == []
+    play.answer(True)
+    assert play.sent() == [DELETE]
+
+
+@pytest.mark.parametrize("answer", [False, grant(), Conflict("x"), Unavailable("x")])
+def test_only_yes_means_recorded(answer: object):
+    play = Play(Write(), commits=False).client(DELETE)
+    play.answer(answer)  # type: ignore[arg-type]
+    assert (play.sent() == [] and "could not" in play.heard()[0]) or "x" in str(answer)
+
+
 def test_leaving_while_held_withdraws():
     play = Play().client(DELETE)
     play.filed()
