@@ -55,7 +55,8 @@ BUSY = "hoop cannot take this right now, so nothing was done. Try again in a min
 
 
 class SlackApp:
-    """One Slack app. Make it on a running loop; `platform` can be used at once, `run` serves until cancelled."""
+    """One Slack app. Make it on a running loop. `platform` sends and can be used at once; `run` listens until cancelled, and
+    `handle_http` belongs to a process that runs."""
 
     def __init__(
         self,
@@ -111,7 +112,11 @@ class SlackApp:
                     await self._wind_down(keeping, lanes)
         finally:
             self._group = None
-            await self._session.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Give the connections back; for a process that only used `platform`. `run` does it itself."""
+        await self._session.close()
 
     async def _wind_down(self, keeping: list[asyncio.Task[None]], lanes: asyncio.Task[None]) -> None:
         for task in keeping:
