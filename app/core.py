@@ -22,11 +22,13 @@ from access.resources import Resource
 from app import config_build
 from app.clock import SystemClock, SystemEntropy
 from app.config_file import Loaded
+from app.flows import shelf_of
 from app.settings import Settings
 from approval_flows.book import GrantBook
 from approval_flows.desk import Desk
 from approval_flows.flow import Limits
 from approval_flows.office import Office
+from approval_flows.shelf import FlowShelf
 from identity.directory import StaticDirectory
 from identity.links import WebLogins
 from identity.tokens import Address, CredentialService
@@ -48,6 +50,7 @@ class Core:
     directory: StaticDirectory
     resources: Mapping[str, Resource]
     policy: Policy
+    flows: FlowShelf
     desk: Desk
     book: GrantBook
     credentials: CredentialService
@@ -112,10 +115,11 @@ async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
     resources = config_build.resources(settings)
     sealer = Sealer(key_bytes(vault, settings.store.key), entropy=entropy)
     url = store_url(settings, loaded.base, vault)
+    flows = shelf_of(settings, loaded.base, directory, resources)
     store = Store(url, clock, entropy, sealer, synchronous=settings.store.durability.upper())
     await store.start()
     try:
-        office = Office(directory, resources, entropy, limits(settings))
+        office = Office(directory, resources, entropy, limits(settings), flows)
         yield Core(
             settings=settings,
             base=loaded.base,
@@ -126,6 +130,7 @@ async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
             directory=directory,
             resources=resources,
             policy=config_build.policy(settings),
+            flows=flows,
             desk=Desk(store, office, clock),
             book=GrantBook(store, directory, clock),
             credentials=CredentialService(store, clock, entropy, directory, gateway_address(settings)),

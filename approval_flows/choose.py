@@ -15,6 +15,7 @@ from access.requests import AccessRequest, Ask
 from access.resources import Resource
 from access.scopes import scope_name
 from access.statements import Effect, Flag
+from approval_flows.flow import shown_duration
 from approval_flows.model import Flow, When, Words
 
 
@@ -111,9 +112,9 @@ def _of_whom(when: When, facts: Facts) -> str:
 
 def _of_time(when: When, facts: Facts) -> str:
     if when.longer_than is not None and facts.duration <= when.longer_than:
-        return f"it is not longer than {when.longer_than}"
+        return f"it is not longer than {shown_duration(when.longer_than)}"
     if when.at_most is not None and facts.duration > when.at_most:
-        return f"it is longer than {when.at_most}"
+        return f"it is longer than {shown_duration(when.at_most)}"
     if when.hours and not any(window.contains(facts.at) for window in when.hours):
         return f"it is not {' or '.join(map(str, when.hours))}"
     if when.ticket is not None and not _whole(when.ticket, facts.ticket):

@@ -128,7 +128,7 @@ def _missing(sources: Sources, directory: Directory) -> list[str]:
         for group in sources.groups
         if not directory.members(group)
     ]
-    names = {person.wire_name for person in people}
+    names = {person.wire_name for person in people if person.active}
     for name in sources.people:
         person = directory.by_name(name)
         if person is None or not person.active:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from access.actors import PersonId
 from access.ports import Directory
 from access.resources import Resource
-from approval_flows.model import Flow, Sources, Stage
+from approval_flows.model import Escalation, Flow, Sources, Stage
 
 People = frozenset[PersonId]
 
@@ -136,9 +136,8 @@ def course(
     return Course(tuple(step(stage) for stage in flow.stages), flow.distinct)
 
 
-def escalated(flow: Flow, directory: Directory, resource: Resource, approvers: Sequence[str], tier: int) -> People:
+def escalated(tier: Escalation, directory: Directory, resource: Resource, approvers: Sequence[str]) -> People:
     """The people of one escalation, as `course` resolves them."""
-    to = flow.escalate[tier].to
-    stage = Stage("escalation", to)
+    stage = Stage("escalation", tier.to)
     alone = Flow("escalation", stages=(stage,))
     return course(alone, directory, resource, approvers).people

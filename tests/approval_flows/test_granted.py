@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -396,3 +396,36 @@ async def test_tick_ends_what_somebody_who_left_had(world: World) -> None:
     assert (await world.request(request.id)).state is RequestState.CANCELLED
     ended = await world.grant(grant.id)
     assert (ended.state, ended.why_ended) == (GrantState.REVOKED, "the person is not active any more")
+
+
+async def test_an_extension_lets_the_client_connect_as_long(world: World) -> None:
+    grant = await world.access(minutes=60)
+    credential = Credential(
+        CredentialId("crd_1"), DANA.id, "", "prod-db", "dana", "v", world.clock.now(), grant.expires_at
+    )
+    agents = replace(credential, id=CredentialId("crd_2"), agent="claude", wire_name="dana~claude")
+    single = replace(credential, id=CredentialId("crd_3"), wire_name="grt_9", only_grant=GrantId("grt_9"))
+
+    def insert(tx: Tx) -> None:
+        for one in (credential, agents, single):
+            tx.insert_credential(one)
+
+    await world.store.transact(insert)
+    later = await world.desk.extend(grant.id, ANN.id, timedelta(minutes=30))
+
+    def ends(tx: Tx) -> list[datetime]:
+        found = [tx.credential(name, "prod-db") for name in ("dana", "dana~claude", "grt_9")]
+        return [one.expires_at for one in found if one]
+
+    assert await world.store.read(ends) == [later.expires_at, grant.expires_at, grant.expires_at]
+
+
+async def test_a_credential_that_ended_stays_ended(world: World) -> None:
+    grant = await world.access(minutes=60)
+    credential = Credential(
+        CredentialId("crd_1"), DANA.id, "", "prod-db", "dana", "v", world.clock.now(), grant.expires_at
+    )
+    await world.store.transact(lambda tx: tx.insert_credential(credential))
+    await world.store.transact(lambda tx: tx.end_credential(credential.id))
+    await world.desk.extend(grant.id, ANN.id, timedelta(minutes=30))
+    assert await world.store.read(lambda tx: tx.credential("dana", "prod-db")) is None

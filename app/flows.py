@@ -1,0 +1,61 @@
+"""The owner's approval flows of one process: read at the start, read again while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from access.errors import Invalid, Unavailable
+from access.events import FlowsLoaded
+from access.ports import Directory, Store, Tx
+from access.resources import Resource
+from app.settings import Settings
+from approval_flows.shelf import FlowSet, FlowShelf, load_folder
+
+LOOK_SECONDS = 5.0
+
+log = logging.getLogger("hoop")
+
+
+def shelf_of(settings: Settings, base: Path, directory: Directory, resources: Mapping[str, Resource]) -> FlowShelf:
+    """The flows that ship and those of the owner's directory.
+
+    Raises Invalid with every problem: a gateway never starts with less than the owner wrote.
+    """
+    if not settings.approvals.flows:
+        return FlowShelf()
+    folder = base / settings.approvals.flows
+    shelf = FlowShelf(lambda: load_folder(folder, directory, resources))
+    if shelf.problems:
+        listed = "\n  ".join(map(str, shelf.problems))
+        raise Invalid(f"{len(shelf.problems)} problem(s) in the approval flows:\n  {listed}")
+    return shelf
+
+
+async def watch(shelf: FlowShelf, store: Store, node: str) -> None:
+    """Take changed files into force, on record, until cancelled; what can not be read leaves the flows as they are."""
+    recorded = shelf.current.digest
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.to_thread(shelf.reload)
+        if shelf.current.digest != recorded:
+            try:
+                await record(shelf.current, store, node)
+            except Unavailable as error:
+                log.warning("The change of the approval flows is recorded later: %s", error)
+            else:
+                recorded = shelf.current.digest
+
+
+async def record(current: FlowSet, store: Store, node: str) -> None:
+    """Write down which flows this process decides by."""
+    names = [flow.name for flow in current.flows]
+    fact = FlowsLoaded(stream=f"node:{node}", actor="gateway", digest=current.digest, names=names)
+
+    def work(tx: Tx) -> None:
+        tx.append(fact)
+
+    await store.transact(work)
+    log.info("approval flows in force: %s", ", ".join(names))

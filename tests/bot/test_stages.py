@@ -1,0 +1,95 @@
+"""What people see of a flow with stages: who is asked when, reminders, and an approval that asked nobody."""
+
+from __future__ import annotations
+
+from bot.cards import Do
+from tests.bot.stage import Stage, has, token_of, words
+from tests.fakes.world import ANN, BOB, DANA, OLGA, SAM
+
+STAGED = """
+name: staged
+stages:
+  - {name: dba, any: {groups: [dba]}}
+  - {name: owners, any: {owners: true}}
+remind: [10m]
+escalate:
+  - {after: 30m, to: {groups: [security]}}
+"""
+
+
+def staged(stage: Stage, text: str = STAGED) -> Stage:
+    stage.world.flows = (text,)
+    assert stage.world.office.flows.reload()
+    return stage
+
+
+async def test_the_next_stage_is_asked_when_its_turn_comes(stage: Stage) -> None:
+    staged(stage)
+    await stage.asked()
+    card = stage.chat.in_channel("request")[0].card
+    assert "dba 0 of 1 → owners 0 of 1" in words(card)
+    assert stage.chat.to(ANN)
+    assert not stage.chat.to(OLGA)
+    await stage.press(ANN, token_of(card, Do.APPROVE))
+    await stage.settle()
+    (line,) = stage.chat.in_channel("nudge")
+    assert "Asked next (owners): Olga" in words(line.card)
+    assert line.thread
+    (told,) = stage.chat.to(OLGA)
+    assert has(told.card, Do.APPROVE)
+    assert "dba 1 of 1" in words(stage.chat.in_channel("request")[0].card)
+    await stage.press(OLGA, token_of(told.card, Do.APPROVE))
+    await stage.settle()
+    assert stage.chat.in_channel("request")[0].card.state.word == "Active"
+    assert all(not has(message.card, Do.APPROVE) for person in (ANN, BOB, OLGA) for message in stage.chat.to(person))
+
+
+async def test_reminders_call_in_the_thread_and_write_to_nobody_again(stage: Stage) -> None:
+    staged(stage)
+    await stage.asked()
+    before = len(stage.chat.to(ANN))
+    stage.clock.advance(11 * 60)
+    for _ in range(3):
+        await stage.world.desk.tick()
+        await stage.settle()
+    (line,) = stage.chat.in_channel("nudge")
+    assert "This still waits for Ann, Bob" in words(line.card)
+    assert len(stage.chat.to(ANN)) == before
+
+
+async def test_an_escalation_reaches_the_next_tier(stage: Stage) -> None:
+    staged(stage)
+    await stage.asked()
+    stage.clock.advance(31 * 60)
+    await stage.world.desk.tick()
+    await stage.settle()
+    assert any("Now also asked: Sam" in words(line.card) for line in stage.chat.in_channel("nudge"))
+    (told,) = stage.chat.to(SAM)
+    assert has(told.card, Do.APPROVE)
+
+
+async def test_a_line_that_comes_too_late_is_not_said(stage: Stage) -> None:
+    staged(stage)
+    await stage.asked()
+    stage.clock.advance(11 * 60)
+    await stage.world.desk.tick()
+    await stage.say(DANA, "cancel " + stage.chat.in_channel("request")[0].card.footer[0].text)  # type: ignore[union-attr]
+    await stage.settle()
+    assert not stage.chat.in_channel("nudge")
+
+
+async def test_an_automatic_approval_asks_nobody_and_says_so(stage: Stage) -> None:
+    staged(stage, "name: at-once\nautomatic: true\nwhen: {scopes: [read]}\n")
+    reply = await stage.say(DANA, "request prod-db 30m INC-42 look")
+    assert "Granted at once by the flow at-once" in words(reply.last)
+    await stage.settle()
+    (card,) = stage.chat.in_channel("request")
+    assert "Approved by at-once" in words(card.card)
+    assert not stage.chat.to(ANN)
+    assert stage.chat.to(DANA, "connection")
+
+
+async def test_what_a_flow_wants_is_asked_in_the_form(stage: Stage) -> None:
+    staged(stage, 'name: ticketed\nstages:\n  - {name: s, any: {approvers: true}}\nticket: {pattern: "INC-[0-9]+"}\n')
+    reply = await stage.say(DANA, "request prod-db 30m look")
+    assert "ticket" in str(reply.form_)
