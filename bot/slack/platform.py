@@ -44,7 +44,9 @@ class SlackPlatform:
         return NAME
 
     async def post(self, channel: str, thread: str, card: Card, *, key: str) -> Posted:
-        """Post a card, once per key as far as Slack's answer was heard. Raises as the protocol says."""
+        """Post a card, once per key as far as Slack's answer was heard. Raises as the protocol says, Undeliverable for a
+        private card in a channel."""
+        _fits(card, channel)
         rendered = await self._outlet.message(card)
         known = await self._again(key, rendered)
         if known is not None:
@@ -55,7 +57,8 @@ class SlackPlatform:
         return posted
 
     async def update(self, ref: MessageRef, card: Card) -> None:
-        """Change a posted card in place. Raises as the protocol says."""
+        """Change a posted card in place. Raises as the protocol says, Undeliverable for a private card in a channel."""
+        _fits(card, ref.channel)
         rendered = await self._outlet.message(card)
         await self._change(Posted(ref.channel, ref.message), rendered)
         if closed_session(card):
@@ -149,6 +152,12 @@ class SlackPlatform:
                 tx.put_doc(TIDY, name, _due(due, file=name), expires_at=due + TIDY_KEPT)
 
             await self._store.transact(work)
+
+
+def _fits(card: Card, channel: str) -> None:
+    """A private card may hold exact text or a secret: it only goes to a conversation with one person (D…)."""
+    if card.private and not channel.startswith("D"):
+        raise Undeliverable(f"the {card.kind} card is private and cannot go to {channel}")
 
 
 def closed_session(card: Card) -> SessionId | None:

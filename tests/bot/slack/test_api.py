@@ -9,13 +9,16 @@ from typing import Any
 import aiohttp
 import pytest
 
+from access.ports import MessageRef
 from access.requests import RequestState
 from bot.platform import MessageGone, RetryLater, Undeliverable
 from bot.slack.api import DEFAULT_WAIT, Api, SlackRefused, SlackUnreachable, _seconds, make_client, quiet
+from bot.views.access import token_card
 from tests.bot.slack.office import Office, said
 from tests.fakes.clock import ManualClock
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.server import BOT_TOKEN
+from tests.fakes.world import DANA, EVE
 
 
 @pytest.fixture
@@ -95,6 +98,21 @@ async def test_a_decision_counts_although_its_answer_cannot_be_given(quick_offic
     assert [row.state for row in rows] == [RequestState.APPROVED]
     told = [said(m) for m in [*office.ann.whispers(), *office.ann.dm.messages[before:]]]
     assert not any("fault" in one for one in told), told
+
+
+async def test_a_private_card_never_goes_to_a_channel(quick_office: Office) -> None:
+    office = quick_office
+    assert office.app is not None
+    platform = office.app.platform
+    private = token_card("prod-db", "hoop-token", office.clock.now())
+    ref = MessageRef("grt_1", "token", "slack", office.channel.id, "1.1", audience=DANA.id)
+    for call in (platform.post(office.channel.id, "", private, key="k"), platform.update(ref, private)):
+        with pytest.raises(Undeliverable, match="private"):
+            await call
+    assert office.channel.messages == []
+    assert await platform.direct(DANA.id, private, key="k") is not None
+    assert await platform.direct(EVE.id, private, key="k2") is None
+    assert "hoop-token" in said(office.dana.dm.messages[0])
 
 
 async def test_nothing_secret_is_logged_even_at_debug(quick_office: Office, caplog: pytest.LogCaptureFixture) -> None:
