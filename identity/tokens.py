@@ -29,7 +29,7 @@ TOKEN_BYTES = 17
 SALT_BYTES = 16
 ITERATIONS = 4096
 NAME_MAX = 63  # PostgreSQL's longest user name
-SCHEMES = MappingProxyType({Protocol.POSTGRES: "postgresql"})
+SCHEMES = MappingProxyType({Protocol.POSTGRES: "postgresql", Protocol.SSH: "ssh"})
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -66,6 +66,8 @@ def connection_url(address: Address, user: str, resource: Resource) -> str:
     """
     scheme = SCHEMES[resource.protocol]
     host = f"[{address.host}]" if ":" in address.host else address.host
+    if resource.protocol is Protocol.SSH:
+        return f"{scheme}://{quote(user, safe='~')}+{resource.name}@{host}:{address.port}"
     database = quote(resource.name, safe="")
     return f"{scheme}://{quote(user, safe='~')}@{host}:{address.port}/{database}?sslmode={address.sslmode}"
 
@@ -73,12 +75,22 @@ def connection_url(address: Address, user: str, resource: Resource) -> str:
 class CredentialService:
     """Implements `access.ports.Credentials`."""
 
-    def __init__(self, store: Store, clock: Clock, entropy: Entropy, directory: Directory, address: Address) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        directory: Directory,
+        address: Address,
+        *,
+        ssh: Address | None = None,
+    ) -> None:
+        """`address` is the PostgreSQL listener's, `ssh` the SSH listener's."""
         self._store = store
         self._clock = clock
         self._entropy = entropy
         self._directory = directory
-        self._address = address
+        self._addresses = {Protocol.POSTGRES: address, Protocol.SSH: ssh or address}
 
     async def issue(
         self, person: Person, agent: Agent | None, resource: Resource, until: datetime, *, grant: GrantId | None = None
@@ -112,7 +124,10 @@ class CredentialService:
             return credential
 
         credential = await self._store.transact(work)
-        return IssuedCredential(credential, token, connection_url(self._address, credential.wire_name, resource))
+        return IssuedCredential(credential, token, self._url(credential.wire_name, resource))
+
+    def _url(self, user: str, resource: Resource) -> str:
+        return connection_url(self._addresses[resource.protocol], user, resource)
 
     async def find(self, wire_name: str, resource: str) -> Credential | None:
         """The live credential, whatever the client sent as its name; None when there is none or it expired."""

@@ -99,12 +99,14 @@ class Execution:
             self.target.over.set()
 
     def slow(self) -> None:
-        if self.input_channel is not None:
-            self.input_channel.pause_reading()
+        """The client does not read as fast as the command prints."""
+        if self.target is not None and self.target.channel is not None:
+            self.target.channel.pause_reading()
 
     def keep_up(self) -> None:
-        if self.input_channel is not None:
-            self.input_channel.resume_reading()
+        """It does again. Also after the target closed: what it sent before is still to come."""
+        if self.target is not None and self.target.channel is not None:
+            self.target.channel.resume_reading()
 
     def tick(self) -> None:
         """Time passed: a hold looks around, an unfinished line is let through."""

@@ -16,12 +16,14 @@ from pathlib import Path
 import asyncssh
 
 from access.actors import Agent, Person
+from access.ids import GrantId
 from access.masking import MaskPolicy, Strategy
 from access.policy import Policy
 from access.ports import IssuedCredential
-from access.requests import AccessRequest, Choice, Grant, RequestState
+from access.requests import EXECUTOR, AccessRequest, Choice, Grant, GrantState, RequestState
 from access.resources import Protocol, Resource, Upstream
-from access.scopes import Read, Scope
+from access.scopes import Once, Read, Scope
+from access.statements import binding_digest
 from app.clock import SystemClock, SystemEntropy
 from approval_flows.book import GrantBook
 from approval_flows.desk import Desk
@@ -32,6 +34,8 @@ from identity.tokens import Address, CredentialService
 from ledger.recordings import Recordings
 from ledger.replay import Entry, timeline
 from ledger.sessions import SessionLog
+from proxy.ssh.login import actor_of
+from proxy.ssh.reading import bound
 from proxy.ssh.server import Settings, SshGateway
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS
@@ -146,6 +150,24 @@ class Site:
         await self.book.refresh()
         return grant
 
+    async def once(self, line: str) -> tuple[str, str]:
+        """A single-use grant for a line of Dana's, as the executor gets it: login name and token."""
+        digest = binding_digest(bound(self.resource, actor_of(DANA, ""), line))
+        standing = await self.grant()
+        await self.desk.revoke(standing.id, DANA.id, "only to have a request")
+        once = replace(
+            standing,
+            id=GrantId("grt_0nce0nce00"),
+            scope=Once(digest),
+            state=GrantState.ACTIVE,
+            version=1,
+            holder=EXECUTOR,
+        )
+        await self.store.transact(lambda tx: tx.insert_grant(once))
+        await self.book.refresh()
+        issued = await self.credentials.issue(DANA, None, self.resource, once.expires_at, grant=once.id)
+        return f"{once.id}+web-1", issued.token
+
     async def issue(self, person: Person = DANA, agent: Agent | None = None) -> IssuedCredential:
         until = self.gateway.ports.clock.now() + timedelta(hours=1)
         return await self.credentials.issue(person, agent, self.resource, until)
@@ -246,7 +268,7 @@ async def open_site(
         clock=clock, entropy=entropy, store=store, directory=people, credentials=credentials, vault=Files(), grants=book,
         desk=desk, log=log, recordings=recordings,
     )  # fmt: skip
-    given = replace(settings or Settings(), drain=0.2, host_key=host_key.export_private_key().decode())
+    given = replace(settings or Settings(login_seconds=3), drain=0.2, host_key=host_key.export_private_key().decode())
     gateway = SshGateway(
         ports, keys, given, {resource.name: resource}, policy or Policy(hold_seconds=20), {resource.name: mask}
     )
