@@ -8,24 +8,19 @@ a statement is judged. What a pipelining client sent meanwhile waits in order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from access.masking import ForApprover, Masked
 from access.policy import Action, Verdict
 from access.ports import Clock
-from access.statements import Effect, Statement
 from proxy.conversation import Answer, Outputs, Question, Steps
 from proxy.gate import Admitted, Bearer, Gate, Refusal, Unit
-from proxy.postgres import extended
+from proxy.postgres import extended, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
-from proxy.postgres.protection import refused
-from proxy.postgres.reading import Part, Reader, Reading, bound
+from proxy.postgres.reading import Reader, Reading
 from proxy.postgres.responses import Responses, Violation
 from proxy.postgres.state import SqlState
 from proxy.postgres.steps import Expect, Portal, Run, Step
-from proxy.sql import judged as j
 from proxy.sql.parse import Parsed
 
 #: A statement that no server executes: it fails the open transaction, which is what a refusal inside of one must do.
@@ -33,8 +28,6 @@ FAIL_TRANSACTION = "hoop refused"
 
 _COPYING = frozenset({m.COPY_DATA, m.COPY_DONE, m.COPY_FAIL})
 _EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
-#: What a statement that is run in a transaction of the gateway's own may be, beside plain.
-_ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Execute)
 #: Bytes of the client that may wait before its socket is not read any more.
 WAITING_CAP = 4 * 1024 * 1024
 #: What a waiting message costs beside its bytes.
@@ -278,8 +271,8 @@ class Conversation:
         if not reading.parsed.statements and reading.parsed.error is None:
             self._forward_query(frame, Run(Admitted(0, extended.NOTHING), reading))
             return
-        unit = self.unit(reading, statement.encode())
-        refusal = self.refused_by_wire(reading)
+        unit = units.make(self, reading, statement.encode())
+        refusal = units.refused_by_wire(self, reading)
         if refusal is not None:
             refused = yield from self.gate.refuse(unit, "wire", refusal)
             yield from self.refuse_simple(refused)
@@ -288,7 +281,7 @@ class Conversation:
         if isinstance(admitted, Refusal):
             yield from self.refuse_simple(admitted)
         elif admitted.wrap:
-            yield from self._wrapped_query(frame, Run(admitted, reading, wrapped=True))
+            yield from writable.query(self, frame, Run(admitted, reading, wrapped=True))
         else:
             self._forward_query(frame, Run(admitted, reading))
             self._remember(frame, reading, unit, admitted)
@@ -372,45 +365,6 @@ class Conversation:
         yield from self.quiet()
         return step
 
-    # ---------------------------------------------------------------------------------------- approved writes
-
-    def _wrapped_query(self, frame: bytes, run: Run) -> Steps[None]:
-        """An approved write in a read-only session: alone in a transaction that is writable for just this.
-
-        The completion is told only when the COMMIT is done: what the client hears is what is durable.
-        """
-        opened = yield from self.begin_writable()
-        if opened is not None:
-            self.gate.conclude(run.admitted, "failed", self.reader.masker.text("the transaction could not be opened"))
-            yield from self.refuse_simple(opened)
-            return
-        self.responses.queue.append(Step(Expect.QUERY, run=run))
-        self.out.to_upstream.append(frame)
-        yield from self.quiet()
-        yield from self.end_writable(run)
-        self.out.to_client.append(m.ready(self.responses.status))
-
-    def begin_writable(self) -> Steps[Refusal | None]:
-        self.state.begin_unit(self.responses.status)
-        step = yield from self.hidden_query("BEGIN READ WRITE")
-        if not step.error and self.responses.status == m.IN_TRANSACTION:
-            return None
-        message = self.reader.masker.text(step.error.get("M", "the transaction could not be opened"))
-        return Refusal(message, "The approved statement was not run.", code=step.error.get("C", "25006"))
-
-    def end_writable(self, run: Run) -> Steps[None]:
-        """COMMIT what succeeded, ROLLBACK what did not; tell the client and the ledger how it ended."""
-        failed = run.outcome == "failed" or self.responses.status != m.IN_TRANSACTION
-        step = yield from self.hidden_query("ROLLBACK" if failed else "COMMIT")
-        if not failed and (step.error or step.tag != "COMMIT"):
-            failed = True
-            fields = step.error or {"S": "ERROR", "C": "40000", "M": "the transaction was rolled back"}
-            self.out.to_client.append(m.fields_message(m.ERROR, self.reader.masker.error(fields, touched=True)))
-        elif not failed:
-            self.out.to_client.append(run.withheld)
-        outcome = run.outcome if run.outcome == "unknown" else ("failed" if failed else "succeeded")
-        self.gate.conclude(run.admitted, outcome, self.reader.masker.text(run.detail))
-
     # ---------------------------------------------------------------------------------------- judging
 
     def read(self, statement: str) -> Reading:
@@ -418,58 +372,6 @@ class Conversation:
 
     def read_body(self, body: Parsed) -> Reading:
         return self.reader.read_body(body, self.state.session(), self.state.epoch)
-
-    def unit(
-        self,
-        reading: Reading,
-        text: bytes,
-        *,
-        values: tuple[bytes | None, ...] = (),
-        exact: tuple[ForApprover | None, ...] = (),
-        shown: tuple[Masked | None, ...] = (),
-        complete: bool = True,
-        form: tuple[tuple[str, str], ...] = (),
-        wrappable: bool = True,
-    ) -> Unit:
-        """What the gate judges: this text, in this session, now."""
-        status = self.responses.status
-        alone = len(reading.parts) == 1 and all(isinstance(c, _ALONE) for c in reading.parts[0].judged.controls)
-        f = self.facts
-        return Unit(
-            statements=tuple(_now(part) for part in reading.parts),
-            whole=_whole(reading),
-            shown=extended.with_parameters(reading.shown.text, shown),
-            complete=complete and reading.shown.complete,
-            binding=bound(
-                f.bearer.resource, f.database, f.bearer.actor, text, values, (*self._settings(reading), *form)
-            ),
-            parameters=shown,
-            exact_parameters=exact,
-            in_transaction=status != m.IDLE,
-            can_write=not f.read_only,
-            wrappable=wrappable and alone and status == m.IDLE and not self.responses.working,
-        )
-
-    def _settings(self, reading: Reading) -> tuple[tuple[str, str], ...]:
-        """What the text means also depends on: settings, and the bodies behind the names it executes."""
-        names = [c.name for part in reading.parts for c in part.judged.controls if isinstance(c, j.Execute)]
-        bodies = [(f"prepared:{n}", self.state.prepared[n].parsed.text) for n in names if n in self.state.prepared]
-        return tuple(sorted([*self.state.binding(), *bodies]))
-
-    def refused_by_wire(self, reading: Reading, values: Sequence[bytes | None] = ()) -> Refusal | None:
-        """What the wire itself knows cannot be let through, with the values it is bound with."""
-        for part in reading.parts:
-            for control in part.judged.controls:
-                if isinstance(control, j.Begin) and control.read_write and self.facts.read_only:
-                    return Refusal(
-                        "This session is read only; a transaction cannot be made READ WRITE.",
-                        hint="Run a change by itself and have it approved, or ask for write access.",
-                    )
-            if part.copy is not None:
-                plan = self.reader.masker.copy_plan(part.copy, part.output, part.touched)
-                if plan.refuse:
-                    return Refusal(plan.refuse)
-        return refused(reading, self.reader.masker, values)
 
     def open_portal(self, portal: Portal) -> None:
         """BindComplete."""
@@ -499,18 +401,3 @@ class Conversation:
     def say(self, text: str, hint: str = "") -> None:
         if not self.closing:
             self.out.to_client.append(m.notice(text, hint=hint))
-
-
-def _now(part: Part) -> Statement:
-    """What a statement does when it is sent. PREPARE runs nothing: its body is judged again, and held, at EXECUTE."""
-    statement = part.judged.statement
-    if any(isinstance(control, j.Prepare) for control in part.judged.controls):
-        return replace(statement, effects=frozenset({Effect.READ}))
-    return statement
-
-
-def _whole(reading: Reading) -> Statement:
-    parts = [_now(part) for part in reading.parts]
-    if all(new is part.judged.statement for new, part in zip(parts, reading.parts, strict=True)):
-        return reading.judged.combined
-    return replace(reading.judged.combined, effects=frozenset().union(*(one.effects for one in parts)))

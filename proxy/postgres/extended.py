@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from access.masking import ForApprover, Masked, declare_masked
+from access.masking import ForApprover, declare_masked
 from access.policy import Action, Verdict
 from access.scopes import Level
 from proxy.conversation import Steps
 from proxy.gate import Admitted, Refusal, Unit
 from proxy.postgres import messages as m
+from proxy.postgres import units, writable
 from proxy.postgres.reading import Reading
 from proxy.postgres.state import Prepared
 from proxy.postgres.steps import Expect, Portal, Run, Step
@@ -169,9 +170,9 @@ def _look_parse(conv: Conversation, batch: Batch, frame: bytes) -> Item:
     reading = conv.read(m.text(message.text))
     prepared = Prepared(reading.parsed, message.types)
     batch.statements[message.name] = prepared
-    unit = conv.unit(reading, message.text, wrappable=False)
+    unit = units.make(conv, reading, message.text, wrappable=False)
     if reading.parsed.statements or reading.parsed.error is not None:
-        wire = conv.refused_by_wire(reading) or conv.reader.refused_types(message.types)
+        wire = units.refused_by_wire(conv, reading) or conv.reader.refused_types(message.types)
         if wire is not None:
             raise Stop(wire, unit)
         verdict = conv.gate.decide(unit)
@@ -240,7 +241,7 @@ def _judge(conv: Conversation, batch: Batch, item: Item, *, closed: bool) -> Non
     used = portal.admitted is not None and portal.admitted.verdict.consumes is not None
     if verdict.action is Action.DENY and not used:
         raise Stop(Refusal(verdict.message, hint=verdict.hint), item.unit, verdict.rule)
-    wire = conv.refused_by_wire(reading, () if portal.bind is None else portal.bind.values)
+    wire = units.refused_by_wire(conv, reading, () if portal.bind is None else portal.bind.values)
     if wire is not None:
         raise Stop(wire, item.unit)
 
@@ -251,12 +252,12 @@ def _unit(conv: Conversation, portal: Portal, reading: Reading, *, wrappable: bo
     # The text of PREPARE is not what runs: an approval of the one is none of the other.
     form = (("run", "what it prepares"),) if reading.prepared_by_sql else ()
     if bind is None or not bind.values:
-        return conv.unit(reading, text, form=form, wrappable=wrappable)
+        return units.make(conv, reading, text, form=form, wrappable=wrappable)
     types = portal.prepared.types if portal.prepared is not None else ()
     shown = conv.reader.masker.parameters(bind.values, types, bind.formats, reading.shown)
     exact = tuple(_exact(bind, types))
     complete = all(e is None or (s is not None and e.reveal() == s) for e, s in zip(exact, shown, strict=True))
-    return conv.unit(
+    return units.make(conv,
         reading, text, values=bind.values, exact=exact, shown=shown, complete=complete, wrappable=wrappable,
         form=bound_form(bind.formats, types),
     )  # fmt: skip
@@ -381,7 +382,7 @@ def _send_execute(conv: Conversation, item: Item, portal: Portal, asked: set[int
 
 def _wrapped(conv: Conversation, batch: Batch, portal: Portal) -> Steps[None]:
     """An approved write in a read-only session, alone in a transaction of the gateway's own."""
-    opened = yield from conv.begin_writable()
+    opened = yield from writable.begin(conv)
     if opened is not None:
         if portal.admitted is not None:
             conv.gate.conclude(portal.admitted, "failed", declare_masked("the transaction could not be opened"))
@@ -392,14 +393,6 @@ def _wrapped(conv: Conversation, batch: Batch, portal: Portal) -> Steps[None]:
     conv.out.to_upstream.append(m.SYNC_MESSAGE)
     yield from conv.quiet()
     if run is not None:
-        yield from conv.end_writable(run)
+        yield from writable.end(conv, run)
     if not conv.closing:
         conv.out.to_client.append(m.ready(conv.responses.status))
-
-
-def with_parameters(text: Masked, shown: tuple[Masked | None, ...]) -> Masked:
-    """A statement and the values it was bound with, for people."""
-    if not shown:
-        return text
-    lines = [f"-- ${i} = {'NULL' if value is None else value}" for i, value in enumerate(shown, 1)]
-    return declare_masked("\n".join([text, *lines]))

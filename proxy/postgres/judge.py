@@ -17,9 +17,10 @@ from access.scopes import Level, OfRunbook, Once
 from access.statements import Digest, binding_digest
 from proxy.catalogs import Catalogs
 from proxy.masking.plan import Masker
-from proxy.postgres.extended import bound_form, with_parameters
+from proxy.postgres.extended import bound_form
 from proxy.postgres.reading import Reader, Reading, bound
 from proxy.postgres.state import SqlState
+from proxy.postgres.units import with_parameters
 from proxy.sql.catalog import Catalog
 
 #: What `/hoop exec` shows as the rule that made it ask.
@@ -82,7 +83,9 @@ class Judge:
         wire = tuple(None if value is None else value.encode() for value in values)
         shown = reader.masker.parameters(wire, (), (), reading.shown)
         same = all(exact == masked for exact, masked in zip(values, shown, strict=True))
-        digest = binding_digest(bound(resource, database, actor, text.encode(), wire, bound_form((), ()) if wire else ()))
+        digest = binding_digest(
+            bound(resource, database, actor, text.encode(), wire, bound_form((), ()) if wire else ())
+        )
         grant = self._as_if_approved(actor, resource, digest)
         verdict = decide(self._policy, [grant], person, resource, whole, digest, self._clock.now())
         if verdict.action is not Action.ALLOW:

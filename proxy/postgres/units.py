@@ -1,0 +1,98 @@
+"""What the gate judges: a text with its values, in this session, now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from access.masking import ForApprover, Masked, declare_masked
+from access.statements import Effect, Statement
+from proxy.gate import Refusal, Unit
+from proxy.postgres import messages as m
+from proxy.postgres.protection import refused
+from proxy.postgres.reading import Part, Reading, bound
+from proxy.sql import judged as j
+
+if TYPE_CHECKING:
+    from proxy.postgres.conversation import Conversation
+
+#: What a statement that is run in a transaction of the gateway's own may be, beside plain.
+_ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Execute)
+
+
+def make(
+    conv: Conversation,
+    reading: Reading,
+    text: bytes,
+    *,
+    values: tuple[bytes | None, ...] = (),
+    exact: tuple[ForApprover | None, ...] = (),
+    shown: tuple[Masked | None, ...] = (),
+    complete: bool = True,
+    form: tuple[tuple[str, str], ...] = (),
+    wrappable: bool = True,
+) -> Unit:
+    """The unit of a text. `shown` and `exact` are its bound values, `complete` whether showing them lost nothing."""
+    status, facts = conv.responses.status, conv.facts
+    alone = len(reading.parts) == 1 and all(isinstance(c, _ALONE) for c in reading.parts[0].judged.controls)
+    settings = (*_settings(conv, reading), *form)
+    return Unit(
+        statements=tuple(_now(part) for part in reading.parts),
+        whole=_whole(reading),
+        shown=with_parameters(reading.shown.text, shown),
+        complete=complete and reading.shown.complete,
+        binding=bound(facts.bearer.resource, facts.database, facts.bearer.actor, text, values, settings),
+        parameters=shown,
+        exact_parameters=exact,
+        in_transaction=status != m.IDLE,
+        can_write=not facts.read_only,
+        wrappable=wrappable and alone and status == m.IDLE and not conv.responses.working,
+    )
+
+
+def refused_by_wire(conv: Conversation, reading: Reading, values: Sequence[bytes | None] = ()) -> Refusal | None:
+    """What the wire itself knows cannot be let through, with the values it is bound with."""
+    for part in reading.parts:
+        for control in part.judged.controls:
+            if isinstance(control, j.Begin) and control.read_write and conv.facts.read_only:
+                return Refusal(
+                    "This session is read only; a transaction cannot be made READ WRITE.",
+                    hint="Run a change by itself and have it approved, or ask for write access.",
+                )
+        if part.copy is not None:
+            plan = conv.reader.masker.copy_plan(part.copy, part.output, part.touched)
+            if plan.refuse:
+                return Refusal(plan.refuse)
+    return refused(reading, conv.reader.masker, values)
+
+
+def _settings(conv: Conversation, reading: Reading) -> tuple[tuple[str, str], ...]:
+    """What the text means also depends on: settings, and the bodies behind the names it executes."""
+    known = conv.state.prepared
+    names = [c.name for part in reading.parts for c in part.judged.controls if isinstance(c, j.Execute)]
+    bodies = [(f"prepared:{name}", known[name].parsed.text) for name in names if name in known]
+    return tuple(sorted([*conv.state.binding(), *bodies]))
+
+
+def _now(part: Part) -> Statement:
+    """What a statement does when it is sent. PREPARE runs nothing: its body is judged again, and held, at EXECUTE."""
+    statement = part.judged.statement
+    if any(isinstance(control, j.Prepare) for control in part.judged.controls):
+        return replace(statement, effects=frozenset({Effect.READ}))
+    return statement
+
+
+def _whole(reading: Reading) -> Statement:
+    parts = [_now(part) for part in reading.parts]
+    if all(new is part.judged.statement for new, part in zip(parts, reading.parts, strict=True)):
+        return reading.judged.combined
+    return replace(reading.judged.combined, effects=frozenset().union(*(one.effects for one in parts)))
+
+
+def with_parameters(text: Masked, shown: tuple[Masked | None, ...]) -> Masked:
+    """A statement and the values it was bound with, for people."""
+    if not shown:
+        return text
+    lines = [f"-- ${i} = {'NULL' if value is None else value}" for i, value in enumerate(shown, 1)]
+    return declare_masked("\n".join([text, *lines]))
