@@ -349,6 +349,16 @@ class Progress:
     stages: tuple[tuple[str, int, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What would become of a request filed now: its flow, and who would decide it; `refused` when it could not be filed."""
+
+    flow: str = ""
+    automatic: bool = False
+    progress: Progress = Progress()
+    refused: str = ""
+
+
 class Desk(Protocol):
     """The one service where requests are decided. Every method is one transaction; people are re-checked in it."""
 
@@ -426,8 +436,8 @@ class Desk(Protocol):
     def progress(self, request: AccessRequest, reviews: Sequence[Review] = ()) -> Progress:
         """How far a request is with these reviews of its revision, by the directory and the clock of now."""
 
-    def approvers(self, actor: Actor, resource: Resource) -> list[Person]:
-        """Who could decide a request for read access of this actor now (never the actor's own person)."""
+    def outlook(self, actor: Actor, resource: Resource, scope: Scope) -> Outlook:
+        """What would become of this actor's request for standing access of the resource's usual length, filed now."""
 
 
 class Grants(Protocol):

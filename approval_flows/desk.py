@@ -11,10 +11,10 @@ from access.errors import Invalid
 from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
-from access.ports import Asked, Clock, Progress, Store, Tx
+from access.ports import Asked, Clock, Outlook, Progress, Store, Tx
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Review, Session
 from access.resources import Resource
-from access.scopes import OfRunbook, Read, Scope
+from access.scopes import OfRunbook, Scope
 from access.statements import Digest
 from approval_flows import asking, deciding, flow, granted, routing
 from approval_flows.office import Office, settle
@@ -180,8 +180,8 @@ class Desk:
         """How far a request is with these reviews of its revision, by the directory and the clock of now."""
         return routing.progress(self._office, request, reviews, self._clock.now())
 
-    def approvers(self, actor: Actor, resource: Resource) -> list[Person]:
-        """Who could decide a request for read access of this actor now."""
+    def outlook(self, actor: Actor, resource: Resource, scope: Scope) -> Outlook:
+        """What would become of this actor's request for standing access of the resource's usual length, filed now."""
         now = self._clock.now()
-        draft = flow.draft_of(actor, resource, Read(), resource.default_duration, now)
-        return routing.preview(self._office, draft, resource, now)
+        draft = flow.draft_of(actor, resource, scope, resource.default_duration, now)
+        return routing.outlook(self._office, draft, resource, now)

@@ -219,7 +219,7 @@ def use_grant(grant: Grant, at: datetime, names: Names, *, session: SessionId, a
         if not scope.left:
             raise Conflict(f"{grant.id}: every step of this run was used.", hint="Ask again.")
         digest, scope = scope.left[0], replace(scope, used=scope.used + 1)
-    after = replace(grant, scope=scope, state=state, used_at=at, used_in=session)
+    after = replace(grant, scope=scope, state=state, used_at=grant.used_at or at, used_in=session)
     return after, GrantUsed(stream=grant.request, actor=actor, grant=grant.id, session=session, digest=digest)
 
 

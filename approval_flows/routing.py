@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from access.actors import Person, PersonId
 from access.errors import Conflict, Denied, HoopError
-from access.ports import Progress
+from access.ports import Outlook, Progress
 from access.requests import AccessRequest, Choice, Review
 from access.resources import Resource
 from approval_flows import flow as people
@@ -116,9 +116,12 @@ def flow_for(office: Office, draft: AccessRequest, resource: Resource, at: datet
     return person if isinstance(person, Denied) else route(office, draft, person, resource, at)
 
 
-def preview(office: Office, draft: AccessRequest, resource: Resource, at: datetime) -> list[Person]:
-    """Who could decide a request like `draft` if it were filed now."""
+def outlook(office: Office, draft: AccessRequest, resource: Resource, at: datetime) -> Outlook:
+    """What would become of a request like `draft` if it were filed now."""
     taken = flow_for(office, draft, resource, at)
     if isinstance(taken, Denied):
-        return []
-    return list(progress(office, replace(draft, flow=taken.name), (), at).deciders)
+        return Outlook(refused=taken.message)
+    filed = replace(draft, flow=taken.name)
+    if not taken.automatic and not course_of(office, filed, resource, at).feasible():
+        return Outlook(taken.name, refused="nobody could decide it")
+    return Outlook(taken.name, taken.automatic, progress(office, filed, (), at))

@@ -11,7 +11,7 @@ from access.policy import decide, standing_level
 from access.ports import Tx
 from access.requests import AccessRequest, Evidence, Grant, RequestState
 from access.resources import Resource
-from access.scopes import scope_name
+from access.scopes import scope_name, standing_scope
 from access.statements import Effect, Statement
 from bot.cards import Card
 from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
@@ -124,14 +124,23 @@ async def replay(kit: Kit, intent: Replay, who: Caller, reply: Reply) -> None:
 async def who_can(kit: Kit, intent: Who, who: Caller, reply: Reply) -> None:
     """Who could decide for the caller, and who has access now."""
     person, resource = kit.person(who), kit.resource(intent.resource)
-    deciders = kit.desk.approvers(actor_of(person), resource)
+    ways = _ways(kit, person, resource)
 
     def build(tx: Tx) -> Card:
         live = usable(tx.grants(live_at=tx.now, resource=resource.name), tx.now)
         holders = [(actor_mention(kit.world, grant.actor), grant) for grant in live]
-        return lists.who_card(resource, mentions_of(kit.world, deciders), holders)
+        return lists.who_card(resource, ways, holders)
 
     await show(kit, who, reply, build)
+
+
+def _ways(kit: Kit, person: Person, resource: Resource) -> list[lists.Way]:
+    """How each standing scope would be decided for this person now."""
+    found = []
+    for name in ("read", "write", "admin"):
+        outlook = kit.desk.outlook(actor_of(person), resource, standing_scope(name))
+        found.append(lists.Way(name, outlook, mentions_of(kit.world, outlook.progress.deciders)))
+    return found
 
 
 async def why(kit: Kit, intent: Why, who: Caller, reply: Reply) -> None:
@@ -140,10 +149,11 @@ async def why(kit: Kit, intent: Why, who: Caller, reply: Reply) -> None:
     now = kit.clock.now()
     live = await kit.store.read(lambda tx: tx.grants(live_at=now, person=person.id, resource=resource.name))
     grants = usable(live, now)
-    deciders = mentions_of(kit.world, kit.desk.approvers(actor_of(person), resource))
     if not intent.statement:
-        await reply.card(lists.why_card(resource, kit.world.policy, grants, deciders))
+        await reply.card(lists.why_card(resource, kit.world.policy, grants, _ways(kit, person, resource)))
         return
+    outlook = kit.desk.outlook(actor_of(person), resource, standing_scope("read"))
+    deciders = mentions_of(kit.world, outlook.progress.deciders)
     try:
         evidence = await kit.judge.describe(actor_of(person), person, resource, intent.statement)
     except Denied as denied:

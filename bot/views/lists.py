@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from access.actors import Person
 from access.errors import Denied
 from access.policy import Action, Policy, Verdict
+from access.ports import Outlook
 from access.requests import AccessRequest, Ask, Evidence, Grant, RequestState, Session
 from access.resources import Resource
 from access.scopes import Level, scope_name
@@ -135,26 +136,49 @@ def _list(kind: str, title: str, items: Sequence[Item], empty: str) -> Card:
 # ------------------------------------------------------------------------------------------------ who and why
 
 
-def who_card(resource: Resource, deciders: Sequence[Mention], holders: Sequence[tuple[Mention, Grant]]) -> Card:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a request for one scope would be decided for the viewer now."""
+
+    scope: str
+    outlook: Outlook
+    deciders: Sequence[Mention] = ()
+
+    def field(self) -> Field:
+        """`read access: Ann, Bob (default)`, the stages where there are several."""
+        outlook = self.outlook
+        flow = f" ({outlook.flow})" if outlook.flow else ""
+        label = f"Decides {self.scope} access for you"
+        if outlook.refused:
+            return Field(label, text(f"refused: {outlook.refused}{flow}"))
+        if outlook.automatic:
+            return Field(label, text(f"granted at once{flow}"))
+        steps = [f"{name} {wants}" for name, _, wants in outlook.progress.stages]
+        several = sum(wants for _, _, wants in outlook.progress.stages) > 1
+        first = text(*parts.people(self.deciders), flow)
+        return Field(label, text(*first, f" · stages: {' → '.join(steps)}") if several else first)
+
+
+def who_card(resource: Resource, ways: Sequence[Way], holders: Sequence[tuple[Mention, Grant]]) -> Card:
     """Who can decide for the viewer, and who has access now."""
     items = [
         Item(text(who, f" · {scope_name(grant.scope)} until ", Moment(grant.expires_at, MomentStyle.TIME)))
         for who, grant in holders
     ]
-    decide = parts.people(deciders)
+    decide = ways[0].field().value if ways else parts.people(())
     return Card(
         kind="who",
         state=parts.PRIVATE,
         title=text("Who has to do with ", Code(resource.name)),
         fallback=f"{resource.name}: decided by {plain(decide)}; {len(holders)} have access now.",
         lines=(text(resource.description),) if resource.description else (),
-        fields=(Field("Can decide for you", decide), Field("Have access now", text(str(len(holders))))),
+        fields=(*(way.field() for way in ways), Field("Have access now", text(str(len(holders))))),
         items=tuple(items[:MOST]),
         private=True,
     )
 
 
-def why_card(resource: Resource, policy: Policy, grants: Sequence[Grant], deciders: Sequence[Mention]) -> Card:
+def why_card(resource: Resource, policy: Policy, grants: Sequence[Grant], ways: Sequence[Way]) -> Card:
     """What the viewer may do there now, and how to get more."""
     lines = [
         text(
@@ -172,7 +196,7 @@ def why_card(resource: Resource, policy: Policy, grants: Sequence[Grant], decide
         fallback=f"What you may do on {resource.name}: {len(grants)} live grants.",
         lines=tuple(lines),
         fields=(
-            Field("Can decide for you", parts.people(deciders)),
+            *(way.field() for way in ways),
             Field("Ask", text(Code(f"/hoop request {resource.name} 30m …"))),
         ),
         notes=(text("The owner's rules come on top: ", ", ".join(rules[:12])),) if rules else (),

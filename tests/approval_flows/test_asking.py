@@ -229,6 +229,13 @@ async def test_a_digest_is_all_that_tells_statements_apart(world: World) -> None
     assert len(ids) == 3
 
 
-def test_approvers_are_the_people_who_could_decide_now(world: World) -> None:
-    assert [person.name for person in world.desk.approvers(DANA_SELF, PROD)] == ["Ann", "Bob"]
-    assert [person.name for person in world.desk.approvers(Actor(ANN.id), PROD)] == ["Bob"]
+def test_the_outlook_names_the_flow_and_who_could_decide_now(world: World) -> None:
+    def names(actor: Actor) -> list[str]:
+        return [person.name for person in world.desk.outlook(actor, PROD, Read()).progress.deciders]
+
+    assert world.desk.outlook(DANA_SELF, PROD, Read()).flow == "default"
+    assert names(DANA_SELF) == ["Ann", "Bob"]
+    assert names(Actor(ANN.id)) == ["Bob"]
+    world.remove_from_group("dba", BOB)
+    assert world.desk.outlook(Actor(ANN.id), PROD, Read()).refused == "nobody could decide it"
+    assert "does not know you" in world.desk.outlook(Actor(PersonId("x|y")), PROD, Read()).refused

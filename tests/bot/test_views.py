@@ -19,6 +19,7 @@ from access.events import StoredEvent
 from access.extracts import write_extract
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import ForApprover, declare_masked
+from access.ports import Outlook, Progress
 from access.requests import AccessRequest, Ask, Evidence, Grant, GrantState, RequestState, Session
 from access.scopes import Once, Read
 from access.statements import Digest, Effect, Flag
@@ -114,6 +115,13 @@ def event(kind: str, number: int = 1, **payload: object) -> StoredEvent:
     return StoredEvent(number, "w", number, NOW, kind, REQUEST.id, "executor", payload, "h")
 
 
+ANN_FIRST = Progress(stages=(("dba", 0, 1), ("owners", 0, 2)))
+WAYS = [
+    lists.Way("read", Outlook("reads-by-day", automatic=True)),
+    lists.Way("write", Outlook("two-people", progress=ANN_FIRST), (ANN, BOB)),
+    lists.Way("admin", Outlook("two-people", refused="nobody could decide it")),
+]
+
 RESULT = event(
     "command.executed",
     outcome="succeeded",
@@ -174,7 +182,7 @@ CARDS: dict[str, Card | None] = {
     "session_summary": sessions.session_card(Visit(CLOSED, DANA, (REFUSED,), LINKS)),
     "my": lists.my_card(MINE),
     "pending": lists.pending_card([case(), case(HELD)]),
-    "who": lists.who_card(PROD, (ANN, BOB), [(DANA, GRANT)]),
+    "who": lists.who_card(PROD, WAYS, [(DANA, GRANT)]),
     "help": lists.help_card(None),
     "help_exec": lists.help_card(Verb.EXEC),
     "error_conflict": answers.error_card(Conflict("Bob approved it already.", hint="Nothing to do.")),
