@@ -16,10 +16,10 @@ stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml 
 DEMO_STAMP := $(call stamp,demo)
 TEST_STAMP := $(call stamp,test)
 
-.PHONY: help demo try test check bench format lock clean venv-demo venv-test
+.PHONY: help demo try test check bench bench-masking format lock clean venv-demo venv-test
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: venv-demo ## install, play the tour with real clients, stay up (STAY=0: end after the tour)
 	@$(BIN)/python -m app demo --stay=$(STAY)
@@ -43,6 +43,9 @@ check: venv-test ## the fast part of test: everything but real clients and brows
 
 bench: venv-test ## what the gateway costs, as ratios to a direct connection in the same run
 	@$(BIN)/python -m tests.bench
+
+bench-masking: venv-test ## how well personal data is found (HOOP_BENCH_PRESIDIO=python with presidio-analyzer: next to it)
+	@$(BIN)/python -m tests.bench.precision
 
 format: venv-test ## sort imports, apply safe fixes, lay out the code
 	$(BIN)/ruff check --fix .
