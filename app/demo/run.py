@@ -82,7 +82,7 @@ def _try(arguments: argparse.Namespace) -> int:
 Three things to try:
   SELECT name, email, phone, city FROM customers LIMIT 5;     -- read a customer: what is personal comes back masked
   DROP TABLE customers;                                       -- refused, and the session goes on
-  DELETE FROM orders WHERE id = 42;                           -- held: approve it as Ann in {site.console}/~ann/c/prod-db
+  DELETE FROM orders WHERE id = 43;                           -- held: approve it as Ann in {site.console}/~ann/waiting
 """,
         flush=True,
     )
