@@ -299,9 +299,15 @@ CREATE TRIGGER {table}_no_replace BEFORE INSERT ON "{table}"
 WHEN EXISTS (SELECT 1 FROM "{table}" AS old WHERE {same})
 BEGIN SELECT RAISE(ABORT, 'the {table} table is append-only'); END
 """
+# A run of a runbook goes on step by step: the same steps, one more used or done each time. Nothing else executes again.
 _SQLITE_USED_ONCE = """
 CREATE TRIGGER grant_used_once BEFORE UPDATE ON "grant"
-WHEN OLD.used_at IS NOT NULL AND (NEW.used_at IS NOT OLD.used_at OR NEW.state IN ('active', 'executing'))
+WHEN OLD.used_at IS NOT NULL AND (
+  NEW.used_at IS NOT OLD.used_at OR NEW.state = 'active' OR (NEW.state = 'executing' AND NOT coalesce(
+    OLD.state = 'executing' AND json_extract(OLD.data, '$.scope.kind') = 'runbook'
+    AND json_extract(NEW.data, '$.scope.steps') = json_extract(OLD.data, '$.scope.steps')
+    AND json_extract(NEW.data, '$.scope.used') + json_extract(NEW.data, '$.scope.done')
+      = json_extract(OLD.data, '$.scope.used') + json_extract(OLD.data, '$.scope.done') + 1, 0)))
 BEGIN SELECT RAISE(ABORT, 'this grant was used already'); END
 """
 _POSTGRES_REFUSE_FUNCTION = """
@@ -318,7 +324,11 @@ _POSTGRES_USED_ONCE_FUNCTION = """
 CREATE FUNCTION hoop_used_once() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF OLD.used_at IS NOT NULL
-     AND (NEW.used_at IS DISTINCT FROM OLD.used_at OR NEW.state IN ('active', 'executing')) THEN
+     AND (NEW.used_at IS DISTINCT FROM OLD.used_at OR NEW.state = 'active' OR (NEW.state = 'executing' AND NOT coalesce(
+       OLD.state = 'executing' AND OLD.data::json #>> '{scope,kind}' = 'runbook'
+       AND NEW.data::json #>> '{scope,steps}' = OLD.data::json #>> '{scope,steps}'
+       AND (NEW.data::json #>> '{scope,used}')::int + (NEW.data::json #>> '{scope,done}')::int
+         = (OLD.data::json #>> '{scope,used}')::int + (OLD.data::json #>> '{scope,done}')::int + 1, false))) THEN
     RAISE EXCEPTION 'this grant was used already' USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;

@@ -160,7 +160,7 @@ class Cutter:
         """A literal; with parameters in it, the concatenation of its parts."""
         start = self.at
         before = self.out[-1] if self.out and isinstance(self.out[-1], str) else ""
-        prefixed = bool(_WORD_BEFORE.search(before))
+        prefixed = bool(_WORD_BEFORE.search(before)) or before[-2:].upper() == "U&"
         escapes = before[-1:] in {"e", "E"} and prefixed
         self.at += 1
         parts: list[str | Slot] = []

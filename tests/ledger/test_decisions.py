@@ -182,6 +182,22 @@ async def test_the_database_itself_refuses_a_second_use(asked: Store) -> None:
     assert await asked.read(lambda tx: tx.grant(GrantId("grt_1"))) == done
 
 
+async def test_the_database_lets_a_run_go_on_by_one_step_at_a_time_and_nothing_else(asked: Store) -> None:
+    run = OfRunbook("c", "n", Digest("p"), (Digest("one"), Digest("two")))
+    await asked.transact(lambda tx: tx.insert_grant(examples.grant(scope=run)))
+    first = replace(consumed(examples.grant(scope=run), "ses_1"), scope=replace(run, used=1))
+    first = await asked.transact(lambda tx: tx.update_grant(first))
+    odd = OfRunbook("c", "n", Digest("p"), (Digest("one"), Digest("other")), used=2)
+    refused = (replace(run, used=1), replace(run, used=2, done=1), replace(run, used=0), odd, Once(Digest("one")))
+    for scope in refused:
+        with pytest.raises(Conflict):
+            await asked.transact(lambda tx, it=scope: tx.update_grant(replace(first, scope=it)))  # type: ignore[misc]
+    second = await asked.transact(lambda tx: tx.update_grant(replace(first, scope=replace(run, used=2))))
+    over = await asked.transact(lambda tx: tx.update_grant(replace(second, state=GrantState.FAILED)))
+    with pytest.raises(Conflict):
+        await asked.transact(lambda tx: tx.update_grant(replace(second, version=over.version)))
+
+
 async def test_nothing_executes_that_was_not_used_up(asked: Store) -> None:
     with pytest.raises(Conflict):
         await asked.transact(lambda tx: tx.insert_grant(examples.grant(state=GrantState.EXECUTING)))
