@@ -203,10 +203,14 @@ class Conversation:
             elif self.responses.quiet:
                 self._end(f"protocol violation: {broken}", "08P01")
 
-    def next_frame(self) -> Steps[bytes]:
-        """The client's next message, when everything before it is answered."""
+    def next_frame(self, *, collecting: bool = False) -> Steps[bytes]:
+        """The client's next message, when everything before it is answered.
+
+        `collecting`: messages that were not sent yet may begin a COPY, so its data is not taken for leftovers.
+        """
         while True:
-            self._copy_ahead()
+            if not collecting:
+                self._copy_ahead()
             ready = self.responses.quiet and not self.closing and self.clock.monotonic() >= self._stale_until
             if self._inbox and ready:
                 return self._pop()

@@ -118,7 +118,7 @@ def _collect(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
         if size > BATCH_CAP or len(frames) >= BATCH_MESSAGES:
             frames.append(m.FLUSH_MESSAGE)
             break
-        frame = yield from conv.next_frame()
+        frame = yield from conv.next_frame(collecting=True)
         if frame[0] not in _KINDS:
             conv.put_back(frame)
             frames.append(m.FLUSH_MESSAGE)

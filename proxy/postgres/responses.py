@@ -35,8 +35,9 @@ FRAME_CAP = 64 * 1024 * 1024
 PIECE = 256 * 1024
 
 #: Reported parameters that only the gateway may change: a change ends the session (DESIGN: read scope).
+READ_ONLY = "default_transaction_read_only"
 GUARDED = {
-    "default_transaction_read_only": "the session's read-only default",
+    READ_ONLY: "the session's read-only default",
     "in_hot_standby": "the server's role",
     "session_authorization": "the session's user",
     "is_superuser": "the session's rights",
@@ -78,6 +79,9 @@ class Responses:
         self._gate = gate
         self._out = out
         self._parameters = parameters
+        #: A session that may write may also make itself read only, and take that back.
+        free = {READ_ONLY} if parameters.get(READ_ONLY) != "on" else frozenset[str]()
+        self._guarded = GUARDED.keys() - free
         self._rest = bytearray()
         self._need = HEADER
         self._through = 0
@@ -467,7 +471,7 @@ class Responses:
 
     def _parameter(self, frame: bytes) -> bytes | None:
         name, value = m.parse_pair(frame)
-        if name in GUARDED and self._parameters.get(name) != value:
+        if name in self._guarded and self._parameters.get(name) != value:
             raise Violation(f"{GUARDED[name]} changed on the server ({name})")
         self._parameters[name] = value
         if name.lower() in TRACKED:
