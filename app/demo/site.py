@@ -23,6 +23,7 @@ import psycopg
 from access.errors import Invalid, Unavailable
 from app.cli_setup import KEY_BYTES, write_key
 from app.clock import SystemEntropy
+from app.demo import repository
 from app.embedded_postgres import EmbeddedPostgres
 
 HERE = Path(__file__).parent
@@ -141,7 +142,10 @@ def write_config(home: Path, target: Target) -> tuple[int, int]:
         "      host: 127.0.0.1\n": f"      host: {json.dumps(target.host)}\n",
         "      port: 5432\n": f"      port: {target.port}\n",
     }
-    if not target.sample:
+    if target.sample:
+        repository.make(home / "shop-runbooks")
+        text += f"\nrunbooks:\n  repositories:\n    - {{name: shop, url: {json.dumps(str(home / 'shop-runbooks'))}}}\n"
+    else:
         _write(home / "upstream.password", target.password)
         changes["user: hoop_gateway"] = f"user: {json.dumps(target.user)}"
         changes["database: shop"] = f"database: {json.dumps(target.database)}"

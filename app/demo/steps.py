@@ -9,6 +9,7 @@ import sqlite3
 
 from access.ids import Prefix, parse_id
 from app.demo.report import expect
+from app.demo.runbook_steps import runbook
 from app.demo.site import hoop
 from app.demo.tour import CHANNEL, Step, Tour
 from app.demo.visitor import Seen
@@ -306,6 +307,7 @@ SAMPLE: tuple[Step, ...] = (
     ("A guardrail: DROP TABLE", refuse),
     ("A risky statement in the middle of a session is held, approved, run once", hold),
     ("A single command, from chat", from_chat),
+    ("A runbook from Git: dry run, apply", runbook),
     ("An AI agent under Dana's access", agent),
     ("Early end: access is revoked while a statement runs", revoke),
     ("What happened: summary and replay", replay),
