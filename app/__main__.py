@@ -59,6 +59,19 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     link = commands.add_parser("login-link", help="a single-use console link for a person, valid five minutes")
     link.add_argument("person")
 
+    key = commands.add_parser("key", help="people's SSH public keys")
+    acting = key.add_subparsers(dest="what", required=True)
+    add = acting.add_parser("add", help="register a public key; from then on it logs in as the person")
+    add.add_argument("person")
+    add.add_argument("file", type=Path, help="a .pub file")
+    listing = acting.add_parser("list", help="a person's keys")
+    listing.add_argument("person")
+    remove = acting.add_parser("remove", help="it logs in no more")
+    remove.add_argument("person")
+    remove.add_argument("fingerprint", help="SHA256:… as listed")
+    snippet = commands.add_parser("ssh-config", help="print what people put into ~/.ssh/config and known_hosts")
+    snippet.add_argument("person", nargs="?", default="", help="name this person (default: their key does)")
+
     replay = commands.add_parser("replay", help="play a recorded session in this terminal")
     replay.add_argument("session")
     replay.add_argument("--no-wait", action="store_true", help="print it at once")
@@ -73,6 +86,15 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     lint = doing.add_parser("lint", help="check files or folders; for a pre-commit hook and CI")
     lint.add_argument("paths", nargs="+")
     doing.add_parser("list", help="fetch the configured repositories and list what they offer")
+
+    scan = commands.add_parser("scan", help="sample a resource for personal data; shows counts and proposes masking rules")
+    scan.add_argument("resource", help="NAME or NAME/DATABASE")
+    scan.add_argument("--rows", type=int, default=200, help="values to look at per column (default: 200)")
+
+    doctor = commands.add_parser("doctor", help="what weakens the protection of a resource, as its server sees it")
+    doctor.add_argument("resource", help="NAME or NAME/DATABASE")
+    doctor.add_argument("--fix", action="store_true", help="print the SQL of a role that cannot read protected columns")
+    doctor.add_argument("--role", default="hoop_reader", help="what --fix calls that role (default: hoop_reader)")
 
     ledger = commands.add_parser("ledger", help="the hash-chained event ledger")
     what = ledger.add_subparsers(dest="what", required=True)
@@ -108,8 +130,12 @@ MODULES = {
     "login-link": "app.cli_operate",
     "sessions": "app.cli_operate",
     "runbooks": "app.cli_runbooks",
+    "scan": "app.cli_protect",
+    "doctor": "app.cli_protect",
     "replay": "app.cli_ledger",
     "ledger": "app.cli_ledger",
+    "key": "app.cli_ssh",
+    "ssh-config": "app.cli_ssh",
     "serve": "app.serve",
     "demo": "app.demo.run",
     "try": "app.demo.run",

@@ -48,7 +48,8 @@ def operator() -> str:
     return f"operator|{getpass.getuser()}"
 
 
-def _person(core: Core, name: str) -> Person:
+def find_person(core: Core, name: str) -> Person:
+    """The person of a wire name. Raises Invalid naming those there are."""
     person = core.directory.by_name(name)
     if person is None:
         known = ", ".join(sorted(each.wire_name for each in core.directory.people()))
@@ -57,7 +58,7 @@ def _person(core: Core, name: str) -> Person:
 
 
 async def _grant(core: Core, arguments: argparse.Namespace) -> int:
-    person, resource = _person(core, arguments.person), core.resources.get(arguments.resource)
+    person, resource = find_person(core, arguments.person), core.resources.get(arguments.resource)
     if resource is None:
         raise Invalid(
             f"There is no resource {arguments.resource}.", hint=f"Known: {', '.join(sorted(core.resources))}."
@@ -79,7 +80,7 @@ async def _grant(core: Core, arguments: argparse.Namespace) -> int:
 
 
 async def _login_link(core: Core, arguments: argparse.Namespace) -> int:
-    person = _person(core, arguments.person)
+    person = find_person(core, arguments.person)
     secret = await core.logins.issue(person.id, by=operator())
     print(f"For {person.name}, once, within five minutes:")
     print(f"{core.public_url}/login/{secret}")

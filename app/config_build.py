@@ -37,6 +37,9 @@ def resources(settings: Settings) -> dict[str, Resource]:
     return {entry.name: _resource(entry, settings) for entry in settings.resources}
 
 
+_PORTS = {"postgres": 5432, "ssh": 22}
+
+
 def _resource(entry: ResourceSettings, settings: Settings) -> Resource:
     upstream = entry.upstream
     return Resource(
@@ -44,14 +47,16 @@ def _resource(entry: ResourceSettings, settings: Settings) -> Resource:
         protocol=Protocol(entry.protocol),
         upstream=Upstream(
             host=upstream.host,
-            port=upstream.port,
+            port=_PORTS[entry.protocol] if upstream.port is None else upstream.port,
             user=upstream.user,
             database=upstream.database,
             secret=upstream.password or "",
             tls=UpstreamTls(upstream.tls),
             tls_ca=upstream.tls_ca,
+            private_key=upstream.private_key or "",
+            known_hosts=upstream.known_hosts,
         ),
-        databases=tuple(dict.fromkeys((upstream.database, *entry.databases))),
+        databases=_databases(entry),
         labels=MappingProxyType(dict(entry.labels)),
         approvers=tuple(entry.approvers),
         owners=tuple(entry.owners),
@@ -61,6 +66,12 @@ def _resource(entry: ResourceSettings, settings: Settings) -> Resource:
         reason_required=entry.reason_required,
         channel=entry.channel or settings.chat.channel,
     )
+
+
+def _databases(entry: ResourceSettings) -> tuple[str, ...]:
+    """What may be opened on it: databases; on a server reached by SSH, the gateway's account."""
+    upstream = entry.upstream
+    return (upstream.user,) if entry.protocol == "ssh" else tuple(dict.fromkeys((upstream.database, *entry.databases)))
 
 
 def registered_functions(settings: Settings) -> dict[str, frozenset[str]]:

@@ -16,7 +16,7 @@ from access.errors import Invalid, Unavailable
 from access.ports import Vault
 from app import config_build
 from app.config_file import Loaded, Problem, Where
-from app.settings import PostgresListener, Settings
+from app.settings import PostgresListener, ResourceSettings, Settings
 from approval_flows.shelf import load_folder
 from identity.directory import StaticDirectory
 from identity.directory import problems as directory_problems
@@ -40,6 +40,7 @@ def check(loaded: Loaded, vault: Vault | None = None, entities: frozenset[str] |
         found.extend(_flows(loaded))
     if vault is not None:
         found.extend(loaded.source.problem(w, m) for w, m in _secrets(loaded.settings, vault))
+        found.extend(loaded.source.problem(w, m) for w, m in _host_keys(loaded.settings, known))
     return sorted(set(found), key=lambda problem: (problem.file, problem.line, problem.where))
 
 
@@ -121,12 +122,44 @@ def _resources(settings: Settings, known: _Known) -> Iterator[Finding]:
         for number, owner in enumerate(entry.owners):
             if owner not in known.groups:
                 yield (*where, "owners", number), f"{owner} is not in groups"
+        yield from _upstream(entry, (*where, "upstream"), known)
         if entry.upstream.tls == "verify-full" and entry.upstream.tls_ca:
             path = known.base / entry.upstream.tls_ca
             if not path.is_file():
                 yield (*where, "upstream", "tls_ca"), f"{path} is not a file"
         elif entry.upstream.tls_ca:
             yield (*where, "upstream", "tls_ca"), "is used only with tls: verify-full"
+
+
+def _upstream(entry: ResourceSettings, where: Where, known: _Known) -> Iterator[Finding]:
+    """What one protocol needs and the other does not know."""
+    upstream = entry.upstream
+    if entry.protocol == "postgres":
+        if not upstream.database:
+            yield (*where, "database"), "is needed with protocol: postgres"
+        for name in ("private_key", "known_hosts"):
+            if getattr(upstream, name):
+                yield (*where, name), "is used only with protocol: ssh"
+        return
+    if upstream.database or entry.databases:
+        yield (*where, "database"), "is used only with protocol: postgres"
+    if upstream.tls != "disable":
+        yield (*where, "tls"), "is used only with protocol: postgres; SSH encrypts by itself"
+    if not upstream.private_key and not upstream.password:
+        yield (*where, "private_key"), "is needed with protocol: ssh (or password)"
+    if not upstream.known_hosts:
+        yield (
+            (*where, "known_hosts"),
+            "is needed: an unknown host key is refused. ssh-keyscan prints it; compare it on the target",
+        )
+
+
+def _host_keys(settings: Settings, known: _Known) -> Iterator[Finding]:
+    """Files that lie where the gateway runs, like its secrets."""
+    for index, entry in enumerate(settings.resources):
+        path = known.base / entry.upstream.known_hosts
+        if entry.upstream.known_hosts and not path.is_file():
+            yield ("resources", index, "upstream", "known_hosts"), f"{path} is not a file"
 
 
 def _policy(settings: Settings, known: _Known) -> Iterator[Finding]:
@@ -184,6 +217,11 @@ def _listeners(settings: Settings, known: _Known) -> Iterator[Finding]:
     postgres, web = settings.listeners.postgres, settings.listeners.web
     if postgres.port and postgres.port == web.port and postgres.host == web.host:
         yield ("listeners", "web", "port"), f"{web.port} is taken by listeners.postgres"
+    ssh = settings.listeners.ssh
+    for name, other in (("postgres", postgres), ("web", web)):
+        used = any(entry.protocol == "ssh" for entry in settings.resources)
+        if used and ssh.port and ssh.port == other.port and ssh.host == other.host:
+            yield ("listeners", "ssh", "port"), f"{ssh.port} is taken by listeners.{name}"
     if bool(postgres.tls_certificate) != bool(postgres.tls_key):
         yield ("listeners", "postgres"), "needs both tls_certificate and tls_key, or neither"
     elif postgres.tls_certificate:
@@ -272,6 +310,9 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
         refs.append((("runbooks", "repositories", i, "token"), repository.token))
         refs.append((("runbooks", "repositories", i, "deploy_key"), repository.deploy_key))
     refs += [(("resources", i, "upstream", "password"), r.upstream.password) for i, r in enumerate(settings.resources)]
+    refs += [
+        (("resources", i, "upstream", "private_key"), r.upstream.private_key) for i, r in enumerate(settings.resources)
+    ]
     return [(where, ref) for where, ref in refs if ref]
 
 

@@ -31,6 +31,7 @@ from approval_flows.office import Office
 from approval_flows.shelf import FlowShelf
 from identity.directory import StaticDirectory
 from identity.links import WebLogins
+from identity.ssh_keys import KeyBook
 from identity.tokens import Address, CredentialService
 from identity.vault import SecretVault
 from ledger.sealing import KEY_BYTES, Sealer
@@ -54,6 +55,7 @@ class Core:
     desk: Desk
     book: GrantBook
     credentials: CredentialService
+    ssh_keys: KeyBook
     logins: WebLogins
 
     @property
@@ -97,6 +99,12 @@ def gateway_address(settings: Settings) -> Address:
     return Address(listener.public_host or listener.host, listener.port, sslmode)
 
 
+def ssh_address(settings: Settings) -> Address:
+    """What people give to `ssh`."""
+    listener = settings.listeners.ssh
+    return Address(listener.public_host or listener.host, listener.port)
+
+
 def limits(settings: Settings) -> Limits:
     """The owner's limits for asking."""
     return Limits(
@@ -133,7 +141,10 @@ async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
             flows=flows,
             desk=Desk(store, office, clock),
             book=GrantBook(store, directory, clock),
-            credentials=CredentialService(store, clock, entropy, directory, gateway_address(settings)),
+            credentials=CredentialService(
+                store, clock, entropy, directory, gateway_address(settings), ssh=ssh_address(settings)
+            ),
+            ssh_keys=KeyBook(store),
             logins=WebLogins(store, clock, entropy, directory),
         )
     finally:

@@ -14,6 +14,7 @@ from app.targets import Targets
 from ledger.recordings import Recordings
 from proxy.catalogs import Catalogs
 from proxy.server import Gateway
+from proxy.ssh.server import SshGateway
 from runbooks.catalog import Catalog
 
 
@@ -38,6 +39,7 @@ class Process:
     recordings: Recordings
     tasks: asyncio.TaskGroup
     gateway: Gateway | None = None
+    ssh: SshGateway | None = None
     roles: dict[str, Role] = field(default_factory=dict)
 
     @property

@@ -1,13 +1,20 @@
-"""The proxy role: the PostgreSQL listener in front of the targets."""
+"""The proxy role: the PostgreSQL and SSH listeners in front of the targets."""
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from collections.abc import Mapping
 
+from access.errors import Unavailable
+from access.resources import Protocol, Resource
 from app.process import Process
+from app.ssh_host_key import host_key
 from app.targets import absolute
 from ledger.sessions import SessionLog
 from proxy.server import Gateway, Ports, Settings
+from proxy.ssh.server import Settings as SshSettings
+from proxy.ssh.server import SshGateway
 
 
 class ProxyRole:
@@ -29,16 +36,34 @@ class ProxyRole:
             recordings=process.recordings,
             catalogs=process.targets.load,
         )
-        self._gateway = Gateway(ports, _settings(process), resources, core.policy, process.targets.masking)
+        masking = process.targets.masking
+        databases, servers = _of(resources, Protocol.POSTGRES), _of(resources, Protocol.SSH)
+        self._gateway = Gateway(ports, _settings(process), databases, core.policy, masking)
+        self._ssh = _ssh(process, ports, servers) if servers else None
         self._process = process
+        self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
         await self._gateway.start()
         self._process.gateway = self._gateway
-        return f"postgresql on {self._gateway.settings.host}:{self._gateway.port}"
+        where = f"postgresql on {self._gateway.settings.host}:{self._gateway.port}"
+        if self._ssh is None:
+            return where
+        try:
+            await self._process.core.ssh_keys.refresh()
+            await self._ssh.start()
+        except (OSError, ValueError, Unavailable):
+            await self._gateway.stop()
+            raise
+        self._following = self._process.tasks.create_task(self._process.core.ssh_keys.run())
+        self._process.ssh = self._ssh
+        return f"{where}, ssh on {self._ssh.settings.host}:{self._ssh.port}"
 
     async def stop(self) -> None:
-        await self._gateway.stop()
+        if self._following is not None:
+            self._following.cancel()
+        stopping = [self._gateway.stop()] + ([self._ssh.stop()] if self._ssh is not None and self._process.ssh else [])
+        await asyncio.gather(*stopping)
 
     def problem(self) -> str:
         return ""
@@ -62,3 +87,24 @@ def _settings(process: Process) -> Settings:
         connections=limits.connections,
         connections_per_person=limits.connections_per_person,
     )
+
+
+def _of(resources: Mapping[str, Resource], protocol: Protocol) -> dict[str, Resource]:
+    return {name: resource for name, resource in resources.items() if resource.protocol is protocol}
+
+
+def _ssh(process: Process, ports: Ports, resources: Mapping[str, Resource]) -> SshGateway:
+    """The SSH listener. Raises Unavailable when its host key cannot be read or made."""
+    core = process.core
+    listener, limits = core.settings.listeners.ssh, core.settings.limits
+    settings = SshSettings(
+        host=listener.host,
+        port=listener.port,
+        node=process.node,
+        host_key=host_key(core.base / listener.host_key),
+        key=process.targets.mask_key,
+        connections=limits.connections,
+        connections_per_person=limits.connections_per_person,
+        login_seconds=limits.login_timeout.total_seconds(),
+    )
+    return SshGateway(ports, core.ssh_keys, settings, resources, core.policy, process.targets.masking)

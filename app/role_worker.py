@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from app.by_protocol import Executors
 from app.core import key_bytes, store_url
 from app.leader import FileLeader, Leader, PostgresLeader
 from app.process import Process
+from app.ssh_host_key import host_key, public_line
 from app.timers import Job, Timers
 from bot.announcer import Announcer
 from bot.executing import Runner
@@ -16,6 +18,8 @@ from bot.sender import Sender
 from ledger.checkpoints import Checkpoints
 from ledger.sessions import SessionLog
 from proxy.postgres.client import Executor, Listener
+from proxy.ssh.client import Executor as SshExecutor
+from proxy.ssh.client import Listener as SshListener
 
 TICK_SECONDS = 2.0
 LOST_SECONDS = 10.0
@@ -31,7 +35,9 @@ class WorkerRole:
         self._running: list[asyncio.Task[None]] = []
         self._announcer = Announcer(core.store, Plan(bots.world, bots.places), core.entropy)
         self._sender = Sender(core.store, bots.world, bots.platforms, bots.places, bots.hander())
-        executor = Executor(core.credentials, self._listener)
+        executor = Executors(
+            Executor(core.credentials, self._listener), SshExecutor(core.credentials, self._ssh_listener)
+        )
         self._runner = Runner(core.store, bots.world, executor, core.entropy, process.runbooks)
         self._checkpoints = Checkpoints(
             core.store,
@@ -45,6 +51,13 @@ class WorkerRole:
         settings = self._process.core.settings.listeners.postgres
         port = self._process.gateway.port if self._process.gateway else settings.port
         return Listener(settings.host, port, tls=settings.tls_required)
+
+    def _ssh_listener(self) -> SshListener:
+        """The same for SSH, with the host key it must show."""
+        core = self._process.core
+        settings = core.settings.listeners.ssh
+        port = self._process.ssh.port if self._process.ssh else settings.port
+        return SshListener(settings.host, port, public_line(host_key(core.base / settings.host_key)))
 
     def _jobs(self) -> dict[str, tuple[float, Job]]:
         core = self._process.core

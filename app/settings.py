@@ -114,6 +114,17 @@ class PostgresListener(Section):
     tls_required: bool = False
 
 
+class SshListener(Section):
+    """The SSH port people connect to. It opens when a resource has protocol: ssh."""
+
+    host: str = "127.0.0.1"
+    port: Port = 2222
+    public_host: str = Field(default="", description="Host name in connection strings (default: host).")
+    host_key: str = Field(
+        default="ssh_host_key", description="The gateway's own private key file; made at the first start when absent."
+    )
+
+
 class WebListener(Section):
     """The console, health and metrics."""
 
@@ -129,6 +140,7 @@ class Listeners(Section):
     """What the gateway listens on."""
 
     postgres: PostgresListener = PostgresListener()
+    ssh: SshListener = SshListener()
     web: WebListener = WebListener()
 
 
@@ -162,19 +174,23 @@ class UpstreamSettings(Section):
     """Where and as whom the gateway dials."""
 
     host: str
-    port: Port = 5432
+    port: Port | None = Field(default=None, description="Default: 5432 for postgres, 22 for ssh.")
     user: str
-    database: str
+    database: str = Field(default="", description="postgres only, and needed there.")
     password: SecretRef | None = None
     tls: Literal["disable", "require", "verify-full"] = "disable"
     tls_ca: str = ""
+    private_key: SecretRef | None = Field(
+        default=None, description="ssh: the gateway's key on the target, by reference."
+    )
+    known_hosts: str = Field(default="", description="ssh: file with the target's host key (known_hosts format).")
 
 
 class ResourceSettings(Section):
     """One protected target."""
 
     name: Name
-    protocol: Literal["postgres"] = "postgres"
+    protocol: Literal["postgres", "ssh"] = "postgres"
     description: str = ""
     upstream: UpstreamSettings
     databases: list[str] = Field(default=[], description="Other databases that may be opened as NAME/DATABASE.")

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -16,12 +17,15 @@ from psycopg.conninfo import make_conninfo
 from access.errors import Unavailable
 from access.resources import Resource, UpstreamTls
 from app import config_build
+from app.by_protocol import Judges
 from app.core import Core, key_bytes
 from proxy.catalogs import Catalogs
+from proxy.masking.detectors import Detectors
 from proxy.masking.plan import Masker
 from proxy.postgres.judge import Judge
 from proxy.sql.catalog import Catalog
 from proxy.sql.catalog_loader import load_catalog
+from proxy.ssh.judge import Judge as SshJudge
 
 CONNECT_SECONDS = 5
 _SSLMODE = {UpstreamTls.DISABLE: "disable", UpstreamTls.REQUIRE: "require", UpstreamTls.VERIFY_FULL: "verify-full"}
@@ -46,15 +50,18 @@ class Targets:
     async def load(self, resource: Resource, database: str) -> Catalog:
         """Read one database's catalog as the gateway's own role. Raises Unavailable without anything secret in it."""
         try:
-            connection = await psycopg.AsyncConnection.connect(
-                self._conninfo(resource, database), autocommit=True, connect_timeout=CONNECT_SECONDS
-            )
-            async with connection:
+            async with await self.connect(resource, database) as connection:
                 catalog = await load_catalog(connection)
         except psycopg.Error as error:
             state = error.sqlstate or "no answer"
             raise Unavailable(f"The catalog of {resource.name}/{database} cannot be read ({state}).") from None
         return replace(catalog, registered=self._registered[resource.name])
+
+    async def connect(self, resource: Resource, database: str) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        """A read-only connection as the gateway's own role. Raises `psycopg.Error`."""
+        return await psycopg.AsyncConnection.connect(
+            self._conninfo(resource, database), autocommit=True, connect_timeout=CONNECT_SECONDS
+        )
 
     def _conninfo(self, resource: Resource, database: str) -> str:
         upstream = resource.upstream
@@ -71,13 +78,17 @@ class Targets:
             options="-c default_transaction_read_only=on -c statement_timeout=30s",
         )
 
-    def judge(self, catalogs: Callable[[], Catalogs]) -> Judge:
+    def judge(self, catalogs: Callable[[], Catalogs]) -> Judges:
         """The judge of `/hoop exec`, on the same catalogs and masking as the wire."""
+        core = self._core
 
         def masker(resource: Resource, catalog: Catalog) -> Masker:
             return Masker(self.masking[resource.name], catalog, self.mask_key)
 
-        return Judge(catalogs, masker, self._core.policy, self._core.clock)
+        def detectors(resource: Resource) -> Detectors:
+            return Detectors(self.masking[resource.name], self.mask_key)
+
+        return Judges(Judge(catalogs, masker, core.policy, core.clock), SshJudge(detectors, core.policy, core.clock))
 
     def catalogs(self, tasks: asyncio.TaskGroup) -> Catalogs:
         """Catalogs of a process without a gateway."""
@@ -85,7 +96,7 @@ class Targets:
 
 
 def absolute(resource: Resource, base: Path) -> Resource:
-    """The resource with its certificate authority's path made absolute."""
+    """The resource with the paths of its certificate authority and host keys made absolute."""
     upstream = resource.upstream
-    path = str(base / upstream.tls_ca) if upstream.tls_ca else ""
-    return replace(resource, upstream=replace(upstream, tls_ca=path))
+    tls_ca, known_hosts = (str(base / path) if path else "" for path in (upstream.tls_ca, upstream.known_hosts))
+    return replace(resource, upstream=replace(upstream, tls_ca=tls_ca, known_hosts=known_hosts))

@@ -67,6 +67,7 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
         self.drained = asyncio.Event()
         self.gone = asyncio.Event()
         self._asked: tuple[str, str] = ("", "")
+        self._terminal = False
         self._kept: list[bytes] = []
         self._kept_size = 0
         self._ended = False
@@ -75,12 +76,17 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
         self.channel = chan
         chan.set_write_buffer_limits(high=HIGH_WATER)
 
+    def pty_requested(self, term_type: str, term_size: object, term_modes: object) -> bool:  # noqa: ARG002 - asyncssh's signature
+        """Taken, because clients say little about a terminal they do not get; refused in words with what runs in it."""
+        self._terminal = True
+        return True
+
     def shell_requested(self) -> bool:
         self._asked = ("shell", "an interactive shell")
         return True
 
     def exec_requested(self, command: str) -> bool:
-        self._asked = ("exec", command)
+        self._asked = ("terminal" if self._terminal else "exec", command)
         return True
 
     def subsystem_requested(self, subsystem: str) -> bool:

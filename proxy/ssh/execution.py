@@ -290,6 +290,10 @@ _NOT_OFFERED = {
         "subsystem-off",
         Refusal(TRANSFER, "sftp, scp and other subsystems are a permission of their own.", "Run one command: ssh … -- COMMAND"),
     ),
+    "terminal": (
+        "terminal-off",
+        Refusal("Terminals are off here.", "What is typed into one cannot be judged.", "Run the command without -t."),
+    ),
     "": ("nothing-asked", Refusal("The client asked for nothing.")),
 }  # fmt: skip
 _TRANSFER_OFF = (

@@ -171,7 +171,7 @@ class SshGateway:
                 gss_host=None,
                 kbdint_auth=False,
                 host_based_auth=False,
-                allow_pty=False,
+                allow_pty=True,
                 agent_forwarding=False,
                 x11_forwarding=False,
                 allow_scp=False,

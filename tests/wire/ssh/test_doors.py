@@ -129,6 +129,15 @@ async def test_a_shell_is_refused_in_words(site: Site) -> None:
     assert [fact.payload["rule"] for fact in refusals] == ["interactive-off"] * 2
 
 
+async def test_a_terminal_is_refused_in_words(site: Site) -> None:
+    await site.grant()
+    status, out, error = await site.ssh("ls", options=("-tt",))
+    assert (status, out) == (126, b"")
+    assert "without -t" in error
+    [refused] = await site.facts("statement.refused")
+    assert refused.payload["rule"] == "terminal-off"
+
+
 async def test_file_transfer_is_refused_in_words(site: Site, tmp_path: Path) -> None:
     await site.grant()
     source = tmp_path / "source"

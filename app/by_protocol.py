@@ -1,0 +1,58 @@
+"""Judge and executor of `/hoop exec`, chosen by the protocol of the resource."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from access.actors import Actor, Person
+from access.errors import Invalid
+from access.ports import Outcome
+from access.requests import AccessRequest, Evidence, Grant
+from access.resources import Protocol, Resource
+from access.runs import Run, RunStep
+from access.scopes import OfRunbook
+from proxy.postgres.client import Executor
+from proxy.postgres.judge import Judge
+from proxy.ssh.client import Executor as SshExecutor
+from proxy.ssh.judge import Judge as SshJudge
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Implements `access.ports.Judge`."""
+
+    postgres: Judge
+    ssh: SshJudge
+
+    async def describe(self, actor: Actor, person: Person, resource: Resource, text: str) -> Evidence:
+        judge = self.ssh if resource.protocol is Protocol.SSH else self.postgres
+        return await judge.describe(actor, person, resource, text)
+
+    async def describe_run(
+        self, actor: Actor, person: Person, resource: Resource, run: Run
+    ) -> tuple[Evidence, OfRunbook]:
+        """Raises Invalid for a resource that is no database: steps of runbooks are SQL."""
+        if resource.protocol is Protocol.SSH:
+            raise Invalid(f"{resource.name} is reached by SSH; the steps of a runbook are SQL.", field="resource")
+        return await self.postgres.describe_run(actor, person, resource, run)
+
+
+@dataclass(frozen=True, slots=True)
+class Executors:
+    """Implements `access.ports.Executor`."""
+
+    postgres: Executor
+    ssh: SshExecutor
+
+    async def run(self, request: AccessRequest, grant: Grant, person: Person, resource: Resource) -> Outcome:
+        executor = self.ssh if resource.protocol is Protocol.SSH else self.postgres
+        return await executor.run(request, grant, person, resource)
+
+    def run_steps(
+        self, grant: Grant, person: Person, resource: Resource, database: str, steps: Sequence[RunStep]
+    ) -> AsyncGenerator[Outcome, None]:
+        """Raises Invalid as `Judges.describe_run`."""
+        if resource.protocol is Protocol.SSH:
+            raise Invalid(f"{resource.name} is reached by SSH; the steps of a runbook are SQL.", field="resource")
+        return self.postgres.run_steps(grant, person, resource, database, steps)
