@@ -71,12 +71,13 @@ class AccessRequested(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewGiven(Fact):
-    """An eligible person voted on a revision of a request."""
+    """An eligible person voted on a revision of a request. `narrowed` says what they gave instead, when it was less."""
 
     kind: ClassVar[str] = "review.given"
     revision: int
     choice: str
     note: str
+    narrowed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -443,6 +444,17 @@ class UpstreamFailed(Fact):
     resource: str
     why: str
     request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceScanned(Fact):
+    """An operator had a resource sampled for personal data: only counts were shown. The stream is the resource."""
+
+    kind: ClassVar[str] = "resource.scanned"
+    resource: str
+    tables: int
+    rows: int
+    found: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -350,6 +350,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Less than was asked for, as an approver gives it; None = as asked."""
+
+    duration: timedelta | None = None
+    scope: Scope | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """What would become of a request filed now: its flow, and who would decide it; `refused` when it could not be filed."""
 
@@ -405,8 +413,17 @@ class Desk(Protocol):
     async def wait(self, request: RequestId, seconds: float) -> AccessRequest:
         """Return as soon as the request is decided, or after `seconds` with its current row."""
 
-    async def review(self, id: RequestId, revision: int, by: PersonId, choice: Choice, note: str = "") -> AccessRequest:
-        """Vote. Raises Denied (own request, not an approver) or Conflict (decided, expired, superseded, voted)."""
+    async def review(
+        self,
+        id: RequestId,
+        revision: int,
+        by: PersonId,
+        choice: Choice,
+        note: str = "",
+        narrowed: Narrowed | None = None,
+    ) -> AccessRequest:
+        """Vote. Raises Denied (own request, not an approver), Conflict (decided, expired, superseded, voted) or Invalid
+        (`narrowed` is more than was asked for, or something that has no length or scope)."""
 
     async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest: ...
     async def consume(self, grant: GrantId, session: SessionId, digest: Digest, *facts: Fact) -> Grant:

@@ -9,7 +9,7 @@ from access.actors import Actor, Person, PersonId, person_id
 from access.errors import Conflict, Denied, HoopError, Invalid
 from access.events import ReviewGiven, ReviewRefused, StageReached
 from access.ids import Prefix, RequestId
-from access.ports import Tx
+from access.ports import Narrowed, Tx
 from access.requests import (
     AccessRequest,
     Ask,
@@ -29,9 +29,19 @@ OPERATOR = "operator"
 
 
 def review(
-    office: Office, tx: Tx, id: RequestId, revision: int, by: PersonId, choice: Choice, note: str
+    office: Office,
+    tx: Tx,
+    id: RequestId,
+    revision: int,
+    by: PersonId,
+    choice: Choice,
+    note: str,
+    narrowed: Narrowed,
 ) -> AccessRequest | HoopError:
-    """Take one person's vote; the deciding one approves (and issues) or denies."""
+    """Take one person's vote; the deciding one approves (and issues) or denies.
+
+    An approval may give less than was asked for. Earlier approvals stay: they were for more.
+    """
     request = tx.request(id)
     if request is None:
         return _unknown(id)
@@ -47,9 +57,13 @@ def review(
         why = f"{request.resource} is not configured any more" if resource is None else "the requester is not active"
         put(tx, decide_request(request, RequestCommand.CANCEL, tx.now, office.name, note=why))
         return Conflict(f"{id} was cancelled: {why}.")
+    less = flow.narrow(request, choice, narrowed)
+    if isinstance(less, Invalid):
+        return less
+    request, said = less
     vote = Review(id, revision, by, choice, note, tx.now)
     tx.insert_review(vote)
-    tx.append(ReviewGiven(stream=id, actor=by, revision=revision, choice=choice.value, note=note))
+    tx.append(ReviewGiven(stream=id, actor=by, revision=revision, choice=choice.value, note=note, narrowed=said))
     if choice is Choice.DENY:
         return put(tx, decide_request(request, RequestCommand.DENY, tx.now, office.name, by=by, note=note))
     way, yes = routing.course_of(office, request, resource, tx.now), routing.voters(tx.reviews(id, revision))

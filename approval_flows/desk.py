@@ -11,7 +11,7 @@ from access.errors import Invalid
 from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
-from access.ports import Asked, Clock, Outlook, Progress, Store, Tx
+from access.ports import Asked, Clock, Narrowed, Outlook, Progress, Store, Tx
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Review, Session
 from access.resources import Resource
 from access.scopes import OfRunbook, Scope
@@ -131,9 +131,21 @@ class Desk:
 
         return await settle(self._store, work)
 
-    async def review(self, id: RequestId, revision: int, by: PersonId, choice: Choice, note: str = "") -> AccessRequest:
-        """Vote. Raises Denied (own request, not an approver) or Conflict (decided, expired, superseded, voted)."""
-        return await settle(self._store, lambda tx: deciding.review(self._office, tx, id, revision, by, choice, note))
+    async def review(
+        self,
+        id: RequestId,
+        revision: int,
+        by: PersonId,
+        choice: Choice,
+        note: str = "",
+        narrowed: Narrowed | None = None,
+    ) -> AccessRequest:
+        """Vote. Raises Denied (own request, not an approver), Conflict (decided, expired, superseded, voted) or Invalid
+        (`narrowed` is more than was asked for, or something that has no length or scope)."""
+        return await settle(
+            self._store,
+            lambda tx: deciding.review(self._office, tx, id, revision, by, choice, note, narrowed or Narrowed()),
+        )
 
     async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest:
         """The requester takes it back, or the gateway does in their name because the client left."""

@@ -7,17 +7,17 @@ is pressed (rule 5).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from access.actors import Actor, Person, PersonId
 from access.errors import Conflict, Denied, Invalid
 from access.ids import RequestId
-from access.ports import Directory
+from access.ports import Directory, Narrowed
 from access.requests import AccessRequest, Ask, Choice, Grant, RequestState
 from access.resources import Resource
-from access.scopes import Scope
+from access.scopes import Level, Scope, level_of, scope_name
 
 REASON_MAX = 500
 TICKET_MAX = 64
@@ -86,6 +86,30 @@ def may_review(
     if choice is Choice.APPROVE and all(person.id != by for person in counts):
         return Denied(f"{request.id} does not wait for your approval now.", rule="not-your-turn", hint=_who(counts))
     return None
+
+
+def narrow(request: AccessRequest, choice: Choice, narrowed: Narrowed) -> tuple[AccessRequest, str] | Invalid:
+    """The request with what the approver gives instead, and that in words; Invalid when it is not less."""
+    duration, scope = narrowed.duration, narrowed.scope
+    if duration is None and scope is None:
+        return request, ""
+    if choice is not Choice.APPROVE or request.ask is not Ask.ACCESS:
+        return Invalid("Only an approval of access can give less than was asked for.", field="duration")
+    if duration is not None and not timedelta(0) < duration <= request.duration:
+        hint = "More time is a new request, or an extension later."
+        asked = shown_duration(request.duration)
+        return Invalid(f"An approval gives at most what was asked for: {asked}.", field="duration", hint=hint)
+    if scope is not None and (request.parent is not None or level_of(scope) is Level.NONE):
+        return Invalid("An extension is for the scope that the access has.", field="scope")
+    if scope is not None and level_of(scope) > level_of(request.scope):
+        hint = "More is a new request."
+        asked = scope_name(request.scope)
+        return Invalid(f"An approval gives at most what was asked for: {asked}.", field="scope", hint=hint)
+    less = replace(request, duration=duration or request.duration, scope=scope or request.scope)
+    if less == request:
+        return request, ""
+    asked = f"{scope_name(request.scope)} for {shown_duration(request.duration)}"
+    return less, f"{scope_name(less.scope)} for {shown_duration(less.duration)} instead of {asked}"
 
 
 def check_duration(resource: Resource, duration: timedelta | None) -> timedelta | Invalid:

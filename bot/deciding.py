@@ -7,10 +7,12 @@ from dataclasses import replace
 from access.actors import PersonId
 from access.errors import Conflict, Denied, HoopError
 from access.ids import GrantId, RequestId, SessionId
-from access.ports import Progress, Tx
+from access.ports import Narrowed, Progress, Tx
 from access.requests import AccessRequest, Ask, Choice, RequestState
+from access.scopes import standing_scope
 from bot.cards import Button, Card, Do, text
 from bot.cases import case_of
+from bot.durations import resolve
 from bot.intents import Approve, Cancel, Deny, Done, Kill, Revoke
 from bot.kit import Kit, found_grant, found_request, show
 from bot.platform import Caller, Reply
@@ -27,7 +29,12 @@ async def approve(kit: Kit, intent: Approve, who: Caller, reply: Reply) -> None:
     if row.state is RequestState.PENDING and not approvable_in_channel(row):
         await review(kit, row.id, who, reply)
         return
-    await vote(kit, row.id, row.revision, Choice.APPROVE, intent.note, who, reply)
+    length = intent.duration
+    narrowed = Narrowed(
+        resolve(length, kit.clock.now(), kit.person(who).time_zone) if length is not None else None,
+        standing_scope(intent.scope) if intent.scope else None,
+    )
+    await vote(kit, row.id, row.revision, Choice.APPROVE, intent.note, who, reply, narrowed)
 
 
 async def deny(kit: Kit, intent: Deny, who: Caller, reply: Reply) -> None:
@@ -39,10 +46,19 @@ async def deny(kit: Kit, intent: Deny, who: Caller, reply: Reply) -> None:
     await ask_reason(kit, forms.DENY, button("Deny…", Do.DENY, row.id), who, reply)
 
 
-async def vote(kit: Kit, id: RequestId, revision: int, choice: Choice, note: str, who: Caller, reply: Reply) -> None:
+async def vote(
+    kit: Kit,
+    id: RequestId,
+    revision: int,
+    choice: Choice,
+    note: str,
+    who: Caller,
+    reply: Reply,
+    narrowed: Narrowed | None = None,
+) -> None:
     """Vote through the desk, which judges who may. A state that moved on is answered with the current card."""
     try:
-        row = await kit.desk.review(id, revision, who.person, choice, note)
+        row = await kit.desk.review(id, revision, who.person, choice, note, narrowed)
     except Conflict as conflict:
         await current(kit, id, conflict, who, reply)
         return

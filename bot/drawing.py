@@ -50,7 +50,8 @@ def _vote(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     if case is None or event is None or event.payload is None:
         return None
     who = world.mention(PersonId(event.actor))
-    return requests.vote_line(case, who, str(event.payload.get("choice")), str(event.payload.get("note", "")))
+    said = [str(event.payload.get(name, "")) for name in ("narrowed", "note")]
+    return requests.vote_line(case, who, str(event.payload.get("choice")), " · ".join(filter(None, said)))
 
 
 def _nudge(tx: Tx, world: World, delivery: Delivery) -> Card | None:

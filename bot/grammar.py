@@ -256,7 +256,19 @@ def _about_id(verb: Verb, rest: str) -> Parsed:
     if not line.words:
         return Incomplete(verb, dict(line.flags), ("id",))
     found = _id(line.words[0].text, *_ID_KINDS[verb])
+    if verb is Verb.APPROVE:
+        return _approve(RequestId(found), line)
     return _ID_INTENTS[verb](found, _reason(verb, line))
+
+
+def _approve(request: RequestId, line: Line) -> Approve:
+    errors: dict[str, str] = {}
+    span, scope = _span(line.flags.get("for", "").split(), errors), line.flags.get("scope", "")
+    if errors:
+        raise Wrong(next(iter(errors.values())))
+    if scope and scope not in SCOPES:
+        raise Wrong(f"A scope is {', '.join(SCOPES)}.")
+    return Approve(request, _reason(Verb.APPROVE, line), span, scope)
 
 
 def _id(word: str, *kinds: Prefix) -> str:
@@ -391,7 +403,6 @@ _ID_KINDS: dict[Verb, tuple[Prefix, ...]] = {
     Verb.RERUN: (Prefix.REQUEST,),
 }
 _ID_INTENTS: dict[Verb, Callable[[str, str], Intent]] = {
-    Verb.APPROVE: lambda name, note: Approve(RequestId(name), note),
     Verb.DENY: lambda name, reason: Deny(RequestId(name), reason),
     Verb.CANCEL: lambda name, _: Cancel(RequestId(name)),
     Verb.SHOW: lambda name, _: Show(name),

@@ -115,10 +115,12 @@ class Rerun:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Vote for a request."""
+    """Vote for a request; `duration` and `scope` give less than was asked for."""
 
     request: RequestId
     note: str = ""
+    duration: Span | None = None
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)

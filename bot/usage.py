@@ -42,7 +42,12 @@ USAGE: dict[Verb, Usage] = {
     Verb.MY: Usage("my", "My access with time left, my sessions, what I asked for.", "my"),
     Verb.PENDING: Usage("pending", "What waits for my decision.", "pending"),
     Verb.SHOW: Usage("show ID", "One request, grant or session.", "show req_7k3f9a2b"),
-    Verb.APPROVE: Usage("approve ID [--note …]", "Approve a request.", "approve req_7k3f9a2b", ("note",)),
+    Verb.APPROVE: Usage(
+        "approve ID [--for 15m] [--scope read] [--note …]",
+        "Approve a request, or less than was asked for.",
+        "approve req_7k3f9a2b --for 15m",
+        ("note", "for", "scope"),
+    ),
     Verb.DENY: Usage(
         "deny ID [reason …]", "Deny a request, saying why.", "deny req_7k3f9a2b use the replica", ("reason",)
     ),

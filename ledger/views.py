@@ -141,6 +141,7 @@ class _Fields(dict[str, str]):
         super().__init__({key: _plain(key, value, name) for key, value in payload.items()})
         self["stream"] = name(event.stream)
         self["because"] = f": {self['why']}" if self.get("why") else ""
+        self["less"] = f" ({self['narrowed']})" if self.get("narrowed") else ""
         self["noted"] = f": {self['note']}" if self.get("note") else ""
         self["as_request"] = f" ({self['request']})" if self.get("request") else ""
 
@@ -164,7 +165,7 @@ def _plain(key: str, value: object, name: Name) -> str:
 
 _WORDS = {
     "access.requested": "asked for {ask} ({scope}) on {resource}: {reason} {ticket}",
-    "review.given": "voted {choice} on revision {revision}{noted}",
+    "review.given": "voted {choice} on revision {revision}{noted}{less}",
     "review.refused": "tried to {choice} and may not{because}",
     "request.decided": "{state} by {by}{noted}",
     "request.cancelled": "cancelled{because}",
@@ -193,6 +194,7 @@ _WORDS = {
     "login.linked": "console login link for {person}, used: {used}",
     "account.linked": "{platform} account {account} linked to {stream}",
     "account.unlinked": "{platform} account {account} is not linked to {stream} any more",
+    "resource.scanned": "up to {rows} rows of each of {tables} tables were looked at for personal data; {found} columns hold some",
     "upstream.failed": "{resource} could not be reached{because}",
     "masking.failed": "detector {detector} failed, values were redacted whole{because}",
     "configuration.loaded": "gateway {version} started with configuration {digest}",

@@ -93,3 +93,23 @@ async def test_what_a_flow_wants_is_asked_in_the_form(stage: Stage) -> None:
     staged(stage, 'name: ticketed\nstages:\n  - {name: s, any: {approvers: true}}\nticket: {pattern: "INC-[0-9]+"}\n')
     reply = await stage.say(DANA, "request prod-db 30m look")
     assert "ticket" in str(reply.form_)
+
+
+async def test_an_approval_for_less_is_typed_and_told(stage: Stage) -> None:
+    request = await stage.asked()
+    await stage.say(ANN, f"approve {request} --for 15m --note busy")
+    await stage.settle()
+    (line,) = stage.chat.in_channel("vote")
+    assert "instead of read for 1h" in words(line.card)
+    assert "15m" in words(stage.chat.in_channel("request")[0].card)
+    (grant,) = await stage.world.grants(request)
+    assert (grant.expires_at - grant.starts_at).total_seconds() == 900
+
+
+async def test_an_approval_for_more_is_refused_and_nothing_is_lost(stage: Stage) -> None:
+    request = await stage.asked()
+    reply = await stage.say(ANN, f"approve {request} --for 5h --scope admin")
+    assert "at most what was asked for" in words(reply.last)
+    assert await stage.world.grants() == []
+    await stage.say(ANN, f"approve {request}")
+    assert await stage.world.grants()
