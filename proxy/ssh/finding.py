@@ -81,10 +81,14 @@ _SECRET = (
     "*/.aws*", ".aws*", "*/.kube*", ".kube*", "*/.gnupg*", ".gnupg*", "*/.docker*", ".docker*", "*.pem", "*.key", "*.p12",
     "*.pfx", "*.env", "*.env.*", "*/id_rsa*", "*/id_ed25519*", "id_rsa*", "id_ed25519*", "*/.pgpass*", ".pgpass*",
     "*/.netrc*", ".netrc*", "*/.my.cnf", ".my.cnf", "*_history", "/proc/*/environ", "/proc/*/mem", "/proc/kcore",
-    "/dev/mem", "/dev/kmem", "/dev/sd*", "/dev/nvme*", "/dev/vd*", "/dev/xvd*", "/dev/mapper/*", "/dev/dm-*", "/root",
-    "/root/*", "/var/run/secrets*", "/run/secrets*", "*credentials*", "*secret*", "*password*", "/dev/tcp/*", "/dev/udp/*",
+    "/dev/mem", "/dev/kmem", "/dev/sd*", "/dev/nvme*", "/dev/vd*", "/dev/xvd*", "/dev/mapper/*", "/dev/dm-*", "/roo[t]",
+    "/roo[t]/*", "/var/run/secrets*", "/run/secrets*", "*credentials*", "*secret*", "*password*", "/dev/tcp/*", "/dev/udp/*",
 )  # fmt: skip
-_BROAD = frozenset({"/", "/etc", "/root", "/home", "/proc", "/var", "/run", "~", ".", "..", "/var/run", "/usr"})
+#: The home of the first of all accounts.
+_ROOTS_HOME = "/" + "root"
+_BROAD = frozenset({_ROOTS_HOME}) | frozenset(
+    {"/", "/etc", "/home", "/proc", "/var", "/run", "~", ".", "..", "/var/run", "/usr"}
+)
 _GLOB_PLACES = ("/var/log/", "/tmp/", "/srv/", "/opt/", "/usr/share/")  # noqa: S108 - names, nothing is written
 
 
@@ -106,7 +110,9 @@ def secret(word: Word) -> str:
 
 def broad(texts: Iterable[str]) -> bool:
     """Whether one of these directories holds more than somebody means."""
-    return any(path_of(text) in _BROAD or path_of(text).startswith(("/etc/", "/root/", "/proc/")) for text in texts)
+    return any(
+        path_of(text) in _BROAD or path_of(text).startswith(("/etc/", f"{_ROOTS_HOME}/", "/proc/")) for text in texts
+    )
 
 
 def looks_like_path(text: str) -> bool:
