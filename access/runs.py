@@ -30,9 +30,9 @@ class Run:
     steps: tuple[RunStep, ...]
 
 
-def run_scope(run: Run, steps: Sequence[Digest]) -> OfRunbook:
+def run_scope(run: Run, steps: Sequence[Digest], *, writes: bool) -> OfRunbook:
     """What a grant for this run allows: these statements, in this order, each once."""
-    return OfRunbook(run.commit, run.name, run.parameters, tuple(steps))
+    return OfRunbook(run.commit, run.name, run.parameters, tuple(steps), writes=writes)
 
 
 def run_digest(scope: OfRunbook) -> Digest:

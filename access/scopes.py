@@ -45,6 +45,8 @@ class OfRunbook:
     """One run of a runbook at a pinned commit with exactly these parameters.
 
     `steps` are the digests of its statements in order, each to run once; `used` of them were consumed, `done` succeeded.
+    `writes`: some step does more than read, so its session must not be READ ONLY (VACUUM and CREATE INDEX CONCURRENTLY
+    cannot run in the transaction that would lift it for one statement).
     """
 
     commit: str
@@ -53,6 +55,7 @@ class OfRunbook:
     steps: tuple[Digest, ...] = ()
     used: int = 0
     done: int = 0
+    writes: bool = False
 
     @property
     def left(self) -> tuple[Digest, ...]:
@@ -92,9 +95,10 @@ def scope_to_json(scope: Scope) -> dict[str, str]:
     match scope:
         case Once(digest):
             return {"kind": "once", "digest": digest}
-        case OfRunbook(commit, name, parameters, steps, used, done):
+        case OfRunbook(commit, name, parameters, steps, used, done, writes):
             run = {"kind": "runbook", "commit": commit, "name": name, "parameters": parameters}
-            return run | {"steps": " ".join(steps), "used": str(used), "done": str(done)}
+            progress = {"steps": " ".join(steps), "used": str(used), "done": str(done)}
+            return run | progress | {"writes": "yes" if writes else "no"}
         case _:
             return {"kind": scope_name(scope)}
 
@@ -107,6 +111,7 @@ def scope_from_json(data: Mapping[str, str]) -> Scope:
         case "runbook":
             steps = tuple(Digest(step) for step in data["steps"].split())
             parameters = Digest(data["parameters"])
-            return OfRunbook(data["commit"], data["name"], parameters, steps, int(data["used"]), int(data["done"]))
+            used, done, writes = int(data["used"]), int(data["done"]), data["writes"] == "yes"
+            return OfRunbook(data["commit"], data["name"], parameters, steps, used, done, writes)
         case kind:
             return _STANDING[kind]

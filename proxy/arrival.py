@@ -16,7 +16,7 @@ from access.ids import ENTROPY_BYTES, Prefix, SessionId, new_id
 from access.policy import standing_level
 from access.requests import Credential, Grant, Session
 from access.resources import Resource
-from access.scopes import Level, level_of
+from access.scopes import Level, OfRunbook, level_of
 from proxy.gate import Bearer
 from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
@@ -135,7 +135,8 @@ class Arrival:
         ceiling = standing_level(grants, now)
         opened_under = max(grants, key=lambda grant: (level_of(grant.scope), grant.expires_at), default=None)
         row = self._row(visitor, opened_under)
-        settings = self._settings(visitor, row, ceiling)
+        read_only = ceiling <= Level.READ and not _writing_run(opened_under)
+        settings = self._settings(visitor, row, ceiling, read_only=read_only)
         await self.gateway.ports.log.opened(row)
         try:
             upstream, dialling = await self._dial(visitor, settings)
@@ -145,7 +146,7 @@ class Arrival:
             raise Refused("08001", f"the gateway cannot reach {visitor.resource.name}", hint) from None
         session = None
         try:
-            session = self._session(visitor, row, catalog, ceiling, upstream, dialling)
+            session = self._session(visitor, row, catalog, ceiling, upstream, dialling, read_only=read_only)
             session.opened_under = opened_under
             await self._run(session, visitor)
         finally:
@@ -166,7 +167,7 @@ class Arrival:
             request=None if opened_under is None else opened_under.request,
         )  # fmt: skip
 
-    def _settings(self, visitor: Visitor, row: Session, ceiling: Level) -> dict[str, str]:
+    def _settings(self, visitor: Visitor, row: Session, ceiling: Level, *, read_only: bool) -> dict[str, str]:
         """The parameters of the upstream's startup packet, rebuilt from what is allowed."""
         upstream = visitor.resource.upstream
         seen = SqlSession(role=upstream.user, level=ceiling)
@@ -182,7 +183,7 @@ class Arrival:
             CHECK_INTERVAL: "1000",
             **PINNED,
         }
-        if ceiling <= Level.READ:
+        if read_only:
             # Given here and never by SET: RESET ALL would drop it.
             settings["default_transaction_read_only"] = "on"
         return settings
@@ -212,6 +213,8 @@ class Arrival:
         ceiling: Level,
         upstream: Connected,
         dialling: Dialling,
+        *,
+        read_only: bool,
     ) -> LiveSession:
         gateway, ports = self.gateway, self.gateway.ports
         bearer = Bearer(
@@ -227,7 +230,7 @@ class Arrival:
         role = visitor.resource.upstream.user
         masker = self._masker(visitor.resource, catalog)
         conversation = Conversation(
-            Facts(bearer, visitor.database, read_only=ceiling <= Level.READ),
+            Facts(bearer, visitor.database, read_only=read_only),
             Reader(catalog, masker),
             SqlState(role, initial, given=given),
             ports.clock,
@@ -283,3 +286,8 @@ def _open_record(row: Session, visitor: Visitor) -> bytes:
         "client": row.client,
     }
     return record(Kind.OPEN, int(row.opened_at.timestamp() * 1000), 0, data)
+
+
+def _writing_run(grant: Grant | None) -> bool:
+    """Whether the session is for an approved run that does more than read. Nothing but its steps can run in it."""
+    return grant is not None and isinstance(grant.scope, OfRunbook) and grant.scope.writes

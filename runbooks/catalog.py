@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from access.errors import Invalid, Unavailable
-from access.resources import Resource
+from access.resources import Protocol, Resource
 from runbooks.mirror import Head, Mirror
 from runbooks.model import Broken, Problem, Runbook
 from runbooks.parse import name_of, parse
@@ -130,7 +130,8 @@ class Catalog:
 
 
 def where(runbook: Runbook, resources: Sequence[Resource]) -> list[Resource]:
-    """The resources a runbook may run on, by its own selection."""
+    """The resources a runbook may run on, by its own selection. Its steps are SQL, so only databases."""
+    resources = [resource for resource in resources if resource.protocol is Protocol.POSTGRES]
     if runbook.resource:
         return [resource for resource in resources if resource.name == runbook.resource]
     wanted = runbook.labels.items()

@@ -14,7 +14,7 @@ from access.requests import EXECUTOR, Evidence, Grant
 from access.resources import Resource
 from access.runs import Run, run_digest, run_scope
 from access.scopes import Level, OfRunbook, Once
-from access.statements import Digest, binding_digest
+from access.statements import Digest, Effect, binding_digest
 from proxy.catalogs import Catalogs
 from proxy.masking.plan import Masker
 from proxy.postgres.extended import bound_form
@@ -64,7 +64,8 @@ class Judge:
             except (Denied, Invalid) as error:
                 error.message = f"Step {number} ({step.title}): {error.message}"
                 raise
-        scope = run_scope(run, [one.digest for one in found])
+        writes = any(one.effects != frozenset({Effect.READ}) for one in found)
+        scope = run_scope(run, [one.digest for one in found], writes=writes)
         return _joined(run, found, run_digest(scope)), scope
 
     async def _reader(self, resource: Resource) -> Reader:
