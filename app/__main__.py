@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     database.add_argument("what", choices=("upgrade", "current"))
 
     _operator_commands(commands)
+    _account_commands(commands)
 
     demo = commands.add_parser("demo", help="play the tour on an embedded PostgreSQL, then stay up")
     demo.add_argument("--stay", type=int, default=1, choices=(0, 1), help="0: end after the tour")
@@ -59,19 +60,6 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     link = commands.add_parser("login-link", help="a single-use console link for a person, valid five minutes")
     link.add_argument("person")
 
-    key = commands.add_parser("key", help="people's SSH public keys")
-    acting = key.add_subparsers(dest="what", required=True)
-    add = acting.add_parser("add", help="register a public key; from then on it logs in as the person")
-    add.add_argument("person")
-    add.add_argument("file", type=Path, help="a .pub file")
-    listing = acting.add_parser("list", help="a person's keys")
-    listing.add_argument("person")
-    remove = acting.add_parser("remove", help="it logs in no more")
-    remove.add_argument("person")
-    remove.add_argument("fingerprint", help="SHA256:… as listed")
-    snippet = commands.add_parser("ssh-config", help="print what people put into ~/.ssh/config and known_hosts")
-    snippet.add_argument("person", nargs="?", default="", help="name this person (default: their key does)")
-
     replay = commands.add_parser("replay", help="play a recorded session in this terminal")
     replay.add_argument("session")
     replay.add_argument("--no-wait", action="store_true", help="print it at once")
@@ -87,7 +75,9 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     lint.add_argument("paths", nargs="+")
     doing.add_parser("list", help="fetch the configured repositories and list what they offer")
 
-    scan = commands.add_parser("scan", help="sample a resource for personal data; shows counts and proposes masking rules")
+    scan = commands.add_parser(
+        "scan", help="sample a resource for personal data; shows counts and proposes masking rules"
+    )
     scan.add_argument("resource", help="NAME or NAME/DATABASE")
     scan.add_argument("--rows", type=int, default=200, help="values to look at per column (default: 200)")
 
@@ -108,6 +98,30 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     erase = what.add_parser("erase", help="delete payloads by policy; the chain still verifies")
     erase.add_argument("--of", required=True, help="request or session")
     erase.add_argument("--reason", required=True)
+
+
+def _account_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What people log in or act with."""
+    slack = commands.add_parser("slack", help="check tokens, scopes, socket and channels; says what to fix")
+    slack.add_argument("what", choices=("check",))
+    linking = commands.add_parser("link", help="let a Slack account act as a person")
+    linking.add_argument("person")
+    linking.add_argument("account", help="TENANT/USER, for example T024BE7LD/U023BECGF")
+    unlinking = commands.add_parser("unlink", help="take that back")
+    unlinking.add_argument("account")
+
+    key = commands.add_parser("key", help="people's SSH public keys")
+    acting = key.add_subparsers(dest="what", required=True)
+    add = acting.add_parser("add", help="register a public key; from then on it logs in as the person")
+    add.add_argument("person")
+    add.add_argument("file", type=Path, help="a .pub file")
+    listing = acting.add_parser("list", help="a person's keys")
+    listing.add_argument("person")
+    remove = acting.add_parser("remove", help="it logs in no more")
+    remove.add_argument("person")
+    remove.add_argument("fingerprint", help="SHA256:… as listed")
+    snippet = commands.add_parser("ssh-config", help="print what people put into ~/.ssh/config and known_hosts")
+    snippet.add_argument("person", nargs="?", default="", help="name this person (default: their key does)")
 
 
 def _roles(text: str) -> tuple[str, ...]:
@@ -136,6 +150,9 @@ MODULES = {
     "ledger": "app.cli_ledger",
     "key": "app.cli_ssh",
     "ssh-config": "app.cli_ssh",
+    "slack": "app.cli_slack",
+    "link": "app.cli_slack",
+    "unlink": "app.cli_slack",
     "serve": "app.serve",
     "demo": "app.demo.run",
     "try": "app.demo.run",

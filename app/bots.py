@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+from typing import TYPE_CHECKING
+
 from access.ports import Judge
 from app.core import Core
+from app.replays import Replays
 from bot.cases import World
 from bot.console.platform import NAME, ConsolePlatform
 from bot.handing import Hander
@@ -13,18 +17,25 @@ from bot.links import Links
 from bot.platform import Places, Platform
 from runbooks.catalog import Catalog
 
+if TYPE_CHECKING:
+    from app.slack import SlackSide
+
 
 class Bots:
     """What the web and the worker role share when they run in one process."""
 
-    def __init__(self, core: Core, judge: Judge, runbooks: Catalog) -> None:
+    def __init__(self, core: Core, judge: Judge, runbooks: Catalog, replays: Replays) -> None:
         self.core = core
         self.world = World(core.directory, core.resources, core.policy, Links(core.public_url), core.desk)
         self.console = ConsolePlatform(core.store, core.directory, core.clock)
         self.platforms: dict[str, Platform] = {}
         if core.settings.chat.console.enabled:
             self.platforms[NAME] = self.console
-        self.places = Places(tuple(self.platforms), core.settings.chat.channel)
+        slack = core.settings.chat.slack
+        used = slack is not None and slack.enabled
+        names = (*self.platforms, "slack") if used else tuple(self.platforms)
+        ids = {("slack", name): channel for name, channel in slack.channels.items()} if slack else {}
+        self.places = Places(names, core.settings.chat.channel, ids)
         self.handlers = Handlers(
             Kit(
                 self.world,
@@ -38,8 +49,19 @@ class Bots:
                 runbooks,
             )
         )
+        self.slack = _slack(core, self.handlers, replays) if used else None
+        if self.slack is not None:
+            self.platforms["slack"] = self.slack.app.platform
 
     def hander(self) -> Hander:
         """Who hands out credentials in private messages."""
         core = self.core
         return Hander(core.store, self.world, self.platforms, core.credentials, core.entropy)
+
+
+def _slack(core: Core, handlers: Handlers, replays: Replays) -> SlackSide:
+    from app.slack import SlackSide, slack_config  # Slack's libraries cost start-up time that only its users should pay
+
+    config = slack_config(core.settings, core.vault, f"{socket.gethostname()}/{core.base}")
+    assert config is not None
+    return SlackSide(core, config, handlers, replays)

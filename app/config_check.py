@@ -260,6 +260,7 @@ def loopback(host: str) -> bool:
 
 
 def _console(settings: Settings, _known: _Known) -> Iterator[Finding]:
+    yield from _slack(settings)
     if settings.chat.console.demo and not loopback(settings.listeners.web.host):
         yield ("chat", "console", "demo"), "lets anybody be anybody, so listeners.web.host must be loopback"
 
@@ -298,6 +299,22 @@ def _runbooks(settings: Settings, _known: _Known) -> Iterator[Finding]:
                 yield (*where, "signers", number), f"is no key: {wrong_key}"
 
 
+def _slack(settings: Settings) -> Iterator[Finding]:
+    """What SlackConfig.problems would say, on its line and without the secrets."""
+    slack = settings.chat.slack
+    if slack is None or not slack.enabled:
+        return
+    where: Where = ("chat", "slack")
+    if slack.transport == "socket" and not slack.app_token:
+        yield where, "needs app_token (an app-level token with connections:write) for Socket Mode"
+    if slack.transport == "http" and not slack.signing_secrets:
+        yield where, "needs signing_secrets for HTTP (Slack app page, Basic Information)"
+    if slack.identify == "directory" and not any(person.slack for person in settings.people):
+        yield (*where, "identify"), "is directory, but nobody in people has a slack account (TENANT/USER)"
+    if not slack.api_url.startswith("https://") and not slack.api_url.startswith("http://127.0.0.1:"):
+        yield (*where, "api_url"), "must be https://"
+
+
 def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
     """Every secret reference and where it stands."""
     refs: list[tuple[Where, str | None]] = [
@@ -313,6 +330,10 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
     refs += [
         (("resources", i, "upstream", "private_key"), r.upstream.private_key) for i, r in enumerate(settings.resources)
     ]
+    if settings.chat.slack is not None:
+        slack = settings.chat.slack
+        refs += [(("chat", "slack", "bot_token"), slack.bot_token), (("chat", "slack", "app_token"), slack.app_token)]
+        refs += [(("chat", "slack", "signing_secrets", i), ref) for i, ref in enumerate(slack.signing_secrets)]
     return [(where, ref) for where, ref in refs if ref]
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from app.bots import Bots
 from app.core import Core
+from app.replays import Replays
 from app.runbooks import catalog
 from app.targets import Targets
 from ledger.recordings import Recordings
@@ -53,7 +54,11 @@ class Process:
 
     @cached_property
     def bots(self) -> Bots:
-        return Bots(self.core, self.targets.judge(self._catalogs), self.runbooks)
+        return Bots(self.core, self.targets.judge(self._catalogs), self.runbooks, self.replays)
+
+    @cached_property
+    def replays(self) -> Replays:
+        return Replays(self.core, self.recordings)
 
     @cached_property
     def runbooks(self) -> Catalog:

@@ -11,7 +11,6 @@ from access.ports import Tx
 from access.requests import Ask, RequestState
 from app.core import gateway_address
 from app.process import Process
-from app.replays import Replays
 from app.telemetry import Figure
 from app.web import Check, Health, WebServer
 from bot.console.app import create_app
@@ -35,6 +34,10 @@ class WebRole:
         app = web.Application()
         if core.settings.chat.console.enabled:
             app = create_app(self._ports(), Settings(core.public_url, demo=core.settings.chat.console.demo))
+        slack = self._process.bots.slack
+        if slack is not None:
+            slack.listen(self._process.tasks)
+            app.add_routes([web.post("/slack/events", slack.app.handle_http)])
         probed = web.Application() if listener.health_host else app
         probed.add_routes(health.routes())
         if probed is not app:
@@ -47,14 +50,17 @@ class WebRole:
     async def stop(self) -> None:
         for server in reversed(self._servers):
             await server.stop()
+        if self._process.bots.slack is not None:
+            await self._process.bots.slack.close()
 
     def problem(self) -> str:
-        return ""
+        slack = self._process.bots.slack
+        return slack.problem() if slack else ""
 
     def _ports(self) -> Ports:
         core = self._core
         bots = self._process.bots
-        replays = Replays(core, self._process.recordings)
+        replays = self._process.replays
         address = gateway_address(core.settings)
         return Ports(
             conversation=bots.handlers,

@@ -81,6 +81,8 @@ class WorkerRole:
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._timers.stop()
         await self._checkpoints.sign()
+        if self._process.bots.slack is not None:
+            await self._process.bots.slack.close()
 
     def problem(self) -> str:
         return "; ".join(f"{task.get_name()} ended" for task in self._running if task.done())

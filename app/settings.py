@@ -154,6 +154,11 @@ class PersonSettings(Section):
     email: str = ""
     active: bool = True
     time_zone: str = "UTC"
+    slack: str = Field(
+        default="",
+        pattern=r"^([TE][A-Z0-9]{2,20}/[UW][A-Z0-9]{2,20})?$",
+        description="TENANT/USER, with chat.slack.identify: directory.",
+    )
 
 
 class ConsoleSettings(Section):
@@ -163,10 +168,31 @@ class ConsoleSettings(Section):
     demo: bool = Field(default=False, description="Person switcher on loopback. Never in production.")
 
 
+class SlackSettings(Section):
+    """Slack (docs/how-to/install-slack.md)."""
+
+    enabled: bool = True
+    bot_token: SecretRef = Field(description="xoxb-…, by reference.")
+    app_token: SecretRef | None = Field(default=None, description="xapp-…, for Socket Mode.")
+    signing_secrets: list[SecretRef] = Field(default=[], description="For HTTP; two while one is being replaced.")
+    transport: Literal["socket", "http"] = "socket"
+    identify: Literal["link", "directory", "email"] = Field(default="link", description="Who is which account.")
+    teams: list[str] = Field(default=[], description="Workspaces listened to (default: the token's own).")
+    app: str = Field(default="", description="App id (default: the token's own).")
+    channels: dict[str, str] = Field(default={}, description="Channel as configured → Slack's id, where they differ.")
+    connections: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=10)] = Field(
+        default=2, description="Sockets of all gateways together; more are reported."
+    )
+    secrets_stay: Duration = timedelta(minutes=15)
+    files_stay: Duration = timedelta(days=7)
+    api_url: str = Field(default="https://slack.com/api/", description="For tests only.")
+
+
 class ChatSettings(Section):
     """Chat platforms."""
 
     console: ConsoleSettings = ConsoleSettings()
+    slack: SlackSettings | None = None
     channel: str = Field(default="#access", description="Channel of resources that name none.")
 
 
@@ -310,6 +336,12 @@ class LimitSettings(Section):
     login_timeout: Duration = timedelta(seconds=10)
     pending_requests: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = 20
     pending_expires: Duration = timedelta(hours=4)
+    requests_per_hour: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=200)] | None = Field(
+        default=None, description="Most requests one person may file in an hour, held statements not counted."
+    )
+    cool_down: Duration | None = Field(
+        default=None, description="How long the same is not asked again after it was denied."
+    )
 
 
 class Settings(BaseSettings):

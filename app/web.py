@@ -56,6 +56,10 @@ async def _outcome(check: Check) -> str:
         return error.message
 
 
+# A burst of chat deliveries must not wait for the kernel to retry their connections.
+BACKLOG = 1024
+
+
 class WebServer:
     """One listening address. `port` 0 takes a free one; `address` says which after `start`."""
 
@@ -67,7 +71,7 @@ class WebServer:
     async def start(self) -> None:
         """Bind and serve. Raises OSError when the address is taken."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        await web.TCPSite(self._runner, self._host, self._port, backlog=BACKLOG).start()
 
     @property
     def port(self) -> int:
