@@ -1,0 +1,114 @@
+"""Where personal data is: what the values of a column look like, as counts and a confidence, never as values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from access.masking import MaskPolicy, Strategy
+from proxy.masking import names
+from proxy.masking.context import of_names
+from proxy.masking.detectors import BY_NAME, ENTITIES, Detectors
+from proxy.masking.rules import Rules
+
+#: From this confidence on, a rule is proposed.
+PROPOSED = 0.5
+#: The share of a column's values one entity must fill for the column to be said to hold it.
+_FILLED = 0.5
+_BY_NAME_ALONE, _BY_NAME_AND_VALUES = 0.6, 0.99
+#: Strategies that are proposed; everything else is redacted.
+_SHAPED = frozenset({"email", "phone", "card", "iban", "person"})
+#: Shown, but no rule is proposed: a company is nobody, and addresses of machines are what incidents are about.
+_ONLY_SHOWN = frozenset({"organisation", "ip", "mac"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One column that seems to hold personal data. `column` is `schema.table.column`; `hits` of `looked` values are
+    the entity; `inside`: it stands within longer texts; `rule`: a rule of the owner covers the column already."""
+
+    column: str
+    entity: str
+    confidence: float
+    hits: int
+    looked: int
+    evidence: tuple[str, ...]
+    inside: bool = False
+    rule: bool = False
+
+    @property
+    def proposed(self) -> bool:
+        """Whether a new rule would help: texts with something inside are masked by the detectors."""
+        certain = self.confidence >= PROPOSED
+        return certain and not self.rule and not self.inside and self.entity not in _ONLY_SHOWN
+
+
+class Scanner:
+    """Looks at columns one by one. `policy` is the resource's: what it covers is not proposed again."""
+
+    def __init__(self, policy: MaskPolicy) -> None:
+        self._rules = Rules(policy.columns)
+        every = MaskPolicy(
+            entities=dict.fromkeys(ENTITIES, Strategy.REDACT), patterns=policy.patterns, words=policy.words
+        )
+        self._detectors = Detectors(every, b"")
+
+    def column(self, schema: str, table: str, name: str, values: Iterable[str | None]) -> Found | None:
+        """What one column holds; None = nothing personal that shows. Values are text, NULLs do not count."""
+        texts = [value for value in values if value]
+        context = of_names((name,), (table,))
+        hits, whole = self._counted(texts, name, table)
+        entity, count = max(hits.items(), key=lambda item: (whole[item[0]], item[1]), default=("", 0))
+        by_name = sorted(context.hints)
+        evidence = []
+        confidence = 0.0
+        if count and texts and whole[entity] >= _FILLED * len(texts):
+            confidence = whole[entity] / len(texts)
+            evidence.append(f"{whole[entity]} of {len(texts)} values")
+            if entity in by_name:
+                confidence = max(confidence, _BY_NAME_AND_VALUES)
+                evidence.append("the column's name")
+        elif (opinion := names.column(texts)) is not None:
+            entity, count = opinion.entity, round(opinion.share * opinion.judged)
+            confidence = opinion.share * opinion.confidence
+            evidence.append(f"the model of names for {count} of {opinion.judged}")
+            if entity in by_name:
+                confidence = max(confidence, _BY_NAME_AND_VALUES)
+                evidence.append("the column's name")
+        elif named := [hint for hint in by_name if hint in BY_NAME]:
+            entity, confidence, evidence = named[0], _BY_NAME_ALONE, ["the column's name"]
+        if not evidence and not count:
+            return None
+        full = f"{schema}.{table}.{name}"
+        inside = not evidence
+        if inside:
+            confidence, evidence = count / len(texts), [f"inside {count} of {len(texts)} texts"]
+        return Found(
+            full, entity, confidence, count, len(texts), tuple(evidence), inside, self._rules.of(full) is not None
+        )
+
+    def _counted(self, texts: Sequence[str], name: str, table: str) -> tuple[Counter[str], Counter[str]]:
+        """How many values have an entity somewhere, and how many are nothing else."""
+        context = of_names((name,), (table,))
+        hits: Counter[str] = Counter()
+        whole: Counter[str] = Counter()
+        for text in texts:
+            stripped = text.strip()
+            spans = self._detectors.find(stripped, context)
+            hits.update({span.entity for span in spans})
+            whole.update({span.entity for span in spans if span.end - span.start >= 0.8 * len(stripped)})
+        return hits, whole
+
+
+def proposal(found: Sequence[Found], strategies: Mapping[str, Strategy]) -> list[str]:
+    """The lines that `hoop.yaml` would get, as a diff; empty when nothing is missing."""
+    lines = []
+    for one in sorted(found, key=lambda one: one.column):
+        if one.proposed:
+            kept = strategies.get(one.entity, Strategy.REDACT)
+            strategy = Strategy.SHAPE if one.entity in _SHAPED else Strategy.REDACT if kept is Strategy.KEEP else kept
+            why = f"{one.confidence:.2f}: {', '.join(one.evidence)}"
+            quoted = f'"{one.column}"' if not one.column.replace("_", "").replace(".", "").isalnum() else one.column
+            lines.append(f"+    - {{columns: [{quoted}], entity: {one.entity}, strategy: {strategy.value}}} # {why}")
+    return [" masking:", "   columns:", *lines] if lines else []

@@ -1,0 +1,126 @@
+"""`hoop scan` and `hoop doctor` against a real server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from app.embedded_postgres import EmbeddedPostgres
+
+ROOT = Path(__file__).parents[2]
+PEOPLE = ("Ada Lovelace", "Grace Hopper", "Alan Turing", "Edsger Dijkstra", "Barbara Liskov", "Donald Knuth")
+SCHEMA = """
+CREATE TABLE customers (id int PRIMARY KEY, label text, "Kontakt Mail" text, tel text, plan text, note text, born date,
+  passport_no text, national text);
+CREATE TABLE orders (id int PRIMARY KEY, customer int, "number" text, total numeric, internal uuid DEFAULT gen_random_uuid());
+CREATE VIEW mails AS SELECT "Kontakt Mail" AS m FROM customers;
+CREATE FUNCTION all_mails() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS 'SELECT "Kontakt Mail" FROM customers';
+"""
+
+
+@pytest.fixture
+def home(postgres: EmbeddedPostgres, postgres_database: str, tmp_path: Path) -> Iterator[Path]:
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute(SCHEMA)
+        for index in range(60):
+            person = PEOPLE[index % 6]
+            connection.execute(
+                "INSERT INTO customers VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (index, f"{person} {'abcdefghij'[index // 6]}", f"p{index}@example.org", f"+49 30 {9000000 + index}",
+                 ("gold", "free")[index % 2], "write to p@example.org" if index % 9 == 0 else "called, no answer",
+                 "1980-01-02", f"C01X{index:05}", "536-90-4399"),
+            )  # fmt: skip
+            connection.execute(
+                "INSERT INTO orders VALUES (%s, %s, %s, 9.5)", (index, index, f"ORD-{400000000 + index}")
+            )
+        database = connection.info.dbname
+    (tmp_path / "upstream.password").write_text(postgres.password)
+    (tmp_path / "hoop.yaml").write_text(
+        f"""
+people: [{{wire_name: ann, name: Ann}}]
+groups: {{dba: [ann]}}
+resources:
+  - name: shop
+    approvers: [dba]
+    upstream: {{host: {postgres.host}, port: {postgres.port}, user: {postgres.user}, database: {database},
+      password: "file:upstream.password"}}
+masking:
+  columns: [{{columns: [customers.tel], entity: phone}}]
+"""
+    )
+    hoop(tmp_path, "keygen", str(tmp_path / "hoop.key"))
+    hoop(tmp_path, "db", "upgrade")
+    yield tmp_path
+    with psycopg.connect(postgres_database, autocommit=True) as admin:
+        if admin.execute("SELECT FROM pg_roles WHERE rolname = 'hoop_reader_test'").fetchone() is not None:
+            admin.execute("DROP OWNED BY hoop_reader_test")
+            admin.execute("DROP ROLE hoop_reader_test")
+
+
+def hoop(home: Path, *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "--config", str(home / "hoop.yaml"), *arguments],
+        capture_output=True, text=True, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert "unexpected" not in done.stderr, done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_scan_finds_columns_shows_no_value_and_is_recorded(home: Path):
+    code, out = hoop(home, "scan", "shop")
+    assert code == 0
+    lines = {line.split("  ")[0]: line for line in out.splitlines() if line.startswith("public.")}
+    assert "email" in lines["public.customers.Kontakt Mail"] and "no rule" in lines["public.customers.Kontakt Mail"]
+    assert "a rule" in lines["public.customers.tel"]
+    assert "person" in lines["public.customers.label"]
+    assert "birth_date" in lines["public.customers.born"]
+    assert "ssn" in lines["public.customers.national"]
+    assert "detectors" in lines["public.customers.note"] and "inside" in lines["public.customers.note"]
+    assert not any(
+        column in lines for column in ("public.customers.plan", "public.orders.number", "public.orders.internal")
+    )
+    for value in ("Ada", "Hopper", "example.org", "9000001", "536-90", "C01X"):
+        assert value not in out
+    assert '+    - {columns: ["public.customers.Kontakt Mail"], entity: email, strategy: shape}' in out
+    assert "customers.tel]" not in out
+    _, events = hoop(home, "ledger", "events")
+    assert "personal data" in events and "Ada" not in events
+
+
+def test_scan_says_what_it_cannot_do(home: Path):
+    assert "There is no resource nope" in hoop(home, "scan", "nope")[1]
+    assert "has no database other" in hoop(home, "scan", "shop/other")[1]
+    assert "--rows" in hoop(home, "scan", "shop", "--rows", "0")[1]
+
+
+def test_doctor_names_what_weakens_and_its_role_holds(home: Path, postgres: EmbeddedPostgres, postgres_database: str):
+    code, out = hoop(home, "doctor", "shop", "--fix", "--role", "hoop_reader_test")
+    assert code == 1
+    assert "a superuser" in out and "all_mails" in out and "public.customers.tel" in out
+    fix = out[out.index("BEGIN;") :]
+    with psycopg.connect(postgres_database, autocommit=True) as admin:
+        admin.execute(fix)
+        admin.execute("ALTER ROLE hoop_reader_test PASSWORD 'held'")
+    options = psycopg.conninfo.conninfo_to_dict(postgres_database) | {"user": "hoop_reader_test", "password": "held"}
+    with psycopg.connect(**options, autocommit=True) as reader:
+        assert len(reader.execute("SELECT id, plan FROM customers").fetchall()) == 60
+        assert reader.execute("SELECT tel FROM masked.customers LIMIT 1").fetchone() == ("«masked»",)
+        for leaking in ("SELECT tel FROM customers", "SELECT * FROM customers", "SELECT 1 FROM customers WHERE tel > ''",
+                        "SELECT c::text FROM customers c", "TABLE customers", "COPY customers TO STDOUT"):  # fmt: skip
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(leaking)
+    text = (home / "hoop.yaml").read_text().replace(f"user: {postgres.user}", "user: hoop_reader_test")
+    (home / "hoop.yaml").write_text(text)
+    (home / "upstream.password").write_text("held")
+    _, out = hoop(home, "doctor", "shop")
+    assert "superuser" not in out and "public.customers.tel" not in out and "all_mails" in out
+    with psycopg.connect(postgres_database, autocommit=True) as admin:
+        admin.execute("REVOKE EXECUTE ON FUNCTION all_mails() FROM PUBLIC")
+    code, out = hoop(home, "doctor", "shop")
+    assert code == 0, out
+    assert "can do no more" in out
