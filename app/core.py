@@ -110,6 +110,8 @@ def limits(settings: Settings) -> Limits:
     return Limits(
         ask_for=settings.limits.pending_expires,
         pending_per_person=settings.limits.pending_requests,
+        per_hour=settings.limits.requests_per_hour,
+        cool_down=settings.limits.cool_down,
         security_group=settings.security_group,
     )
 

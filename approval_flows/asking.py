@@ -267,6 +267,9 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
     burst = flow.check_pending(pending, tx.now, office.limits)
     if burst is not None:
         return refused(tx, actor, resource.name, burst)
+    tiring = flow.check_pace(tx.requests(person=actor.person), request, tx.now, office.limits)
+    if tiring is not None:
+        return refused(tx, actor, resource.name, tiring)
     if taken.automatic:
         tx.insert_request(request)
         tx.append(requested(request))

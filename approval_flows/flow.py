@@ -18,6 +18,7 @@ from access.ports import Directory, Narrowed
 from access.requests import AccessRequest, Ask, Choice, Grant, RequestState
 from access.resources import Resource
 from access.scopes import Level, Scope, level_of, scope_name
+from approval_flows.lifecycle import clock_time
 
 REASON_MAX = 500
 TICKET_MAX = 64
@@ -29,7 +30,8 @@ class Limits:
 
     `ask_for` is how long a request waits for a decision; `run_within` how long an approved command may wait to be run;
     `settle_after` how long after its session closed a consumed command may still report its outcome; `late` is added
-    to a held statement's window, because the gateway consumes a moment after the decision.
+    to a held statement's window, because the gateway consumes a moment after the decision. `per_hour` caps what one person
+    files; for `cool_down` after a no, the same is not asked again (None = no limit).
     """
 
     ask_for: timedelta = timedelta(hours=2)
@@ -37,6 +39,8 @@ class Limits:
     settle_after: timedelta = timedelta(seconds=10)
     late: timedelta = timedelta(seconds=5)
     pending_per_person: int = 20
+    per_hour: int | None = None
+    cool_down: timedelta | None = None
     security_group: str = "security"
 
 
@@ -147,6 +151,36 @@ def check_pending(pending: Sequence[AccessRequest], now: datetime, limits: Limit
     return Conflict(
         f"You have {len(waiting)} requests waiting already, the most is {limits.pending_per_person}.",
         hint="Wait for a decision or cancel some: /hoop my",
+    )
+
+
+def check_pace(asked: Sequence[AccessRequest], new: AccessRequest, now: datetime, limits: Limits) -> Conflict | None:
+    """The refusal of what tires approvers: too many requests in an hour, or the same again soon after a no. `asked` are
+    the person's requests, newest first. A held statement is not filed by choice, so it is only refused after a no."""
+    recent = [one for one in asked if now - one.created_at < timedelta(hours=1) and one.ask is not Ask.STATEMENT]
+    if limits.per_hour is not None and new.ask is not Ask.STATEMENT and len(recent) >= limits.per_hour:
+        again = clock_time(recent[limits.per_hour - 1].created_at + timedelta(hours=1))
+        return Conflict(f"You asked {len(recent)} times in the last hour, that is the most.", hint=f"Again at {again}.")
+    if limits.cool_down is None:
+        return None
+    for one in asked:
+        over = (one.decided_at or one.created_at) + limits.cool_down
+        if one.state is RequestState.DENIED and now < over and _the_same(one, new):
+            why = f": {one.note}" if one.note else ""
+            return Conflict(
+                f"This was denied a moment ago ({one.id}){why}.",
+                hint=f"It can be asked again at {clock_time(over)}; speak with who denied it.",
+            )
+    return None
+
+
+def _the_same(one: AccessRequest, other: AccessRequest) -> bool:
+    """The same thing again, also through an agent or from another session: a no is for the person."""
+    return (one.actor.person, one.resource, one.ask, one.scope) == (
+        other.actor.person,
+        other.resource,
+        other.ask,
+        other.scope,
     )
 
 
