@@ -115,6 +115,21 @@ class RequestExpired(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRevised(Fact):
+    """The requester changed what they ask for: from now on this revision is decided, and earlier votes are void."""
+
+    kind: ClassVar[str] = "request.revised"
+    revision: int
+    scope: dict[str, str]
+    duration_s: float
+    reason: str
+    ticket: str
+    flow: str
+    voided: list[str]
+    approvers: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageReached(Fact):
     """A stage of the flow has what it wants; `told` are asked next, in `stage`."""
 
@@ -417,23 +432,6 @@ class AccountUnlinked(Fact):
     kind: ClassVar[str] = "account.unlinked"
     platform: str
     account: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyConfirmed(Fact):
-    """A person registered an SSH public key; from now on it logs in as them. The stream is the person."""
-
-    kind: ClassVar[str] = "key.confirmed"
-    fingerprint: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRemoved(Fact):
-    """An SSH public key was removed; it logs nobody in any more. The stream is the person."""
-
-    kind: ClassVar[str] = "key.removed"
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

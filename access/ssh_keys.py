@@ -1,13 +1,14 @@
-"""People's SSH keys: who may log in with which public key. A port, and the row behind it."""
+"""People's SSH keys: who may log in with which public key. A port, the row behind it, and its facts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from access.actors import PersonId
+from access.events import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,20 @@ class PublicKeys(Protocol):
 
     async def of(self, person: PersonId) -> Sequence[RegisteredKey]:
         """A person's keys, in the order they came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyConfirmed(Fact):
+    """A person registered an SSH public key; from now on it logs in as them. The stream is the person."""
+
+    kind: ClassVar[str] = "key.confirmed"
+    fingerprint: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRemoved(Fact):
+    """An SSH public key was removed; it logs nobody in any more. The stream is the person."""
+
+    kind: ClassVar[str] = "key.removed"
+    fingerprint: str

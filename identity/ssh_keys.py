@@ -21,9 +21,8 @@ from typing import Any
 
 from access.actors import PersonId
 from access.errors import Conflict, Invalid, Unavailable
-from access.events import KeyConfirmed, KeyRemoved
 from access.ports import Store, Tx
-from access.ssh_keys import RegisteredKey
+from access.ssh_keys import KeyConfirmed, KeyRemoved, RegisteredKey
 
 KIND = "ssh_key"
 #: Commits are many and keys change seldom: how long to wait between two looks, and without a commit, in seconds.

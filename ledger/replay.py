@@ -60,6 +60,8 @@ class Entry:
     failed: bool = False
     ended_ms: int | None = None
     remarks: list[str] = field(default_factory=list)
+    #: What a shell command printed, in pieces as it came.
+    printed: list[Masked] = field(default_factory=list)
 
 
 def moments(recording: bytes) -> list[Moment]:
@@ -95,6 +97,10 @@ def timeline(recording: bytes) -> list[Entry]:
             if moment.number:
                 statements[moment.number] = entry
         _tell(entry, moment)
+    for entry in entries:
+        if entry.printed:
+            entry.columns = (declare_masked("output"),)
+            entry.rows = [(declare_masked(line),) for line in "".join(entry.printed).splitlines()]
     return entries
 
 
@@ -111,6 +117,8 @@ def _tell(entry: Entry, moment: Moment) -> None:
         case "row":
             values = _list(data, "values")
             entry.rows.append(tuple(None if v is None else _seen(str(v)) for v in values))
+        case "output":
+            entry.printed.append(_seen(_text(data, "text")))
         case "done":
             entry.outcome, entry.ended_ms = _line(data, "tag"), moment.at_ms
             entry.total, entry.masked = _number(data, "rows"), _number(data, "masked")
@@ -183,6 +191,8 @@ def frames(recording: bytes) -> Iterator[tuple[int, str]]:
                 yield last, f"-- {remark(moment)}\n"
             case "statement":
                 yield last, _typed(prompt, visible(_text(moment.data, "text"), keep="\n\t"))
+            case "output":
+                yield last, visible(_text(moment.data, "text"), keep="\n\t")
             case "columns" | "row" | "done" | "error":
                 result = results.setdefault(moment.number, Result())
                 if (text := _grow(result, moment)) is not None:

@@ -22,6 +22,7 @@ async def test_a_read_runs_at_once(site: Site) -> None:
     assert ran.text == "echo hello; ls /nowhere-at-all"
     assert ran.outcome == "exit status 2"
     assert ran.verdict == "allow"
+    assert ran.rows[0] == ("hello",)
     assert not await site.facts("statement.allowed")  # a plain read is in the recording only
 
 
