@@ -16,6 +16,7 @@ from app.cli_operate import operator, with_core
 from app.core import Core
 from app.targets import Targets
 from ledger.sessions import SessionLog
+from proxy.masking.literals import make_visible
 from proxy.masking.scan import Found, Scanner, proposal
 from proxy.sql import doctor, sampling
 from proxy.sql.catalog import Catalog
@@ -87,7 +88,7 @@ def report(found: list[Found]) -> list[str]:
     rows = [("COLUMN", "HOLDS", "SURE", "BECAUSE OF", "TODAY")]
     for one in sorted(found, key=lambda one: one.column):
         today = "a rule" if one.rule else "detectors" if one.inside else "no rule"
-        rows.append((one.column, one.entity, f"{one.confidence:.2f}", ", ".join(one.evidence), today))
+        rows.append((make_visible(one.column), one.entity, f"{one.confidence:.2f}", ", ".join(one.evidence), today))
     widths = [max(len(row[index]) for row in rows) for index in range(5)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -101,7 +102,7 @@ async def _doctor(core: Core, arguments: argparse.Namespace) -> int:
         problems = await doctor.examine(connection, catalog, policy)
         database = connection.info.dbname
     for problem in problems:
-        print(f"{problem.weight:7}  {problem.what}\n         {problem.why}")
+        print(f"{problem.weight:7}  {make_visible(problem.what)}\n         {problem.why}")
     if not problems:
         print(f"{resource.name}: {resource.upstream.user} can do no more than the gateway expects of it.")
     if arguments.fix:

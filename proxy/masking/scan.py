@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,6 +110,7 @@ def proposal(found: Sequence[Found], strategies: Mapping[str, Strategy]) -> list
             kept = strategies.get(one.entity, Strategy.REDACT)
             strategy = Strategy.SHAPE if one.entity in _SHAPED else Strategy.REDACT if kept is Strategy.KEEP else kept
             why = f"{one.confidence:.2f}: {', '.join(one.evidence)}"
-            quoted = f'"{one.column}"' if not one.column.replace("_", "").replace(".", "").isalnum() else one.column
+            plain = one.column.replace("_", "").replace(".", "").isalnum()
+            quoted = one.column if plain else json.dumps(one.column)  # a JSON string is a YAML string
             lines.append(f"+    - {{columns: [{quoted}], entity: {one.entity}, strategy: {strategy.value}}} # {why}")
     return [" masking:", "   columns:", *lines] if lines else []
