@@ -64,7 +64,7 @@ _TABLE: Mapping[str, Commands] = {
         never=("kubeconfig", "token", "server", "as", "as-group", "insecure-skip-tls-verify", "raw"),
     ),
     "docker": Commands(
-        read=_set("ps logs images stats top version info port history events search"),
+        read=_set("ps ls logs images stats top version info port history events search"),
         write=_set("start stop restart pause unpause pull tag rename build"),
         danger=_set("rm rmi kill prune update"),
         opaque=_set("run exec cp commit login push save load import export create compose swarm stack service plugin context inspect"),

@@ -30,7 +30,7 @@ _READERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "jq": ("", ()), "last": ("", ()), "locale": ("", ()), "ls": ("", ()), "lsb_release": ("", ()), "lsblk": ("", ()),
     "lscpu": ("", ()), "lsmod": ("", ()), "lsof": ("", ()), "lspci": ("", ()), "md5sum": ("", ()), "mpstat": ("", ()),
     "netstat": ("", ()), "nl": ("", ()), "nproc": ("", ()), "nslookup": ("", ()), "od": ("", ()), "paste": ("", ()),
-    "pgrep": ("", ()), "pidof": ("", ()), "ping": ("fA", ()), "printf": ("v", ()), "ps": ("e", ()), "pstree": ("", ()),
+    "pgrep": ("", ()), "pidof": ("", ()), "ping": ("fA", ()), "printf": ("v", ()), "pstree": ("", ()),
     "pwd": ("", ()), "readlink": ("", ()), "realpath": ("", ()), "rev": ("", ()), "seq": ("", ()), "sha1sum": ("", ()),
     "sha256sum": ("", ()), "sha512sum": ("", ()), "sleep": ("", ()), "sort": ("oT", ("output", "compress-program", "temporary-directory")),
     "ss": ("KDF", ("kill", "diag", "filter")), "stat": ("", ()), "strings": ("", ()), "tac": ("", ()), "tail": ("", ()),
@@ -46,7 +46,7 @@ _NO_FILES = frozenset({"echo", "printf", "expr", "seq", "sleep", "true", "false"
 def reader(argv: Argv) -> Finding:
     """Looks at files and the system; doubtful where the file may be a secret or an option does more."""
     letters, names = _READERS[argv.name]
-    if (letters or names) and argv.has(letters, *names) and not _is_process_list(argv):
+    if (letters or names) and argv.has(letters, *names):
         return opaque(f"{argv.name} with an option that does more than look")
     files = tuple(text for text in argv.operands() if argv.name not in _NO_FILES and looks_like_path(text))
     why = "" if argv.name in _NO_FILES else next((text for text in map(secret, argv.args) if text), "")
@@ -61,11 +61,12 @@ def reader(argv: Argv) -> Finding:
     )
 
 
-def _is_process_list(argv: Argv) -> bool:
-    """`ps -e` lists all; `ps e` and `ps -E` show environments."""
-    return argv.name == "ps" and all(
-        text.startswith("-") and "E" not in text for text in argv.texts[:1] if not text.startswith("a")
-    ) and not any(re.fullmatch(r"[a-zA-Z]*e[a-zA-Z]*", text) for text in argv.texts if not text.startswith("-"))  # fmt: skip
+def ps(argv: Argv) -> Finding:
+    """`ps -e` lists all processes; `ps e` (and -E) shows their environments."""
+    shows = any("E" in text if text.startswith("-") else "e" in text.partition("=")[0] for text in argv.texts)
+    if shows and not any(text.startswith(("-o", "-C", "-u", "-p", "--")) for text in argv.texts):
+        return opaque("ps shows the environment of processes", READ)
+    return found(READ, verb="PS")
 
 
 def date(argv: Argv) -> Finding:
@@ -164,6 +165,7 @@ def _starts(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 READERS: Mapping[str, Rule] = {
     **dict.fromkeys(_READERS, reader),
-    "date": date, "hostname": hostname, "uniq": uniq, "dmesg": dmesg, "journalctl": journalctl, "top": top, "sed": sed,
+    "date": date,
+    "ps": ps, "hostname": hostname, "uniq": uniq, "dmesg": dmesg, "journalctl": journalctl, "top": top, "sed": sed,
     "ip": ip, "find": find,
 }  # fmt: skip
