@@ -70,6 +70,7 @@ class LiveSession:
     _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     _late: list[bytes] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    _resuming: bool = False
     _why: str = ""
     _ended: bool = False
 
@@ -178,11 +179,18 @@ class LiveSession:
             self.client.pause("crowded")
         else:
             self.client.resume("crowded")
+        if self.conversation.unfinished and not self._resuming:
+            self._resuming = True
+            self._loop.call_soon(self._resume)
         if not self.conversation.busy:
             self._calm.set()
         if out.close is not None and not self._over.is_set():
             self._why = out.close
             self._over.set()
+
+    def _resume(self) -> None:
+        self._resuming = False
+        self.tick()
 
     def _catch_up(self) -> None:
         self._write_late()

@@ -32,6 +32,8 @@ _EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH,
 WAITING_CAP = 4 * 1024 * 1024
 #: What a waiting message costs beside its bytes.
 FRAME_COST = 64
+#: Messages of one client that are looked at before others get their turn.
+TURN = 200
 #: How many texts a session remembers its verdict on, and how long they may be in bytes.
 KNOWN, KNOWN_BYTES = 256, 4096
 #: How long the statement after a change of definitions waits for the catalog, in seconds.
@@ -78,6 +80,9 @@ class Conversation:
     _splitter: Splitter = field(default_factory=Splitter)
     _inbox: deque[bytes] = field(default_factory=deque)
     _inbox_bytes: int = 0
+    #: The client's turn is over, but there is more of it: `tick` when everybody else had theirs.
+    unfinished: bool = False
+    _taken: int = 0
     _holding: bool = False
     _stale_until: float = 0.0
     _known: dict[bytes, Known] = field(default_factory=dict)
@@ -119,7 +124,7 @@ class Conversation:
 
     def tick(self) -> None:
         """Time passed, or the grants changed."""
-        if self._holding or self._stale_until:
+        if self._holding or self._stale_until or self.unfinished:
             self._go_on()
 
     def renew(self, reader: Reader) -> None:
@@ -189,6 +194,7 @@ class Conversation:
 
     def _go_on(self) -> None:
         """Let the script run until it parks again."""
+        self._taken, self.unfinished = 0, False
         try:
             next(self._script)
         except StopIteration:
@@ -213,7 +219,10 @@ class Conversation:
                 self._copy_ahead()
             ready = self.responses.quiet and not self.closing and self.clock.monotonic() >= self._stale_until
             if self._inbox and ready:
-                return self._pop()
+                self._taken += 1
+                if self._taken <= TURN:
+                    return self._pop()
+                self.unfinished = True
             yield
 
     def put_back(self, frame: bytes) -> None:
@@ -271,6 +280,10 @@ class Conversation:
             return
         statement = m.text(m.parse_query(frame))
         self.state.set_level(self.gate.level())
+        if len(frame) > units.TEXT_CAP:
+            refused = yield from self.gate.refuse(units.unread(self, statement), "too-long", units.TOO_LONG)
+            yield from self.refuse_simple(refused)
+            return
         reading = self.read(statement)
         if not reading.parsed.statements and reading.parsed.error is None:
             self._forward_query(frame, Run(Admitted(0, extended.NOTHING), reading))

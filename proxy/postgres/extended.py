@@ -167,6 +167,8 @@ def _renames(conv: Conversation, portal: Portal) -> bool:
 
 def _look_parse(conv: Conversation, batch: Batch, frame: bytes) -> Item:
     message = m.parse_parse(frame)
+    if len(message.text) > units.TEXT_CAP:
+        raise Stop(units.TOO_LONG, units.unread(conv, m.text(message.text)), "too-long")
     reading = conv.read(m.text(message.text))
     prepared = Prepared(reading.parsed, message.types)
     batch.statements[message.name] = prepared

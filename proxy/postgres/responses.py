@@ -509,6 +509,9 @@ class Responses:
                 return m.message(m.COPY_FAIL, m.cstring(WRITTEN_BACK.message))
         else:
             self.copying_in = None
+            if self._front().expect is Expect.EXECUTE:
+                # The client's Sync waits for the answer, and the answer for a Sync or a Flush.
+                return frame + m.FLUSH_MESSAGE
         return frame
 
     def _copy_out(self, _frame: bytes) -> bytes | None:

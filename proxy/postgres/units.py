@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 #: What a statement that is run in a transaction of the gateway's own may be, beside plain.
 _ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Execute)
 
+#: Statements longer than this, in bytes, are refused unread: looking at them would keep everybody waiting.
+TEXT_CAP = 256 * 1024
+TOO_LONG = Refusal(
+    "the statement is longer than the gateway reads",
+    f"At most {TEXT_CAP // 1024} kB of text.",
+    "Send values as parameters, rows with COPY, or several shorter statements.",
+    code="54000",
+)
+_UNREAD_SHOWN = 200
+
 
 def make(
     conv: Conversation,
@@ -49,6 +59,12 @@ def make(
         can_write=not facts.read_only,
         wrappable=wrappable and alone and status == m.IDLE and not conv.responses.working,
     )
+
+
+def unread(conv: Conversation, statement: str) -> Unit:
+    """What is recorded of a text that is too long to be read: that there was one, and how it began."""
+    beginning = statement[:_UNREAD_SHOWN] + "…"
+    return make(conv, conv.read(beginning), beginning.encode(), complete=False, wrappable=False)
 
 
 def refused_by_wire(conv: Conversation, reading: Reading, values: Sequence[bytes | None] = ()) -> Refusal | None:

@@ -63,9 +63,9 @@ class Raw:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
-    def login(self, options: Mapping[str, str | int], **startup: str) -> Self:
+    def login(self, account: Mapping[str, str | int], **startup: str) -> Self:
         """SCRAM. Raises LoginFailed."""
-        self.log_in_as(str(options["user"]), str(options["password"]), str(options["dbname"]), **startup)
+        self.log_in_as(str(account["user"]), str(account["password"]), str(account["dbname"]), **startup)
         return self
 
     def log_in_as(self, user: str, password: str, database: str, **startup: str) -> None:

@@ -103,7 +103,7 @@ ONE_ERROR = {
 def test_one_error_and_the_session_goes_on(untouched: Field, messages: bytes) -> None:
     with untouched.connect(Write()) as client:
         client.send(messages + m.query("SELECT 'the end'"))
-        frames = []
+        frames: list[bytes] = []
         while not frames or frames[-1] != m.message(m.COMPLETE, b"SELECT 1\0") or b"the end" not in b"".join(frames):
             frame = client.frame()
             assert frame is not None, "the connection ended"
@@ -248,5 +248,9 @@ def test_copy_data_that_is_pipelined_is_not_lost(untouched: Field) -> None:
     with untouched.connect(Write()) as client:
         client.query("BEGIN")
         said = client.send(parse("", "COPY scratch FROM STDIN"), bind("", ""), execute(""), data, SYNC).until_ready()
+        assert said.tags == ["COPY 2"]
+        client.query("ROLLBACK; BEGIN")
+        again = parse("", "COPY scratch FROM STDIN") + bind("", "") + m.describe("P", "") + execute("") + SYNC
+        said = client.send(again, data, SYNC).until_ready()
         assert said.tags == ["COPY 2"]
         client.query("ROLLBACK")
