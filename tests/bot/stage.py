@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -15,6 +15,8 @@ from access.policy import Action, Policy, Rule
 from access.ports import IssuedCredential, MessageRef, Outcome, Store
 from access.requests import AccessRequest, Credential, Evidence, Grant, Place, Session
 from access.resources import Resource
+from access.runs import Run, RunStep, run_digest, run_scope
+from access.scopes import OfRunbook
 from access.statements import Digest, Effect
 from bot.announcer import Announcer
 from bot.cards import Button, Card, Do, ExactBlock, Form, SecretBlock, plain
@@ -27,6 +29,7 @@ from bot.links import Links
 from bot.planning import Plan
 from bot.platform import Caller, MessageGone, Places, Posted
 from bot.sender import Sender
+from runbooks.catalog import Catalog
 from tests.fakes.clock import ManualClock
 from tests.fakes.world import ANN, DANA, World
 
@@ -150,6 +153,16 @@ class FakeJudge:
             message="This writes." if writes else "",
         )
 
+    async def describe_run(
+        self, actor: Actor, person: Person, resource: Resource, run: Run
+    ) -> tuple[Evidence, OfRunbook]:
+        found = [await self.describe(actor, person, resource, step.text) for step in run.steps]
+        digests = [Digest(hashlib.sha256(repr((s.text, s.values)).encode()).hexdigest()) for s in run.steps]
+        scope = run_scope(run, digests, writes=True)
+        said = "\n".join(f"{step.text} {step.values}" for step in run.steps)
+        evidence = replace(found[0], shown=declare_masked(said), exact=ForApprover(said), rule="runbook", message="")
+        return replace(evidence, digest=run_digest(scope)), scope
+
 
 @dataclass
 class FakeCredentials:
@@ -221,6 +234,8 @@ class FakeExecutor:
         )
     )
     runs: list[GrantId] = field(default_factory=list)
+    steps: list[tuple[str, tuple[str | None, ...]]] = field(default_factory=list)
+    answers: list[Outcome] = field(default_factory=list)
 
     async def run(self, request: AccessRequest, grant: Grant, person: Person, resource: Resource) -> Outcome:
         self.runs.append(grant.id)
@@ -232,7 +247,27 @@ class FakeExecutor:
             raise self.fails_after
         return replace(self.outcome, session=session)
 
-    async def _consume(self, grant: Grant, session: SessionId) -> None:
+    async def run_steps(
+        self, grant: Grant, person: Person, resource: Resource, database: str, steps: Sequence[RunStep]
+    ) -> AsyncGenerator[Outcome, None]:
+        """Each step consumes, answers from `answers` (else `outcome`), and tells the desk what became of it."""
+        self.runs.append(grant.id)
+        self.steps += [(step.text, step.values) for step in steps]
+        session = await self.world.session(grant.actor, credential=f"crd_{grant.id[4:]}00")
+        for number, _ in enumerate(steps):
+            assert isinstance(grant.scope, OfRunbook)
+            await self._consume(grant, session, grant.scope.steps[number])
+            if self.fails_after:
+                raise self.fails_after
+            outcome = self.answers[number] if number < len(self.answers) else self.outcome
+            if outcome.known:
+                word = "succeeded" if outcome.ok else "failed"
+                await self.world.desk.outcome(grant.id, word, outcome.message)
+            yield replace(outcome, session=session)
+            if not (outcome.ok and outcome.known):
+                return
+
+    async def _consume(self, grant: Grant, session: SessionId, digest: Digest | None = None) -> None:
         def work(tx: object) -> None:
             row = tx.session(session)  # type: ignore[attr-defined]
             now = tx.now  # type: ignore[attr-defined]
@@ -247,11 +282,12 @@ class FakeExecutor:
                 now + timedelta(hours=1),
                 only_grant=grant.id,
             )
-            tx.insert_credential(credential)  # type: ignore[attr-defined]
+            if tx.credential(grant.id, grant.resource) is None:  # type: ignore[attr-defined]
+                tx.insert_credential(credential)  # type: ignore[attr-defined]
 
         await self.world.store.transact(work)
         scope = grant.scope
-        await self.world.desk.consume(grant.id, session, scope.digest)  # type: ignore[union-attr]
+        await self.world.desk.consume(grant.id, session, digest or scope.digest)  # type: ignore[union-attr]
 
 
 POLICY = Policy(rules=(Rule("no-secrets", Action.DENY, "Nobody reads this.", tables=("secrets",)),))
@@ -268,6 +304,7 @@ class Stage:
         self.credentials = FakeCredentials(clock)
         self.login_links = FakeLinks()
         self.executor = FakeExecutor(self.world)
+        self.runbooks = Catalog()
         self.places = Places((CHAT,))
         self.bot = Bot(self.world.directory, self.world.resources, POLICY, Links("https://hoop.test"), self.world.desk)
         self.restart()
@@ -278,7 +315,7 @@ class Stage:
         self.announcer = Announcer(self.store, Plan(self.bot, self.places), self.entropy)
         hander = Hander(self.store, self.bot, platforms, self.credentials, self.entropy)
         self.sender = Sender(self.store, self.bot, platforms, self.places, hander)
-        self.runner = Runner(self.store, self.bot, self.executor, self.entropy)
+        self.runner = Runner(self.store, self.bot, self.executor, self.entropy, self.runbooks)
         self.kit = Kit(
             self.bot,
             self.store,
@@ -288,6 +325,7 @@ class Stage:
             self.login_links,
             self.clock,
             self.entropy,
+            self.runbooks,
         )
         self.handlers = Handlers(self.kit)
 
