@@ -17,7 +17,7 @@ from access.policy import standing_level
 from access.requests import Credential, Grant, Session
 from access.resources import Resource
 from access.scopes import Level, OfRunbook, level_of
-from proxy.gate import Bearer
+from proxy.admission import Bearer
 from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation, Facts

@@ -6,22 +6,20 @@ Protocol-neutral and without I/O. A wire conversation hands in a `Unit` and runs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
 
-from access.actors import Actor, Person, PersonId, actor_key
+from access.actors import Person, actor_key
 from access.errors import Conflict, Denied, HoopError
 from access.events import MaskingFailed, StatementAllowed, StatementCompleted, StatementHeld, StatementRefused
-from access.ids import SessionId
 from access.masking import ForApprover, Masked
-from access.policy import Action, Policy, Verdict, decide, standing_level
+from access.policy import Action, Verdict, decide, standing_level
 from access.ports import Clock
 from access.requests import AccessRequest, Evidence, Grant, RequestState
-from access.resources import Resource
 from access.scopes import Level
-from access.statements import Binding, Effect, Statement, binding_digest
+from access.statements import Effect, Statement, binding_digest
+from proxy.admission import CANCELLED, Admitted, Bearer, Client, Counters, Refusal, Unit
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Outputs, Question, Steps, Withdraw
 from proxy.recording import Kind, assembled, head, packed, record
 
@@ -35,86 +33,7 @@ VERDICT_SECONDS = 1.0
 
 _STATEMENT = head(Kind.STATEMENT)
 
-REFUSED, CANCELLED = "42501", "57014"
 _READ_ONLY = frozenset({Effect.READ})
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One thing to be judged, recorded and run once.
-
-    `statements` are judged each, the strictest wins; `whole` is their union. `can_write` is False when the upstream is
-    read only, so that an approved write must be wrapped; `wrappable` whether that is possible here and now.
-    """
-
-    statements: tuple[Statement, ...]
-    whole: Statement
-    shown: Masked
-    complete: bool
-    binding: Binding
-    parameters: tuple[Masked | None, ...] = ()
-    exact_parameters: tuple[ForApprover | None, ...] = ()
-    in_transaction: bool = False
-    can_write: bool = True
-    wrappable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """Recorded: forward it. `wrap`: only inside a transaction that the gateway makes writable and commits; `noted`:
-    the ledger has it as an event, so it gets its outcome too."""
-
-    number: int
-    verdict: Verdict
-    wrap: bool = False
-    noted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What the client is told instead."""
-
-    message: str
-    detail: str = ""
-    hint: str = ""
-    code: str = REFUSED
-
-
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """Who this session acts for, on what, under which rules. `person` and `grants` are looked up at every use."""
-
-    session: SessionId
-    actor: Actor
-    resource: Resource
-    policy: Policy
-    person: Callable[[], Person | None]
-    grants: Callable[[], Sequence[Grant]]
-    name: Callable[[PersonId], str]
-    #: Grows with every change of grants or people.
-    version: Callable[[], int]
-
-
-@dataclass(slots=True)
-class Counters:
-    """The totals of a session."""
-
-    statements: int = 0
-    refused: int = 0
-    held: int = 0
-    masked: int = 0
-    rows: int = 0
-
-
-class Client(Protocol):
-    """What a held statement needs of the client's side."""
-
-    #: The client cancelled, or is gone: why; empty while it waits.
-    @property
-    def gave_up(self) -> str: ...
-
-    def say(self, text: str, hint: str = "") -> None:
-        """A line the waiting person sees at once."""
 
 
 @dataclass(slots=True)

@@ -11,8 +11,8 @@ from access.errors import HoopError, Unavailable
 from access.ports import Clock, Desk, Recording, SessionLog
 from access.requests import Grant, Session
 from access.scopes import Level, Read, Scope, Write, level_of
+from proxy.admission import Bearer
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question, Withdraw
-from proxy.gate import Bearer
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.reading import Reader

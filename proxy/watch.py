@@ -16,7 +16,7 @@ from access.ports import Clock, Grants, SessionLog, Store
 from access.ports import Directory as People
 from access.requests import Grant, Session
 from access.scopes import Level
-from proxy.gate import Bearer
+from proxy.admission import Bearer
 
 TICK_SECONDS = 0.25
 #: How long the reason of an end may be looked up before the session is cut without it, in seconds.

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from access.policy import Action, Verdict
 from access.ports import Clock
+from proxy.admission import Admitted, Bearer, Refusal, Unit
 from proxy.conversation import Answer, Outputs, Question, Steps
-from proxy.gate import Admitted, Bearer, Gate, Refusal, Unit
+from proxy.gate import Gate
 from proxy.postgres import extended, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter

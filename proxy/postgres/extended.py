@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from access.masking import ForApprover, declare_masked
 from access.policy import Action, Verdict
 from access.scopes import Level
+from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
-from proxy.gate import Admitted, Refusal, Unit
 from proxy.postgres import messages as m
 from proxy.postgres import units, writable
 from proxy.postgres.reading import Reading

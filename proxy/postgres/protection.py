@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from access.statements import Effect
-from proxy.gate import Refusal
+from proxy.admission import Refusal
 from proxy.masking.plan import Masker
 from proxy.masking.strategies import looks_masked
 from proxy.postgres.reading import Reading

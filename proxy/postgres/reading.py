@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from access.actors import Actor
 from access.resources import Resource
 from access.statements import Binding, Effect
-from proxy.gate import Refusal
+from proxy.admission import Refusal
 from proxy.masking.copyout import CopyFormat
 from proxy.masking.literals import Shown
 from proxy.masking.plan import Column, Masker

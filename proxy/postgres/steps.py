@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from proxy.gate import Admitted
+from proxy.admission import Admitted
 from proxy.masking.copyout import CopyPlan
 from proxy.masking.rows import RowPlan
 from proxy.postgres.messages import Bind, Field

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from access.masking import ForApprover, Masked, declare_masked
 from access.statements import Effect, Statement
-from proxy.gate import Refusal, Unit
+from proxy.admission import Refusal, Unit
 from proxy.postgres import messages as m
 from proxy.postgres.protection import refused
 from proxy.postgres.reading import Part, Reading, bound

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxy.admission import Refusal
 from proxy.conversation import Steps
-from proxy.gate import Refusal
 from proxy.postgres import messages as m
 from proxy.postgres.steps import Expect, Run, Step
 

@@ -12,8 +12,9 @@ from access.errors import HoopError
 from access.events import LoginRefused
 from access.ids import CredentialId
 from access.resources import Resource
+from proxy.admission import Refusal
 from proxy.conversation import Outputs
-from proxy.gate import Gate, Refusal
+from proxy.gate import Gate
 from proxy.ssh import messages as m
 from proxy.ssh.asking import Driver
 from proxy.ssh.channels import ClientChannel

@@ -15,8 +15,9 @@ from access.actors import Actor
 from access.errors import Unavailable
 from access.masking import declare_masked
 from access.resources import Resource
+from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Outputs
-from proxy.gate import Admitted, Gate, Refusal, Unit
+from proxy.gate import Gate
 from proxy.masking.detectors import Detectors
 from proxy.ssh import messages as m
 from proxy.ssh.asking import Driver

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from access.actors import AGENT_SEPARATOR
-from proxy.gate import Refusal
+from proxy.admission import Refusal
 
 #: Between the person and the resource in a login name. No colon: scp takes it for the end of the host name.
 SEPARATOR = "+"

@@ -6,7 +6,7 @@ from access.actors import Actor
 from access.masking import MaskPolicy, declare_masked
 from access.resources import Resource
 from access.statements import Binding, Effect, Statement
-from proxy.gate import Unit
+from proxy.admission import Unit
 from proxy.masking.context import NO_CONTEXT, Context
 from proxy.masking.detectors import Detectors
 from proxy.masking.literals import SHOWN_LIMIT, Shown, make_visible

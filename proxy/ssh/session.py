@@ -18,8 +18,8 @@ from access.policy import standing_level
 from access.ports import Clock, Recording
 from access.requests import Grant, Session
 from access.scopes import Level, level_of
+from proxy.admission import Bearer, Counters
 from proxy.conversation import Question
-from proxy.gate import Bearer, Counters
 from proxy.recording import Kind, record
 from proxy.ssh.asking import Asker, Spawn
 from proxy.ssh.execution import Execution

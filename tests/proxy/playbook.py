@@ -13,8 +13,8 @@ from access.policy import Policy
 from access.requests import AccessRequest, Ask, Grant, RequestState
 from access.resources import Protocol, Resource, Upstream
 from access.scopes import Once, Read, Scope
+from proxy.admission import Bearer
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question
-from proxy.gate import Bearer
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation, Facts
 from proxy.postgres.frames import Splitter
