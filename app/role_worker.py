@@ -8,6 +8,7 @@ from datetime import timedelta
 from app.by_protocol import Executors
 from app.core import key_bytes, store_url
 from app.leader import FileLeader, Leader, PostgresLeader
+from app.lost import close_lost
 from app.process import Process
 from app.ssh_host_key import host_key, public_line
 from app.timers import Job, Timers
@@ -62,9 +63,10 @@ class WorkerRole:
     def _jobs(self) -> dict[str, tuple[float, Job]]:
         core = self._process.core
         every = core.settings.ledger.checkpoint_every.total_seconds()
+        log = SessionLog(core.store)
         return {
             "expire": (TICK_SECONDS, core.desk.tick),
-            "close lost sessions": (LOST_SECONDS, SessionLog(core.store).close_lost),
+            "close lost sessions": (LOST_SECONDS, lambda: close_lost(core.store, core.desk, log)),
             "sign a checkpoint": (every, self._checkpoints.sign),
             "tidy": (TIDY_SECONDS, core.store.tidy),
         }
