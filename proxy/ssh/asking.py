@@ -102,5 +102,5 @@ class Driver:
             self._asking = self.spawn(self._ask(question))
 
     async def _ask(self, question: Question) -> None:
-        self.gate.answer = await self.asker.put(question)
+        self.gate.take(question, await self.asker.put(question))
         self._woken.set()
