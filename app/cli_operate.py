@@ -10,6 +10,7 @@ from typing import Any
 
 from access.actors import Person
 from access.errors import Invalid
+from access.resources import Protocol
 from access.scopes import standing_scope
 from app.cli_setup import load_or_explain
 from app.core import Core, open_core, store_url
@@ -75,7 +76,8 @@ async def _grant(core: Core, arguments: argparse.Namespace) -> int:
         f"{grant.id}: {person.name} has {arguments.scope} access to {resource.name} until {grant.expires_at:%H:%M} UTC."
     )
     print(f"Connection: {issued.url}")
-    print(f"Token (goes into PGPASSWORD or ~/.pgpass, never on a command line): {issued.token}")
+    where = "is the password ssh asks for" if resource.protocol is Protocol.SSH else "goes into PGPASSWORD or ~/.pgpass"
+    print(f"Token ({where}, never on a command line): {issued.token}")
     return 0
 
 

@@ -63,9 +63,11 @@ def reader(argv: Argv) -> Finding:
 
 def ps(argv: Argv) -> Finding:
     """`ps -e` lists all processes; `ps e` (and -E) shows their environments."""
-    shows = any("E" in text if text.startswith("-") else "e" in text.partition("=")[0] for text in argv.texts)
-    if shows and not any(text.startswith(("-o", "-C", "-u", "-p", "--")) for text in argv.texts):
-        return opaque("ps shows the environment of processes", READ)
+    valued = {"-o", "-C", "-u", "-U", "-p", "-g", "-t", "--sort", "-q"}
+    for before, text in zip(("", *argv.texts), argv.texts, strict=False):
+        bare = not text.startswith("-") and before not in valued
+        if (bare and "e" in text) or (text.startswith("-") and "E" in text):
+            return opaque("ps shows the environment of processes", READ)
     return found(READ, verb="PS")
 
 

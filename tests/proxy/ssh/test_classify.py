@@ -19,6 +19,7 @@ systemctl --no-pager status nginx
 journalctl -u nginx -n 50 --no-pager
 df -h; free -m && uptime
 ps aux
+ps -o pid,etime -u deploy
 ps -ef | grep nginx
 tail -f /var/log/nginx/access.log
 kubectl get pods -n prod
@@ -222,6 +223,8 @@ psql -c 'select pg_read_file(1)'
 env
 printenv
 ps e
+ps -o pid e
+ps -E
 ps axe
 cat /etc/shadow
 cat /etc/./shadow
