@@ -350,6 +350,16 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What the requester asks for instead; None = as before."""
+
+    duration: timedelta | None = None
+    scope: Scope | None = None
+    reason: str | None = None
+    ticket: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Narrowed:
     """Less than was asked for, as an approver gives it; None = as asked."""
 
@@ -424,6 +434,10 @@ class Desk(Protocol):
     ) -> AccessRequest:
         """Vote. Raises Denied (own request, not an approver), Conflict (decided, expired, superseded, voted) or Invalid
         (`narrowed` is more than was asked for, or something that has no length or scope)."""
+
+    async def change(self, id: RequestId, by: PersonId, change: Change) -> AccessRequest:
+        """The requester asks for something else in a waiting request: a new revision, every vote void, the flow and its
+        people found anew. Raises Denied, Invalid or Conflict; then the old revision stays."""
 
     async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest: ...
     async def consume(self, grant: GrantId, session: SessionId, digest: Digest, *facts: Fact) -> Grant:

@@ -34,7 +34,7 @@ def ask_access(
     place: Place,
 ) -> Asked | HoopError:
     """File a request for standing access."""
-    resource = _allowed(office, actor, resource_name, reason, ticket)
+    resource = allowed(office, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
     wanted = flow.check_duration(resource, duration)
@@ -45,7 +45,7 @@ def ask_access(
         return refused(tx, actor, resource_name, wrong)
     request = _draft(office, tx, actor, resource, Ask.ACCESS, scope, wanted, office.limits.ask_for)
     request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place)
-    taken = _routed(office, tx, request, resource)
+    taken = routed(office, tx, request, resource)
     if isinstance(taken, HoopError):
         return refused(tx, actor, resource_name, taken)
     length = flow.check_duration(routing.for_asking(resource, taken), duration)
@@ -77,12 +77,12 @@ def ask_extension(
         return Conflict(f"{id} expired at {lifecycle.clock_time(grant.expires_at)}.", hint="Ask again.")
     first = tx.request(grant.request)
     ticket = first.ticket if first else ""
-    resource = _allowed(office, grant.actor, grant.resource, reason, ticket)
+    resource = allowed(office, grant.actor, grant.resource, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, grant.actor, grant.resource, resource)
     request = _draft(office, tx, grant.actor, resource, Ask.ACCESS, grant.scope, add, office.limits.ask_for)
     request = replace(request, reason=reason.strip(), ticket=ticket, place=place, parent=grant.request)
-    taken = _routed(office, tx, request, resource)
+    taken = routed(office, tx, request, resource)
     if isinstance(taken, HoopError):
         return refused(tx, grant.actor, grant.resource, taken)
     too_long = check_extension(grant, routing.for_extending(resource, taken), add)
@@ -112,7 +112,7 @@ def ask_command(
     """
     if not reason.strip():
         reason, ticket = _reason_of_live_access(tx, actor, resource_name, ticket)
-    resource = _allowed(office, actor, resource_name, reason, ticket)
+    resource = allowed(office, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
     limits = office.limits
@@ -134,7 +134,7 @@ def ask_run(
     groups: Sequence[str],
 ) -> Asked | HoopError:
     """File a request for one run of a runbook. A file may narrow who decides, never widen it."""
-    resource = _allowed(office, actor, resource_name, reason, ticket)
+    resource = allowed(office, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
     outside = [group for group in groups if group not in resource.approvers]
@@ -202,14 +202,15 @@ def _known(office: Office, actor: Actor, name: str) -> Resource | HoopError:
     return person if isinstance(person, Denied) else flow.find_resource(office.resources, name)
 
 
-def _allowed(office: Office, actor: Actor, name: str, reason: str, ticket: str) -> Resource | HoopError:
+def allowed(office: Office, actor: Actor, name: str, reason: str, ticket: str) -> Resource | HoopError:
+    """The resource, or why this person can not ask for it in these words."""
     resource = _known(office, actor, name)
     if isinstance(resource, HoopError):
         return resource
     return flow.check_words(resource, reason, ticket) or resource
 
 
-def _routed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Flow | HoopError:
+def routed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Flow | HoopError:
     """The flow the request takes, or what it wants in the reason or the ticket. A held statement has neither.
 
     More time on live access is looked at in full, from the start of that access: no long access in small pieces.
@@ -256,7 +257,7 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
     """Insert the request unless an equal one waits, the person has too many, or nobody could decide it. Under an
     automatic flow it is approved at once."""
     actor = request.actor
-    taken = _routed(office, tx, request, resource)
+    taken = routed(office, tx, request, resource)
     if isinstance(taken, HoopError):
         return refused(tx, actor, resource.name, taken)
     request = replace(request, flow=taken.name)
@@ -276,7 +277,7 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
         return Asked(granting.approve_automatically(office, tx, request, resource))
     way = routing.course_of(office, request, resource, tx.now)
     if not way.feasible():
-        return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, _missing(way)))
+        return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, missing(way)))
     if taken.waits is not None and request.ask is not Ask.STATEMENT:
         request = replace(request, expires_at=tx.now + taken.waits)
     request = replace(request, approvers=tuple(p.id for p in routing.known(office, way.steps[0].told)))
@@ -285,7 +286,7 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
     return Asked(request)
 
 
-def _missing(way: Course) -> str:
+def missing(way: Course) -> str:
     """Why the stages can not be completed, in words."""
     for step in way.steps:
         if len(step.people) < len(step.places):

@@ -11,12 +11,12 @@ from access.errors import Invalid
 from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
-from access.ports import Asked, Clock, Narrowed, Outlook, Progress, Store, Tx
+from access.ports import Asked, Change, Clock, Narrowed, Outlook, Progress, Store, Tx
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Review, Session
 from access.resources import Resource
 from access.scopes import OfRunbook, Scope
 from access.statements import Digest
-from approval_flows import asking, deciding, flow, granted, routing
+from approval_flows import asking, deciding, flow, granted, revising, routing
 from approval_flows.office import Office, settle
 
 POLL_SECONDS = 2.0
@@ -146,6 +146,10 @@ class Desk:
             self._store,
             lambda tx: deciding.review(self._office, tx, id, revision, by, choice, note, narrowed or Narrowed()),
         )
+
+    async def change(self, id: RequestId, by: PersonId, change: Change) -> AccessRequest:
+        """The requester asks for something else in a waiting request: a new revision, every vote void."""
+        return await settle(self._store, lambda tx: revising.change(self._office, tx, id, by, change))
 
     async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest:
         """The requester takes it back, or the gateway does in their name because the client left."""

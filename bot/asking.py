@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from access import ports
 from access.actors import Agent, Person
 from access.errors import Conflict, Denied, Invalid
 from access.ids import GrantId
@@ -14,7 +15,7 @@ from access.scopes import standing_scope
 from bot.cards import Card, Do
 from bot.cases import case_of, usable
 from bot.durations import format_duration, resolve
-from bot.intents import AgentToken, Console, Exec, Extend, Request, Token
+from bot.intents import AgentToken, Change, Console, Exec, Extend, Request, Token
 from bot.kit import Kit, actor_of, found_grant, show
 from bot.platform import Caller, Reply
 from bot.tokens import mint, with_minted
@@ -67,6 +68,22 @@ async def told(kit: Kit, asked: Asked, who: Caller, reply: Reply) -> None:
     people = kit.desk.progress(asked.request).deciders
     names = ", ".join(person.name for person in people[:6])
     await reply.card(done_card(f"Asked. {names} can decide.", hint=f"Its id is {asked.request.id}."))
+
+
+async def change(kit: Kit, intent: Change, who: Caller, reply: Reply) -> None:
+    """Ask for something else in a request that waits: it is decided anew."""
+    person = kit.person(who)
+    length = intent.duration
+    wanted = ports.Change(
+        resolve(length, kit.clock.now(), person.time_zone) if length is not None else None,
+        standing_scope(intent.scope) if intent.scope else None,
+        intent.reason or None,
+        intent.ticket or None,
+    )
+    row = await kit.desk.change(intent.request, person.id, wanted)
+    names = ", ".join(one.name for one in kit.desk.progress(row).deciders[:6])
+    hint = f"This is revision {row.revision}; earlier votes are void. {names} can decide."
+    await reply.card(done_card(f"Changed: {row.id}.", hint=hint))
 
 
 async def extend(kit: Kit, intent: Extend, who: Caller, reply: Reply) -> None:

@@ -101,7 +101,7 @@ def _named(verb: Verb, known: Known) -> Iterable[tuple[str, str]]:
     match verb:
         case Verb.APPROVE | Verb.DENY:
             return known.requests
-        case Verb.CANCEL:
+        case Verb.CANCEL | Verb.CHANGE:
             return known.mine
         case Verb.SHOW:
             return [*known.requests, *known.mine, *known.grants, *known.sessions]

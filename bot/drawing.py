@@ -59,8 +59,10 @@ def _nudge(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     case, event = case_of(tx, world, RequestId(delivery.about)), _event(tx, delivery)
     if case is None or event is None or event.payload is None or case.request.state is not RequestState.PENDING:
         return None
-    told = [world.mention(PersonId(one), ping=True) for one in event.payload.get("told", [])]
-    return requests.nudge_line(case, event.kind, told, str(event.payload.get("stage", "")))
+    called = event.payload.get("told", event.payload.get("approvers", []))
+    told = [world.mention(PersonId(one), ping=True) for one in called]
+    said = str(event.payload.get("stage", event.payload.get("revision", "")))
+    return requests.nudge_line(case, event.kind, told, said)
 
 
 def _event(tx: Tx, delivery: Delivery) -> StoredEvent | None:

@@ -23,6 +23,7 @@ from bot.intents import (
     AgentToken,
     Approve,
     Cancel,
+    Change,
     Console,
     Deny,
     Done,
@@ -257,18 +258,32 @@ def _about_id(verb: Verb, rest: str) -> Parsed:
         return Incomplete(verb, dict(line.flags), ("id",))
     found = _id(line.words[0].text, *_ID_KINDS[verb])
     if verb is Verb.APPROVE:
-        return _approve(RequestId(found), line)
+        note = _reason(verb, line)
+        return Approve(RequestId(found), note, *_span_and_scope(line.flags.get("for", "").split(), line))
+    if verb is Verb.CHANGE:
+        return _change(RequestId(found), line)
     return _ID_INTENTS[verb](found, _reason(verb, line))
 
 
-def _approve(request: RequestId, line: Line) -> Approve:
+def _change(request: RequestId, line: Line) -> Change:
+    words, flags = deque(line.words[1:]), line.flags
+    span = flags["for"].split() if "for" in flags else [words.popleft().text for _ in range(_duration_words(words))]
+    if words:
+        raise Wrong(f"I do not understand “{visible_line(cut(words[0].text, 30))}” there.")
+    reason = flags.get("reason", "")
+    if len(reason) > MAX_REASON:
+        raise Wrong(f"The reason has {len(reason):,} characters; at most {MAX_REASON:,}.")
+    return Change(request, *_span_and_scope(span, line), reason, flags.get("ticket", ""))
+
+
+def _span_and_scope(words: list[str], line: Line) -> tuple[Span | None, str]:
     errors: dict[str, str] = {}
-    span, scope = _span(line.flags.get("for", "").split(), errors), line.flags.get("scope", "")
+    span, scope = _span(words, errors), line.flags.get("scope", "").lower()
     if errors:
         raise Wrong(next(iter(errors.values())))
     if scope and scope not in SCOPES:
         raise Wrong(f"A scope is {', '.join(SCOPES)}.")
-    return Approve(request, _reason(Verb.APPROVE, line), span, scope)
+    return span, scope
 
 
 def _id(word: str, *kinds: Prefix) -> str:
@@ -394,6 +409,7 @@ _ALONE: dict[Verb, Callable[[], Intent]] = {
 }
 _ID_KINDS: dict[Verb, tuple[Prefix, ...]] = {
     Verb.APPROVE: (Prefix.REQUEST,),
+    Verb.CHANGE: (Prefix.REQUEST,),
     Verb.DENY: (Prefix.REQUEST,),
     Verb.CANCEL: (Prefix.REQUEST,),
     Verb.SHOW: (Prefix.REQUEST, Prefix.GRANT, Prefix.SESSION),

@@ -27,6 +27,7 @@ class Verb(StrEnum):
     SHOW = "show"
     APPROVE = "approve"
     DENY = "deny"
+    CHANGE = "change"
     CANCEL = "cancel"
     EXTEND = "extend"
     DONE = "done"
@@ -121,6 +122,17 @@ class Approve:
     note: str = ""
     duration: Span | None = None
     scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Ask for something else in a request that waits; empty = as before."""
+
+    request: RequestId
+    duration: Span | None = None
+    scope: str = ""
+    reason: str = ""
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +267,7 @@ Intent = (
     | Runs
     | Rerun
     | Approve
+    | Change
     | Deny
     | Cancel
     | My

@@ -103,6 +103,15 @@ def _voted(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list
     return [*line, *(copies(plan, tx, request) if request.state is RequestState.PENDING else [])]
 
 
+def _revised(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    """Every copy becomes the new revision with new buttons, and the thread says so: an update in place calls nobody."""
+    request = _request_of(tx, event)
+    if request is None:
+        return []
+    line = in_channel(plan, tx, request, View.NUDGE, request.id, part=str(event.position))
+    return [*copies(plan, tx, request), *line]
+
+
 def _nudged(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
     """A reminder, an escalation or the next stage: one line in the thread that calls by name; nobody is written to who
     was not, except whoever is asked only now."""
@@ -207,6 +216,7 @@ def _upstream(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]
 _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Delivery]]] = {
     "access.requested": _shown,
     "review.given": _voted,
+    "request.revised": _revised,
     "stage.reached": _nudged,
     "request.reminded": _nudged,
     "request.escalated": _nudged,

@@ -51,6 +51,12 @@ USAGE: dict[Verb, Usage] = {
     Verb.DENY: Usage(
         "deny ID [reason …]", "Deny a request, saying why.", "deny req_7k3f9a2b use the replica", ("reason",)
     ),
+    Verb.CHANGE: Usage(
+        "change ID [DURATION] [--scope …] [--reason …] [--ticket …]",
+        "Change my waiting request. It is decided anew: earlier votes are void.",
+        "change req_7k3f9a2b 30m",
+        ("for", "scope", "reason", "ticket"),
+    ),
     Verb.CANCEL: Usage("cancel ID", "Take my own request back.", "cancel req_7k3f9a2b"),
     Verb.EXTEND: Usage(
         "extend ID|RESOURCE [DURATION]",
@@ -113,6 +119,8 @@ SYNONYMS: dict[str, Verb] = {
     "no": Verb.DENY,
     "reject": Verb.DENY,
     "refuse": Verb.DENY,
+    "edit": Verb.CHANGE,
+    "revise": Verb.CHANGE,
     "withdraw": Verb.CANCEL,
     "more": Verb.EXTEND,
     "renew": Verb.EXTEND,

@@ -122,12 +122,14 @@ def vote_line(case: Case, who: Mention, choice: str, note: str) -> Card:
     return Card("vote", state, title, f"{plain(title)} ({case.request.id})", footer=footer)
 
 
-def nudge_line(case: Case, kind: str, told: list[Mention], stage: str) -> Card:
-    """A reminder, an escalation or the next stage, as one line of the thread that calls people by name."""
+def nudge_line(case: Case, kind: str, told: list[Mention], what: str) -> Card:
+    """A reminder, an escalation, the next stage or a change, as one line of the thread that calls people by name.
+    `what` is the stage or the revision."""
     says = {
         "request.reminded": "This still waits for ",
         "request.escalated": "Nobody decided yet. Now also asked: ",
-        "stage.reached": f"Enough approvals so far. Asked next ({stage}): ",
+        "stage.reached": f"Enough approvals so far. Asked next ({what}): ",
+        "request.revised": f"Changed by the requester (revision {what}); earlier votes are void. It waits for ",
     }[kind]
     title = text(says, *parts.people(told))
     footer = text(Code(case.request.id), " · asking ends ", Moment(case.request.expires_at, MomentStyle.TIME))

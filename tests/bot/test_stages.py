@@ -113,3 +113,20 @@ async def test_an_approval_for_more_is_refused_and_nothing_is_lost(stage: Stage)
     assert await stage.world.grants() == []
     await stage.say(ANN, f"approve {request}")
     assert await stage.world.grants()
+
+
+async def test_a_change_strikes_the_old_buttons_and_says_so(stage: Stage) -> None:
+    request = await stage.asked()
+    old = token_of(stage.chat.in_channel("request")[0].card, Do.APPROVE)
+    reply = await stage.say(DANA, f"change {request} 2h --scope write")
+    assert "revision 2" in words(reply.last)
+    await stage.settle()
+    card = stage.chat.in_channel("request")[0].card
+    assert "write" in words(card)
+    assert "2h" in words(card)
+    assert any("earlier votes are void" in words(line.card) for line in stage.chat.in_channel("nudge"))
+    await stage.press(ANN, old)
+    assert await stage.world.grants() == []
+    await stage.press(ANN, token_of(card, Do.APPROVE))
+    (grant,) = await stage.world.grants(request)
+    assert (grant.expires_at - grant.starts_at).total_seconds() == 7200

@@ -1,0 +1,99 @@
+"""The requester changes a waiting request: a new revision, decided from the start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from access.actors import PersonId
+from access.errors import Conflict, Denied, HoopError, Invalid
+from access.events import RequestRevised, ReviewRefused
+from access.ids import RequestId
+from access.ports import Change, Tx
+from access.requests import AccessRequest, Ask, RequestState
+from access.resources import Resource
+from access.scopes import Level, level_of, scope_to_json
+from approval_flows import flow, routing
+from approval_flows.asking import allowed, missing, routed
+from approval_flows.deciding import expire
+from approval_flows.lifecycle import RequestCommand, request_refusal
+from approval_flows.office import Office
+
+
+def change(office: Office, tx: Tx, id: RequestId, by: PersonId, wanted: Change) -> AccessRequest | HoopError:
+    """The next revision. Whatever is refused leaves the one that waits as it is, with its votes."""
+    request = tx.request(id)
+    if request is None:
+        return Invalid(f"There is no request {id}.", field="id", hint="Yours are listed by /hoop my")
+    if by != request.actor.person:
+        other = Denied(f"Only {office.name(request.actor.person)} can change {id}.", rule="not-yours")
+        tx.append(ReviewRefused(stream=id, actor=by, choice="change", why=other.message))
+        return other
+    if request.state is RequestState.PENDING and not flow.waits(request, tx.now):
+        request = expire(office, tx, request)
+    over = request_refusal(request, RequestCommand.CANCEL, office.name)
+    if over is not None:
+        return over
+    if request.ask is not Ask.ACCESS or request.parent is not None:
+        hint = f"Cancel it and ask anew: /hoop cancel {id}"
+        return Conflict("Only a request for access can be changed; a command is what it is.", hint=hint)
+    new = _changed(request, wanted)
+    if new == request:
+        return Invalid("Nothing would change.", field="duration", hint="Say a duration, --scope, --reason or --ticket.")
+    return _filed_anew(office, tx, request, new)
+
+
+def _changed(request: AccessRequest, wanted: Change) -> AccessRequest:
+    return replace(
+        request,
+        duration=request.duration if wanted.duration is None else wanted.duration,
+        scope=wanted.scope or request.scope,
+        reason=request.reason if wanted.reason is None else wanted.reason.strip(),
+        ticket=request.ticket if wanted.ticket is None else wanted.ticket.strip(),
+    )
+
+
+def _filed_anew(office: Office, tx: Tx, old: AccessRequest, new: AccessRequest) -> AccessRequest | HoopError:
+    """All that is checked when something is asked is checked again, by the flow the new revision takes."""
+    resource = allowed(office, new.actor, new.resource, new.reason, new.ticket)
+    if isinstance(resource, HoopError):
+        return resource
+    taken = routed(office, tx, new, resource)
+    if isinstance(taken, HoopError):
+        return taken
+    tiring = flow.check_pace(tx.requests(person=new.actor.person), new, tx.now, replace(office.limits, per_hour=None))
+    if tiring is not None:
+        return tiring
+    wrong = _outside(routing.for_asking(resource, taken), new)
+    if wrong is not None:
+        return wrong
+    if taken.automatic:
+        hint = f"Cancel this one and ask for it: /hoop cancel {old.id}"
+        return Conflict(f"That would be granted at once by the flow {taken.name}.", hint=hint)
+    new = replace(new, revision=old.revision + 1, flow=taken.name, groups=resource.approvers)
+    way = routing.course_of(office, new, resource, tx.now)
+    if not way.feasible():
+        return flow.nobody(office.directory, resource, missing(way))
+    told = tuple(person.id for person in routing.known(office, way.steps[0].told))
+    new = replace(new, approvers=tuple(dict.fromkeys((*told, *old.approvers))))
+    tx.append(
+        RequestRevised(
+            stream=new.id,
+            actor=new.actor.person,
+            revision=new.revision,
+            scope=scope_to_json(new.scope),
+            duration_s=new.duration.total_seconds(),
+            reason=new.reason,
+            ticket=new.ticket,
+            flow=new.flow,
+            voided=[str(review.person) for review in tx.reviews(old.id, old.revision)],
+            approvers=[str(person) for person in told],
+        )
+    )
+    return tx.update_request(new)
+
+
+def _outside(resource: Resource, new: AccessRequest) -> Invalid | None:
+    if level_of(new.scope) is Level.NONE:
+        return Invalid("Standing access is read, write or admin.", field="scope")
+    length = flow.check_duration(resource, new.duration)
+    return length if isinstance(length, Invalid) else None
