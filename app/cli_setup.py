@@ -51,7 +51,9 @@ def _config(_arguments: argparse.Namespace) -> int:
 
 def _keygen(arguments: argparse.Namespace) -> int:
     write_key(arguments.path, SystemEntropy().token(KEY_BYTES))
-    print(f"{arguments.path}: a new key. Keep a copy where the gateway is not; without it sealed text is lost.")
+    print(
+        f"{arguments.path}: a new key. Keep a copy where the gateway is not: what needs it cannot be read without it."
+    )
     return 0
 
 

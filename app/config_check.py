@@ -32,6 +32,8 @@ def check(loaded: Loaded, vault: Vault | None = None, entities: frozenset[str] |
     """Every problem, of the file and of how its parts fit. With `vault`, secret references are resolved too;
     `entities` are the built-in detectors a `detect` entry may name."""
     found = list(loaded.problems)
+    if found and not loaded.source.data:
+        return found  # the file as a whole cannot be read: what is missing then says nothing
     known = _Known(loaded)
     for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console, _runbooks):
         found.extend(loaded.source.problem(where, message) for where, message in inspect(loaded.settings, known))

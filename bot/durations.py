@@ -18,14 +18,17 @@ _UNITS |= {"h": 60, "hr": 60, "hrs": 60, "hour": 60, "hours": 60, "d": 1440, "da
 _PART = re.compile(r"([0-9]{1,6})([a-z]{1,7})")
 _WHOLE = re.compile(r"\A(?:[0-9]{1,6}[a-z]{1,7}){1,3}\Z")
 _LIKE = re.compile(
-    r"\A[-+−]?[0-9]+(?:[.,][0-9]+)?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)\Z"
+    r"\A(?:[-+−]?[0-9]+(?:[.,][0-9]+)?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)|0+|[-−][0-9]+)\Z"
 )
 _CLOCK = re.compile(r"\A([01]?[0-9]|2[0-3])(?:[:.]([0-5][0-9]))\Z")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def looks_like_duration(word: str) -> bool:
-    """Whether somebody who wrote `word` meant a length of time, right or wrong (`0m`, `-5m`, `1.5h`, `2w`)."""
+    """Whether somebody who wrote `word` meant a length of time, right or wrong (`0m`, `-5m`, `1.5h`, `2w`, `0`).
+
+    Other bare numbers begin a reason: `3 customers cannot log in`.
+    """
     lower = word.lower()
     return bool(_LIKE.match(lower)) or _minutes(lower) is not None
 
@@ -68,7 +71,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def _why_not(lower: str) -> str:
-    if lower.startswith(("-", "−")):
+    if lower.startswith(("-", "−")) or not lower.strip("0"):
         return "The duration must be more than zero."
     if re.search(r"[0-9]s", lower):
         return "The shortest duration is one minute."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 
 from ledger.engines import DATABASE_ERRORS, open_engine, translate
 
@@ -44,6 +45,13 @@ def current(url: str) -> str | None:
         raise translate(error, engine.url.render_as_string(hide_password=True)) from error
 
 
+def _only_ours(url: URL) -> None:
+    """Make the file of a new SQLite store for its owner alone; its journals get the same mode from SQLite."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        with contextlib.suppress(OSError):  # SQLite says better what is wrong with the place
+            Path(url.database).touch(mode=0o600)
+
+
 def upgrade(url: str) -> str:
     """Bring the store at `url` to this version's schema, in one transaction; the revision it is at then.
 
@@ -51,6 +59,7 @@ def upgrade(url: str) -> str:
     """
     engine = open_engine(url)
     try:
+        _only_ours(engine.url)
         with engine.begin() as connection:
             command.upgrade(_config(connection), "head")
             return revision_of(connection) or ""

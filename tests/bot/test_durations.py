@@ -45,7 +45,7 @@ def test_what_is_no_length_is_refused_with_an_example(text: str) -> None:
     assert "30m" in caught.value.hint
 
 
-@pytest.mark.parametrize("word", ["0m", "-5m", "1.5h", "2w", "30s", "1h30m", "5min"])
+@pytest.mark.parametrize("word", ["0m", "-5m", "1.5h", "2w", "30s", "1h30m", "5min", "0", "-1"])
 def test_a_wrong_length_still_looks_like_one(word: str) -> None:
     assert looks_like_duration(word)
 

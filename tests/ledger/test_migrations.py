@@ -109,3 +109,9 @@ def test_problems_are_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("this is no database, it is only some text that is long enough to be read")
     with pytest.raises(Unavailable, match="not a store"):
         current(f"sqlite:///{tmp_path / 'text.db'}")
+
+
+def test_a_new_store_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    upgrade(f"sqlite:///{path}")
+    assert path.stat().st_mode & 0o777 == 0o600
