@@ -18,8 +18,9 @@ from proxy.gate import Gate
 from proxy.postgres import extended, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
+from proxy.postgres.framing import Violation
 from proxy.postgres.reading import Reader, Reading
-from proxy.postgres.responses import Responses, Violation
+from proxy.postgres.responses import Responses
 from proxy.postgres.state import SqlState
 from proxy.postgres.steps import Expect, Portal, Run, Step
 from proxy.sql.parse import Parsed

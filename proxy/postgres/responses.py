@@ -17,8 +17,9 @@ from access.statements import Effect, Flag
 from proxy.conversation import Outputs
 from proxy.gate import Gate
 from proxy.masking.plan import Masker
+from proxy.postgres import copying
 from proxy.postgres import messages as m
-from proxy.postgres.frames import HEADER, FrameError
+from proxy.postgres.framing import DROP, KEEP, Framing, Violation, count_messages
 from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part, Shape, remembered, shape
 from proxy.postgres.state import Prepared, SqlState
@@ -28,11 +29,6 @@ from proxy.recording import ROWS_KEPT, Kind, assembled, head, kept, record
 from proxy.sql import judged as j
 
 _LENGTH = Struct(">I").unpack_from
-
-#: The longest message that must be held in memory as a whole.
-FRAME_CAP = 64 * 1024 * 1024
-#: Rows longer than this that need no masking pass through piece by piece.
-PIECE = 256 * 1024
 
 #: Reported parameters that only the gateway may change: a change ends the session (DESIGN: read scope).
 READ_ONLY = "default_transaction_read_only"
@@ -50,13 +46,6 @@ TRACKED = frozenset({"search_path", "datestyle", "intervalstyle", "timezone"})
 _DEFINING = frozenset({Effect.DDL, Effect.ADMIN, Effect.OPAQUE})
 
 _COLUMNS = head(Kind.COLUMNS)
-
-KEEP: bytes | None = None
-DROP = b""
-
-
-class Violation(Exception):
-    """The session cannot go on: what the client is told."""
 
 
 class Responses:
@@ -82,12 +71,9 @@ class Responses:
         #: A session that may write may also make itself read only, and take that back.
         free = {READ_ONLY} if parameters.get(READ_ONLY) != "on" else frozenset[str]()
         self._guarded = GUARDED.keys() - free
-        self._rest = bytearray()
-        self._need = HEADER
-        self._through = 0
         self._failed = False
         self._told_failure = False
-        self._handlers: dict[int, Callable[[bytes], bytes | None]] = {
+        handlers: dict[int, Callable[[bytes], bytes | None]] = {
             m.ROW_DESCRIPTION: self._row_description,
             m.COMPLETE: self._complete,
             m.EMPTY: self._empty,
@@ -107,6 +93,9 @@ class Responses:
             m.COPY_DATA: self._copy_data,
             m.COPY_DONE: self._copy_done,
         }
+        self._framing = Framing(out, handlers, self._rows, self._free_row)
+        #: Take bytes of the upstream; append what the client gets. Raises Violation.
+        self.feed = self._framing.feed
 
     @property
     def quiet(self) -> bool:
@@ -116,94 +105,11 @@ class Responses:
     @property
     def whole(self) -> bool:
         """The client has only whole messages, so that another may follow."""
-        return self._through == 0
+        return self._framing.whole
 
     def use(self, masker: Masker) -> None:
         """Mask by a newer catalog from here on."""
         self._masker = masker
-
-    # ---------------------------------------------------------------------------------------- framing
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes of the upstream; append what the client gets. Raises Violation."""
-        if self._through:
-            data = self._pass_through(data)
-        if self._rest:
-            self._rest += data
-            if len(self._rest) < self._need:
-                return
-            data = bytes(self._rest)
-            self._rest.clear()
-        try:
-            at = self._frames(data)
-        except FrameError as problem:
-            raise Violation(f"the server sent a malformed message: {problem}") from None
-        if at < len(data):
-            self._keep_rest(data, at)
-
-    def _frames(self, data: bytes) -> int:
-        """Handle all whole frames; returns where the first incomplete one starts."""
-        client = self._out.to_client
-        start = at = 0
-        end = len(data)
-        while end - at >= HEADER:
-            kind = data[at]
-            after = at + 1 + _LENGTH(data, at + 1)[0]
-            if after < at + HEADER or kind not in m.BACKEND:
-                raise FrameError("impossible type or length")
-            if after > end:
-                break
-            if kind == m.DATA_ROW:
-                after = self._end_of_rows(data, after, end)
-                replacement = self._rows(data, at, after)
-            else:
-                handler = self._handlers.get(kind)
-                if handler is None:
-                    raise Violation(f"unexpected message {chr(kind)!r} from the server")
-                replacement = handler(data[at:after])
-            if replacement is not None:
-                if start < at:
-                    client.append(data[start:at])
-                if replacement:
-                    client.append(replacement)
-                start = after
-            at = after
-        if start < at:
-            client.append(data[start:at])
-        return at
-
-    @staticmethod
-    def _end_of_rows(data: bytes, at: int, end: int) -> int:
-        """The end of the run of whole DataRow messages that goes on at `at`."""
-        while end - at >= HEADER and data[at] == m.DATA_ROW:
-            after: int = at + 1 + _LENGTH(data, at + 1)[0]
-            if after > end or after < at + HEADER:
-                break
-            at = after
-        return at
-
-    def _keep_rest(self, data: bytes, at: int) -> None:
-        have = len(data) - at
-        if have < HEADER:
-            self._need = HEADER
-            self._rest += data[at:]
-            return
-        size = 1 + _LENGTH(data, at + 1)[0]
-        if size > PIECE and data[at] == m.DATA_ROW and self._free_rows():
-            self._count_rows(1)
-            self._out.to_client.append(data[at:])
-            self._through = size - have
-            return
-        if size > FRAME_CAP:
-            raise Violation("a message of the server is too long to be masked")
-        self._need = size
-        self._rest += data[at:]
-
-    def _pass_through(self, data: bytes) -> bytes:
-        piece = data[: self._through]
-        self._through -= len(piece)
-        self._out.to_client.append(piece)
-        return data[len(piece) :]
 
     # ---------------------------------------------------------------------------------------- rows
 
@@ -232,10 +138,12 @@ class Responses:
             raise Violation("the server sent more results than there are statements")
         return run.reading.parts[run.index]
 
-    def _free_rows(self) -> bool:
+    def _free_row(self) -> bool:
         run = self._running()
         if not run.planned:
             self._plan(run)
+        if run.plan is None:
+            self._count_rows(1)
         return run.plan is None
 
     def _rows(self, data: bytes, at: int, after: int) -> bytes | None:
@@ -248,7 +156,7 @@ class Responses:
         if run.rows < ROWS_KEPT:
             self._keep_rows(run, data[at:after] if rewritten is None else rewritten)
         else:
-            self._count_rows(_count(data, at, after))
+            self._count_rows(count_messages(data, at, after))
         return rewritten
 
     def _count_rows(self, number: int) -> None:
@@ -269,7 +177,7 @@ class Responses:
             self._record(Kind.ROW, run, {"values": shown})
             self._count_rows(1)
             at = after
-        self._count_rows(_count(frames, at, len(frames)))
+        self._count_rows(count_messages(frames, at, len(frames)))
 
     def _row_description(self, frame: bytes) -> bytes | None:
         step = self._front()
@@ -361,12 +269,7 @@ class Responses:
             masked = run.copy_plan.masked
         self._gate.counters.masked += masked
         if run.copy_in or run.copy_plan is not None:
-            data = {
-                "direction": "in" if run.copy_in else "out",
-                "bytes": run.copy_bytes,
-                "sha256": run.copy_hash.hexdigest(),
-            }
-            self._record(Kind.COPY, run, data)
+            self._record(Kind.COPY, run, copying.summary(run))
             run.copy_in = False
         self._record(Kind.DONE, run, {"tag": tag, "rows": run.rows, "masked": masked})
         if self._masker.failures and not self._told_failure:
@@ -501,57 +404,26 @@ class Responses:
         if run is None:
             return frame
         if frame[0] == m.COPY_DATA:
-            run.copy_bytes += len(frame) - HEADER
-            run.copy_hash.update(memoryview(frame)[HEADER:])
-            if run.copy_watch.found(frame[HEADER:]):
-                run.copy_refused = True
-                self.copying_in = None
-                return m.message(m.COPY_FAIL, m.cstring(WRITTEN_BACK.message))
-        else:
-            self.copying_in = None
-            if self._front().expect is Expect.EXECUTE:
-                # The client's Sync waits for the answer, and the answer for a Sync or a Flush.
-                return frame + m.FLUSH_MESSAGE
-        return frame
+            sent = copying.data_in(run, frame)
+            self.copying_in = None if run.copy_refused else run
+            return sent
+        self.copying_in = None
+        # The client's Sync waits for the answer, and the answer for a Sync or a Flush.
+        return frame + m.FLUSH_MESSAGE if self._front().expect is Expect.EXECUTE else frame
 
     def _copy_out(self, _frame: bytes) -> bytes | None:
         run = self._running()
-        part = self._part(run)
-        if part.copy is None:
-            raise Violation("the server copies out of a statement that was not judged as COPY TO STDOUT")
-        run.copy_plan = self._masker.copy_plan(part.copy, part.output, part.touched)
-        if run.copy_plan.refuse:
-            raise Violation(run.copy_plan.refuse)
+        copying.start_out(run, self._part(run), self._masker)
         return KEEP
 
     def _copy_data(self, frame: bytes) -> bytes | None:
-        run = self._running()
-        if run.copy_plan is None:
-            raise Violation("the server sent COPY data that nobody asked for")
-        masked = run.copy_plan.feed(frame[HEADER:])
-        return self._copied(run, masked)
-
-    def _copied(self, run: Run, masked: bytes) -> bytes:
-        run.copy_bytes += len(masked)
-        run.copy_hash.update(masked)
-        return m.message(m.COPY_DATA, masked) if masked else DROP
+        return copying.data_out(self._running(), frame)
 
     def _copy_done(self, frame: bytes) -> bytes | None:
-        run = self._running()
-        if run.copy_plan is None:
-            raise Violation("the server ended a COPY that nobody asked for")
-        return self._copied(run, run.copy_plan.finish()) + frame
+        return copying.done_out(self._running(), frame)
 
     # ---------------------------------------------------------------------------------------- recording
 
     def _record(self, kind: Kind, run: Run | None, data: Mapping[str, object]) -> None:
         number = 0 if run is None else run.admitted.number
         self._out.results.append(record(kind, self._gate.at_ms(), number, data))
-
-
-def _count(data: bytes, at: int, after: int) -> int:
-    number = 0
-    while at < after:
-        at += 1 + _LENGTH(data, at + 1)[0]
-        number += 1
-    return number

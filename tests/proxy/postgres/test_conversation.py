@@ -510,7 +510,7 @@ def test_a_long_row_without_masks_passes_piece_by_piece():
     play.to_client = b""
     for at in range(0, len(long), 65536):
         play.upstream(long[at : at + 65536])
-        assert len(play.conversation.responses._rest) < 300_000
+        assert len(play.conversation.responses._framing._rest) < 300_000
     assert play.to_client == long
     play.upstream(complete("SELECT 1"), IDLE)
     assert play.records[-1][3]["rows"] == 1  # type: ignore[index]

@@ -1,0 +1,59 @@
+"""The data of a COPY: out through the masker, in past the watch for masks; both counted and hashed for the record."""
+
+from __future__ import annotations
+
+from proxy.masking.plan import Masker
+from proxy.postgres import messages as m
+from proxy.postgres.frames import HEADER
+from proxy.postgres.framing import DROP, Violation
+from proxy.postgres.protection import WRITTEN_BACK
+from proxy.postgres.reading import Part
+from proxy.postgres.steps import Run
+
+
+def start_out(run: Run, part: Part, masker: Masker) -> None:
+    """COPY TO STDOUT begins. Raises Violation when it was not judged as one, or cannot be masked."""
+    if part.copy is None:
+        raise Violation("the server copies out of a statement that was not judged as COPY TO STDOUT")
+    run.copy_plan = masker.copy_plan(part.copy, part.output, part.touched)
+    if run.copy_plan.refuse:
+        raise Violation(run.copy_plan.refuse)
+
+
+def data_out(run: Run, frame: bytes) -> bytes:
+    """What the client gets for a CopyData of the server."""
+    if run.copy_plan is None:
+        raise Violation("the server sent COPY data that nobody asked for")
+    return _copied(run, run.copy_plan.feed(frame[HEADER:]))
+
+
+def done_out(run: Run, frame: bytes) -> bytes:
+    """What the client gets for the CopyDone of the server."""
+    if run.copy_plan is None:
+        raise Violation("the server ended a COPY that nobody asked for")
+    return _copied(run, run.copy_plan.finish()) + frame
+
+
+def _copied(run: Run, masked: bytes) -> bytes:
+    run.copy_bytes += len(masked)
+    run.copy_hash.update(masked)
+    return m.message(m.COPY_DATA, masked) if masked else DROP
+
+
+def data_in(run: Run, frame: bytes) -> bytes:
+    """What goes upstream for a CopyData of the client: a mask in it ends the COPY (`run.copy_refused`)."""
+    run.copy_bytes += len(frame) - HEADER
+    run.copy_hash.update(memoryview(frame)[HEADER:])
+    if run.copy_watch.found(frame[HEADER:]):
+        run.copy_refused = True
+        return m.message(m.COPY_FAIL, m.cstring(WRITTEN_BACK.message))
+    return frame
+
+
+def summary(run: Run) -> dict[str, object]:
+    """The data of a `copy` record."""
+    return {
+        "direction": "in" if run.copy_in else "out",
+        "bytes": run.copy_bytes,
+        "sha256": run.copy_hash.hexdigest(),
+    }

@@ -1,0 +1,142 @@
+"""The upstream's bytes cut into messages; what needs nothing leaves as slices of what came in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from struct import Struct
+
+from proxy.conversation import Outputs
+from proxy.postgres import messages as m
+from proxy.postgres.frames import HEADER, FrameError
+
+_LENGTH = Struct(">I").unpack_from
+
+#: The longest message that must be held in memory as a whole.
+FRAME_CAP = 64 * 1024 * 1024
+#: Rows longer than this that need no masking pass through piece by piece.
+PIECE = 256 * 1024
+
+#: What a handler answers: bytes instead of the message, nothing of it, or the message as it is.
+KEEP: bytes | None = None
+DROP = b""
+
+
+class Violation(Exception):
+    """The session cannot go on: what the client is told."""
+
+
+class Framing:
+    """Cuts the stream, hands each message to its handler, appends what the client gets to `out.to_client`.
+
+    `rows(data, at, after)` is given runs of whole DataRow messages; `free_row()` says whether the row that is coming
+    passes unmasked, and counts it if so.
+    """
+
+    def __init__(
+        self,
+        out: Outputs,
+        handlers: Mapping[int, Callable[[bytes], bytes | None]],
+        rows: Callable[[bytes, int, int], bytes | None],
+        free_row: Callable[[], bool],
+    ) -> None:
+        self._out = out
+        self._handlers = handlers
+        self._rows = rows
+        self._free_row = free_row
+        self._rest = bytearray()
+        self._need = HEADER
+        self._through = 0
+
+    @property
+    def whole(self) -> bool:
+        """The client has only whole messages, so that another may follow."""
+        return self._through == 0
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the upstream; append what the client gets. Raises Violation."""
+        if self._through:
+            data = self._pass_through(data)
+        if self._rest:
+            self._rest += data
+            if len(self._rest) < self._need:
+                return
+            data = bytes(self._rest)
+            self._rest.clear()
+        try:
+            at = self._frames(data)
+        except FrameError as problem:
+            raise Violation(f"the server sent a malformed message: {problem}") from None
+        if at < len(data):
+            self._keep_rest(data, at)
+
+    def _frames(self, data: bytes) -> int:
+        """Handle all whole frames; returns where the first incomplete one starts."""
+        client = self._out.to_client
+        start = at = 0
+        end = len(data)
+        while end - at >= HEADER:
+            kind = data[at]
+            after = at + 1 + _LENGTH(data, at + 1)[0]
+            if after < at + HEADER or kind not in m.BACKEND:
+                raise FrameError("impossible type or length")
+            if after > end:
+                break
+            if kind == m.DATA_ROW:
+                after = self._end_of_rows(data, after, end)
+                replacement = self._rows(data, at, after)
+            else:
+                handler = self._handlers.get(kind)
+                if handler is None:
+                    raise Violation(f"unexpected message {chr(kind)!r} from the server")
+                replacement = handler(data[at:after])
+            if replacement is not None:
+                if start < at:
+                    client.append(data[start:at])
+                if replacement:
+                    client.append(replacement)
+                start = after
+            at = after
+        if start < at:
+            client.append(data[start:at])
+        return at
+
+    @staticmethod
+    def _end_of_rows(data: bytes, at: int, end: int) -> int:
+        """The end of the run of whole DataRow messages that goes on at `at`."""
+        while end - at >= HEADER and data[at] == m.DATA_ROW:
+            after: int = at + 1 + _LENGTH(data, at + 1)[0]
+            if after > end or after < at + HEADER:
+                break
+            at = after
+        return at
+
+    def _keep_rest(self, data: bytes, at: int) -> None:
+        have = len(data) - at
+        if have < HEADER:
+            self._need = HEADER
+            self._rest += data[at:]
+            return
+        size = 1 + _LENGTH(data, at + 1)[0]
+        if size > PIECE and data[at] == m.DATA_ROW and self._free_row():
+            self._out.to_client.append(data[at:])
+            self._through = size - have
+            return
+        if size > FRAME_CAP:
+            raise Violation("a message of the server is too long to be masked")
+        self._need = size
+        self._rest += data[at:]
+
+    def _pass_through(self, data: bytes) -> bytes:
+        piece = data[: self._through]
+        self._through -= len(piece)
+        self._out.to_client.append(piece)
+        return data[len(piece) :]
+
+
+def count_messages(data: bytes, at: int, after: int) -> int:
+    """How many messages there are in `data[at:after]`, which holds whole ones only."""
+    number = 0
+    while at < after:
+        at += 1 + _LENGTH(data, at + 1)[0]
+        number += 1
+    return number
