@@ -146,10 +146,21 @@ class Masker:
         return tuple(sorted(column for column in lineage.predicates if self._rules.protecting_rules([column])))
 
     def refused_tests(self, lineage: Lineage) -> tuple[str, ...]:
-        """What the strict mode refuses a statement for: the protected columns it tests, `?` when nobody can tell."""
+        """What the strict mode refuses a statement for: the protected columns it tests or computes with, `?` when nobody
+        can tell. A computed value is redacted anyway, but whether computing it fails (`1 / (salary - 90000)`) is an answer.
+        """
         if not (self._strict and self._rules.protecting):
             return ()
-        return self.tested(lineage) if lineage.resolved else ("?",)
+        if not lineage.resolved:
+            return ("?",)
+        computed = (
+            column
+            for node, taint in lineage.notes
+            if "ColumnRef" not in node and _reads_columns(node)
+            for column in taint.touches
+            if self._rules.protecting_rules([column])
+        )
+        return tuple(sorted({*self.tested(lineage), *computed}))
 
     def copied(self, lineage: Lineage) -> tuple[tuple[str, str], ...]:
         """Protected columns a statement writes into columns that are not: (from, to)."""
@@ -257,3 +268,17 @@ def _context(column: Column, origins: frozenset[str] | None, output: OutputColum
     names = (column.name, *(base.rpartition(".")[2] for base in bases))
     tables = tuple(base.split(".")[-2] for base in bases if base.count(".") >= 2)
     return of_names(names, tables)
+
+
+def _reads_columns(node: object) -> bool:
+    """Whether an expression reads any column or subquery: `email = lower('X@Y.ORG')` in a SET only writes one."""
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            if "ColumnRef" in one or "SubLink" in one:
+                return True
+            pending.extend(one.values())
+        elif isinstance(one, list):
+            pending.extend(one)
+    return False

@@ -125,7 +125,9 @@ class Queries(From, Expressions):
         """Chains lean to the left and can be long, so the left side is unrolled."""
         arms: list[Tree] = []
         node = body
+        compared = False
         while node.get("op", "SETOP_NONE") != "SETOP_NONE":
+            compared |= node["op"] != "SETOP_UNION" or not node.get("all")
             arms.append(node["rarg"])
             node = node["larg"]
             if "withClause" in node:
@@ -133,6 +135,8 @@ class Queries(From, Expressions):
         rel = self.statement({"SelectStmt": node}, outer)
         for arm in reversed(arms):
             rel = combine(rel, self.statement({"SelectStmt": arm}, outer))
+        if compared:
+            self._test(rel.everything())  # which rows are left depends on the values of both sides
         return rel
 
     def _values(self, lists: Sequence[Tree], scope: Scope) -> Rel:

@@ -31,7 +31,19 @@ INFERRING = [
     "SELECT id FROM customers c WHERE c::text LIKE '%a%'",
     "SELECT 1/(CASE WHEN email < 'm' THEN 0 ELSE 1 END) FROM customers WHERE email < 'm'",
     "EXPLAIN ANALYZE SELECT 1 FROM customers WHERE email < 'm'",
+    "SELECT email FROM customers UNION SELECT 'person1@example.com'",
+    "SELECT count(*) FROM (SELECT email FROM customers INTERSECT SELECT 'person1@example.com') s",
+    "SELECT email FROM customers EXCEPT ALL SELECT 'person1@example.com'",
+    "SELECT DISTINCT email = 'person1@example.com' FROM customers",
+    "SELECT count(x) FROM (SELECT NULLIF(email = 'person1@example.com', false) AS x FROM customers) s",
+    "SELECT CASE WHEN email < 'm' THEN 1/0 ELSE 1 END FROM customers",
+    "SELECT id FROM (SELECT id, 1 / (length(email) - 5) FROM customers OFFSET 0) s",
+    "SELECT generate_series(1, length(email)) FROM customers",
+    "SELECT id FROM orders LIMIT (SELECT length(email) FROM customers WHERE id = 1)",
+    "COPY (SELECT id FROM customers ORDER BY email) TO STDOUT",
+    "DECLARE c CURSOR WITH HOLD FOR SELECT id FROM customers WHERE email < 'm'",
     "UPDATE customers SET note = 'x' WHERE email < 'm'",
+    "UPDATE customers SET email = CASE WHEN email < 'm' THEN (1/0)::text END WHERE id = 1",
     "DELETE FROM orders USING customers c WHERE c.id = customer AND c.email < 'm'",
 ]
 USEFUL = [
@@ -40,6 +52,13 @@ USEFUL = [
     "SELECT count(*), count(email) FROM customers",
     "SELECT c.name, o.total FROM customers c JOIN orders o ON o.customer = c.id ORDER BY o.total",
     "UPDATE customers SET note = 'called' WHERE id = 7",
+    "UPDATE customers SET email = lower('NEW@example.org') WHERE id = 7",
+    "INSERT INTO customers VALUES (700, 'New', 'new@example.org', 'n')",
+    "SELECT id, name FROM customers UNION SELECT id, 'order' FROM orders",
+    "SELECT email FROM customers UNION ALL SELECT email FROM customers",
+    "SELECT DISTINCT email FROM customers",
+    "SELECT note, count(*) FROM customers GROUP BY note ORDER BY 2",
+    "SELECT * FROM customers c",
 ]
 
 
