@@ -11,7 +11,7 @@ The glossary (each word is a class in the module named):
 - **AccessRequest → Review → Grant** (`requests`): asking, deciding, access. **Evidence** is what an approver sees.
   **Credential** is what a client connects with; **Session** one connection under it.
 - **Policy, Rule, Verdict** (`policy`): `decide` is the pure answer on a Statement: ALLOW, HOLD or DENY, rule and message.
-- **Fact** (`events`): a recorded event in the past tense; **StoredEvent** its place in the hash chain.
+- **Fact** (`facts`, `events`): a recorded event in the past tense; **StoredEvent** its place in the hash chain.
 - **Masked, ForApprover** (`masking`): the only two types in which target data may leave the gateway.
 - **Denied, Invalid, Conflict, Unavailable** (`errors`): the ways things go wrong.
 - Protocols where rooms meet: `ports` (Clock, Store, Desk, Grants, Directory, Credentials, Vault, Recordings, Executor, …).

@@ -6,47 +6,24 @@ session; the ledger adds position, writer, sequence, time and hashes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import datetime
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar
 
+from access.facts import FACTS, Fact, StoredEvent
+from access.flow_events import FlowsLoaded, RequestEscalated, RequestReminded, RequestRevised, StageReached
 from access.masking import Masked
 
-FACTS: dict[str, type[Fact]] = {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """Base of all facts. `stream` is the id of what it is about; `actor` a display-free `person[~agent]` or a role."""
-
-    kind: ClassVar[str] = ""
-    stream: str
-    actor: str = ""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super(Fact, cls).__init_subclass__(**kwargs)
-        if cls.kind:
-            FACTS[cls.kind] = cls
-
-    def payload(self) -> dict[str, Any]:
-        """The data beyond stream and actor, as JSON-ready values."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"stream", "actor"}}
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """A fact as the ledger holds it. `payload` is None when it was erased by policy (the chain still verifies)."""
-
-    position: int
-    writer: str
-    sequence: int
-    at: datetime
-    kind: str
-    stream: str
-    actor: str
-    payload: Mapping[str, Any] | None
-    hash: str
+# rooms import every fact from here; the classes below are exported as they are
+__all__ = [
+    "FACTS",
+    "Fact",
+    "FlowsLoaded",
+    "RequestEscalated",
+    "RequestReminded",
+    "RequestRevised",
+    "StageReached",
+    "StoredEvent",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,57 +89,6 @@ class RequestExpired(Fact):
     """Nobody decided in time; nothing was granted."""
 
     kind: ClassVar[str] = "request.expired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRevised(Fact):
-    """The requester changed what they ask for: from now on this revision is decided, and earlier votes are void."""
-
-    kind: ClassVar[str] = "request.revised"
-    revision: int
-    scope: dict[str, str]
-    duration_s: float
-    reason: str
-    ticket: str
-    flow: str
-    voided: list[str]
-    approvers: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageReached(Fact):
-    """A stage of the flow has what it wants; `told` are asked next, in `stage`."""
-
-    kind: ClassVar[str] = "stage.reached"
-    stage: str
-    told: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestReminded(Fact):
-    """The people who could decide were reminded for the `number`th time that a request waits."""
-
-    kind: ClassVar[str] = "request.reminded"
-    number: int
-    told: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestEscalated(Fact):
-    """Nobody decided in time for the `number`th escalation of the flow: more people may decide now."""
-
-    kind: ClassVar[str] = "request.escalated"
-    number: int
-    told: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowsLoaded(Fact):
-    """Another set of approval flows came into force: the digest of the files and the names in the order asked."""
-
-    kind: ClassVar[str] = "flows.loaded"
-    digest: str
-    names: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,30 +10,31 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from access.actors import Actor, Agent, Person, PersonId
+from access.approvals import Asked, Change, Desk, Narrowed, Outlook, Progress
 from access.events import Fact, StoredEvent
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import Masked
 from access.requests import (
     AccessRequest,
-    Choice,
     Credential,
     Evidence,
     Grant,
-    Place,
     RequestState,
     Review,
     Session,
 )
 from access.resources import Resource
 from access.runs import Run, RunStep
-from access.scopes import OfRunbook, Scope
-from access.statements import Digest
+from access.scopes import OfRunbook
 
 T = TypeVar("T")
+
+# defined in `access.approvals`, and part of the ports like the classes below
+__all__ = ["Asked", "Change", "Desk", "Narrowed", "Outlook", "Progress"]
 
 
 class Clock(Protocol):
@@ -329,146 +330,6 @@ class Vault(Protocol):
 
 
 # ---------------------------------------------------------------------------------------------- approvals
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A filed request and who can decide it. `existing` is True when an equal one was pending already."""
-
-    request: AccessRequest
-    existing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a waiting request is: who could decide it now (an approval of theirs counts now), who may deny, and each
-    stage of its flow with how many it has of how many it wants."""
-
-    deciders: tuple[Person, ...] = ()
-    deniers: frozenset[PersonId] = frozenset()
-    stages: tuple[tuple[str, int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What the requester asks for instead; None = as before."""
-
-    duration: timedelta | None = None
-    scope: Scope | None = None
-    reason: str | None = None
-    ticket: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowed:
-    """Less than was asked for, as an approver gives it; None = as asked."""
-
-    duration: timedelta | None = None
-    scope: Scope | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What would become of a request filed now: its flow, and who would decide it; `refused` when it could not be filed."""
-
-    flow: str = ""
-    automatic: bool = False
-    progress: Progress = Progress()
-    refused: str = ""
-
-
-class Desk(Protocol):
-    """The one service where requests are decided. Every method is one transaction; people are re-checked in it."""
-
-    async def ask_access(
-        self,
-        actor: Actor,
-        resource: str,
-        scope: Scope,
-        duration: timedelta | None,
-        reason: str,
-        ticket: str,
-        place: Place,
-    ) -> Asked: ...
-    async def ask_command(
-        self, actor: Actor, resource: str, evidence: Evidence, reason: str, ticket: str, place: Place
-    ) -> Asked: ...
-    async def ask_run(
-        self,
-        actor: Actor,
-        resource: str,
-        scope: OfRunbook,
-        evidence: Evidence,
-        reason: str,
-        ticket: str,
-        place: Place,
-        *,
-        groups: Sequence[str] = (),
-    ) -> Asked:
-        """File a request for one run of a runbook. `groups` narrow who decides; each must be an approver already."""
-
-    async def hold(
-        self,
-        actor: Actor,
-        resource: str,
-        evidence: Evidence,
-        session: SessionId,
-        approvers: Sequence[str],
-        seconds: float,
-        fact: Fact,
-    ) -> AccessRequest:
-        """File a request for a statement held on the wire. `fact` (the StatementHeld, its `request` filled in) commits
-        with it. Raises Denied when nobody could decide."""
-
-    async def wait(self, request: RequestId, seconds: float) -> AccessRequest:
-        """Return as soon as the request is decided, or after `seconds` with its current row."""
-
-    async def review(
-        self,
-        id: RequestId,
-        revision: int,
-        by: PersonId,
-        choice: Choice,
-        note: str = "",
-        narrowed: Narrowed | None = None,
-    ) -> AccessRequest:
-        """Vote. Raises Denied (own request, not an approver), Conflict (decided, expired, superseded, voted) or Invalid
-        (`narrowed` is more than was asked for, or something that has no length or scope)."""
-
-    async def change(self, id: RequestId, by: PersonId, change: Change) -> AccessRequest:
-        """The requester asks for something else in a waiting request: a new revision, every vote void, the flow and its
-        people found anew. Raises Denied, Invalid or Conflict; then the old revision stays."""
-
-    async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest: ...
-    async def consume(self, grant: GrantId, session: SessionId, digest: Digest, *facts: Fact) -> Grant:
-        """Use a single-use grant up, exactly once, together with `facts`. Raises Conflict when it is used or over."""
-
-    async def outcome(self, grant: GrantId, outcome: str, detail: Masked) -> None:
-        """`succeeded`, `failed` or `unknown`, after a consumption."""
-
-    async def revoke(self, id: GrantId, by: PersonId, why: str) -> Grant: ...
-    async def done(self, id: GrantId, by: PersonId) -> Grant: ...
-    async def extend(self, id: GrantId, by: PersonId, add: timedelta) -> Grant:
-        """An approver moves the end of a live grant, in place, at most to the resource's maximum from its start. The
-        requester is refused here and asks with `ask_extension`."""
-
-    async def ask_extension(self, id: GrantId, by: PersonId, add: timedelta, reason: str, place: Place) -> Asked:
-        """The requester asks for more time; approval extends the same grant in place, no session is dropped."""
-
-    async def kill(self, id: SessionId, by: PersonId, why: str) -> Session: ...
-    async def grant_directly(
-        self, person: Person, resource: str, scope: Scope, duration: timedelta, reason: str, operator: str
-    ) -> Grant:
-        """The operator's door on the gateway's own host: audited, no approval."""
-
-    async def tick(self) -> int:
-        """Expire what is over (pending requests, grants); idempotent. Returns how many rows changed."""
-
-    def progress(self, request: AccessRequest, reviews: Sequence[Review] = ()) -> Progress:
-        """How far a request is with these reviews of its revision, by the directory and the clock of now."""
-
-    def outlook(self, actor: Actor, resource: Resource, scope: Scope) -> Outlook:
-        """What would become of this actor's request for standing access of the resource's usual length, filed now."""
 
 
 class Grants(Protocol):
