@@ -7,7 +7,7 @@ It never tries again: what is lost after it was sent may have run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncssh
 
@@ -18,7 +18,7 @@ from access.ports import Credentials, Outcome
 from access.requests import AccessRequest, Grant
 from access.resources import Resource
 from proxy.masking.literals import make_visible
-from proxy.ssh.messages import CUT, REFUSED, UNREACHABLE, login_name
+from proxy.ssh.messages import CUT, REFUSED, SESSION, UNREACHABLE, login_name
 
 #: Lines of output that are kept, and characters of one.
 LINES = 50
@@ -60,24 +60,37 @@ class Executor:
             await self._credentials.end(issued.credential.id, "the command ran")
 
     async def _run(self, name: str, token: str, text: str) -> Outcome:
+        named = _Named()
         try:
-            connection = await self._connect(name, token)
+            connection = await self._connect(name, token, named)
         except (OSError, asyncssh.Error) as problem:
             why = f"The command was not run: the gateway cannot be reached ({type(problem).__name__})."
             return Outcome(ok=False, tag="", message=declare_masked(why))
         try:
-            return await _exchange(connection, text)
+            outcome = await _exchange(connection, text)
         finally:
             connection.close()
+        return replace(outcome, session=named.session)
 
-    async def _connect(self, name: str, token: str) -> asyncssh.SSHClientConnection:
+    async def _connect(self, name: str, token: str, named: _Named) -> asyncssh.SSHClientConnection:
         at = self._listener()
         known = f"[{at.host}]:{at.port} {at.host_key}\n" if at.port != 22 else f"{at.host} {at.host_key}\n"
         return await asyncssh.connect(
-            at.host, at.port, username=name, password=token, known_hosts=known.encode(), client_keys=None,
+            at.host, at.port, client_factory=lambda: named, username=name, password=token, known_hosts=known.encode(), client_keys=None,
             config=None, agent_path=None, gss_host=None, kbdint_auth=False, public_key_auth=False,
             connect_timeout=CONNECT_SECONDS, login_timeout=CONNECT_SECONDS, client_version="hoop-executor",
         )  # fmt: skip
+
+
+class _Named(asyncssh.SSHClient):
+    """Hears which session this is."""
+
+    session = ""
+
+    def debug_msg_received(self, msg: str, lang: str, always_display: bool) -> None:  # noqa: ARG002, FBT001 - asyncssh's signature
+        name, _, session = msg.partition("=")
+        if name == SESSION:
+            self.session = session[:40]
 
 
 class _Reading(asyncssh.SSHClientSession[bytes]):

@@ -17,6 +17,9 @@ UNREACHABLE = 255
 #: A command that was ended by the gateway: 128 + SIGTERM.
 CUT = 143
 
+#: What the debug message that names a session begins with.
+SESSION = "hoop.session"
+
 _NAME = re.compile(r"\A[a-z0-9][a-z0-9_.~-]{0,95}\Z")
 _RESOURCE = re.compile(r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z")
 

@@ -24,6 +24,7 @@ from proxy.recording import Kind, record
 from proxy.ssh.asking import Asker, Spawn
 from proxy.ssh.execution import Execution
 from proxy.ssh.login import Visitor
+from proxy.ssh.messages import SESSION
 from proxy.ssh.output import Stream
 from proxy.ssh.reading import Counting
 from proxy.ssh.upstream import Pool
@@ -178,6 +179,8 @@ class LiveSession:
             return
         self._opened.set()
         self.gateway.sessions[self.row.id] = self
+        # Programs can name their session by it; OpenSSH shows it with -v.
+        self._connection.send_debug(f"{SESSION}={self.row.id}")
         try:
             await self._over.wait()
             await self._wind_up()

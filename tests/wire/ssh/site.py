@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -223,7 +224,7 @@ class Site:
         request = await self.pending()
         return await self.desk.review(request.id, request.revision, by.id, choice, note)
 
-    async def facts(self, *kinds: str) -> list[object]:
+    async def facts(self, *kinds: str) -> list[Any]:
         return list(await self.store.read(lambda tx: tx.events(limit=1000, kinds=kinds)))
 
     async def kinds(self) -> list[str]:

@@ -49,6 +49,7 @@ async def test_it_runs_once_and_brings_masked_output(site: Site, tmp_path: Path)
     assert outcome.rows[-1] == ("done",)
     assert outcome.total == 2
     assert made.is_dir()
+    assert outcome.session == (await site.store.read(lambda tx: tx.sessions()))[0].id
     await site.gone()
     assert "grant.used" in await site.kinds()
 
@@ -92,7 +93,7 @@ async def test_the_protocol_of_the_resource_decides(site: Site) -> None:
 
     judges = Judges(Postgres(), Judge(site.gateway.detectors, site.gateway.policy, site.gateway.ports.clock))  # type: ignore[arg-type]
     database = Resource("db", Protocol.POSTGRES, Upstream("h", 1, "u", "d"))
-    assert await judges.describe(DANA_SELF, DANA, database, "ls") == "sql"
+    assert str(await judges.describe(DANA_SELF, DANA, database, "ls")) == "sql"
     assert (await judges.describe(DANA_SELF, DANA, site.resource, "ls")).shown == "ls"
     with pytest.raises(Invalid, match="SQL"):
         await judges.describe_run(DANA_SELF, DANA, site.resource, None)  # type: ignore[arg-type]
