@@ -18,6 +18,7 @@ from access.statements import Digest, Effect, binding_digest
 from proxy.catalogs import Catalogs
 from proxy.masking.plan import Masker
 from proxy.postgres.extended import bound_form
+from proxy.postgres.protection import refused
 from proxy.postgres.reading import Reader, Reading, bound
 from proxy.postgres.state import SqlState
 from proxy.postgres.units import with_parameters
@@ -82,6 +83,9 @@ class Judge:
         _one_command(reading)
         whole = reading.judged.combined
         wire = tuple(None if value is None else value.encode() for value in values)
+        refusal = refused(reading, reader.masker, wire)
+        if refusal is not None:  # the wire would refuse it as well: nobody needs to be asked
+            raise Denied(refusal.message, rule="masking", hint=refusal.hint)
         shown = reader.masker.parameters(wire, (), (), reading.shown)
         same = all(exact == masked for exact, masked in zip(values, shown, strict=True))
         digest = binding_digest(

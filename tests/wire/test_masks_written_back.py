@@ -5,7 +5,13 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from access.actors import Actor
+from access.errors import Denied
 from access.scopes import Write
+from proxy.masking.plan import Masker
+from proxy.postgres.judge import Judge
+from tests.fakes.world import DANA
+from tests.wire.conftest import MASK
 from tests.wire.site import Site
 
 REFUSED = "this is a masked value"
@@ -72,3 +78,17 @@ async def test_psql_copy_round_trip_is_refused(site: Site):
     assert "«masked»" in out
     _, _, error = await site.psql("-At", stdin=f"\\copy customers from stdin csv\n{out}\\.\n", scope=Write())
     assert REFUSED in error
+
+
+async def test_nobody_is_asked_to_approve_a_mask(site: Site):
+    gateway = site.gateway
+    assert gateway.catalogs is not None
+    catalogs = gateway.catalogs
+    judge = Judge(
+        lambda: catalogs, lambda _, catalog: Masker(MASK, catalog, b"k" * 32), gateway.policy, gateway.ports.clock
+    )
+    for statement in STATEMENTS:
+        with pytest.raises(Denied, match=REFUSED):
+            await judge.describe(Actor(DANA.id), DANA, site.resource, statement)
+    evidence = await judge.describe(Actor(DANA.id), DANA, site.resource, "UPDATE scratch SET value = 'x' WHERE id = 1")
+    assert evidence.complete
