@@ -65,7 +65,7 @@ class Actions:
             await self._post(action, text.strip())
             return _json({"said": True, "answers": [], "form": None})
         await self._conversation.say(command, action.caller, action.reply)
-        return self._answer(action, said=text.strip())
+        return self._answer(action, said="" if looks_secret(text) else text.strip())
 
     async def press(self, request: web.Request, me: Me) -> web.Response:
         """A button was pressed. Whether its token still means anything is the conversation's to say."""

@@ -188,6 +188,13 @@ async def test_a_message_that_looks_like_a_secret_is_not_posted(opened: Open, sc
     assert await scene.store.read(lambda tx: messages.listed(tx, CHANNEL)) == []
 
 
+async def test_a_command_that_looks_like_a_secret_is_not_repeated(opened: Open) -> None:
+    dana = opened(DANA)
+    answer = await dana.say("/hoop request prod-db 1h postgresql://app:hunter22@db/app")
+    assert "hunter22" not in json.dumps(answer)
+    assert "hunter22" not in await dana.page("/c/access")
+
+
 @pytest.mark.parametrize(("text", "status"), [("", 400), ("  \n ", 400), ("x" * 4001, 413), ("x" * 40_001, 413)])
 async def test_nothing_and_too_much_are_refused(opened: Open, text: str, status: int) -> None:
     await opened(DANA).say(text, status=status)
