@@ -93,8 +93,9 @@ class AccessRequest:
     """Somebody asks for something. `expires_at` ends the *asking*; `duration` is the length of access asked for.
 
     `flow` names the approval flow it takes (its stages are looked up anew when the button is pressed); `groups` are the
-    approver groups that the resource, or the rule that held the statement, names; `approvers` are the people told so far. `parent` is the request whose access this is about: the one to extend in place (ACCESS),
-    or the one the session was opened under (STATEMENT).
+    approver groups that the resource, or the rule that held the statement, names; `approvers` are the people told so far.
+    `parent` is the request whose access this is about: the one to extend in place (ACCESS), or the one the session was
+    opened under (STATEMENT).
     """
 
     id: RequestId
