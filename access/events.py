@@ -372,13 +372,12 @@ class UpstreamFailed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceScanned(Fact):
-    """An operator had a resource sampled for personal data: only counts were shown. The stream is the resource."""
+    """An operator has a resource sampled for personal data; only counts are shown. The stream is the resource."""
 
     kind: ClassVar[str] = "resource.scanned"
     resource: str
     tables: int
     rows: int
-    found: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

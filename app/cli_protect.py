@@ -59,6 +59,10 @@ async def _scan(core: Core, arguments: argparse.Namespace) -> int:
         policy = targets.masking[resource.name]
         scanner = Scanner(policy)
         looked = sampling.tables(catalog)
+        fact = ResourceScanned(
+            stream=resource.name, actor=operator(), resource=resource.name, tables=len(looked), rows=arguments.rows
+        )
+        await SessionLog(core.store).record(fact)  # before anything is read
         found: list[Found] = []
         unread = []
         for relation in looked:
@@ -66,16 +70,13 @@ async def _scan(core: Core, arguments: argparse.Namespace) -> int:
                 async for column, values in sampling.sample(connection, relation, arguments.rows):
                     one = scanner.column(relation.schema, relation.name, column, values)
                     found += [one] if one is not None else []
-            except psycopg.errors.InsufficientPrivilege:
-                unread.append(relation.qualified)
-    fact = ResourceScanned(
-        stream=resource.name, actor=operator(), resource=resource.name, tables=len(looked), rows=arguments.rows,
-        found=len(found),
-    )  # fmt: skip
-    await SessionLog(core.store).record(fact)
+            except psycopg.Error as error:
+                if connection.closed:
+                    raise
+                unread.append(f"{make_visible(relation.qualified)} ({error.sqlstate})")
     print("\n".join(report(found)))
     if unread:
-        print(f"\nNot readable for {resource.upstream.user}: {', '.join(unread)}")
+        print(f"\nCould not be read by {resource.upstream.user}: {', '.join(unread)}")
     lines = proposal(found, policy.entities)
     print("\nNothing to add to hoop.yaml." if not lines else "\nProposed for hoop.yaml:\n" + "\n".join(lines))
     return 0

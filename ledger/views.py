@@ -197,7 +197,7 @@ _WORDS = {
     "key.confirmed": "SSH key {fingerprint} registered for {stream}",
     "key.removed": "SSH key {fingerprint} of {stream} removed",
     "account.unlinked": "{platform} account {account} is not linked to {stream} any more",
-    "resource.scanned": "up to {rows} rows of each of {tables} tables were looked at for personal data; {found} columns hold some",
+    "resource.scanned": "{tables} tables are sampled for personal data, up to {rows} rows each",
     "upstream.failed": "{resource} could not be reached{because}",
     "masking.failed": "detector {detector} failed, values were redacted whole{because}",
     "configuration.loaded": "gateway {version} started with configuration {digest}",

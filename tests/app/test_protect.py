@@ -92,7 +92,12 @@ def test_scan_finds_columns_shows_no_value_and_is_recorded(home: Path):
     assert "personal data" in events and "Ada" not in events
 
 
-def test_scan_says_what_it_cannot_do(home: Path):
+def test_scan_says_what_it_cannot_do(home: Path, postgres_database: str):
+    with psycopg.connect(postgres_database, autocommit=True) as admin:
+        admin.execute("CREATE TABLE broken (x int, y int GENERATED ALWAYS AS (1 / x) STORED)")
+        admin.execute("CREATE MATERIALIZED VIEW never AS SELECT id FROM orders WITH NO DATA")
+    code, out = hoop(home, "scan", "shop")
+    assert code == 0 and "Could not be read" in out and "public.never (55000)" in out and "public.customers.tel" in out
     assert "There is no resource nope" in hoop(home, "scan", "nope")[1]
     assert "has no database other" in hoop(home, "scan", "shop/other")[1]
     assert "--rows" in hoop(home, "scan", "shop", "--rows", "0")[1]
