@@ -27,7 +27,7 @@ async def test_a_full_disk_stops_everything(site: Site, tmp_path: Path, monkeypa
         real(self, record)
 
     monkeypatch.setattr(Recording, "write", full)
-    status, out, error = await site.ssh(f"mkdir {tmp_path}/made")
+    status, _out, error = await site.ssh(f"mkdir {tmp_path}/made")
     assert status == 126
     assert "the disk is full" in error
     assert not (tmp_path / "made").exists()
@@ -74,7 +74,7 @@ async def test_a_session_that_cannot_be_opened(site: Site, tmp_path: Path, monke
         raise Unavailable("the store does not answer")
 
     monkeypatch.setattr(site.gateway.ports.log, "opened", broken)
-    status, _, error = await site.ssh(f"mkdir {tmp_path}/made")
+    status, _, _error = await site.ssh(f"mkdir {tmp_path}/made")
     assert status in {126, 255}
     assert not (tmp_path / "made").exists()
 
