@@ -13,7 +13,7 @@ _OPEN = words("""
     pg_aggregate pg_aios pg_am pg_amop pg_amproc pg_attrdef pg_attribute pg_auth_members pg_available_extension_versions
     pg_available_extensions pg_cast pg_class pg_collation pg_config pg_constraint pg_conversion pg_cursors pg_database
     pg_db_role_setting pg_default_acl pg_depend pg_description pg_enum pg_event_trigger pg_extension
-    pg_foreign_data_wrapper pg_foreign_table pg_group pg_index pg_indexes pg_inherits pg_init_privs pg_language
+    pg_foreign_data_wrapper pg_foreign_server pg_foreign_table pg_group pg_index pg_indexes pg_inherits pg_init_privs pg_language
     pg_largeobject_metadata pg_locks pg_matviews pg_namespace pg_opclass pg_operator pg_opfamily pg_parameter_acl
     pg_partitioned_table pg_pltemplate pg_policies pg_policy pg_prepared_statements pg_prepared_xacts pg_proc
     pg_publication pg_publication_namespace pg_publication_rel pg_publication_tables pg_range pg_replication_origin
@@ -49,7 +49,6 @@ _PARTLY: Mapping[str, tuple[frozenset[str], str]] = MappingProxyType(
         "pg_stat_statements": (words("query"), "other people's statements"),
         "pg_stat_wal_receiver": (words("conninfo"), "a connection string"),
         "pg_subscription": (words("subconninfo"), "a connection string"),
-        "pg_foreign_server": (words("srvoptions"), "connection options of foreign servers"),
         "pg_user_mappings": (words("umoptions"), "passwords of foreign servers"),
         "pg_stats": (
             words("most_common_vals histogram_bounds most_common_elems range_length_histogram range_bounds_histogram"),

@@ -148,7 +148,6 @@ CASES = [
             "SELECT * FROM pg_hba_file_rules",
             "SELECT * FROM pg_file_settings",
             "SELECT subconninfo FROM pg_subscription",
-            "SELECT srvoptions FROM pg_foreign_server",
             "SELECT query FROM pg_stat_activity",
             "SELECT * FROM pg_stat_activity",
             "SELECT a.query FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()",
