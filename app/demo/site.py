@@ -29,6 +29,7 @@ from app.embedded_postgres import EmbeddedPostgres
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"
 STATE = "running.json"
+MARK = ".demo"
 READY_SECONDS = 20.0
 STOP_SECONDS = 10.0
 SAMPLE_ROLE = "hoop_gateway"
@@ -114,10 +115,11 @@ def new_home(home: Path) -> None:
             f"A demo is running already (process {state.pid}), at {state.console}.", hint="Stop it with Ctrl-C."
         )
     if home.exists():
-        if not (home / "hoop.yaml").exists() and any(home.iterdir()):
+        if not (home / MARK).exists() and any(home.iterdir()):
             raise Invalid(f"{home} is not a demo's folder.", hint="Give another one with --home.")
         shutil.rmtree(home)
     home.mkdir(parents=True, mode=0o700)
+    (home / MARK).touch()  # first: a demo that fails early must not be in the way of the next one
     for name in ("store.key", "signing.key"):
         write_key(home / name, SystemEntropy().token(KEY_BYTES))
 

@@ -62,19 +62,21 @@ def test_a_target_that_cannot_be_used_is_said_to_be_so(tmp_path: Path, target: s
     assert "wrong" not in printed
 
 
-def test_a_folder_that_is_not_a_demos_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("years of work")
+@pytest.mark.parametrize("name", ["thesis.txt", "hoop.yaml", "store.key"])
+def test_a_folder_that_is_not_a_demos_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("years of work")
     status, printed = play(tmp_path)
     assert status == 1
     assert "not a demo's folder" in printed
-    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+    assert (tmp_path / name).read_text() == "years of work"
 
 
 def test_a_new_home_replaces_an_old_one_and_free_ports_are_free(tmp_path: Path) -> None:
     home = tmp_path / "demo"
     new_home(home)
+    new_home(home)  # the first one may have failed before it had a configuration
     (home / "hoop.yaml").write_text("old")
     new_home(home)
-    assert sorted(path.name for path in home.iterdir()) == ["signing.key", "store.key"]
+    assert sorted(path.name for path in home.iterdir()) == [".demo", "signing.key", "store.key"]
     assert running(home) is None
     assert 0 < free_port(0) < 65536
