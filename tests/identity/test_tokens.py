@@ -14,7 +14,7 @@ import pytest
 from scramp import ScramClient, ScramMechanism
 
 from access.actors import Agent
-from access.errors import Denied, HoopError, Invalid
+from access.errors import Denied, Invalid
 from access.ids import GrantId
 from access.ports import Credentials, IssuedCredential
 from access.resources import Protocol
@@ -172,9 +172,14 @@ async def test_what_can_not_be_issued(service: CredentialService, store: MemoryS
     for until in (clock.now(), clock.now() - timedelta(seconds=1)):
         with pytest.raises(Invalid, match="before it begins"):
             await service.issue(DANA, None, PROD, until)
-    with pytest.raises(HoopError, match="not reached with a token"):
-        await service.issue(DANA, None, replace(PROD, protocol=Protocol.SSH), clock.now() + timedelta(hours=1))
     assert store.tables.events == {}
+
+
+async def test_a_server_s_address(service: CredentialService, later: datetime) -> None:
+    server = replace(PROD, name="web-1", protocol=Protocol.SSH)
+    issued = await service.issue(DANA, Agent("claude"), server, later)
+    assert issued.url.startswith("ssh://dana~claude+web-1@")
+    assert "?" not in issued.url
 
 
 @pytest.mark.parametrize("name", ["", "dana\0", "dаna", "x" * 64, "dana\n", "DANA", "dana~", "~", "dana~claude"])

@@ -1,0 +1,69 @@
+"""Output: the same masked bytes however they arrive, and unchanged where nothing is masked."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from access.masking import MaskPolicy, Strategy
+from proxy.recording import unpack
+from proxy.ssh.messages import Login, parse_login
+from proxy.ssh.output import KEPT_BYTES, Stream, Tape
+from proxy.ssh.reading import Counting
+
+POLICY = MaskPolicy(entities={"email": Strategy.REDACT})
+DETECTORS = Counting(POLICY, b"k" * 32)
+
+
+def through(*pieces: bytes) -> bytes:
+    stream = Stream(DETECTORS)
+    return b"".join([*map(stream.feed, pieces), stream.flush(final=True)])
+
+
+def test_every_split_gives_the_same() -> None:
+    data = "größe: someone@example.com \x1b[31mand other@example.com\x1b[0m\nend 日本".encode()
+    whole = through(data)
+    assert b"@example.com" not in whole
+    assert all(through(data[:at], data[at:]) == whole for at in range(len(data)))
+    assert through(*(data[at : at + 1] for at in range(len(data)))) == whole
+
+
+@given(st.lists(st.binary(max_size=40), max_size=6))
+def test_bytes_without_a_value_pass_unchanged(pieces: list[bytes]) -> None:
+    data = b"".join(pieces).replace(b"@", b"")
+    at = len(data) // 2
+    assert through(data[:at], data[at:]) == data
+
+
+def test_binary_is_masked_too() -> None:
+    assert b"someone@example.com" not in through(b"\xff\x00\x01 someone@example.com\n")
+    assert b"someone@example.com" not in through(b"text\n\xe4", b"\xff someone@exam", b"ple.com\n")
+
+
+def test_what_is_too_much_is_hashed() -> None:
+    tape = Tape(1)
+    assert tape.take("o", b"x" * KEPT_BYTES, 0, binary=False) is not None
+    assert tape.take("o", b"more", 0, binary=False) is None
+    copy, done = map(unpack, tape.end(0, "exit status 0", 0))
+    assert copy[0] == "copy"
+    assert copy[3]["bytes"] == KEPT_BYTES + 4
+    assert done[0] == "done"
+
+
+def test_login_names() -> None:
+    assert parse_login("dana+web-1") == Login("dana", "web-1")
+    assert parse_login("dana~claude+web-1") == Login("dana~claude", "web-1")
+    assert parse_login("web-1") == Login("", "web-1")
+    for text in (
+        "",
+        "+",
+        "dana+",
+        "+web-1",
+        "Dana+web-1",
+        "dana:web-1",
+        "a b+web-1",
+        "dana+we/b",
+        "x" * 200,
+        "dana+web-1\n",
+    ):
+        assert parse_login(text) is None, text
