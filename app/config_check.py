@@ -124,7 +124,7 @@ def _resources(settings: Settings, known: _Known) -> Iterator[Finding]:
         for number, owner in enumerate(entry.owners):
             if owner not in known.groups:
                 yield (*where, "owners", number), f"{owner} is not in groups"
-        yield from _upstream(entry, (*where, "upstream"), known)
+        yield from _upstream(entry, (*where, "upstream"))
         if entry.upstream.tls == "verify-full" and entry.upstream.tls_ca:
             path = known.base / entry.upstream.tls_ca
             if not path.is_file():
@@ -133,7 +133,7 @@ def _resources(settings: Settings, known: _Known) -> Iterator[Finding]:
             yield (*where, "upstream", "tls_ca"), "is used only with tls: verify-full"
 
 
-def _upstream(entry: ResourceSettings, where: Where, known: _Known) -> Iterator[Finding]:
+def _upstream(entry: ResourceSettings, where: Where) -> Iterator[Finding]:
     """What one protocol needs and the other does not know."""
     upstream = entry.upstream
     if entry.protocol == "postgres":

@@ -260,3 +260,21 @@ def test_masking_rules_by_label_and_strictness_by_resource(tmp_path: Path) -> No
     masks = config_build.mask_policy(settings, "prod-db")
     assert masks.strict and [rule.pattern for rule in masks.columns] == ["a"]
     assert not config_build.mask_policy(settings, "staging-db").strict
+
+
+@pytest.mark.parametrize(
+    ("upstream", "expected"),
+    [
+        ("{host: h, user: u, known_hosts: k}", "upstream.private_key: is needed with protocol: ssh"),
+        ("{host: h, user: u, private_key: 'env:X'}", "upstream.known_hosts: is needed"),
+        ("{host: h, user: u, private_key: 'env:X', known_hosts: k}", "is not a file"),
+        (
+            "{host: h, user: u, private_key: 'env:X', known_hosts: k, database: d}",
+            "upstream.database: is used only with",
+        ),
+        ("{host: h, user: u, private_key: 'env:X', known_hosts: k, tls: require}", "upstream.tls: is used only with"),
+    ],
+)
+def test_what_a_server_needs(tmp_path: Path, upstream: str, expected: str) -> None:
+    text = f"resources: [{{name: web-1, protocol: ssh, approvers: [dba], upstream: {upstream}}}]"
+    assert any(expected in problem for problem in problems(tmp_path, text)), problems(tmp_path, text)
