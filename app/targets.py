@@ -53,8 +53,8 @@ class Targets:
             async with await self.connect(resource, database) as connection:
                 catalog = await load_catalog(connection)
         except psycopg.Error as error:
-            state = error.sqlstate or "no answer"
-            raise Unavailable(f"The catalog of {resource.name}/{database} cannot be read ({state}).") from None
+            said = f"its server refuses ({error.sqlstate})" if error.sqlstate else "its server does not answer"
+            raise Unavailable(f"{said}.") from None
         return replace(catalog, registered=self._registered[resource.name])
 
     async def connect(self, resource: Resource, database: str) -> psycopg.AsyncConnection[tuple[Any, ...]]:
