@@ -13,6 +13,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from runbooks.parse import MOST_BYTES, is_runbook
 from runbooks.signatures import signed_by
 
 MOST_FILES = 2_000
+#: How long one fetch may say nothing (https) or take (ssh).
+SECONDS = 60.0
 DEEPEST = 12
 _BRANCH = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._/-]{0,200}\Z")
 _HOST = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9.-]{0,252}\Z")
@@ -245,7 +248,7 @@ def _client(address: Address, origin: Origin) -> Iterator[tuple[GitClient, str]]
     if address.scheme == "https":
         port = f":{address.port}" if address.port else ""
         name, secret = ("git", origin.token) if origin.token else (None, None)
-        yield HttpGitClient(f"https://{address.host}{port}", username=name, password=secret), address.path
+        yield HttpGitClient(f"https://{address.host}{port}", username=name, password=secret, timeout=SECONDS), address.path
         return
     folder = Path(tempfile.mkdtemp(prefix="hoop-git-"))
     try:
@@ -300,4 +303,7 @@ class _Ssh(SSHVendor):
         process = subprocess.Popen(
             [*words, os.fsdecode(command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
+        deadline = threading.Timer(SECONDS, process.kill)  # a remote that says nothing must not hold up the others
+        deadline.daemon = True
+        deadline.start()
         return SubprocessWrapper(process)
