@@ -245,9 +245,10 @@ class Recording(Protocol):
     @property
     def name(self) -> str: ...
 
-    def write(self, record: bytes) -> None:
-        """Append one record by write(2) before returning (it survives kill -9). Raises Unavailable: then nothing may be
-        forwarded. Synchronous: microseconds; fsync follows within 100 ms unless the settings are strict."""
+    def write(self, *records: bytes) -> None:
+        """Append records, all by one write(2), before returning (they survive kill -9). Raises Unavailable: then none
+        of them is there, and nothing may be forwarded. Synchronous: microseconds; fsync follows within 100 ms unless
+        the settings are strict."""
 
     async def close(self) -> None:
         """Seal: final hash to the ledger, compress, hand to storage."""

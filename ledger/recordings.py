@@ -49,13 +49,14 @@ class Recording:
         self._lock = threading.Lock()
         self._append(segments.MAGIC)
 
-    def write(self, record: bytes) -> None:
-        """Append one record; when this returns, the kernel has it. Raises Unavailable: then nothing may be forwarded."""
+    def write(self, *records: bytes) -> None:
+        """Append records, all or none; when this returns, the kernel has them. Raises Unavailable: then nothing may be
+        forwarded."""
         try:
-            frame = segments.framed(record)
+            frames = b"".join([segments.framed(record) for record in records])
         except ValueError as error:
             raise Unavailable(f"The recording of {self._session} can not take this: {error}.") from None
-        self._append(frame)
+        self._append(frames)
 
     def _append(self, data: bytes) -> None:
         if self._broken or self._descriptor < 0:

@@ -137,14 +137,11 @@ class LiveSession:
         if self._ended:
             return
         out = self.conversation.out
-        if self._late and out.records:
-            self._write_late()
-        try:
-            for entry in out.records:
-                self.ports.recording.write(entry)
-        except Unavailable as problem:
-            self._unrecorded(problem)
-        out.records.clear()
+        if out.records:
+            # What came back before goes along: one write for both, and in the order it happened.
+            late, self._late = self._late, []
+            self._write(late + out.records)
+            out.records.clear()
         if out.tell:
             self._tell(out.tell)
             out.tell = []
@@ -193,16 +190,21 @@ class LiveSession:
         self.tick()
 
     def _catch_up(self) -> None:
-        self._write_late()
-        self.perform()
+        if not self._write_late():
+            self.perform()
 
-    def _write_late(self) -> None:
+    def _write_late(self) -> bool:
         late, self._late = self._late, []
+        return not late or self._write(late)
+
+    def _write(self, records: list[bytes]) -> bool:
+        """Whether they are recorded; when not, the session is over and has nothing to forward."""
         try:
-            for entry in late:
-                self.ports.recording.write(entry)
+            self.ports.recording.write(*records)
         except Unavailable as problem:
             self._unrecorded(problem)
+            return False
+        return True
 
     def _unrecorded(self, problem: Unavailable) -> None:
         """Nothing that is not recorded is forwarded, and the session cannot go on."""
