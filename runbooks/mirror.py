@@ -248,7 +248,10 @@ def _client(address: Address, origin: Origin) -> Iterator[tuple[GitClient, str]]
     if address.scheme == "https":
         port = f":{address.port}" if address.port else ""
         name, secret = ("git", origin.token) if origin.token else (None, None)
-        yield HttpGitClient(f"https://{address.host}{port}", username=name, password=secret, timeout=SECONDS), address.path
+        yield (
+            HttpGitClient(f"https://{address.host}{port}", username=name, password=secret, timeout=SECONDS),
+            address.path,
+        )
         return
     folder = Path(tempfile.mkdtemp(prefix="hoop-git-"))
     try:
@@ -301,7 +304,11 @@ class _Ssh(SSHVendor):
         del password, key_filename, ssh_command, protocol_version
         words = [*self._command, *(["-p", str(port)] if port else []), "-l", username or "git", "--", host]
         process = subprocess.Popen(
-            [*words, os.fsdecode(command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*words, os.fsdecode(command)],
+            bufsize=0,  # what is written must go out at once: the other side waits for it
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         deadline = threading.Timer(SECONDS, process.kill)  # a remote that says nothing must not hold up the others
         deadline.daemon = True
