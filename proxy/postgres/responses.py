@@ -94,8 +94,8 @@ class Responses:
             m.COPY_DONE: self._copy_done,
         }
         self._framing = Framing(out, handlers, self._rows, self._free_row)
-        #: Take bytes of the upstream; append what the client gets. Raises Violation.
-        self.feed = self._framing.feed
+        #: When the bytes at hand arrived, in Unix milliseconds: the time of their records.
+        self._at_ms = 0
 
     @property
     def quiet(self) -> bool:
@@ -106,6 +106,11 @@ class Responses:
     def whole(self) -> bool:
         """The client has only whole messages, so that another may follow."""
         return self._framing.whole
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the upstream; append what the client gets. Raises Violation."""
+        self._at_ms = self._gate.at_ms()
+        self._framing.feed(data)
 
     def use(self, masker: Masker) -> None:
         """Mask by a newer catalog from here on."""
@@ -130,7 +135,7 @@ class Responses:
     def _use(self, run: Run, found: Shape) -> None:
         run.columns, run.plan, run.planned = found.columns, found.plan, True
         run.masked_before = 0 if found.plan is None else found.plan.masked
-        self._out.results.append(assembled(_COLUMNS, self._gate.at_ms(), run.admitted.number, found.names))
+        self._out.results.append(assembled(_COLUMNS, self._at_ms, run.admitted.number, found.names))
 
     @staticmethod
     def _part(run: Run) -> Part:
@@ -426,4 +431,4 @@ class Responses:
 
     def _record(self, kind: Kind, run: Run | None, data: Mapping[str, object]) -> None:
         number = 0 if run is None else run.admitted.number
-        self._out.results.append(record(kind, self._gate.at_ms(), number, data))
+        self._out.results.append(record(kind, self._at_ms, number, data))
