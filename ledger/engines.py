@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from typing import Any
 
@@ -12,6 +13,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from access.errors import Conflict, Invalid, Unavailable
+
+log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0
 # One writer at a time also on Postgres (as SQLite does by itself): positions then appear in commit order, a cursor misses
@@ -136,4 +139,6 @@ _HINTS = (
 def _unavailable(problem: str, where: str) -> Unavailable:
     lowered = problem.lower()
     hint = next((hint for words, hint in _HINTS if words in lowered), "Check that the database runs and is reachable.")
-    return Unavailable(f"The store {where} did not take it, nothing was changed: {problem.rstrip('.')}.", hint=hint)
+    # the address is for the operator's log, not for whoever happens to be connected
+    log.error("the store %s: %s", where, problem)
+    return Unavailable(f"The store did not take it, nothing was changed: {problem.rstrip('.')}.", hint=hint)

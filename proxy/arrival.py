@@ -58,6 +58,11 @@ class Visitor:
     actor: Actor
 
 
+def _not_in(hello: Hello) -> Refused:
+    hint = "Check the database name (a resource); /hoop token RESOURCE gives a new token."
+    return Refused("28P01", f'password authentication failed for user "{hello.user}"', hint)
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """One connection on its way in."""
@@ -68,21 +73,26 @@ class Arrival:
     async def authenticate(self, hello: Hello) -> Visitor:
         """SCRAM against the credential of this name on this resource. Raises Refused; every refusal is recorded."""
         try:
-            resource, database = find_resource(self.gateway.resources, hello.database)
-            credential = await self._prove(hello, resource)
+            try:
+                resource, database = find_resource(self.gateway.resources, hello.database)
+            except Refused:
+                # Who cannot log in learns no names: an unknown resource looks like a wrong password.
+                await self._prove(hello, hello.database)
+                raise
+            credential = await self._prove(hello, resource.name)
             return self._visitor(hello, resource, database, credential)
         except Refused as refused:
             name, where = hello.user[:63], hello.database[:63]
             await self.gateway.refused(where, name, self.wire.address, refused.message)
             raise
 
-    async def _prove(self, hello: Hello, resource: Resource) -> Credential:
+    async def _prove(self, hello: Hello, resource: str) -> Credential:
         if hello.negotiate is not None:
             self.wire.write(m.negotiate(0, hello.negotiate))
-        credential = await self.gateway.ports.credentials.find(hello.user, resource.name)
+        credential = await self.gateway.ports.credentials.find(hello.user, resource)
         try:
             if credential is None:
-                verifier = Verifier.mock(f"{resource.name}/{hello.user}", self.gateway.secret)
+                verifier = Verifier.mock(f"{resource}/{hello.user}", self.gateway.secret)
             else:
                 verifier = Verifier.parse(credential.verifier)
             server = ScramServer(verifier, self.gateway.nonce())
@@ -91,9 +101,9 @@ class Arrival:
             self.wire.write(m.authentication(11, server.first(await self._answer(frames))))
             final = server.final(await self._answer(frames))
         except AuthenticationFailed:
-            raise Refused("28P01", f'password authentication failed for user "{hello.user}"') from None
+            raise _not_in(hello) from None
         if credential is None:
-            raise Refused("28P01", f'password authentication failed for user "{hello.user}"')
+            raise _not_in(hello)
         self.wire.write(m.authentication(12, final) + m.authentication(0))
         return credential
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from access.errors import Invalid
 from app.demo.report import Report
-from app.demo.site import Site, gateway, hoop, new_home, running, sample_target, target_from
+from app.demo.site import Site, gateway, hoop, new_home, reach, running, sample_target, target_from
 from app.demo.tour import play
 from app.embedded_postgres import EmbeddedPostgres
 
@@ -34,6 +34,7 @@ async def demo(home: Path, *, stay: bool, own: str = "") -> int:
     with contextlib.ExitStack() as stack:
         if own:
             target, psql = target_from(own), ALONE.psql
+            reach(target)
         else:
             target, server = stack.enter_context(sample_target(home))
             psql = server.psql

@@ -86,6 +86,16 @@ def target_from(url: str) -> Target:
     )
 
 
+def reach(target: Target) -> None:
+    """Log in to the target once, before anything is set up around it. Raises Unavailable with the server's own words."""
+    try:
+        psycopg.connect(target.conninfo, connect_timeout=5).close()
+    except psycopg.OperationalError as error:
+        why = str(error).strip().splitlines()[0].replace(target.password or "\0", "…")
+        hint = "Check HOOP_TARGET: postgres://user:password@host:port/database."
+        raise Unavailable(f"The database of HOOP_TARGET cannot be reached: {why}", hint=hint) from None
+
+
 @contextmanager
 def sample_target(home: Path) -> Iterator[tuple[Target, EmbeddedPostgres]]:
     """The embedded server with the sample shop in it."""

@@ -257,6 +257,10 @@ async def replay(tour: Tour) -> None:
 
 
 async def verify(tour: Tour) -> None:
+    for _ in range(100):
+        if (tour.site.home / "checkpoints.txt").exists():
+            break
+        await asyncio.sleep(0.1)
     status, printed = await asyncio.to_thread(hoop, tour.site.config, "ledger", "verify")
     tour.report.show(printed, "hoop ledger verify:")
     expect(status == 0 and "intact" in printed, "an intact ledger")

@@ -78,6 +78,17 @@ def _keys_in(data: object) -> list[str]:
     return [key for item in data for key in _keys_in(item)] if isinstance(data, list) else []
 
 
+def test_the_minimal_file_passes_as_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.__main__ import main
+
+    (tmp_path / "hoop.yaml").write_text((ROOT / "docs/hoop.minimal.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROD_DB_PASSWORD", "secret")
+    assert [main(["keygen", name]) for name in ("store.key", "signing.key")] == [0, 0]
+    assert main(["check"]) == 0
+    assert main(["db", "upgrade"]) == 0
+
+
 def test_the_demo_configuration_is_valid(tmp_path: Path) -> None:
     assert [p for p in problems(tmp_path, (ROOT / "app/demo/hoop.yaml").read_text()) if "detector" not in p] == []
 

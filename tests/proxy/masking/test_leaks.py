@@ -141,7 +141,25 @@ def test_a_table_nobody_knows_is_masked_whole(sides: tuple[Side, Side]) -> None:
 def test_what_psql_asks_the_server_for_itself_stays_as_it_is(
     sides: tuple[Side, Side], postgres: EmbeddedPostgres
 ) -> None:
-    commands = [r"\d", r"\d+~customers", r"\d+~contact", r"\d+~readings", r"\dt+", r"\di+", r"\dv+", r"\dm+", r"\df+", r"\dT+", r"\dn+", r"\du", r"\l", r"\dp", r"\dx", r"\dd", r"\sf~one_email"]
+    commands = [
+        r"\d",
+        r"\d+~customers",
+        r"\d+~contact",
+        r"\d+~readings",
+        r"\dt+",
+        r"\di+",
+        r"\dv+",
+        r"\dm+",
+        r"\df+",
+        r"\dT+",
+        r"\dn+",
+        r"\du",
+        r"\l",
+        r"\dp",
+        r"\dx",
+        r"\dd",
+        r"\sf~one_email",
+    ]
     arguments = [part for command in commands for part in ("-c", command.replace("~", " "))]
     shown = subprocess.run(
         [str(postgres.psql), "-X", "-E", postgres.dsn("leaks_0"), *arguments],
