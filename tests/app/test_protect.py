@@ -111,8 +111,8 @@ def test_doctor_names_what_weakens_and_its_role_holds(home: Path, postgres: Embe
     with psycopg.connect(postgres_database, autocommit=True) as admin:
         admin.execute(fix)
         admin.execute("ALTER ROLE hoop_reader_test PASSWORD 'held'")
-    options = psycopg.conninfo.conninfo_to_dict(postgres_database) | {"user": "hoop_reader_test", "password": "held"}
-    with psycopg.connect(**options, autocommit=True) as reader:
+    as_reader = psycopg.conninfo.make_conninfo(postgres_database, user="hoop_reader_test", password="held")
+    with psycopg.connect(as_reader, autocommit=True) as reader:
         assert len(reader.execute("SELECT id, plan FROM customers").fetchall()) == 60
         assert reader.execute("SELECT tel FROM masked.customers LIMIT 1").fetchone() == ("«masked»",)
         for leaking in ("SELECT tel FROM customers", "SELECT * FROM customers", "SELECT 1 FROM customers WHERE tel > ''",

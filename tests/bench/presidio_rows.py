@@ -20,8 +20,8 @@ def main() -> None:
     # Its e-mail recogniser fetches the public suffix list when first used; the one inside of the package will do.
     tldextract = import_module("tldextract")
     offline = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-    tldextract.extract = offline
-    import_module("tldextract.tldextract").extract = offline
+    for module in (tldextract, import_module("tldextract.tldextract")):
+        setattr(module, "extract", offline)  # noqa: B010 - an attribute the type checker cannot know
 
     class Blank(nlp.SpacyNlpEngine):  # type: ignore[misc, name-defined]  # presidio is not installed where types are checked
         def __init__(self) -> None:

@@ -264,7 +264,7 @@ async def test_one_lock_one_run(runs: Stage) -> None:
         await meanwhile()
         yield runs.executor.outcome
 
-    runs.executor.run_steps = steps  # type: ignore[method-assign]
+    runs.executor.run_steps = steps  # type: ignore[method-assign, assignment]
     await approve(runs)
     assert key == [1]
     assert not await runs.store.read(lambda tx: tx.docs("run-lock"))

@@ -120,7 +120,7 @@ def test_the_digest_follows_every_value_and_ignores_order() -> None:
     runbook = load("SELECT {{ .a }}, {{ .b }}")
     one = parameters_digest(runbook, {"a": "1", "b": "2"})
     assert one == parameters_digest(runbook, {"b": "2", "a": "1"})
-    others = [{"a": "2", "b": "1"}, {"a": "1", "b": None}, {"a": "12", "b": ""}]
+    others: list[dict[str, str | None]] = [{"a": "2", "b": "1"}, {"a": "1", "b": None}, {"a": "12", "b": ""}]
     assert len({one, *(parameters_digest(runbook, v) for v in others)}) == 4
 
 

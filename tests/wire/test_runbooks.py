@@ -161,7 +161,7 @@ async def test_the_maintenance_runbooks_of_the_library(runs: Runs) -> None:
     index = shipped("add-index")
     named = {"table": "orders", "column": "status", "name": "orders_status_idx"}
     good(await runs.run(index, Part.DRY_RUN, **named))
-    tags = good(await runs.run(index, **named))
+    tags = good(await runs.run(index, Part.RUN, **named))
     assert tags[0] == "CREATE INDEX"
     assert await runs.truth("SELECT count(*) FROM pg_indexes WHERE indexname = 'orders_status_idx'") == [(1,)]
     good(await runs.run(index, Part.ROLLBACK, **named))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from access.masking import ColumnRule, MaskPolicy, Strategy
@@ -9,7 +11,7 @@ MAILS = [f"p{index}@example.org" for index in range(20)]
 PEOPLE = ["Ada Lovelace", "Grace Hopper", "Alan Turing", "Edsger Dijkstra", "Barbara Liskov"]
 
 
-def found(name: str, values: list[str | None], policy: MaskPolicy | None = None, table: str = "t"):
+def found(name: str, values: Sequence[str | None], policy: MaskPolicy | None = None, table: str = "t"):
     return Scanner(policy or MaskPolicy()).column("public", table, name, values)
 
 
