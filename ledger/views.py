@@ -192,6 +192,7 @@ _WORDS = {
     "credential.issued": "credential for {wire_name} on {resource} issued until {expires_at}",
     "credential.ended": "credential {credential} ended{because}",
     "command.executed": "command {outcome} {tag}, {rows} rows, in {session}{because}",
+    "runbook.stepped": "step {number} of {of} ({title}) {outcome} {tag}, {rows} rows, in {session}",
     "login.linked": "console login link for {person}, used: {used}",
     "account.linked": "{platform} account {account} linked to {stream}",
     "key.confirmed": "SSH key {fingerprint} registered for {stream}",

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import access
-from access import events
+from access import events, flow_events
 from access.actors import AGENT_NAME, WIRE_NAME, Actor, Agent, Person, PersonId, actor_key, person_id, wire_name
 from access.errors import Conflict, Denied, HoopError, Invalid, Unavailable
 from access.events import FACTS, Fact
@@ -179,9 +179,8 @@ def test_a_fact_is_named_documented_and_frozen(fact: type[Fact]) -> None:
 
 
 def test_every_fact_in_the_module_is_registered_once() -> None:
-    classes = [
-        one for one in vars(events).values() if isinstance(one, type) and issubclass(one, Fact) and one is not Fact
-    ]
+    named = {**vars(events), **vars(flow_events)}
+    classes = [one for one in named.values() if isinstance(one, type) and issubclass(one, Fact) and one.kind]
     assert {one.kind: one for one in classes} == FACTS
     assert len(classes) == len(FACTS)
 

@@ -47,10 +47,6 @@ PACKETS = {
     "a setting here and in options": startup([*GOOD, ("jit", "on"), ("options", "-cjit=off")]),
     "no user": startup([("database", "prod-db")]),
     "empty user": startup([("user", ""), ("database", "prod-db")]),
-    "another database of the server": startup([("user", "dana"), ("database", "prod-db/template1")]),
-    "the maintenance database": startup([("user", "dana"), ("database", "postgres")]),
-    "a path as database": startup([("user", "dana"), ("database", "prod-db/../postgres")]),
-    "a connection string as database": startup([("user", "dana"), ("database", "host=evil dbname=prod-db")]),
     "protocol 2": startup(GOOD, 2 << 16),
     "protocol 4": startup(GOOD, 4 << 16),
     "length 4": pack(">I", 4),
@@ -72,6 +68,25 @@ def test_packets_that_open_no_door(field: Field, packet: bytes) -> None:
     kinds, error = said_to(field, packet)
     assert kinds.endswith("E")
     assert error["S"] == "FATAL"
+
+
+# Who has not logged in learns no names: these look like a wrong password.
+NO_SUCH_RESOURCE = {
+    "another database of the server": startup([("user", "dana"), ("database", "prod-db/template1")]),
+    "the maintenance database": startup([("user", "dana"), ("database", "postgres")]),
+    "a path as database": startup([("user", "dana"), ("database", "prod-db/../postgres")]),
+    "a connection string as database": startup([("user", "dana"), ("database", "host=evil dbname=prod-db")]),
+}
+
+
+@pytest.mark.parametrize("packet", NO_SUCH_RESOURCE.values(), ids=NO_SUCH_RESOURCE)
+def test_an_unknown_resource_looks_like_a_wrong_password(field: Field, packet: bytes) -> None:
+    with Raw(field.address, 5) as client:
+        client.send(packet)
+        assert (client.frame() or b" ")[0] == m.AUTHENTICATION
+        said = client.send(m.password(b"SCRAM-SHA-256\0\0\0\0\5xxxxx")).rest(3)
+        assert b"FATAL" in said
+        assert b"resource" not in said.replace(b"(a resource)", b"")
 
 
 def test_messages_in_place_of_a_password(field: Field) -> None:
