@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
+
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import make_url
 
 from app.by_protocol import Executors
 from app.core import key_bytes, store_url
@@ -94,5 +98,9 @@ def _leader(process: Process) -> Leader:
     core = process.core
     if core.settings.store.url.startswith("sqlite"):
         return FileLeader(core.base / "leader.lock")
-    url = store_url(core.settings, core.base, core.vault)
-    return PostgresLeader(url.replace("postgresql+psycopg://", "postgresql://", 1))
+    url = make_url(store_url(core.settings, core.base, core.vault))
+    options: dict[str, Any] = {name: value for name, value in url.query.items() if isinstance(value, str)}
+    conninfo = make_conninfo(
+        host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database, **options
+    )
+    return PostgresLeader(conninfo)

@@ -68,6 +68,10 @@ class Catalog:
             except Unavailable as error:
                 log.warning("runbooks: %s", error)
                 self.shelves[name] = replace(before, trouble=str(error))
+            except Exception as error:
+                # A damaged mirror must not end the process that shows it; what was read before stays.
+                log.exception("runbooks: %s was not read", name)
+                self.shelves[name] = replace(before, trouble=f"{name} was not read ({type(error).__name__}).")
 
     async def run(self, seconds: float) -> None:
         """Refresh for ever."""

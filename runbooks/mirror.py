@@ -7,6 +7,7 @@ stay in the mirror when a branch is rewritten. Everything here blocks; call it i
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -174,14 +175,17 @@ class Mirror:
 
     @contextlib.contextmanager
     def _repo(self) -> Iterator[Repo]:
-        if not (self._folder / "HEAD").exists():
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            Repo.init_bare(str(self._folder)).close()
-        repo = Repo(str(self._folder))
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Processes of one machine share the mirror: one at a time makes, fetches or reads it.
+        lock = os.open(self._folder / "hoop.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            yield repo
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (self._folder / "HEAD").exists():
+                Repo.init_bare(str(self._folder)).close()
+            with contextlib.closing(Repo(str(self._folder))) as repo:
+                yield repo
         finally:
-            repo.close()
+            os.close(lock)
 
 
 def _only(wanted: bytes, repo: Repo) -> Callable[..., list[ObjectID]]:
