@@ -86,6 +86,7 @@ def _settings(process: Process) -> Settings:
         key=process.targets.mask_key,
         connections=limits.connections,
         connections_per_person=limits.connections_per_person,
+        handshake=limits.login_timeout.total_seconds(),
     )
 
 

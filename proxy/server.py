@@ -68,6 +68,7 @@ class Settings:
     connections: int = 2000
     connections_per_person: int = 50
     drain: float = 30.0
+    handshake: float = HANDSHAKE_SECONDS
     reuse_port: bool = False
 
 
@@ -224,7 +225,7 @@ class Gateway:
     async def _one(self, wire: Wire) -> None:
         self._arriving.add(wire)
         try:
-            async with asyncio.timeout(HANDSHAKE_SECONDS):
+            async with asyncio.timeout(self.settings.handshake):
                 hello = await self._greet(wire)
                 if hello is None:
                     return

@@ -6,13 +6,13 @@ import asyncio
 import os
 import resource
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from app.embedded_postgres import EmbeddedPostgres
-from proxy import server as proxy_server
 from proxy.postgres import messages as m
 from proxy.postgres.login import Login, LoginFailed
 from proxy.server import Settings
@@ -91,7 +91,7 @@ async def test_a_role_or_a_guarded_setting_at_the_door_is_refused_after_login(si
 
 
 async def test_a_connection_that_says_nothing_times_out(site: Site, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(proxy_server, "HANDSHAKE_SECONDS", 0.3)
+    monkeypatch.setattr(site.gateway, "settings", replace(site.gateway.settings, handshake=0.3))
     silent, half = await _open(site), await _open(site)
     half[1].write(b"\0\0\0\x50\0\x03\0\0user\0")
     for reader, writer in (silent, half):
@@ -100,7 +100,7 @@ async def test_a_connection_that_says_nothing_times_out(site: Site, monkeypatch:
 
 
 async def test_a_slow_loris_gets_no_more_time_than_others(site: Site, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(proxy_server, "HANDSHAKE_SECONDS", 0.5)
+    monkeypatch.setattr(site.gateway, "settings", replace(site.gateway.settings, handshake=0.5))
     reader, writer = await _open(site)
     packet = m.startup({"user": "dana", "database": "prod-db"})
     with pytest.raises((ConnectionError, TimeoutError, AssertionError)):
