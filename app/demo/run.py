@@ -15,6 +15,7 @@ from pathlib import Path
 from access.errors import Invalid
 from app.demo.report import Report
 from app.demo.site import Site, gateway, hoop, new_home, reach, running, sample_target, target_from
+from app.demo.steps import OWN_TARGET, SAMPLE
 from app.demo.tour import play
 from app.embedded_postgres import EmbeddedPostgres
 
@@ -39,7 +40,7 @@ async def demo(home: Path, *, stay: bool, own: str = "") -> int:
             target, server = stack.enter_context(sample_target(home))
             psql = server.psql
         async with gateway(home, target, psql) as site:
-            good = await play(site, target, report)
+            good = await play(site, target, report, SAMPLE if target.sample else OWN_TARGET)
             if stay:
                 _invite(site)
                 await _until_stopped()

@@ -80,16 +80,13 @@ class Tour:
 Step = tuple[str, Callable[[Tour], Awaitable[None]]]
 
 
-async def play(site: Site, target: Target, report: Report) -> bool:
+async def play(site: Site, target: Target, report: Report, steps: Sequence[Step]) -> bool:
     """Play all steps in order; stops at the first that fails. True when every step did what it says."""
-    from app.demo.steps import OWN_TARGET, SAMPLE
-
     report.say("The tour: real psql, real PostgreSQL, the web console as chat. What you read is what happened.")
     jar = aiohttp.CookieJar(unsafe=True)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
         tour = Tour(site, target, report, http)
-        steps = SAMPLE if target.sample else OWN_TARGET
         for title, step in steps:
             report.step(title)
             problem = await _problem(step(tour))
