@@ -8,13 +8,14 @@ import pickle
 import typing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import access
-from access import events, flow_events
 from access.actors import AGENT_NAME, WIRE_NAME, Actor, Agent, Person, PersonId, actor_key, person_id, wire_name
 from access.errors import Conflict, Denied, HoopError, Invalid, Unavailable
 from access.events import FACTS, Fact
@@ -179,8 +180,9 @@ def test_a_fact_is_named_documented_and_frozen(fact: type[Fact]) -> None:
 
 
 def test_every_fact_in_the_module_is_registered_once() -> None:
-    named = {**vars(events), **vars(flow_events)}
-    classes = [one for one in named.values() if isinstance(one, type) and issubclass(one, Fact) and one.kind]
+    modules = [import_module(f"access.{module.name}") for module in iter_modules(access.__path__)]
+    found = {one for module in modules for one in vars(module).values() if isinstance(one, type)}
+    classes = [one for one in found if issubclass(one, Fact) and one.kind]
     assert {one.kind: one for one in classes} == FACTS
     assert len(classes) == len(FACTS)
 
