@@ -10,7 +10,7 @@ from access.errors import Conflict, Denied, Invalid
 from bot import looking, pressing, running
 from bot.cards import Form
 from bot.durations import format_span
-from bot.grammar import AGENT_RULE, SCOPES
+from bot.grammar_asking import AGENT_RULE, SCOPES
 from bot.intents import (
     AgentToken,
     Exec,

@@ -9,7 +9,7 @@ from access.errors import Invalid
 from access.resources import Resource
 from bot.cards import FieldKind, Form, FormField, Option, text
 from bot.durations import format_duration, parse_span
-from bot.grammar import MAX_REASON
+from bot.grammar_asking import MAX_REASON
 from bot.intents import Span
 from bot.leaks import ADVICE, looks_secret
 

@@ -38,7 +38,7 @@ from bot.cards import (
     text,
 )
 from bot.cases import Case
-from bot.grammar import MAX_REASON
+from bot.grammar_asking import MAX_REASON
 from bot.views import parts
 from runbooks.catalog import Entry
 from runbooks.model import Kind, Parameter, Part, Problem
