@@ -16,7 +16,7 @@ stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml 
 DEMO_STAMP := $(call stamp,demo)
 TEST_STAMP := $(call stamp,test)
 
-.PHONY: help demo try test check bench bench-masking format lock clean venv-demo venv-test
+.PHONY: help demo try test check peers bench bench-masking format lock clean venv-demo venv-test
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: venv-test ## the fast part of test: everything but real clients and brows
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -m "not wire and not browser"
+
+peers: venv-test ## the long judges: clients' own test suites, big transfers, long fuzz (ARGS="-k asyncpg"); writes docs/peers/
+	$(BIN)/python -m pytest -m peers -p no:randomly -W default tests $(ARGS)
 
 bench: venv-test ## what the gateway costs, as ratios to a direct connection in the same run
 	@$(BIN)/python -m tests.bench

@@ -47,10 +47,15 @@ def postgres_database(postgres: EmbeddedPostgres, request: pytest.FixtureRequest
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Set the markers that follow from where a test is and what it uses."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Set the markers that follow from where a test is and what it uses; leave the peers out unless they are asked for."""
     for item in items:
         if item.path.is_relative_to(TESTS / "wire"):
             item.add_marker(pytest.mark.wire)
         if "postgres" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)
+        if "peers" in item.path.relative_to(TESTS).parts:
+            item.add_marker(pytest.mark.peers)
+    if "peers" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("peers")])
+        items[:] = [item for item in items if not item.get_closest_marker("peers")]
