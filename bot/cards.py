@@ -178,6 +178,7 @@ class Do(StrEnum):
     """What a button does. The platform never reads it to act: it sends the opaque token back to `Handlers.press`."""
 
     APPROVE = "approve"
+    NARROW = "narrow"
     DENY = "deny"
     REVIEW = "review"
     CANCEL = "cancel"

@@ -13,7 +13,7 @@ from access.scopes import standing_scope
 from bot.cards import Button, Card, Do, text
 from bot.cases import case_of
 from bot.durations import resolve
-from bot.intents import Approve, Cancel, Deny, Done, Kill, Revoke
+from bot.intents import Approve, Cancel, Deny, Done, Kill, Revoke, Span
 from bot.kit import Kit, found_grant, found_request, show
 from bot.platform import Caller, Reply
 from bot.tokens import mint
@@ -29,12 +29,14 @@ async def approve(kit: Kit, intent: Approve, who: Caller, reply: Reply) -> None:
     if row.state is RequestState.PENDING and not approvable_in_channel(row):
         await review(kit, row.id, who, reply)
         return
-    length = intent.duration
-    narrowed = Narrowed(
-        resolve(length, kit.clock.now(), kit.person(who).time_zone) if length is not None else None,
-        standing_scope(intent.scope) if intent.scope else None,
-    )
-    await vote(kit, row.id, row.revision, Choice.APPROVE, intent.note, who, reply, narrowed)
+    less = less_than_asked(kit, intent.duration, intent.scope, who)
+    await vote(kit, row.id, row.revision, Choice.APPROVE, intent.note, who, reply, less)
+
+
+def less_than_asked(kit: Kit, length: Span | None, scope: str, who: Caller) -> Narrowed:
+    """What an approver gives instead; the desk refuses more than was asked for."""
+    span = resolve(length, kit.clock.now(), kit.person(who).time_zone) if length is not None else None
+    return Narrowed(span, standing_scope(scope) if scope else None)
 
 
 async def deny(kit: Kit, intent: Deny, who: Caller, reply: Reply) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from access.errors import Conflict, Denied, HoopError, Invalid
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
-from access.requests import Choice, RequestState
+from access.requests import AccessRequest, Choice, RequestState
 from access.scopes import scope_name
 from bot import asking, deciding, looking, running
 from bot.cards import Do, Form
@@ -54,6 +54,19 @@ async def _approve(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply
         await deciding.review(kit, row.request, who, reply)
         return
     await deciding.vote(kit, row.request, row.revision, Choice.APPROVE, "", who, reply)
+
+
+async def _narrow(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Reply) -> None:
+    """Approve with less than was asked for; what was decided meanwhile is shown instead."""
+    request = await kit.store.read(lambda tx: found_request(tx, row.request))
+    if request.state is not RequestState.PENDING:
+        await deciding.vote(kit, row.request, row.revision, Choice.APPROVE, "", who, reply)
+        return
+    await reply.form(_narrow_form(kit, request, token))
+
+
+def _narrow_form(kit: Kit, request: AccessRequest, token: str) -> Form:
+    return forms.narrow_form(request, kit.world.mention(request.actor.person, request.actor.display).name, token)
 
 
 async def _deny(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Reply) -> None:
@@ -147,6 +160,7 @@ async def _stop(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -
 Pressed = Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]
 _PRESSED: Mapping[Do, Pressed] = {
     Do.APPROVE: _approve,
+    Do.NARROW: _narrow,
     Do.DENY: _deny,
     Do.REVIEW: _review,
     Do.CANCEL: _cancel,
@@ -171,7 +185,7 @@ _PRESSED: Mapping[Do, Pressed] = {
 
 
 async def submit(kit: Kit, name: str, token: str, values: Mapping[str, str], who: Caller, reply: Reply) -> Form | None:
-    """A submitted form that carries a token: deny, revoke, kill or extend. The form again when a field is wrong."""
+    """A submitted form that carries a token: approve less, deny, revoke, kill or extend. The form again when a field is wrong."""
     row = await redeem(kit, token, who)
     kit.person(who)
     if row.action != _ACTION_OF[name].value:
@@ -186,7 +200,13 @@ async def submit(kit: Kit, name: str, token: str, values: Mapping[str, str], who
     return None
 
 
-_ACTION_OF = {forms.DENY: Do.DENY, forms.REVOKE: Do.REVOKE, forms.KILL: Do.KILL, forms.EXTEND: Do.EXTEND}
+_ACTION_OF = {
+    forms.NARROW: Do.NARROW,
+    forms.DENY: Do.DENY,
+    forms.REVOKE: Do.REVOKE,
+    forms.KILL: Do.KILL,
+    forms.EXTEND: Do.EXTEND,
+}
 WITH_TOKEN = frozenset(_ACTION_OF)
 
 
@@ -196,11 +216,21 @@ def _again_with(form: Form, wrong: HoopError, values: Mapping[str, str]) -> Form
 
 
 async def _form_of(kit: Kit, name: str, token: str, row: ActionToken, who: Caller) -> Form:
+    if name == forms.NARROW:
+        return _narrow_form(kit, await kit.store.read(lambda tx: found_request(tx, row.request)), token)
     if name != forms.EXTEND:
         return forms.reason_form(name, subject(row), token)
     grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), kit.person(who), kit.clock.now()))
     resource = kit.world.resources.get(grant.resource)
     return forms.extend_form(grant.id, token, resource, asks=grant.actor.person == who.person)
+
+
+async def _give_less(kit: Kit, row: ActionToken, values: Mapping[str, str], who: Caller, reply: Reply) -> None:
+    request = await kit.store.read(lambda tx: found_request(tx, row.request))
+    scope, note = forms.scope_of(values), forms.line_of(values, "note")
+    scope = "" if scope == scope_name(request.scope) else scope
+    less = deciding.less_than_asked(kit, forms.span_of(values, required=True), scope, who)
+    await deciding.vote(kit, row.request, row.revision, Choice.APPROVE, note, who, reply, less)
 
 
 async def _submitted(
@@ -212,10 +242,14 @@ async def _submitted(
         grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), person, now))
         await asking.more_time(kit, grant, Extend(grant.id, span), values.get("reason", "").strip(), who, reply)
         return
-    reason = forms.line_of(values, "reason", required=True)
+    if name == forms.NARROW:
+        await _give_less(kit, row, values, who, reply)
+        return
     if name == forms.DENY:
-        await deciding.vote(kit, row.request, row.revision, Choice.DENY, reason, who, reply)
-    elif name == forms.REVOKE:
+        await deciding.vote(kit, row.request, row.revision, Choice.DENY, forms.denial_of(values), who, reply)
+        return
+    reason = forms.line_of(values, "reason", required=True)
+    if name == forms.REVOKE:
         await deciding.end_access(kit, GrantId(subject(row)), reason, who, reply)
     else:
         await deciding.cut(kit, SessionId(subject(row)), reason, who, reply)

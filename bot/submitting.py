@@ -10,7 +10,7 @@ from access.errors import Conflict, Denied, Invalid
 from bot import looking, pressing, running
 from bot.cards import Form
 from bot.durations import format_span
-from bot.grammar_asking import AGENT_RULE, SCOPES
+from bot.grammar_asking import AGENT_RULE
 from bot.intents import (
     AgentToken,
     Exec,
@@ -141,10 +141,7 @@ def _intent(name: str, values: Mapping[str, str]) -> Any:
     ticket = forms.line_of(values, "ticket", most=64)
     if kind == forms.EXEC:
         return Exec(resource, _command(values), reason, ticket, agent)
-    scope = values.get("scope", "read").strip().lower() or "read"
-    if scope not in SCOPES:
-        raise Invalid("The scope is read, write or admin.", field="scope")
-    return Request(resource, scope, forms.span_of(values), reason, ticket, agent)
+    return Request(resource, forms.scope_of(values, "read"), forms.span_of(values), reason, ticket, agent)
 
 
 def _command(values: Mapping[str, str]) -> str:

@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from access.errors import Invalid
+from access.requests import AccessRequest
 from access.resources import Resource
+from access.scopes import level_of, scope_name, standing_scope
 from bot.cards import FieldKind, Form, FormField, Option, text
 from bot.durations import format_duration, parse_span
-from bot.grammar_asking import MAX_REASON
+from bot.grammar_asking import MAX_REASON, SCOPES
 from bot.intents import Span
 from bot.leaks import ADVICE, looks_secret
+from bot.views import parts
 
 CHIPS = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60, 120, 240, 480))
 MAX_COMMAND = 30_000
 
+NARROW = "narrow"
 REQUEST, EXEC, DENY, EXTEND, REVOKE, KILL, AGENT = "request", "exec", "deny", "extend", "revoke", "kill", "agent"
 TARGET, RESOURCE = "target", "resource"
 
@@ -90,13 +94,47 @@ def exec_form(resources: Sequence[Resource], given: Mapping[str, str], errors: M
     return Form(EXEC, "Run one command", fields, "Ask").with_errors(errors, {})
 
 
+def narrow_form(request: AccessRequest, who: str, token: str) -> Form:
+    """Approve less than was asked for: a shorter time, a smaller scope. More is not offered and not taken."""
+    asked, level = format_duration(request.duration), level_of(request.scope)
+    chips = tuple(Option(format_duration(c), format_duration(c)) for c in CHIPS if c < request.duration)
+    scopes = tuple(option for option in _SCOPES if level_of(standing_scope(option.value)) <= level)
+    fields = [
+        FormField(
+            "duration", "How long", FieldKind.DURATION, asked, options=chips, hint=f"At most {asked}, as asked for."
+        )
+    ]
+    if request.parent is None and len(scopes) > 1:
+        fields.append(FormField("scope", "What for", FieldKind.CHOICE, scope_name(request.scope), options=scopes))
+    fields.append(FormField("note", "Note", FieldKind.LINES, required=False, max_length=MAX_REASON))
+    intro = text(f"{who} {parts.asks(request)} {request.resource} for {asked}.")
+    return Form(NARROW, "Approve less", tuple(fields), "Approve", token, intro)
+
+
 def reason_form(name: str, subject: str, token: str) -> Form:
-    """Deny, revoke or kill, with a reason."""
+    """Deny, revoke or kill, with a reason. A denial offers the usual ones, which also say what to ask for instead."""
     title, label, submit = _REASONS[name]
-    field = FormField("reason", label, FieldKind.LINES, max_length=MAX_REASON)
-    return Form(name, f"{title} {subject}"[:60], (field,), submit, token)
+    usual = (FormField("usual", "Or one of these", FieldKind.CHOICE, required=False, options=_USUAL),)
+    deny = name == DENY
+    field = FormField("reason", label, FieldKind.LINES, required=not deny, max_length=MAX_REASON)
+    return Form(name, f"{title} {subject}"[:60], (field, *(usual if deny else ())), submit, token)
 
 
+def denial_of(values: Mapping[str, str]) -> str:
+    """Why somebody denies: a usual reason, their own words, or both. Raises Invalid when there is neither."""
+    own, chosen = line_of(values, "reason"), line_of(values, "usual", most=40)
+    usual = next((option.label for option in _USUAL if option.value == chosen), "")
+    if not own and not usual:
+        raise Invalid("Say why, or choose a reason: the requester will read it.", field="reason")
+    return f"{usual}: {own}" if own and usual else own or usual
+
+
+_USUAL = (
+    Option("less", "Ask for less: a shorter time or a smaller scope"),
+    Option("why", "Say what you will do and why it is needed now"),
+    Option("ticket", "Name the ticket or incident it is for"),
+    Option("later", "Not now: ask again later"),
+)
 _REASONS = {
     DENY: ("Deny", "Why? The requester will read it.", "Deny"),
     REVOKE: ("Revoke", "Why?", "Revoke now"),
@@ -141,6 +179,14 @@ def line_of(values: Mapping[str, str], name: str, *, required: bool = False, mos
     if kind is not None:
         raise Invalid(f"That looks like {kind}, so it was not used. {ADVICE}", field=name)
     return value
+
+
+def scope_of(values: Mapping[str, str], default: str = "") -> str:
+    """The scope field. Raises Invalid."""
+    scope = line_of(values, "scope", most=40).lower() or default
+    if scope and scope not in SCOPES:
+        raise Invalid("The scope is read, write or admin.", field="scope")
+    return scope
 
 
 def span_of(values: Mapping[str, str], *, required: bool = False) -> Span | None:

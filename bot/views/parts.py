@@ -139,7 +139,8 @@ def decision_buttons(case: Case, *, exact: bool) -> tuple[Button, ...]:
     confirm = "This can destroy data or change who may do what. Approve it?" if risky(case) else ""
     seen = {"seen": "exact"} if exact else {}
     approve = Button("Approve", Do.APPROVE, request.id, Style.PRIMARY, arguments=seen, confirm=confirm)
-    return (approve, deny)
+    less = (button("Approve less…", Do.NARROW, request.id),) if request.ask is Ask.ACCESS else ()
+    return (approve, *less, deny)
 
 
 def button(label: str, do: Do, subject: str, style: Style = Style.PLAIN) -> Button:

@@ -11,7 +11,7 @@ from tests.bot.slack.office import Office, labels, said, words
 async def test_access_is_asked_for_and_approved_without_leaving_slack(office: Office) -> None:
     card = await office.asked()
     assert "Waiting for approval" in said(card)
-    assert labels(card.blocks) == ["Approve", "Deny…"]
+    assert labels(card.blocks) == ["Approve", "Approve less…", "Deny…"]
     assert [said(m) for m in office.dana.whispers(office.channel)] != []
 
     await office.ann.press(card, "Approve")
