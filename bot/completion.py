@@ -32,6 +32,7 @@ class Known:
     grants: Sequence[tuple[str, str]] = ()
     sessions: Sequence[tuple[str, str]] = ()
     durations: Sequence[str] = ("30m", "1h", "2h", "4h")
+    verbs: Sequence[Verb] = tuple(Verb)
 
 
 def complete(text: str, known: Known) -> list[Suggestion]:
@@ -61,7 +62,7 @@ def _head(body: str, open_word: str) -> str:
 
 def _choices(done: Sequence[str], open_word: str, known: Known) -> Iterable[tuple[str, str]]:
     if not done:
-        return [(verb.value, usage.says) for verb, usage in USAGE.items()]
+        return [(verb.value, USAGE[verb].says) for verb in known.verbs]
     verb = VERBS.get(done[0].lower())
     if verb is None:
         return []
@@ -112,6 +113,6 @@ def _named(verb: Verb, known: Known) -> Iterable[tuple[str, str]]:
         case Verb.AGENT:
             return [("token", "a credential for an AI agent")]
         case Verb.HELP:
-            return [(verb.value, usage.says) for verb, usage in USAGE.items()]
+            return [(verb.value, USAGE[verb].says) for verb in known.verbs]
         case _:
             return []

@@ -17,8 +17,9 @@ from bot.cards import Card
 from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
 from bot.completion import Known, Suggestion, complete
 from bot.deciding import counts
-from bot.intents import Help, My, Pending, Replay, Sessions, Show, Who, WhoAmI, Why
+from bot.intents import Help, My, Pending, Replay, Sessions, Show, Verb, Who, WhoAmI, Why
 from bot.kit import Kit, actor_of, show
+from bot.permitted import oversees, standing_of, verbs_of
 from bot.platform import Caller, Reply
 from bot.views import lists
 from bot.views.parts import mentions_of
@@ -71,15 +72,10 @@ async def sessions(kit: Kit, intent: Sessions, who: Caller, reply: Reply) -> Non
             found = tx.sessions(open_only=True, person=person.id)
         else:
             found = tx.sessions(open_only=True, resource=resource.name)
-            found = found if _oversees(kit, person, resource) else [s for s in found if s.actor.person == person.id]
+            found = found if oversees(kit, person, resource) else [s for s in found if s.actor.person == person.id]
         return lists.sessions_card([(actor_mention(kit.world, one.actor), one) for one in found])
 
     await show(kit, who, reply, build)
-
-
-def _oversees(kit: Kit, person: Person, resource: Resource) -> bool:
-    groups = (*resource.approvers, *resource.owners)
-    return any(person.id in kit.world.directory.members(group) for group in groups)
 
 
 async def show_one(kit: Kit, intent: Show, who: Caller, reply: Reply) -> None:
@@ -182,9 +178,15 @@ async def whoami(kit: Kit, _: WhoAmI, who: Caller, reply: Reply) -> None:
     await reply.card(lists.whoami_card(kit.person(who), who.platform))
 
 
-async def help_(_kit: Kit, intent: Help, _who: Caller, reply: Reply) -> None:
-    """The verbs, or one of them."""
-    await reply.card(lists.help_card(intent.verb))
+async def help_(kit: Kit, intent: Help, who: Caller, reply: Reply) -> None:
+    """The verbs that could do something for the caller, or one of them."""
+    person = kit.person(who)
+    verbs = await kit.store.read(lambda tx: _verbs(kit, tx, person))
+    await reply.card(lists.help_card(intent.verb, verbs))
+
+
+def _verbs(kit: Kit, tx: Tx, person: Person) -> tuple[Verb, ...]:
+    return verbs_of(standing_of(kit, person, waiting=bool(waiting_for(kit, tx, person.id))))
 
 
 def private(card: Card) -> Card:
@@ -206,6 +208,7 @@ async def suggest(kit: Kit, text: str, who: Caller) -> list[Suggestion]:
             mine=[(row.id, f"{scope_name(row.scope)} on {row.resource}") for row in mine],
             grants=[(grant.id, f"{scope_name(grant.scope)} on {grant.resource}") for grant in grants],
             sessions=[(session.id, session.resource) for session in open_],
+            verbs=_verbs(kit, tx, kit.person(who)),
         )
 
     return complete(text, await kit.store.read(gather))

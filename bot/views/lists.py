@@ -268,8 +268,8 @@ def whoami_card(person: Person, platform: str) -> Card:
     )
 
 
-def help_card(verb: Verb | None) -> Card:
-    """All verbs, or one with its example."""
+def help_card(verb: Verb | None, verbs: Sequence[Verb] = tuple(Verb)) -> Card:
+    """The viewer's verbs, or one with its example."""
     if verb is not None:
         usage = USAGE[verb]
         return Card(
@@ -279,14 +279,15 @@ def help_card(verb: Verb | None) -> Card:
             fallback=f"/hoop {usage.form}: {usage.says}",
             lines=(text(usage.says),),
             fields=(Field("For example", text(Code(f"/hoop {usage.example}"))),),
+            notes=() if verb in verbs else (text("There is nothing you could do with this here right now."),),
             private=True,
         )
-    items = tuple(Item(text(Code(usage.form)), (text(usage.says),)) for usage in USAGE.values())
+    items = tuple(Item(text(Code(USAGE[one].form)), (text(USAGE[one].says),)) for one in verbs)
     return Card(
         kind="help",
         state=parts.PRIVATE,
         title=text("What you can say"),
-        fallback="/hoop " + " · ".join(verb.value for verb in USAGE),
+        fallback="/hoop " + " · ".join(one.value for one in verbs),
         items=items,
         notes=(text("Most asked: ", Code(f"/hoop {USAGE[Verb.REQUEST].example}")),),
         private=True,
