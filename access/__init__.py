@@ -6,8 +6,8 @@ The glossary (each word is a class in the module named):
 - **Resource** (`resources`): one protected target with its labels, owners, approvers and **Upstream**.
 - **Statement** (`statements`): one unit of work as the wire saw it; **Effect**, **Flag**; **Binding** is what an approval
   is bound to and **Digest** its SHA-256.
-- **Scope** (`scopes`): what is allowed: `Read`, `Write`, `Admin` (standing, ordered by **Level**) or exactly one thing:
-  `Once`, `OfRunbook`.
+- **Scope** (`scopes`): what is allowed: `Read`, `Write`, `Admin` (standing, ordered by **Level**), exactly one thing:
+  `Once`, `OfRunbook`, or the clear values of named columns, beside access: `Unmask`.
 - **AccessRequest → Review → Grant** (`requests`): asking, deciding, access. **Evidence** is what an approver sees.
   **Credential** is what a client connects with; **Session** one connection under it.
 - **Policy, Rule, Verdict** (`policy`): `decide` is the pure answer on a Statement: ALLOW, HOLD or DENY, rule and message.

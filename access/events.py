@@ -12,6 +12,7 @@ from typing import ClassVar
 from access.facts import FACTS, Fact, StoredEvent
 from access.flow_events import FlowsLoaded, RequestEscalated, RequestReminded, RequestRevised, StageReached
 from access.masking import Masked
+from access.masking_events import ValuesUnmasked
 
 # rooms import every fact from here; the classes below are exported as they are
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "RequestRevised",
     "StageReached",
     "StoredEvent",
+    "ValuesUnmasked",
 ]
 
 

@@ -1,12 +1,18 @@
-"""What a grant allows: a standing level, or exactly one approved thing."""
+"""What a grant allows: a standing level, exactly one approved thing, or the clear values of named columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 from access.statements import Digest
+
+#: How a column is named in an `Unmask` scope: `schema.table.column`, each part as it is spelled in the catalog.
+_COLUMN = re.compile(r"[^\s.,;*?\[\]\"'`«»\x00-\x1f]{1,63}(?:\.[^\s.,;*?\[\]\"'`«»\x00-\x1f]{1,63}){1,2}")
+MAX_COLUMNS = 10
+_DEFAULT_SCHEMA = "public"
 
 
 class Level(IntEnum):
@@ -63,7 +69,17 @@ class OfRunbook:
         return self.steps[self.used :]
 
 
-Scope = Read | Write | Admin | Once | OfRunbook
+@dataclass(frozen=True, slots=True)
+class Unmask:
+    """The values of exactly these columns (`schema.table.column`, sorted) in rows of results, as they are.
+
+    It allows no statement and is never part of another scope: access is asked for beside it, and gives none of it.
+    """
+
+    columns: tuple[str, ...]
+
+
+Scope = Read | Write | Admin | Once | OfRunbook | Unmask
 
 _STANDING: dict[str, Scope] = {"read": Read(), "write": Write(), "admin": Admin()}
 _LEVELS: dict[type, Level] = {Read: Level.READ, Write: Level.WRITE, Admin: Level.ADMIN}
@@ -72,6 +88,33 @@ _LEVELS: dict[type, Level] = {Read: Level.READ, Write: Level.WRITE, Admin: Level
 def standing_scope(name: str) -> Scope:
     """The standing scope called `read`, `write` or `admin`. Raises KeyError for another name."""
     return _STANDING[name]
+
+
+def unmask_scope(columns: Iterable[str]) -> Unmask:
+    """The scope for these columns; a name of two parts is one of the schema public. Raises ValueError for anything that
+    is not one column: a wildcard would cover what the approver can not see."""
+    found = {_column(name.strip()) for name in columns if name.strip()}
+    if not found:
+        raise ValueError("Name the columns: customers.email or schema.table.column.")
+    if len(found) > MAX_COLUMNS:
+        raise ValueError(f"At most {MAX_COLUMNS} columns at a time.")
+    return Unmask(tuple(sorted(found)))
+
+
+def _column(name: str) -> str:
+    if not _COLUMN.fullmatch(name):
+        raise ValueError("Columns are named one by one, without wildcards: customers.email or schema.table.column.")
+    return name if name.count(".") == 2 else f"{_DEFAULT_SCHEMA}.{name}"
+
+
+def unmasked(scopes: Iterable[Scope]) -> frozenset[str]:
+    """The columns that these scopes unmask."""
+    return frozenset(column for scope in scopes if isinstance(scope, Unmask) for column in scope.columns)
+
+
+def standing(scope: Scope) -> bool:
+    """Whether it lasts for a time, however often it is used."""
+    return level_of(scope) is not Level.NONE or isinstance(scope, Unmask)
 
 
 def scope_name(scope: Scope) -> str:
@@ -85,6 +128,14 @@ def scope_name(scope: Scope) -> str:
             return type(scope).__name__.lower()
 
 
+def scope_asked(scope: Scope) -> str:
+    """The scope as what people ask for, with its preposition: `read access to`, `the clear values of … on`."""
+    if isinstance(scope, Unmask):
+        shown = [column.removeprefix(f"{_DEFAULT_SCHEMA}.") for column in scope.columns]
+        return f"the clear values of {', '.join(shown)} on"
+    return f"{scope_name(scope)} access to"
+
+
 def level_of(scope: Scope) -> Level:
     """The standing level of a scope; single-use scopes have none."""
     return _LEVELS.get(type(scope), Level.NONE)
@@ -93,6 +144,8 @@ def level_of(scope: Scope) -> Level:
 def scope_to_json(scope: Scope) -> dict[str, str]:
     """A scope as plain data for the store and events."""
     match scope:
+        case Unmask(columns):
+            return {"kind": "unmask", "columns": " ".join(columns)}
         case Once(digest):
             return {"kind": "once", "digest": digest}
         case OfRunbook(commit, name, parameters, steps, used, done, writes):
@@ -106,6 +159,8 @@ def scope_to_json(scope: Scope) -> dict[str, str]:
 def scope_from_json(data: Mapping[str, str]) -> Scope:
     """The inverse of `scope_to_json`. Raises KeyError on an unknown kind: an unknown scope allows nothing."""
     match data["kind"]:
+        case "unmask":
+            return Unmask(tuple(data["columns"].split(" ")))
         case "once":
             return Once(Digest(data["digest"]))
         case "runbook":

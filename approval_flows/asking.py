@@ -13,7 +13,7 @@ from access.ids import GrantId, Prefix, RequestId, SessionId
 from access.ports import Asked, Tx
 from access.requests import AccessRequest, Ask, Evidence, Grant, Place, RequestState
 from access.resources import Resource
-from access.scopes import Level, OfRunbook, Once, Scope, level_of, scope_name
+from access.scopes import Level, OfRunbook, Once, Scope, level_of, scope_asked
 from approval_flows import flow, granting, lifecycle, routing
 from approval_flows.choose import check_words
 from approval_flows.granting import live_grant, requested
@@ -37,12 +37,13 @@ def ask_access(
     resource = allowed(office, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
+    wrong = flow.check_scope(actor, resource, scope)
+    if wrong is not None:
+        return refused(tx, actor, resource_name, wrong)
+    resource = flow.for_scope(resource, scope, office.limits)
     wanted = flow.check_duration(resource, duration)
     if isinstance(wanted, Invalid):
         return refused(tx, actor, resource_name, wanted)
-    if level_of(scope) is Level.NONE:
-        wrong = Invalid("Standing access is read, write or admin.", field="scope", hint="One command: /hoop exec")
-        return refused(tx, actor, resource_name, wrong)
     request = _draft(office, tx, actor, resource, Ask.ACCESS, scope, wanted, office.limits.ask_for)
     request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place)
     taken = routed(office, tx, request, resource)
@@ -56,7 +57,7 @@ def ask_access(
     most = routing.for_extending(resource, taken)
     if held is not None and held.expires_at >= min(tx.now + length, flow.latest_end(held, most)):
         until = lifecycle.clock_time(held.expires_at)
-        message = f"You have {scope_name(scope)} access to {resource.name} until {until} already ({held.id})."
+        message = f"You have {scope_asked(scope)} {resource.name} until {until} already ({held.id})."
         return refused(tx, actor, resource_name, Conflict(message, hint=f"More time: /hoop extend {held.id} 30m"))
     return _file(office, tx, request, resource)
 
@@ -80,6 +81,7 @@ def ask_extension(
     resource = allowed(office, grant.actor, grant.resource, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, grant.actor, grant.resource, resource)
+    resource = flow.for_scope(resource, grant.scope, office.limits)
     request = _draft(office, tx, grant.actor, resource, Ask.ACCESS, grant.scope, add, office.limits.ask_for)
     request = replace(request, reason=reason.strip(), ticket=ticket, place=place, parent=grant.request)
     taken = routed(office, tx, request, resource)

@@ -18,7 +18,7 @@ from access.errors import HoopError
 from access.ids import GrantId, SessionId
 from access.ports import Clock, Directory, Store, Tx
 from access.requests import EXECUTOR, Grant, Session
-from access.scopes import Level, level_of
+from access.scopes import Level, Unmask, level_of
 
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 1.0
@@ -142,6 +142,9 @@ def _for(grant: Grant, actor: Actor, session: SessionId | None, only: GrantId | 
     """Whether this session of this actor may use the grant."""
     if only is not None:
         return grant.id == only and grant.actor == actor
+    if isinstance(grant.scope, Unmask):
+        # For the person's own sessions only: no agent, no credential of a single grant, no login by itself.
+        return grant.actor == actor and actor.via is None and session is not None and not grant.holder
     if level_of(grant.scope) is Level.NONE:
         return grant.actor == actor and grant.holder != EXECUTOR and session is not None and grant.holder == session
     return not grant.holder and grant.actor.via in {None, actor.via}

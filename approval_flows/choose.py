@@ -18,6 +18,8 @@ from access.statements import Effect, Flag
 from approval_flows.flow import shown_duration
 from approval_flows.model import Flow, When, Words
 
+UNMASK = "unmask"
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -66,10 +68,17 @@ def consider(flows: Sequence[Flow], facts: Facts) -> list[Considered]:
     """The flows in the order they are asked, up to the one that is taken (the last, if its `why_not` is empty)."""
     looked: list[Considered] = []
     for flow in flows:
-        looked.append(Considered(flow, why_not(flow.when, facts)))
+        looked.append(Considered(flow, why_not(flow.when, facts) or _by_itself(flow, facts)))
         if not looked[-1].why_not:
             break
     return looked
+
+
+def _by_itself(flow: Flow, facts: Facts) -> str:
+    """Clear values are given without a person's decision only by a flow that says so in words."""
+    if flow.automatic and facts.scope == UNMASK and UNMASK not in flow.when.scopes:
+        return f"it asks nobody and does not name the scope {UNMASK}"
+    return ""
 
 
 def choose(flows: Sequence[Flow], facts: Facts) -> Flow | None:

@@ -16,8 +16,8 @@ from access.errors import Conflict, Denied, Invalid
 from access.ids import RequestId
 from access.ports import Directory, Narrowed
 from access.requests import AccessRequest, Ask, Choice, Grant, RequestState
-from access.resources import Resource
-from access.scopes import Level, Scope, level_of, scope_name
+from access.resources import Protocol, Resource
+from access.scopes import Level, Scope, Unmask, level_of, scope_name
 from approval_flows.lifecycle import clock_time
 
 REASON_MAX = 500
@@ -31,7 +31,8 @@ class Limits:
     `ask_for` is how long a request waits for a decision; `run_within` how long an approved command may wait to be run;
     `settle_after` how long after its session closed a consumed command may still report its outcome; `late` is added
     to a held statement's window, because the gateway consumes a moment after the decision. `per_hour` caps what one person
-    files; for `cool_down` after a no, the same is not asked again (None = no limit).
+    files; for `cool_down` after a no, the same is not asked again (None = no limit). Columns are unmasked for
+    `unmask_usual` unless asked otherwise, and for `unmask_longest` at most, extensions included.
     """
 
     ask_for: timedelta = timedelta(hours=2)
@@ -41,6 +42,8 @@ class Limits:
     pending_per_person: int = 20
     per_hour: int | None = None
     cool_down: timedelta | None = None
+    unmask_usual: timedelta = timedelta(minutes=15)
+    unmask_longest: timedelta = timedelta(minutes=30)
     security_group: str = "security"
 
 
@@ -128,6 +131,30 @@ def check_duration(resource: Resource, duration: timedelta | None) -> timedelta 
         message = f"{shown_duration(wanted)} is more than {resource.name} allows."
         return Invalid(message, field="duration", hint=f"Ask for at most {most}.")
     return wanted
+
+
+def for_scope(resource: Resource, scope: Scope, limits: Limits) -> Resource:
+    """The resource with the lengths that hold for this scope: seeing clear values is shorter than access."""
+    if not isinstance(scope, Unmask):
+        return resource
+    most = min(resource.max_duration, limits.unmask_longest)
+    return replace(
+        resource, max_duration=most, default_duration=min(resource.default_duration, limits.unmask_usual, most)
+    )
+
+
+def check_scope(actor: Actor, resource: Resource, scope: Scope) -> Invalid | None:
+    """Why this scope can not be asked for standing access; None if it can."""
+    if isinstance(scope, Unmask):
+        if resource.protocol is not Protocol.POSTGRES:
+            return Invalid(f"{resource.name} has no columns to unmask.", field="scope")
+        if actor.via is not None:
+            hint = "Ask for yourself, without --as-agent."
+            return Invalid("An agent is never shown clear values.", field="agent", hint=hint)
+        return None
+    if level_of(scope) is Level.NONE:
+        return Invalid("Standing access is read, write or admin.", field="scope", hint="One command: /hoop exec")
+    return None
 
 
 def check_words(resource: Resource, reason: str, ticket: str) -> Invalid | None:

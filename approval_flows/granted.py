@@ -167,7 +167,8 @@ def extend(office: Office, tx: Tx, id: GrantId, by: PersonId, add: timedelta) ->
     taken = routing.flow_for(office, draft, resource, tx.now)
     if isinstance(taken, Denied):
         return taken
-    wrong = check_extension(grant, routing.for_extending(resource, taken), add)
+    lasting = flow.for_scope(resource, grant.scope, office.limits)
+    wrong = check_extension(grant, routing.for_extending(lasting, taken), add)
     if wrong is not None:
         return wrong
     return granting.extend(tx, extend_grant(grant, grant.expires_at + add, office.name, by=by))

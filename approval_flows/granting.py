@@ -56,6 +56,7 @@ def approve_automatically(office: Office, tx: Tx, request: AccessRequest, resour
 def issue(office: Office, tx: Tx, request: AccessRequest, resource: Resource, by: tuple[PersonId, ...]) -> Grant:
     """What an approval gives: a single-use grant, a standing one, or a later end of the one there is."""
     taken = routing.flow_of(office, request)
+    resource = flow.for_scope(resource, request.scope, office.limits)
     if request.ask is Ask.ACCESS:
         held = live_grant(tx, request.actor, request.resource, request.scope, request.parent)
         if held is not None:

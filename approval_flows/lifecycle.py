@@ -32,7 +32,7 @@ from access.events import (
 )
 from access.ids import SessionId
 from access.requests import AccessRequest, Grant, GrantState, RequestState
-from access.scopes import Level, OfRunbook, Once, level_of
+from access.scopes import OfRunbook, Once, standing
 
 Names = Callable[[PersonId], str]
 
@@ -108,7 +108,7 @@ def table_of(grant: Grant) -> GrantTable:
     """The transitions of this kind of grant: standing scopes have a level, all others are used once."""
     if isinstance(grant.scope, OfRunbook):
         return RUNBOOK
-    return SINGLE_USE if level_of(grant.scope) is Level.NONE else STANDING
+    return STANDING if standing(grant.scope) else SINGLE_USE
 
 
 def clock_time(at: datetime | None) -> str:

@@ -11,7 +11,7 @@ from access.ids import RequestId
 from access.ports import Change, Tx
 from access.requests import AccessRequest, Ask, RequestState
 from access.resources import Resource
-from access.scopes import Level, level_of, scope_to_json
+from access.scopes import scope_to_json
 from approval_flows import flow, routing
 from approval_flows.asking import allowed, missing, routed
 from approval_flows.deciding import expire
@@ -63,7 +63,7 @@ def _filed_anew(office: Office, tx: Tx, old: AccessRequest, new: AccessRequest) 
     tiring = flow.check_pace(tx.requests(person=new.actor.person), new, tx.now, replace(office.limits, per_hour=None))
     if tiring is not None:
         return tiring
-    wrong = _outside(routing.for_asking(resource, taken), new)
+    wrong = _outside(routing.for_asking(flow.for_scope(resource, new.scope, office.limits), taken), new)
     if wrong is not None:
         return wrong
     if taken.automatic:
@@ -93,7 +93,8 @@ def _filed_anew(office: Office, tx: Tx, old: AccessRequest, new: AccessRequest) 
 
 
 def _outside(resource: Resource, new: AccessRequest) -> Invalid | None:
-    if level_of(new.scope) is Level.NONE:
-        return Invalid("Standing access is read, write or admin.", field="scope")
+    wrong = flow.check_scope(new.actor, resource, new.scope)
+    if wrong is not None:
+        return wrong
     length = flow.check_duration(resource, new.duration)
     return length if isinstance(length, Invalid) else None

@@ -11,9 +11,9 @@ from access.ids import GrantId
 from access.ports import Asked, Tx
 from access.requests import Grant, RequestState
 from access.resources import Resource
-from access.scopes import standing_scope
+from access.scopes import Unmask, standing_scope, unmask_scope
 from bot.cards import Card, Do
-from bot.cases import case_of, usable
+from bot.cases import access_of, case_of
 from bot.durations import format_duration, resolve
 from bot.intents import AgentToken, Change, Console, Exec, Extend, Request, Token
 from bot.kit import Kit, actor_of, found_grant, show
@@ -33,7 +33,7 @@ async def request(kit: Kit, intent: Request, who: Caller, reply: Reply) -> None:
     asked = await kit.desk.ask_access(
         actor_of(person, intent.agent),
         intent.resource,
-        standing_scope(intent.scope),
+        unmask_scope(intent.unmask.split(",")) if intent.unmask else standing_scope(intent.scope),
         duration,
         intent.reason,
         intent.ticket,
@@ -132,6 +132,9 @@ async def token_of_grant(kit: Kit, grant_id: GrantId, who: Caller, reply: Reply)
     grant = await kit.store.read(lambda tx: found_grant(tx, grant_id, person, kit.clock.now()))
     if grant.actor.person != person.id:
         raise Denied("A token is only given to the person whose access it is.", rule="not-yours")
+    if isinstance(grant.scope, Unmask):
+        hint = f"/hoop token {grant.resource}"
+        raise Invalid(f"{grant.id} is nothing to connect with; your access is.", field="id", hint=hint)
     if not grant.live(kit.clock.now()) or grant.holder:
         raise Conflict(f"{grant.id} is over.", hint=f"Ask again: /hoop request {grant.resource}")
     resource = kit.resource(grant.resource)
@@ -169,12 +172,12 @@ async def agent_token(kit: Kit, intent: AgentToken, who: Caller, reply: Reply) -
 async def _usable(kit: Kit, person: Person, resource: Resource) -> list[Grant]:
     now: datetime = kit.clock.now()
     found = await kit.store.read(lambda tx: tx.grants(live_at=now, person=person.id, resource=resource.name))
-    return usable(found, now)
+    return access_of(found, now)
 
 
 async def _only_resource(kit: Kit, person: Person) -> Resource:
     now = kit.clock.now()
-    found = usable(await kit.store.read(lambda tx: tx.grants(live_at=now, person=person.id)), now)
+    found = access_of(await kit.store.read(lambda tx: tx.grants(live_at=now, person=person.id)), now)
     names = sorted({grant.resource for grant in found})
     if len(names) == 1:
         return kit.resource(names[0])

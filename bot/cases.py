@@ -14,7 +14,7 @@ from access.policy import Action, Policy
 from access.ports import Desk, Directory, Progress, Tx
 from access.requests import AccessRequest, Grant, Review, Session
 from access.resources import Resource
-from access.scopes import Level, Scope, level_of
+from access.scopes import Level, Scope, Unmask, level_of, standing
 from bot.cards import Mention
 from bot.links import Links
 
@@ -133,6 +133,11 @@ def root_of(tx: Tx, request: AccessRequest) -> RequestId:
 
 def allows(policy: Policy, scope: Scope) -> str:
     """What a standing scope allows, holds and refuses under the owner's matrix; empty for single-use scopes."""
+    if isinstance(scope, Unmask):
+        return (
+            f"sees {', '.join(scope.columns)} as they are, in rows of results only; no statement more than the access"
+            " beside it; recordings, threads, COPY and agents stay masked"
+        )
     level = level_of(scope)
     if level is Level.NONE:
         return ""
@@ -145,4 +150,9 @@ def allows(policy: Policy, scope: Scope) -> str:
 
 def usable(grants: Sequence[Grant], now: datetime) -> list[Grant]:
     """Live standing grants, the one that ends first at the top."""
-    return sorted((g for g in grants if g.live(now) and not g.holder), key=lambda g: g.expires_at)
+    return sorted((g for g in grants if g.live(now) and not g.holder and standing(g.scope)), key=lambda g: g.expires_at)
+
+
+def access_of(grants: Sequence[Grant], now: datetime) -> list[Grant]:
+    """Those of them that one can connect with: unmasking by itself is no access."""
+    return [grant for grant in usable(grants, now) if level_of(grant.scope) is not Level.NONE]

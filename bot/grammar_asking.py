@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from access.actors import AGENT_NAME
 from access.errors import Invalid
+from access.scopes import unmask_scope
 from bot.durations import is_unit, looks_like_duration, parse_span, until_words
 from bot.intents import Exec, Incomplete, Intent, Parsed, Request, Span, Verb
 from bot.lines import cut_line
@@ -27,7 +28,13 @@ def request(verb: Verb, rest: str) -> Parsed:
     if words:
         given["reason"] = " ".join(word.text for word in words)
         given.setdefault("ticket", next((w.text for w in words if _ticket(w)), ""))
-    for flag, name in (("for", "duration"), ("reason", "reason"), ("ticket", "ticket"), ("as-agent", "agent")):
+    for flag, name in (
+        ("for", "duration"),
+        ("reason", "reason"),
+        ("ticket", "ticket"),
+        ("as-agent", "agent"),
+        ("unmask", "unmask"),
+    ):
         if flag in line.flags:
             given[name] = line.flags[flag]
     if "for" in line.flags:
@@ -37,7 +44,20 @@ def request(verb: Verb, rest: str) -> Parsed:
     duration = span_of(span, errors)
     if given["scope"] not in SCOPES:
         errors["scope"] = "The scope is read, write or admin."
+    if "unmask" in given:
+        errors |= unmask_errors(given["unmask"], scoped="scope" in line.flags)
     return _asked(verb, given, errors, lambda: _request_of(given, duration))
+
+
+def unmask_errors(columns: str, *, scoped: bool = False) -> dict[str, str]:
+    """What is wrong with the columns of an unmask request, by field."""
+    if scoped:
+        return {"scope": "Clear values are asked for beside access, not with it: leave --scope out."}
+    try:
+        unmask_scope(columns.split(","))
+    except ValueError as wrong:
+        return {"unmask": str(wrong)}
+    return {}
 
 
 def _request_of(given: dict[str, str], duration: Span | None) -> Intent:
@@ -48,6 +68,7 @@ def _request_of(given: dict[str, str], duration: Span | None) -> Intent:
         given.get("reason", ""),
         given.get("ticket", ""),
         given.get("agent", ""),
+        given.get("unmask", ""),
     )
 
 

@@ -14,7 +14,7 @@ from access.ids import GrantId
 from access.ports import Credentials, Entropy, IssuedCredential, MessageRef, Store, Tx
 from access.requests import Grant
 from bot.cards import Card
-from bot.cases import World, usable
+from bot.cases import World, access_of
 from bot.deliveries import Delivery, View
 from bot.platform import Platform, Posted
 from bot.tokens import with_minted
@@ -74,6 +74,6 @@ def _found(tx: Tx, delivery: Delivery) -> tuple[Grant | None, Grant | None, bool
     grant = tx.grant(GrantId(delivery.about))
     if grant is None or not grant.live(tx.now):
         return None, None, False
-    live = usable(tx.grants(live_at=tx.now, person=grant.actor.person, resource=grant.resource), tx.now)
+    live = access_of(tx.grants(live_at=tx.now, person=grant.actor.person, resource=grant.resource), tx.now)
     same = [one for one in live if one.actor == grant.actor]
     return grant, same[-1] if same else None, bool(tx.refs(grant.id, kind=View.TOKEN.value))

@@ -61,7 +61,8 @@ Span = timedelta | Until
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Ask for access to a resource. `scope` is `read`, `write` or `admin`."""
+    """Ask for access to a resource. `scope` is `read`, `write` or `admin`; with `unmask`, for the clear values of these
+    columns instead, which is nothing that access gives."""
 
     resource: str
     scope: str = "read"
@@ -69,6 +70,7 @@ class Request:
     reason: str = ""
     ticket: str = ""
     agent: str = ""
+    unmask: str = ""
 
 
 @dataclass(frozen=True, slots=True)

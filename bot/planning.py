@@ -15,6 +15,7 @@ from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import Tx
 from access.requests import AccessRequest, Ask, Grant, RequestState, Session
+from access.scopes import Unmask
 from bot.cases import World, root_of
 from bot.deliveries import Delivery, View
 from bot.platform import Places
@@ -140,7 +141,10 @@ def _issued(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) 
     if request is None:
         return []
     shown = copies(plan, tx, request)
-    if request.ask is Ask.ACCESS and not _by_operator(request):
+    if isinstance(request.scope, Unmask):
+        # No new token: the sessions that are open show the values from the next statement on.
+        shown.append(to_requester(plan, request, View.DECIDED, request.id))
+    elif request.ask is Ask.ACCESS and not _by_operator(request):
         shown.append(to_requester(plan, request, View.CONNECTION, str(payload["grant"])))
     return shown
 

@@ -8,7 +8,7 @@ from access.errors import Conflict, Denied, HoopError, Invalid
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
-from access.scopes import scope_name
+from access.scopes import Unmask, scope_name
 from bot import asking, deciding, looking, running
 from bot.cards import Do, Form
 from bot.durations import format_duration
@@ -121,6 +121,7 @@ async def _again(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) 
         "reason": old.reason,
         "ticket": old.ticket,
         "agent": old.actor.via.name if old.actor.via else "",
+        "unmask": ", ".join(old.scope.columns) if isinstance(old.scope, Unmask) else "",
     }
     await reply.form(forms.request_form(kit.resources(), given, {}))
 

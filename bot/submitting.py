@@ -10,7 +10,7 @@ from access.errors import Conflict, Denied, Invalid
 from bot import looking, pressing, running
 from bot.cards import Form
 from bot.durations import format_span
-from bot.grammar_asking import AGENT_RULE
+from bot.grammar_asking import AGENT_RULE, unmask_errors
 from bot.intents import (
     AgentToken,
     Exec,
@@ -76,6 +76,7 @@ def form_for(kit: Kit, intent: Any, wrong: Invalid) -> Form | None:
                 "reason": intent.reason,
                 "ticket": intent.ticket,
                 "agent": intent.agent,
+                "unmask": intent.unmask,
             }
             form = forms.request_form(kit.resources(), given, {})
         case Exec():
@@ -141,7 +142,10 @@ def _intent(name: str, values: Mapping[str, str]) -> Any:
     ticket = forms.line_of(values, "ticket", most=64)
     if kind == forms.EXEC:
         return Exec(resource, _command(values), reason, ticket, agent)
-    return Request(resource, forms.scope_of(values, "read"), forms.span_of(values), reason, ticket, agent)
+    unmask = forms.line_of(values, "unmask")
+    if unmask and (wrong := unmask_errors(unmask)):
+        raise Invalid(wrong["unmask"], field="unmask")
+    return Request(resource, forms.scope_of(values, "read"), forms.span_of(values), reason, ticket, agent, unmask)
 
 
 def _command(values: Mapping[str, str]) -> str:

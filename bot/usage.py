@@ -19,10 +19,11 @@ class Usage:
 
 USAGE: dict[Verb, Usage] = {
     Verb.REQUEST: Usage(
-        "request RESOURCE [DURATION] [TICKET] [reason …] [--scope read|write|admin] [--as-agent NAME]",
-        "Ask for access. The people who can decide get a card.",
+        "request RESOURCE [DURATION] [TICKET] [reason …] [--scope read|write|admin] [--as-agent NAME]"
+        " | [--unmask TABLE.COLUMN,…]",
+        "Ask for access, or beside it for the clear values of some columns. The people who can decide get a card.",
         "request prod-db 1h INC-42 debugging checkout",
-        ("for", "reason", "ticket", "scope", "as-agent"),
+        ("for", "reason", "ticket", "scope", "as-agent", "unmask"),
     ),
     Verb.EXEC: Usage(
         "exec RESOURCE [--reason …] [--ticket …] -- COMMAND",

@@ -200,6 +200,7 @@ _WORDS = {
     "account.unlinked": "{platform} account {account} is not linked to {stream} any more",
     "resource.scanned": "{tables} tables are sampled for personal data, up to {rows} rows each",
     "upstream.failed": "{resource} could not be reached{because}",
+    "values.unmasked": "statement {number} shows clear values of {columns} under {grants}",
     "masking.failed": "detector {detector} failed, values were redacted whole{because}",
     "configuration.loaded": "gateway {version} started with configuration {digest}",
     PayloadsErased.kind: "erased the details of {count} events{because}",

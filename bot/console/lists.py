@@ -15,7 +15,7 @@ from access.ids import GrantId, RequestId, SessionId
 from access.ports import Directory, Tx
 from access.requests import AccessRequest, Grant, RequestState, Session
 from access.resources import Resource
-from access.scopes import Level, level_of, scope_name
+from access.scopes import scope_name, standing
 from bot.console import messages
 from bot.console.messages import Message, private_channel
 
@@ -103,7 +103,7 @@ class Lists:
 
     def access(self, tx: Tx, me: Person, now: datetime) -> tuple[Access, ...]:
         """Live standing access, the one that ends first at the top."""
-        live = [g for g in tx.grants(live_at=now, person=me.id) if level_of(g.scope) is not Level.NONE]
+        live = [g for g in tx.grants(live_at=now, person=me.id) if standing(g.scope)]
         return tuple(self._access(grant, me, now) for grant in sorted(live, key=lambda g: g.expires_at))
 
     def _access(self, grant: Grant, me: Person, now: datetime) -> Access:

@@ -29,7 +29,7 @@ def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors
     chosen = next((resource for resource in resources if resource.name == given.get("resource")), None)
     fields = (
         _resource(resources, given.get("resource", "")),
-        FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=_SCOPES),
+        _what_for(given),
         _duration(chosen, given.get("duration", "")),
         FormField(
             "reason",
@@ -48,6 +48,14 @@ def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors
     return Form(REQUEST, "Request access", fields, "Ask").with_errors(errors, {})
 
 
+def _what_for(given: Mapping[str, str]) -> FormField:
+    """A scope, or the columns whose clear values somebody began to ask for."""
+    if given.get("unmask"):
+        return FormField("unmask", "Clear values of", value=given["unmask"], placeholder="customers.email", hint=_BESIDE)
+    return FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=_SCOPES)
+
+
+_BESIDE = "Columns, with commas between. Recordings, threads and agents stay masked."
 _SCOPES = (
     Option("read", "Read"),
     Option("write", "Read and write"),

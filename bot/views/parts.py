@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from access.actors import Person
 from access.requests import AccessRequest, Ask, GrantState, RequestState
-from access.scopes import OfRunbook, scope_name
+from access.scopes import Admin, OfRunbook, Unmask, scope_asked
 from access.statements import Effect, short_digest
 from bot.cards import Button, Code, Do, Field, Link, Mention, State, Style, Text, Tone, text
 from bot.cases import Case, World
@@ -105,7 +105,7 @@ def asked_for(request: AccessRequest) -> str:
             return "a held statement on"
         case Ask.ACCESS:
             more = f"{format_duration(request.duration)} more " if request.parent else ""
-            return f"{more}{scope_name(request.scope)} access to"
+            return f"{more}{scope_asked(request.scope)}"
 
 
 def asks(request: AccessRequest) -> str:
@@ -124,7 +124,7 @@ def risky(case: Case) -> bool:
     """Whether approving should ask once more."""
     evidence = case.request.evidence
     if evidence is None:
-        return scope_name(case.request.scope) == "admin"
+        return isinstance(case.request.scope, Admin | Unmask)
     return bool(evidence.effects & {Effect.DANGER, Effect.ADMIN, Effect.DDL, Effect.OPAQUE})
 
 

@@ -1,0 +1,21 @@
+"""Facts about masking on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from access.facts import Fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesUnmasked(Fact):
+    """A statement is about to be forwarded whose rows show these columns as they are, under the unmask grants named.
+
+    Committed before the statement is forwarded; rows of a statement without this fact are masked. Stream: the session.
+    """
+
+    kind: ClassVar[str] = "values.unmasked"
+    number: int
+    columns: list[str]
+    grants: list[str]
