@@ -32,14 +32,14 @@ test: venv-test ## lint, types, import direction and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: venv-test ## the fast part of test: everything but real clients and browsers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not wire and not browser"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not wire and not browser"
 
 peers: venv-test ## the long judges: clients' own test suites, big transfers, long fuzz (ARGS="-k asyncpg"); writes docs/peers/
 	$(BIN)/python -m pytest -m peers -p no:randomly -W default tests $(ARGS)

@@ -115,7 +115,7 @@ def test_every_transition_of_a_request() -> None:
         (ONCE.scope, POSSIBLE_SINGLE_USE),
         (RUN, POSSIBLE_SINGLE_USE | {(G.EXECUTING, "consume", G.EXECUTING, "grant.used")}),
     ],
-    ids=repr,
+    ids=["read", "write", "admin", "once", "runbook"],
 )
 def test_every_transition_of_a_grant(scope: Scope, possible: set[tuple[GrantState, str, GrantState, str]]) -> None:
     found = set()
