@@ -110,11 +110,11 @@ class Masker:
 
     def error(self, fields: Mapping[str, str], touched: bool) -> dict[str, str]:  # noqa: FBT001 - as in plan
         """The fields (by their one-letter code) of an ErrorResponse or NoticeResponse as the client may see them."""
-        return messages.error(fields, touched, self._detectors.mask_text)
+        return messages.error(fields, touched and self._rules.protecting, self._detectors.mask_text)
 
     def parameter_status(self, name: str, value: str, *, touched: bool = False) -> str:
         """The value of a ParameterStatus as the client may see it; `touched` by the statement that changed it."""
-        return messages.parameter_status(name, value, touched, self._detectors.mask_text)
+        return messages.parameter_status(name, value, touched and self._rules.protecting, self._detectors.mask_text)
 
     def notification(self, payload: str) -> str:
         """The payload of a NotificationResponse as the client may see it."""
