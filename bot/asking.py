@@ -22,7 +22,7 @@ from bot.tokens import mint, with_minted
 from bot.views import access, forms
 from bot.views.answers import done_card
 from bot.views.parts import button
-from bot.views.requests import mirror_card
+from bot.views.requests import waiting_already
 
 
 async def request(kit: Kit, intent: Request, who: Caller, reply: Reply) -> None:
@@ -57,7 +57,7 @@ async def told(kit: Kit, asked: Asked, who: Caller, reply: Reply) -> None:
 
         def build(tx: Tx) -> Card:
             case = case_of(tx, kit.world, asked.request.id)
-            return mirror_card(case) if case else done_card(f"{asked.request.id} waits already.")
+            return waiting_already(case) if case else done_card(f"{asked.request.id} waits already.")
 
         await show(kit, who, reply, build)
         return
@@ -97,7 +97,7 @@ async def extend(kit: Kit, intent: Extend, who: Caller, reply: Reply) -> None:
         token = await kit.store.transact(lambda tx: mint(tx, kit.entropy, opener, person.id))
         await reply.form(forms.extend_form(grant.id, token, kit.world.resources.get(grant.resource), asks=asks))
         return
-    await more_time(kit, grant, intent, "", who, reply)
+    await more_time(kit, grant, intent, intent.reason, who, reply)
 
 
 async def more_time(kit: Kit, grant: Grant, intent: Extend, reason: str, who: Caller, reply: Reply) -> None:
@@ -110,7 +110,8 @@ async def more_time(kit: Kit, grant: Grant, intent: Extend, reason: str, who: Ca
         await told(kit, await kit.desk.ask_extension(grant.id, person.id, add, why, who.place), who, reply)
         return
     extended = await kit.desk.extend(grant.id, person.id, add)
-    await reply.card(done_card(f"Extended by {format_duration(add)}: {extended.id} on {extended.resource}."))
+    hint = "Your reason is not kept: who gives more time needs none." if reason else ""
+    await reply.card(done_card(f"Extended by {format_duration(add)}: {extended.id} on {extended.resource}.", hint=hint))
 
 
 # ------------------------------------------------------------------------------------------------ credentials

@@ -103,25 +103,35 @@ def _reason(verb: Verb, line: Line) -> str:
 
 
 def about_target(verb: Verb, rest: str) -> Parsed:
-    """`extend` and `done`: a grant, a request or a resource; extend may say how long."""
+    """`extend` and `done`: a grant, a request or a resource; extend may say how long and why."""
     line = cut_line(verb, rest)
     words = deque(line.words)
     if not words:
         return Incomplete(verb, {"duration": line.flags["for"]} if "for" in line.flags else {}, ("target",))
     target = _name(words.popleft())
     target = parse_id(target, Prefix.GRANT, Prefix.REQUEST) or target
-    span = line.flags["for"].split() if "for" in line.flags else []
-    if verb is Verb.EXTEND and words and not span:
-        span = [words.popleft().text for _ in range(duration_words(words) or 1)]
+    if verb is Verb.EXTEND:
+        return _extend(target, words, line)
     if words:
         raise Wrong(f"I do not understand “{visible_line(cut(words[0].text, 30))}” there.")
-    if verb is Verb.DONE:
-        return Done(target)
+    return Done(target)
+
+
+def _extend(target: str, words: deque[Word], line: Line) -> Parsed:
+    """The words after a length of time are the reason; a first word that is none is a length written wrong."""
+    span = line.flags["for"].split() if "for" in line.flags else []
+    if words and not span:
+        span = [words.popleft().text for _ in range(duration_words(words) or 1)]
     errors: dict[str, str] = {}
     duration = span_of(span, errors)
     if errors:
-        return Incomplete(verb, {"target": target, "duration": " ".join(span)}, (), errors)
-    return Extend(target, duration)
+        return Incomplete(Verb.EXTEND, {"target": target, "duration": " ".join(span)}, (), errors)
+    if words and "reason" in line.flags:
+        raise Wrong(f"I do not understand “{visible_line(cut(words[0].text, 30))}” there.")
+    reason = line.flags.get("reason", " ".join(word.text for word in words))
+    if len(reason) > MAX_REASON:
+        raise Wrong(f"The reason has {len(reason):,} characters; at most {MAX_REASON:,}.")
+    return Extend(target, duration, reason)
 
 
 def _name(word: Word) -> str:

@@ -182,6 +182,7 @@ class Extend:
 
     target: str
     duration: Span | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

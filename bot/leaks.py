@@ -37,6 +37,13 @@ _NAMED = re.compile(
     r"|access[_-]?token|secret_access_key|aws_secret_access_key)\s{0,4}[:=]\s{0,4}[\"'“‘]?([^\s\"'”’,;)]{6,200})",
     re.IGNORECASE,
 )
+_TOLD = re.compile(
+    r"\b(?:password|passwd|passphrase|pwd|secret|credentials?|pin|api[ _-]?key|access[ _-]?key|token)"
+    r"(?:\s{1,4}(?:for|of|on)\s{1,4}[^\s]{1,60})?\s{1,4}(?:is|was|=>)\s{0,4}[:=]?\s{0,4}"
+    r"[\"'“‘`]?([^\s\"'”’`,;)]{6,200})",
+    re.IGNORECASE,
+)
+"""A secret told in a sentence: “my password is …”. A word of letters alone is taken for the rest of the sentence."""
 _FLAG = re.compile(r"(?:--|[—–])(?:password|passwd|secret|api-?key)[ =]\s{0,4}[^\s]", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\A(?:[$:%?<{*]|env:|file:|cmd:)|\(")
 
@@ -48,11 +55,16 @@ def looks_secret(text: str) -> str | None:
             return kind
     if _FLAG.search(text):
         return "a password"
-    for match in _NAMED.finditer(text):
-        value = match[1]
-        if not _PLACEHOLDER.search(value) and not value.replace("_", "").replace(".", "").isalpha():
-            return "a password or key"
+    if any(_valued(match[1], "_.") for match in _NAMED.finditer(text)):
+        return "a password or key"
+    if any(_valued(match[1], "_.!?-") for match in _TOLD.finditer(text)):
+        return "a password or key"
     return None
+
+
+def _valued(value: str, joints: str) -> bool:
+    """Whether `value` is more than a placeholder or plain words (letters, joined by some of `joints`)."""
+    return not _PLACEHOLDER.search(value) and not value.translate({ord(one): None for one in joints}).isalpha()
 
 
 ADVICE = "Delete the message and rotate it: chat keeps what it was given."

@@ -60,10 +60,10 @@ USAGE: dict[Verb, Usage] = {
     ),
     Verb.CANCEL: Usage("cancel ID", "Take my own request back.", "cancel req_7k3f9a2b"),
     Verb.EXTEND: Usage(
-        "extend ID|RESOURCE [DURATION]",
+        "extend ID|RESOURCE [DURATION] [reason …]",
         "More time on live access, without a disconnect.",
-        "extend prod-db 30m",
-        ("for",),
+        "extend prod-db 30m the index is still building",
+        ("for", "reason"),
     ),
     Verb.DONE: Usage("done ID|RESOURCE", "Give access back early.", "done prod-db"),
     Verb.REVOKE: Usage(

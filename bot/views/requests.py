@@ -88,6 +88,15 @@ def mirror_card(case: Case) -> Card:
     return replace(card, buttons=(*cancel, *again), private=True)
 
 
+def waiting_already(case: Case) -> Card:
+    """The answer to somebody who asks the same again: no second request was filed, the first still waits."""
+    card, request = mirror_card(case), case.request
+    said = text("You asked for this before and it still waits, so nothing new was filed.")
+    change = text("To ask for something else in it: ", Code(f"/hoop change {request.id} 30m"))
+    other = (change,) if _repeatable(request) else ()
+    return replace(card, lines=(said, *other, *card.lines), fallback=f"Still waiting: {card.fallback}")
+
+
 def _repeatable(request: AccessRequest) -> bool:
     return request.ask is Ask.ACCESS and request.parent is None
 

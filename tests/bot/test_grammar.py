@@ -99,6 +99,8 @@ GOOD: list[tuple[str, Parsed]] = [
     (f"show {GRT}", Show(GRT)),
     (f"extend {GRT} 30m", Extend(GRT, timedelta(minutes=30))),
     ("extend prod-db", Extend("prod-db")),
+    ("extend prod-db 30m because it still builds", Extend("prod-db", timedelta(minutes=30), "because it still builds")),
+    ("extend prod-db until 17:00 --reason builds", Extend("prod-db", Until(17, 0), "builds")),
     ("extend prod-db --for 30m", Extend("prod-db", timedelta(minutes=30))),
     ("extend prod-db until fri 17:00", Extend("prod-db", Until(17, 0, 4))),
     ("extend GRT-7K3F9A2B4C 30m", Extend(GRT, timedelta(minutes=30))),
@@ -213,7 +215,9 @@ def test_a_wrong_value_is_told_at_its_field(text: str, field: str) -> None:
         ('why "SELECT 1"', Verb.WHY, "on which resource"),
         ("why prod-db -- ", Verb.WHY, "no statement"),
         ("agent revoke claude", Verb.AGENT, "agent token NAME"),
-        ("extend prod-db 30m now", Verb.EXTEND, "do not understand"),
+        ("done prod-db now", Verb.DONE, "do not understand"),
+        ("extend prod-db 30m now --reason because", Verb.EXTEND, "do not understand"),
+        ("extend prod-db 30m " + "a " * 600, Verb.EXTEND, "at most 1,000"),
         ("request " + "a " * 5000, Verb.REQUEST, "too long"),
         ("exec " + "a " * 5000 + "-- SELECT 1", Verb.EXEC, "before the --"),
     ],
@@ -252,6 +256,9 @@ SECRETS = [
     "mistyped --password hunter2",
     "mistyped —password hunter2",
     "request x client_secret: 'q8w7e6r5'",
+    "request prod-db 1h my password is hunter2!",
+    "request prod-db 1h the password for app was “Tr0ub4dor&3”",
+    "deny req_7k3f9a2b the api key is 9f8e7d6c",
 ]
 
 
@@ -276,6 +283,9 @@ def test_a_secret_is_refused_never_echoed_and_to_be_rotated(text: str) -> None:
         "reset the password: ask ops",
         "https://wiki.example.com/page?x=1 mail me@example.com",
         "postgres://app@db.internal:5432/app",
+        "the password is wrong, the secret is out-of-date!",
+        "my token is expired and the password is unknown.",
+        "the password was $PGPASSWORD",
     ],
 )
 def test_ordinary_text_is_no_secret(text: str) -> None:

@@ -198,6 +198,22 @@ async def test_extending_by_an_approver_is_done_at_once(stage: Stage) -> None:
     assert (await stage.world.grant(grant.id)).expires_at > grant.expires_at
 
 
+async def test_extending_says_why(stage: Stage) -> None:
+    await stage.live()
+    assert "Asked" in words((await stage.say(DANA, "extend prod-db 30m the index still builds")).last)
+    (row, *_) = await stage.store.read(lambda tx: tx.requests(limit=1))
+    assert row.reason == "the index still builds"
+
+
+async def test_asking_the_same_again_shows_what_waits_and_how_to_change_it(stage: Stage) -> None:
+    request = await stage.asked()
+    card = (await stage.say(DANA, "request prod-db 1h INC-42 debugging")).last
+    assert "still waits" in words(card)
+    assert f"/hoop change {request} 30m" in words(card)
+    assert has(card, Do.CANCEL)
+    assert len(await stage.store.read(lambda tx: tx.requests())) == 1
+
+
 async def test_extending_without_a_length_opens_the_form(stage: Stage) -> None:
     await stage.live()
     form = (await stage.say(DANA, "extend prod-db")).form_
