@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from access.masking import ForApprover, declare_masked
 from access.policy import Action, Verdict
 from access.scopes import Level
+from proxy.admission import CANCELLED as QUERY_CANCELED
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
 from proxy.postgres import messages as m
@@ -33,6 +34,8 @@ BATCH_CAP = 8 * 1024 * 1024
 BATCH_MESSAGES = 2000
 
 NOTHING = Verdict(Action.ALLOW, "empty")
+#: What the server says of a command that its client cancelled.
+CANCELLED = Refusal("canceling statement due to user request", code=QUERY_CANCELED)
 #: Controls after which names mean what they meant before.
 _STEADY = (j.CopyIn, j.CopyOut, j.Execute, j.Explain, j.Fetch)
 _KINDS = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
@@ -89,6 +92,9 @@ def segment(conv: Conversation, first: bytes) -> Steps[None]:
         return
     frames = yield from _collect(conv, first)
     closed = frames[-1][0] == m.SYNC
+    if conv.cancelled and any(frame[0] == m.EXECUTE for frame in frames):
+        yield from _refuse(conv, CANCELLED, closed=closed)
+        return
     try:
         batch = look(conv, frames)
     except Stop as stop:
@@ -113,6 +119,14 @@ def segment(conv: Conversation, first: bytes) -> Steps[None]:
 
 
 def _collect(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
+    conv.collecting, conv.cancelled = True, False
+    try:
+        return (yield from _collected(conv, first))
+    finally:
+        conv.collecting = False
+
+
+def _collected(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
     frames, size = [first], len(first)
     while frames[-1][0] not in {m.SYNC, m.FLUSH}:
         if size > BATCH_CAP or len(frames) >= BATCH_MESSAGES:

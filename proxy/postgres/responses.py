@@ -24,6 +24,7 @@ from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part, Shape, remembered, shape
 from proxy.postgres.state import Prepared, SqlState
 from proxy.postgres.steps import Expect, Run, Step
+from proxy.postgres.unmasking import Unmasking
 from proxy.postgres.values import shown_value
 from proxy.recording import ROWS_KEPT, Kind, assembled, head, kept, record
 from proxy.sql import judged as j
@@ -51,7 +52,15 @@ _COLUMNS = head(Kind.COLUMNS)
 class Responses:
     """One session's answers. `queue` is what is awaited; `status` the transaction status the server last reported."""
 
-    def __init__(self, state: SqlState, masker: Masker, gate: Gate, out: Outputs, parameters: dict[str, str]) -> None:
+    def __init__(
+        self,
+        state: SqlState,
+        masker: Masker,
+        unmasking: Unmasking,
+        gate: Gate,
+        out: Outputs,
+        parameters: dict[str, str],
+    ) -> None:
         self.queue: deque[Step] = deque()
         self.status = m.IDLE
         #: Something was sent since the last Sync, in a transaction of its own.
@@ -61,10 +70,13 @@ class Responses:
         #: The server skips everything until the next Sync.
         self.skipping = False
         self.copying_in: Run | None = None
+        #: The server ended the session with a FATAL error, which the client has.
+        self.last_words = False
         #: A statement changed definitions; others see it when the transaction is over.
         self.defined = False
         self._state = state
         self._masker = masker
+        self._unmasking = unmasking
         self._gate = gate
         self._out = out
         self._parameters = parameters
@@ -134,6 +146,8 @@ class Responses:
 
     def _use(self, run: Run, found: Shape) -> None:
         run.columns, run.plan, run.planned = found.columns, found.plan, True
+        if found.plan is not None:
+            run.lens = self._unmasking.lens(run.admitted.unmasked, self._masker, self._part(run), found.columns)
         run.masked_before = 0 if found.plan is None else found.plan.masked
         self._out.results.append(assembled(_COLUMNS, self._at_ms, run.admitted.number, found.names))
 
@@ -162,6 +176,9 @@ class Responses:
             self._keep_rows(run, data[at:after] if rewritten is None else rewritten)
         else:
             self._count_rows(count_messages(data, at, after))
+        if run.lens is not None and rewritten is not None:
+            # What was recorded above is the masked row, whatever the client sees.
+            return self._unmasking.show(run.lens, data[at:after], rewritten)
         return rewritten
 
     def _count_rows(self, number: int) -> None:
@@ -174,12 +191,7 @@ class Responses:
         columns = run.columns or ()
         while at < len(frames) and run.rows < ROWS_KEPT:
             after = at + 1 + _LENGTH(frames, at + 1)[0]
-            values = m.row_values(frames[at:after])
-            shown = [
-                None if value is None else kept(declare_masked(shown_value(value, column.type_oid, column.format)))
-                for value, column in zip(values, columns, strict=False)
-            ]
-            self._record(Kind.ROW, run, {"values": shown})
+            self._record(Kind.ROW, run, {"values": kept_row(frames[at:after], columns)})
             self._count_rows(1)
             at = after
         self._count_rows(count_messages(frames, at, len(frames)))
@@ -329,9 +341,10 @@ class Responses:
         fields = m.parse_fields(frame)
         step = self.queue[0] if self.queue else None
         self._failed = True
+        self.last_words = fields.get("V") in {"FATAL", "PANIC"}
         if step is not None:
             self._fail(step, fields)
-        if step is not None and step.hidden:
+        if step is not None and step.hidden and not self.last_words:
             step.error = fields
             return DROP
         touched = step is None or step.run is None or step.run.reading.touched
