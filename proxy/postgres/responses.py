@@ -24,7 +24,6 @@ from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part, Shape, remembered, shape
 from proxy.postgres.state import Prepared, SqlState
 from proxy.postgres.steps import Expect, Run, Step
-from proxy.postgres.unmasking import Unmasking
 from proxy.postgres.values import shown_value
 from proxy.recording import ROWS_KEPT, Kind, assembled, head, kept, record
 from proxy.sql import judged as j
@@ -52,15 +51,7 @@ _COLUMNS = head(Kind.COLUMNS)
 class Responses:
     """One session's answers. `queue` is what is awaited; `status` the transaction status the server last reported."""
 
-    def __init__(
-        self,
-        state: SqlState,
-        masker: Masker,
-        unmasking: Unmasking,
-        gate: Gate,
-        out: Outputs,
-        parameters: dict[str, str],
-    ) -> None:
+    def __init__(self, state: SqlState, masker: Masker, gate: Gate, out: Outputs, parameters: dict[str, str]) -> None:
         self.queue: deque[Step] = deque()
         self.status = m.IDLE
         #: Something was sent since the last Sync, in a transaction of its own.
@@ -76,7 +67,6 @@ class Responses:
         self.defined = False
         self._state = state
         self._masker = masker
-        self._unmasking = unmasking
         self._gate = gate
         self._out = out
         self._parameters = parameters
@@ -146,8 +136,6 @@ class Responses:
 
     def _use(self, run: Run, found: Shape) -> None:
         run.columns, run.plan, run.planned = found.columns, found.plan, True
-        if found.plan is not None:
-            run.lens = self._unmasking.lens(run.admitted.unmasked, self._masker, self._part(run), found.columns)
         run.masked_before = 0 if found.plan is None else found.plan.masked
         self._out.results.append(assembled(_COLUMNS, self._at_ms, run.admitted.number, found.names))
 
@@ -176,9 +164,6 @@ class Responses:
             self._keep_rows(run, data[at:after] if rewritten is None else rewritten)
         else:
             self._count_rows(count_messages(data, at, after))
-        if run.lens is not None and rewritten is not None:
-            # What was recorded above is the masked row, whatever the client sees.
-            return self._unmasking.show(run.lens, data[at:after], rewritten)
         return rewritten
 
     def _count_rows(self, number: int) -> None:
@@ -191,7 +176,12 @@ class Responses:
         columns = run.columns or ()
         while at < len(frames) and run.rows < ROWS_KEPT:
             after = at + 1 + _LENGTH(frames, at + 1)[0]
-            self._record(Kind.ROW, run, {"values": kept_row(frames[at:after], columns)})
+            values = m.row_values(frames[at:after])
+            shown = [
+                None if value is None else kept(declare_masked(shown_value(value, column.type_oid, column.format)))
+                for value, column in zip(values, columns, strict=False)
+            ]
+            self._record(Kind.ROW, run, {"values": shown})
             self._count_rows(1)
             at = after
         self._count_rows(count_messages(frames, at, len(frames)))
