@@ -1,4 +1,4 @@
-"""Judge and executor of `/hoop exec`, chosen by the protocol of the resource."""
+"""Judge and executor of single commands and runbooks, chosen by the protocol of the resource."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from access.actors import Actor, Person
-from access.errors import Invalid
 from access.ports import Outcome
 from access.requests import AccessRequest, Evidence, Grant
 from access.resources import Protocol, Resource
@@ -32,10 +31,8 @@ class Judges:
     async def describe_run(
         self, actor: Actor, person: Person, resource: Resource, run: Run
     ) -> tuple[Evidence, OfRunbook]:
-        """Raises Invalid for a resource that is no database: steps of runbooks are SQL."""
-        if resource.protocol is Protocol.SSH:
-            raise Invalid(f"{resource.name} is reached by SSH; the steps of a runbook are SQL.", field="resource")
-        return await self.postgres.describe_run(actor, person, resource, run)
+        judge = self.ssh if resource.protocol is Protocol.SSH else self.postgres
+        return await judge.describe_run(actor, person, resource, run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,5 @@ class Executors:
     def run_steps(
         self, grant: Grant, person: Person, resource: Resource, database: str, steps: Sequence[RunStep]
     ) -> AsyncGenerator[Outcome, None]:
-        """Raises Invalid as `Judges.describe_run`."""
-        if resource.protocol is Protocol.SSH:
-            raise Invalid(f"{resource.name} is reached by SSH; the steps of a runbook are SQL.", field="resource")
-        return self.postgres.run_steps(grant, person, resource, database, steps)
+        executor = self.ssh if resource.protocol is Protocol.SSH else self.postgres
+        return executor.run_steps(grant, person, resource, database, steps)

@@ -15,8 +15,11 @@ from dataclasses import dataclass, field, replace
 from access.errors import Invalid, Unavailable
 from access.resources import Protocol, Resource
 from runbooks.mirror import Head, Mirror
-from runbooks.model import Broken, Problem, Runbook
+from runbooks.model import Broken, Language, Problem, Runbook
 from runbooks.parse import name_of, parse
+
+#: Where a language runs.
+SPOKEN = {Language.SQL: Protocol.POSTGRES, Language.SHELL: Protocol.SSH}
 
 log = logging.getLogger(__name__)
 
@@ -134,8 +137,8 @@ class Catalog:
 
 
 def where(runbook: Runbook, resources: Sequence[Resource]) -> list[Resource]:
-    """The resources a runbook may run on, by its own selection. Its steps are SQL, so only databases."""
-    resources = [resource for resource in resources if resource.protocol is Protocol.POSTGRES]
+    """The resources a runbook may run on: those that take its language, by its own selection."""
+    resources = [resource for resource in resources if resource.protocol is SPOKEN[runbook.language]]
     if runbook.resource:
         return [resource for resource in resources if resource.name == runbook.resource]
     wanted = runbook.labels.items()

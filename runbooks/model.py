@@ -38,12 +38,24 @@ class Part(StrEnum):
     ROLLBACK = "rollback"
 
 
+class Language(StrEnum):
+    """What the steps of a file are written in."""
+
+    SQL = "sql"
+    SHELL = "shell"
+
+
 class Use(StrEnum):
-    """How a value enters the statement: bound as $n, as one of the file's own words, or as a quoted identifier."""
+    """How a value enters SQL: bound as $n, as one of the file's own words, as a quoted identifier. How it enters a shell
+    script: as a word, inside of quotes of the file's, or as a variable of the environment."""
 
     BIND = "bind"
     WORD = "word"
     IDENTIFIER = "identifier"
+    ARGUMENT = "argument"
+    IN_SINGLE = "in single quotes"
+    IN_DOUBLE = "in double quotes"
+    ENVIRONMENT = "environment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +102,26 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a parameter's value goes. `transforms` are applied to the value first (`encodeb64`, `decodeb64`)."""
+    """Where a parameter's value goes. `transforms` are applied to the value first (`encodeb64`, `decodeb64`); `variable` is
+    the name it gets in the environment; `leading`: it begins an argument, so that it must not look like an option."""
 
     parameter: str
     use: Use
     transforms: tuple[str, ...] = ()
+    variable: str = ""
+    leading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement with slots between its pieces of text."""
+    """One statement or script with slots between its pieces of text. `reread`: the line on which the script reads computed
+    text again as commands (0: nowhere), so that its values may only have characters that mean nothing to a shell."""
 
     title: str
     part: Part
     pieces: tuple[str | Slot, ...] = field(repr=False)
     line: int = 1
+    reread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +132,7 @@ class Runbook:
     path: str
     title: str
     steps: tuple[Step, ...]
+    language: Language = Language.SQL
     parameters: tuple[Parameter, ...] = ()
     description: str = ""
     documentation: str = ""

@@ -1,8 +1,8 @@
 """A file → a runbook, or all of its problems with their lines. Pure.
 
 One grammar for both formats: hoop's own files declare parameters where they use them; ours declare them in a front
-matter and then use them by name. Lines `-- step: Title`, `-- dry run: Title` and `-- rollback: Title` start a step;
-without them every statement is a step.
+matter and then use them by name. Lines `-- step: Title`, `-- dry run: Title` and `-- rollback: Title` start a step
+(`# step: Title` … in a script with a front matter); without them every statement is a step, and a script is one.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ import pgparse
 from runbooks import declared
 from runbooks.declared import Wrong, text, texts
 from runbooks.frontmatter import Node, NotYaml, read, split_front_matter
-from runbooks.model import Broken, Kind, Parameter, Part, Problem, Runbook, Slot, Step, Use
+from runbooks.model import Broken, Kind, Language, Parameter, Part, Problem, Runbook, Slot, Step, Use
 from runbooks.pipeline import Action
+from runbooks.shelltext import NotShell, cut_script, environment_wrong, reread_line
 from runbooks.sqltext import NotSql, Piece, Pieces, cut_statements
 
 MARK = ".runbook."
 MOST_BYTES = 256 * 1024
 _STEP = re.compile(r"^--[ \t]*(step|dry[ -]run|rollback)[ \t]*:[ \t]*(.*?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_SHELL_STEP = re.compile(_STEP.pattern.replace("--", "#"), _STEP.flags)
+_LANGUAGES = {".sql": Language.SQL, ".sh": Language.SHELL, ".bash": Language.SHELL}
 _DURATION = re.compile(r"\A([0-9]{1,4})(s|m|h)\Z")
 _WORD = re.compile(r"\A(?:[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?|[0-9]{1,18})\Z")
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours"}
@@ -52,7 +55,7 @@ def parse(path: str, data: bytes) -> Runbook:
     reader = _Reader(path)
     try:
         return reader.read(data)
-    except (Wrong, NotSql, NotYaml) as wrong:
+    except (Wrong, NotSql, NotShell, NotYaml) as wrong:
         raise Broken([*reader.problems, Problem(path, wrong.line, str(wrong))]) from None
 
 
@@ -62,7 +65,9 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    idle: set[str] = field(default_factory=set)
     front: bool = False
+    language: Language = Language.SQL
 
     def read(self, data: bytes) -> Runbook:
         whole = self._decoded(data)
@@ -72,7 +77,7 @@ class _Reader:
         keys = _known(given)
         if "parameters" in given:
             self._declare(given["parameters"])
-        steps = self._steps(body, body_line)
+        steps = self._steps(body, body_line) if self.language is Language.SQL else self._scripts(body, body_line)
         if not any(step.part is Part.RUN for step in steps):
             raise Wrong("there is no step to run", body_line)
         self._unused(steps)
@@ -93,8 +98,10 @@ class _Reader:
         for index, char in enumerate(whole):
             if unicodedata.category(char) in {"Cf", "Cc", "Cs"} and char not in "\n\t":
                 raise Wrong(f"the hidden character U+{ord(char):04X}", 1 + whole.count("\n", 0, index))
-        if PurePosixPath(self.path).suffix != ".sql":
-            raise Wrong(f"{PurePosixPath(self.path).suffix or 'this'} steps do not run here; only .sql does", 1)
+        suffix = PurePosixPath(self.path).suffix
+        if suffix not in _LANGUAGES:
+            raise Wrong(f"{suffix or 'this'} steps do not run here; only {', '.join(_LANGUAGES)} do", 1)
+        self.language = _LANGUAGES[suffix]
         return whole
 
     # ------------------------------------------------------------------------------------------------ parameters
@@ -125,6 +132,19 @@ class _Reader:
         if parameter.options and not literal and not self.front:
             return self._word(parameter, line)
         return Slot(parameter.name, Use.BIND, transforms)
+
+    def _place_in_script(self, action: Action, use: Use, leading: bool, line: int) -> Slot:  # noqa: FBT001 - a Placing
+        parameter = self._of(action, line)
+        if parameter.kind in NAMES or action.has("identifier"):
+            raise Wrong(f"{parameter.name}: tables and names are for SQL; use text with a pattern", line)
+        transforms = tuple(c.function for c in action.calls if c.function in {"encodeb64", "decodeb64"})
+        if use is not Use.ENVIRONMENT:
+            return Slot(parameter.name, use, transforms, leading=leading)
+        variable = next(call.arguments[0] for call in action.calls if call.function == "asenv")
+        wrong = environment_wrong(variable)
+        if wrong:
+            raise Wrong(wrong, line)
+        return Slot(parameter.name, use, transforms, variable)
 
     def _of(self, action: Action, line: int) -> Parameter:
         known = self.parameters.get(action.name)
@@ -161,7 +181,7 @@ class _Reader:
         return Slot(parameter.name, Use.BIND)
 
     def _unused(self, steps: list[Step]) -> None:
-        used = {piece.parameter for step in steps for piece in step.pieces if isinstance(piece, Slot)}
+        used = {piece.parameter for step in steps for piece in step.pieces if isinstance(piece, Slot)} | self.idle
         for name, parameter in self.parameters.items():
             if name not in used:
                 self.problems.append(Problem(self.path, parameter.line, f"parameter {name} is not used by any step"))
@@ -189,6 +209,40 @@ class _Reader:
             part = Part(mark[1].lower().replace("-", " ").replace("step", Part.RUN.value))
             steps.append(Step(mark[2] or f"Step {number + 1}", part, self._checked(found[0]), line))
         return steps
+
+    def _scripts(self, body: str, body_line: int) -> list[Step]:
+        """The steps of a shell runbook. hoop's own files are one script each, whatever their comments say."""
+        marks = list(_SHELL_STEP.finditer(body)) if self.front else []
+        if not marks:
+            return [self._script("", Part.RUN, body, body_line)]
+        if any(line.strip() and not line.lstrip().startswith("#") for line in body[: marks[0].start()].splitlines()):
+            raise Wrong("a command stands before the first # step:", body_line)
+        steps: list[Step] = []
+        for number, mark in enumerate(marks):
+            end = marks[number + 1].start() if number + 1 < len(marks) else len(body)
+            line = body_line + body.count("\n", 0, mark.start())
+            text = body[mark.end() : end]
+            part = Part(mark[1].lower().replace("-", " ").replace("step", Part.RUN.value))
+            steps.append(self._script(mark[2] or f"Step {number + 1}", part, text, line))
+        return steps
+
+    def _script(self, title: str, part: Part, text: str, line: int) -> Step:
+        pieces, idle = cut_script(text.rstrip(), line, self._place_in_script)
+        for action, at in idle:
+            name = self._of(action, at).name
+            self.idle.add(name)
+            said = f"{name} stands in a comment: it is checked and goes nowhere"
+            self.notes.append(Problem(self.path, at, said, "note"))
+        reread = reread_line(pieces)
+        if reread and any(isinstance(piece, Slot) for piece in pieces):
+            reread += line - 1
+            said = (
+                "computed text is read again as commands here, so values may only have letters, digits and _./:@%+=,-"
+            )
+            self.notes.append(Problem(self.path, reread, said, "note"))
+        first = pieces[0] if pieces else ""
+        pieces = (first.lstrip("\n"), *pieces[1:]) if isinstance(first, str) else pieces
+        return Step(title, part, pieces, line, reread)
 
     def _checked(self, piece: Piece) -> Pieces:
         """PostgreSQL's own grammar must take it, whatever the words are."""
@@ -222,6 +276,7 @@ class _Reader:
             if "title" in keys
             else name.rpartition("/")[2].replace("-", " ").replace("_", " "),
             steps=tuple(replace(step, title=step.title or name.rpartition("/")[2]) for step in steps),
+            language=self.language,
             parameters=tuple(ordered),
             description=text(keys["description"]) if "description" in keys else "",
             documentation=text(keys["documentation"]) if "documentation" in keys else "",

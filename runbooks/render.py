@@ -14,8 +14,9 @@ from collections.abc import Collection, Mapping, Sequence
 from access.errors import Invalid
 from access.runs import Run, RunStep
 from access.statements import Digest
-from runbooks.model import Kind, Parameter, Part, Runbook, Slot, Step, Use
+from runbooks.model import Kind, Language, Parameter, Part, Runbook, Slot, Step, Use
 from runbooks.parse import spaced
+from runbooks.shelltext import calm, quoted, shape
 from runbooks.values import Refused, accept
 
 Values = Mapping[str, str | None]
@@ -104,14 +105,15 @@ def lock_key(runbook: Runbook, resource: str, values: Values) -> str:
 
 
 def _step(runbook: Runbook, step: Step, values: Values) -> RunStep:
+    if runbook.language is Language.SHELL:
+        return RunStep(step.title, script(runbook, step, values))
     text: list[str] = []
     bound: list[str | None] = []
     for piece in spaced(step.pieces):
         if isinstance(piece, str):
             text.append(piece)
             continue
-        parameter = runbook.parameter(piece.parameter)
-        assert parameter is not None, "the parser knows every slot's parameter"
+        parameter = _of(runbook, piece)
         value = values.get(piece.parameter)
         if piece.use is Use.BIND:
             bound.append(None if value is None else _bound(parameter, piece, value))
@@ -119,6 +121,62 @@ def _step(runbook: Runbook, step: Step, values: Values) -> RunStep:
         else:
             text.append(_in_text(parameter, piece, value))
     return RunStep(step.title, "".join(text), tuple(bound))
+
+
+def script(runbook: Runbook, step: Step, values: Values) -> str:
+    """The exact text of a shell step: what goes by the environment is set first, everything else is quoted where it stands.
+
+    Read with the shell's grammar once more: a value that changed which commands there are would not run. Raises Invalid.
+    """
+    exports: dict[str, str] = {}
+    text: list[str] = []
+    plain: list[str] = []
+    for piece in step.pieces:
+        if isinstance(piece, str):
+            text.append(piece)
+            plain.append(piece)
+            continue
+        parameter = _of(runbook, piece)
+        words = _words(parameter, piece, values.get(piece.parameter))
+        if step.reread and not all(map(calm, words)):
+            said = f"Only letters, digits and _./:@%+=,- here: the script reads it again as a command on line {step.reread}."
+            raise Invalid(said, field=parameter.name)
+        if piece.use is Use.ENVIRONMENT:
+            exports[piece.variable] = ",".join(words)
+            continue
+        text.append(_written(words, piece))
+        plain.append(_written(["x"] * len(words), piece))
+    head = "".join(f"export {name}={quoted(value, Use.ARGUMENT)}\n" for name, value in exports.items())
+    plain_head = "".join(f"export {name}='x'\n" for name in exports)
+    made = head + "".join(text)
+    if shape(made) is None or shape(made) != shape(plain_head + "".join(plain)):
+        raise Invalid(f"“{step.title}”: these values would change what the script does.", field="values")
+    return made
+
+
+def _of(runbook: Runbook, slot: Slot) -> Parameter:
+    parameter = runbook.parameter(slot.parameter)
+    assert parameter is not None, "the parser knows every slot's parameter"
+    return parameter
+
+
+def _words(parameter: Parameter, slot: Slot, value: str | None) -> list[str]:
+    """The words a value is: one, or one for each item of a list. Raises Invalid for what a command would take as an option."""
+    if value is None:
+        return [""]
+    items = json.loads(value) if parameter.kind is Kind.LIST else [value]
+    words = [_transformed(parameter, slot, str(item)) for item in items]
+    if slot.leading and any(word.startswith(("-", "+")) for word in words):
+        raise Invalid(
+            "It must not begin with - or + here, where a command would take it as an option.", field=parameter.name
+        )
+    return words
+
+
+def _written(words: Sequence[str], slot: Slot) -> str:
+    if slot.use is Use.ARGUMENT:
+        return " ".join(quoted(word, slot.use) for word in words)
+    return quoted(",".join(words), slot.use)
 
 
 def _in_text(parameter: Parameter, slot: Slot, value: str | None) -> str:
@@ -133,6 +191,10 @@ def _in_text(parameter: Parameter, slot: Slot, value: str | None) -> str:
 def _bound(parameter: Parameter, slot: Slot, value: str) -> str:
     if parameter.kind is Kind.LIST:
         return array_literal(json.loads(value))
+    return _transformed(parameter, slot, value)
+
+
+def _transformed(parameter: Parameter, slot: Slot, value: str) -> str:
     for transform in slot.transforms:
         if transform == "encodeb64":
             value = base64.b64encode(value.encode()).decode()

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from access.actors import Actor, Person
 from access.errors import Denied, Invalid
 from access.ids import GrantId, RequestId
-from access.masking import ForApprover, declare_masked
+from access.masking import ForApprover
 from access.policy import Action, Policy, decide
 from access.ports import Clock
 from access.requests import EXECUTOR, Evidence, Grant
 from access.resources import Resource
-from access.runs import Run, run_digest, run_scope
+from access.runs import Run
 from access.scopes import Level, OfRunbook, Once
-from access.statements import Digest, Effect, binding_digest
+from access.statements import Digest, binding_digest
 from proxy.catalogs import Catalogs
 from proxy.masking.plan import Masker
 from proxy.postgres.extended import bound_form
@@ -22,12 +22,11 @@ from proxy.postgres.protection import refused
 from proxy.postgres.reading import Reader, Reading, bound
 from proxy.postgres.state import SqlState
 from proxy.postgres.units import with_parameters
+from proxy.runs import described
 from proxy.sql.catalog import Catalog
 
 #: What `/hoop exec` shows as the rule that made it ask.
 EXEC_RULE = "single-command"
-#: The same for a runbook.
-RUNBOOK_RULE = "runbook"
 #: What names are resolved by here. The wire judges again by the path that the server reports when the command runs.
 DEFAULT_PATH = '"$user", public'
 
@@ -58,16 +57,9 @@ class Judge:
     ) -> tuple[Evidence, OfRunbook]:
         """Every step as `describe`, with its bind values; the whole as one evidence. The errors name the step."""
         reader = await self._reader(resource)
-        found: list[Evidence] = []
-        for number, step in enumerate(run.steps, 1):
-            try:
-                found.append(self._describe(reader, actor, person, resource, step.text, step.values))
-            except (Denied, Invalid) as error:
-                error.message = f"Step {number} ({step.title}): {error.message}"
-                raise
-        writes = any(one.effects != frozenset({Effect.READ}) for one in found)
-        scope = run_scope(run, [one.digest for one in found], writes=writes)
-        return _joined(run, found, run_digest(scope)), scope
+        return described(
+            run, lambda step: self._describe(reader, actor, person, resource, step.text, step.values), "--"
+        )
 
     async def _reader(self, resource: Resource) -> Reader:
         catalog = await self._catalogs().get(resource, resource.upstream.database)
@@ -113,24 +105,6 @@ class Judge:
 def _with_values(text: str, values: tuple[str | None, ...]) -> str:
     """The exact text with what it is bound with, for those who decide."""
     return "\n".join([text, *(f"-- ${i} = {'NULL' if v is None else v}" for i, v in enumerate(values, 1))])
-
-
-def _joined(run: Run, found: list[Evidence], digest: Digest) -> Evidence:
-    """The steps one below the other; complete only when every one is."""
-    heads = [f"-- {number}. {step.title}\n" if len(found) > 1 else "" for number, step in enumerate(run.steps, 1)]
-    exact = "\n\n".join(head + one.exact.reveal() for head, one in zip(heads, found, strict=True))
-    return Evidence(
-        shown=declare_masked("\n\n".join(head + one.shown for head, one in zip(heads, found, strict=True))),
-        exact=ForApprover(exact),
-        complete=all(one.complete for one in found),
-        digest=digest,
-        database=found[0].database,
-        effects=frozenset().union(*(one.effects for one in found)),
-        verbs=tuple(verb for one in found for verb in one.verbs),
-        tables=tuple(dict.fromkeys(table for one in found for table in one.tables)),
-        flags=frozenset().union(*(one.flags for one in found)),
-        rule=RUNBOOK_RULE,
-    )
 
 
 def _one_command(reading: Reading) -> None:

@@ -6,7 +6,7 @@ It never tries again: what is lost after it was sent may have run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import asyncssh
@@ -17,6 +17,7 @@ from access.masking import Masked, declare_masked
 from access.ports import Credentials, Outcome
 from access.requests import AccessRequest, Grant
 from access.resources import Resource
+from access.runs import RunStep
 from proxy.masking.literals import make_visible
 from proxy.ssh.messages import CUT, REFUSED, SESSION, UNREACHABLE, login_name
 
@@ -42,7 +43,7 @@ class Listener:
 
 
 class Executor:
-    """Runs single commands on SSH targets, as `access.ports.Executor.run`. `listener` is asked at every run: a port may be chosen late."""
+    """Runs commands and runbooks on SSH targets, as `access.ports.Executor`. `listener` is asked at every run: a port may be chosen late."""
 
     def __init__(self, credentials: Credentials, listener: Callable[[], Listener]) -> None:
         self._credentials = credentials
@@ -59,18 +60,49 @@ class Executor:
         finally:
             await self._credentials.end(issued.credential.id, "the command ran")
 
+    async def run_steps(
+        self, grant: Grant, person: Person, resource: Resource, _database: str, steps: Sequence[RunStep]
+    ) -> AsyncGenerator[Outcome, None]:
+        """Run the steps on one connection, each as a command of its own, an outcome each; ends after the first that did
+        not succeed. What is not yet sent when the generator is closed is not run."""
+        issued = await self._credentials.issue(person, grant.actor.via, resource, grant.expires_at, grant=grant.id)
+        try:
+            named = _Named()
+            connection = await self._connected(
+                login_name(issued.credential.wire_name, resource.name), issued.token, named
+            )
+            if isinstance(connection, Outcome):
+                yield connection
+                return
+            try:
+                for step in steps:
+                    outcome = replace(await _exchange(connection, step.text), session=named.session)
+                    yield outcome
+                    if not (outcome.ok and outcome.known):
+                        return
+            finally:
+                connection.close()
+        finally:
+            await self._credentials.end(issued.credential.id, "the runbook ran")
+
     async def _run(self, name: str, token: str, text: str) -> Outcome:
         named = _Named()
-        try:
-            connection = await self._connect(name, token, named)
-        except (OSError, asyncssh.Error) as problem:
-            why = f"The command was not run: the gateway cannot be reached ({type(problem).__name__})."
-            return Outcome(ok=False, tag="", message=declare_masked(why))
+        connection = await self._connected(name, token, named)
+        if isinstance(connection, Outcome):
+            return connection
         try:
             outcome = await _exchange(connection, text)
         finally:
             connection.close()
         return replace(outcome, session=named.session)
+
+    async def _connected(self, name: str, token: str, named: _Named) -> asyncssh.SSHClientConnection | Outcome:
+        """Logged in at the gateway itself, or the outcome that says why not."""
+        try:
+            return await self._connect(name, token, named)
+        except (OSError, asyncssh.Error) as problem:
+            why = f"The command was not run: the gateway cannot be reached ({type(problem).__name__})."
+            return Outcome(ok=False, tag="", message=declare_masked(why))
 
     async def _connect(self, name: str, token: str, named: _Named) -> asyncssh.SSHClientConnection:
         at = self._listener()

@@ -12,9 +12,11 @@ from access.policy import Action, Policy, decide
 from access.ports import Clock
 from access.requests import EXECUTOR, Evidence, Grant
 from access.resources import Resource
-from access.scopes import Once
+from access.runs import Run
+from access.scopes import OfRunbook, Once
 from access.statements import binding_digest
 from proxy.masking.detectors import Detectors
+from proxy.runs import described
 from proxy.ssh.classify import TRANSFER, is_transfer
 from proxy.ssh.reading import unit
 
@@ -23,7 +25,7 @@ EXEC_RULE = "single-command"
 
 
 class Judge:
-    """Describes single commands for SSH targets, as `access.ports.Judge.describe`."""
+    """Describes commands for SSH targets, as `access.ports.Judge`."""
 
     def __init__(self, detectors: Callable[[Resource], Detectors], policy: Policy, clock: Clock) -> None:
         self._detectors = detectors
@@ -32,6 +34,15 @@ class Judge:
 
     async def describe(self, actor: Actor, person: Person, resource: Resource, text: str) -> Evidence:
         """Raises Denied when policy would refuse it anyway, Invalid when it cannot be read as a command."""
+        return self._describe(actor, person, resource, text)
+
+    async def describe_run(
+        self, actor: Actor, person: Person, resource: Resource, run: Run
+    ) -> tuple[Evidence, OfRunbook]:
+        """Every step as `describe`, the whole as one evidence. The errors name the step."""
+        return described(run, lambda step: self._describe(actor, person, resource, step.text), "#")
+
+    def _describe(self, actor: Actor, person: Person, resource: Resource, text: str) -> Evidence:
         if is_transfer(text):
             raise Denied(TRANSFER, rule="transfer-off")
         one = unit(text, resource, actor, self._detectors(resource))

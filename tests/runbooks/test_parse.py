@@ -205,7 +205,7 @@ def test_bytes_that_are_no_runbook(data: bytes, said: str) -> None:
 
 
 def test_other_targets_do_not_run_here() -> None:
-    assert ".sh steps do not run here" in problems("echo {{ .x }}", "x.runbook.sh")[0]
+    assert ".py steps do not run here" in problems("print({{ .x }})", "x.runbook.py")[0]
 
 
 def test_several_problems_are_told_at_once() -> None:

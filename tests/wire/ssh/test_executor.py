@@ -12,7 +12,7 @@ from access.policy import Action, Policy, Rule
 from access.ports import Outcome
 from access.requests import AccessRequest, Choice, Place, RequestState
 from access.resources import Protocol, Resource, Upstream
-from app.by_protocol import Executors, Judges
+from app.by_protocol import Judges
 from proxy.ssh.client import Executor, Listener
 from proxy.ssh.judge import Judge
 from tests.fakes.world import ANN, DANA
@@ -95,7 +95,3 @@ async def test_the_protocol_of_the_resource_decides(site: Site) -> None:
     database = Resource("db", Protocol.POSTGRES, Upstream("h", 1, "u", "d"))
     assert str(await judges.describe(DANA_SELF, DANA, database, "ls")) == "sql"
     assert (await judges.describe(DANA_SELF, DANA, site.resource, "ls")).shown == "ls"
-    with pytest.raises(Invalid, match="SQL"):
-        await judges.describe_run(DANA_SELF, DANA, site.resource, None)  # type: ignore[arg-type]
-    with pytest.raises(Invalid, match="SQL"):
-        Executors(None, None).run_steps(None, DANA, site.resource, "", [])  # type: ignore[arg-type]
