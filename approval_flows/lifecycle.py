@@ -112,12 +112,12 @@ def table_of(grant: Grant) -> GrantTable:
 
 
 def clock_time(at: datetime | None) -> str:
-    """`10:02 UTC`, as people say it in a sentence."""
-    return f"{at:%H:%M} UTC" if at else "an unknown time"
+    """`2026-03-02 10:02 UTC` in a sentence; chat shows it in the viewer's own zone (`bot.cards.in_zone`)."""
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "an unknown time"
 
 
 def request_refusal(request: AccessRequest, command: RequestCommand, names: Names) -> Conflict | None:
-    """Why `command` is not possible now, in words for people ("already approved by Ann at 10:02 UTC"); None if it is."""
+    """Why `command` is not possible now, in words for people ("already approved by Ann at 2026-03-02 10:02 UTC"); None if it is."""
     if (request.state, command) in REQUEST:
         return None
     by = f" by {names(request.decided_by)}" if request.decided_by else ""

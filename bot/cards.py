@@ -13,9 +13,10 @@ Three kinds of text are told apart by type:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -102,6 +103,24 @@ def _clean(span: Span) -> Span:
             return span
 
 
+_MOMENT = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}) UTC\b")
+
+
+def in_zone(words: str) -> Text:
+    """A sentence whose moments (`2026-03-02 10:02 UTC`, as other rooms write them) are shown in the viewer's zone."""
+    spans: list[Span] = []
+    for number, piece in enumerate(_MOMENT.split(words)):
+        spans.append(_moment(piece) if number % 2 else piece)
+    return text(*spans)
+
+
+def _moment(words: str) -> Span:
+    try:
+        return Moment(datetime.strptime(words, "%Y-%m-%d %H:%M").replace(tzinfo=UTC))
+    except ValueError:
+        return f"{words} UTC"
+
+
 def plain(line: Text) -> str:
     """A line as plain text, for fallbacks, logs and terminals."""
     return "".join(_plain(span) for span in line)
@@ -181,6 +200,7 @@ class Do(StrEnum):
     NARROW = "narrow"
     DENY = "deny"
     REVIEW = "review"
+    SHOW = "show"
     CANCEL = "cancel"
     EXTEND = "extend"
     DONE = "done"

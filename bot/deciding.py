@@ -10,7 +10,7 @@ from access.ids import GrantId, RequestId, SessionId
 from access.ports import Narrowed, Progress, Tx
 from access.requests import AccessRequest, Ask, Choice, RequestState
 from access.scopes import standing_scope
-from bot.cards import Button, Card, Do, text
+from bot.cards import Button, Card, Do, in_zone
 from bot.cases import case_of
 from bot.durations import resolve
 from bot.intents import Approve, Cancel, Deny, Done, Kill, Revoke, Span
@@ -88,7 +88,7 @@ async def current(kit: Kit, id: RequestId, why: HoopError, who: Caller, reply: R
         if case is None:
             return error_card(why)
         card = request_card(case)
-        lead = (text(why.message), text(why.hint)) if why.hint else (text(why.message),)
+        lead = (in_zone(why.message), in_zone(why.hint)) if why.hint else (in_zone(why.message),)
         return replace(card, lines=(*lead, *card.lines), fallback=f"{why.message} {card.fallback}", private=True)
 
     await show(kit, who, reply, build)

@@ -143,6 +143,7 @@ def expiring_card(case: Case) -> Card | None:
         buttons=(
             Button("Extend…", Do.EXTEND, grant.id, Style.PRIMARY),
             parts.button("I'm done", Do.DONE, grant.id),
+            Button("Details", Do.SHOW, grant.id, url=case.links.request(case.request.id)),
         ),
         footer=line(Code(grant.id)),
         private=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from access.errors import Conflict, Denied, HoopError, Unavailable
-from bot.cards import Card, Code, State, Tone, text
+from bot.cards import Card, Code, State, Tone, in_zone, text
 from bot.intents import Mistake
 from bot.views import parts
 
@@ -25,8 +25,8 @@ def error_card(error: HoopError) -> Card:
     """A refusal, a conflict or an outage, in the error's own words."""
     state = parts.REFUSED if isinstance(error, Denied) else TRY
     state = MOVED_ON if isinstance(error, Conflict) else LATER if isinstance(error, Unavailable) else state
-    hint = (text(error.hint),) if error.hint else ()
-    return Card("error", state, text(error.message), text_of(str(error)), lines=hint, private=True)
+    hint = (in_zone(error.hint),) if error.hint else ()
+    return Card("error", state, in_zone(error.message), text_of(str(error)), lines=hint, private=True)
 
 
 def failure_card(number: str) -> Card:

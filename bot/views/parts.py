@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from access.actors import Person
 from access.requests import AccessRequest, Ask, GrantState, RequestState
-from access.scopes import Admin, OfRunbook, Unmask, scope_asked
+from access.scopes import OfRunbook, Read, Unmask, Write, scope_asked
 from access.statements import Effect, short_digest
 from bot.cards import Button, Code, Do, Field, Link, Mention, State, Style, Text, Tone, text
 from bot.cases import Case, World
@@ -120,12 +121,35 @@ def footer(request: AccessRequest, case: Case) -> Text:
     return text(Code(request.id), digest, " · ", Link("details", case.links.request(request.id)))
 
 
+class Risk(StrEnum):
+    """How much an approval could do, as a mark and a word."""
+
+    LOW = "🟢 low"
+    MEDIUM = "🟡 medium"
+    HIGH = "🔴 high"
+
+
+def risk_of(request: AccessRequest) -> tuple[Risk, str]:
+    """The risk of approving and what it is; what is not known to be harmless is high."""
+    if request.evidence is not None:
+        effects = request.evidence.effects
+        if not effects or effects - {Effect.READ, Effect.WRITE}:
+            return Risk.HIGH, "can destroy data, change who may do what, or do what nobody declared"
+        return (Risk.MEDIUM, "changes data") if Effect.WRITE in effects else (Risk.LOW, "reads")
+    match request.scope:
+        case Read():
+            return Risk.LOW, "reads"
+        case Write():
+            return Risk.MEDIUM, "can change data"
+        case Unmask():
+            return Risk.HIGH, "shows protected values as they are"
+        case _:
+            return Risk.HIGH, "can destroy data or change who may do what"
+
+
 def risky(case: Case) -> bool:
     """Whether approving should ask once more."""
-    evidence = case.request.evidence
-    if evidence is None:
-        return isinstance(case.request.scope, Admin | Unmask)
-    return bool(evidence.effects & {Effect.DANGER, Effect.ADMIN, Effect.DDL, Effect.OPAQUE})
+    return risk_of(case.request)[0] is Risk.HIGH
 
 
 def decision_buttons(case: Case, *, exact: bool) -> tuple[Button, ...]:
@@ -136,7 +160,7 @@ def decision_buttons(case: Case, *, exact: bool) -> tuple[Button, ...]:
     deny = button("Deny…", Do.DENY, request.id, Style.DANGER)
     if not exact and request.evidence is not None and not request.evidence.complete:
         return (button("Review…", Do.REVIEW, request.id, Style.PRIMARY), deny)
-    confirm = "This can destroy data or change who may do what. Approve it?" if risky(case) else ""
+    confirm = f"High risk: this {risk_of(request)[1]}. Approve it?" if risky(case) else ""
     seen = {"seen": "exact"} if exact else {}
     approve = Button("Approve", Do.APPROVE, request.id, Style.PRIMARY, arguments=seen, confirm=confirm)
     less = (button("Approve less…", Do.NARROW, request.id),) if request.ask is Ask.ACCESS else ()

@@ -166,13 +166,16 @@ def _fields(case: Case) -> tuple[Field, ...]:
     fields = [parts.who_field(case), Field("Resource", _resource(case))]
     if request.ask is Ask.ACCESS:
         fields.append(Field("Scope", text(Strong(scope_name(request.scope)))))
-        fields.append(Field("How long", text(format_duration(request.duration))))
+        starts = ", from the approval on" if request.state is RequestState.PENDING and not request.parent else ""
+        fields.append(Field("How long", text(format_duration(request.duration), starts)))
     if request.reason or request.ticket:
         ticket = (Code(request.ticket), " ") if request.ticket else ()
         fields.append(Field("Why", text(*ticket, request.reason)))
-    risk = _evidence_line(request.evidence) if request.evidence else case.allows
-    if risk:
-        fields.append(Field("What it does" if request.evidence else "What it allows", text(risk)))
+    risk, because = parts.risk_of(request)
+    fields.append(Field("Risk", text(f"{risk.value}: {because}")))
+    effect = _evidence_line(request.evidence) if request.evidence else case.allows
+    if effect:
+        fields.append(Field("What it does" if request.evidence else "What it allows", text(effect)))
     if request.state is RequestState.PENDING:
         fields.append(Field("Can decide", parts.people(case.deciders)))
         fields += parts.stages_field(case)

@@ -183,10 +183,10 @@ async def decide(world: World, request: AccessRequest, how: str) -> None:
 
 
 LATE = [
-    ("approve", "already approved by Ann at 09:30 UTC"),
-    ("deny", "already denied by Ann at 09:30 UTC"),
-    ("cancel", "cancelled by Dana at 09:30 UTC"),
-    ("expire", "expired at 11:30 UTC"),
+    ("approve", "already approved by Ann at 2026-03-02 09:30 UTC"),
+    ("deny", "already denied by Ann at 2026-03-02 09:30 UTC"),
+    ("cancel", "cancelled by Dana at 2026-03-02 09:30 UTC"),
+    ("expire", "expired at 2026-03-02 11:30 UTC"),
 ]
 
 
@@ -301,7 +301,7 @@ async def test_other_scopes_actors_and_ended_grants_are_not_extended(world: Worl
 async def test_again_and_again_ends_at_the_maximum(world: World) -> None:
     grant = await world.access(minutes=480)
     world.clock.advance(7.5 * 3600)
-    with pytest.raises(Conflict, match="until 17:30 UTC already"):
+    with pytest.raises(Conflict, match="until 2026-03-02 17:30 UTC already"):
         await world.ask(minutes=240)
     assert (await world.grant(grant.id)).expires_at == grant.starts_at + PROD.max_duration
 
@@ -357,7 +357,7 @@ async def test_only_the_owner_of_a_live_standing_grant_asks_for_more(world: Worl
     with pytest.raises(Denied, match="not yours"):
         await world.desk.ask_extension(grant.id, EVE.id, timedelta(minutes=5), "x", PLACE)
     world.clock.advance(3600)
-    with pytest.raises(Conflict, match="expired at 10:30 UTC"):
+    with pytest.raises(Conflict, match="expired at 2026-03-02 10:30 UTC"):
         await world.desk.ask_extension(grant.id, DANA.id, timedelta(minutes=5), "x", PLACE)
     _, single = await world.held_and_approved()
     with pytest.raises(Conflict, match="can not be extended"):

@@ -68,7 +68,7 @@ async def test_twenty_uses_at_once_are_one(world: World) -> None:
         *(world.desk.consume(grant.id, session, DELETE, allowed(session)) for _ in range(20)), return_exceptions=True
     )
     assert [type(one) for one in answers].count(Grant) == 1
-    assert all("was used at 09:30 UTC" in str(one) for one in answers if isinstance(one, Conflict))
+    assert all("was used at 2026-03-02 09:30 UTC" in str(one) for one in answers if isinstance(one, Conflict))
     kinds = await world.kinds()
     assert (kinds.count("grant.used"), kinds.count("statement.allowed")) == (1, 1)
 
@@ -120,15 +120,15 @@ async def test_it_can_not_be_used_after_its_end_whatever_the_timers_did(world: W
     request = await world.approve(await world.hold(session, seconds=60))
     (grant,) = await world.grants(request.id)
     world.clock.advance(65)
-    await refused_use(world, grant.id, session, "expired at 09:31 UTC")
+    await refused_use(world, grant.id, session, "expired at 2026-03-02 09:31 UTC")
     await world.desk.tick()
-    await refused_use(world, grant.id, session, "expired at 09:31 UTC")
+    await refused_use(world, grant.id, session, "expired at 2026-03-02 09:31 UTC")
 
 
 async def test_it_can_not_be_used_once_revoked(world: World) -> None:
     session, grant = await world.held_and_approved()
     await world.desk.revoke(grant.id, BOB.id, "second thoughts")
-    await refused_use(world, grant.id, session, "revoked by Bob at 09:30 UTC .second thoughts.")
+    await refused_use(world, grant.id, session, "revoked by Bob at 2026-03-02 09:30 UTC .second thoughts.")
 
 
 async def test_it_does_not_outlive_the_access_it_was_asked_under(world: World) -> None:
@@ -264,7 +264,7 @@ async def test_a_second_end_says_who_was_first(world: World) -> None:
     grant = await world.access()
     await world.desk.revoke(grant.id, SAM.id, "incident")
     for again in (world.desk.revoke(grant.id, ANN.id, "x"), world.desk.done(grant.id, DANA.id)):
-        with pytest.raises(Conflict, match=r"was revoked by Sam at 09:30 UTC .incident."):
+        with pytest.raises(Conflict, match=r"was revoked by Sam at 2026-03-02 09:30 UTC .incident."):
             await again
 
 

@@ -98,7 +98,7 @@ def test_every_transition_of_a_request() -> None:
         row = replace(REQUEST, state=state, decided_by=ANN, decided_at=NOW)
         refusal = lifecycle.request_refusal(row, command, names)
         if refusal is not None:
-            assert "10:02 UTC" in str(refusal)
+            assert "2026-03-02 10:02 UTC" in str(refusal)
             with pytest.raises(Conflict, match=re.escape(str(refusal))):
                 lifecycle.decide_request(row, command, NOW, names, by=ANN)
             continue
@@ -133,10 +133,10 @@ def test_every_transition_of_a_grant(scope: Scope, possible: set[tuple[GrantStat
 
 
 WORDS = [
-    (R.APPROVED, "req_00000000 was already approved by Ann at 10:02 UTC."),
-    (R.DENIED, "req_00000000 was already denied by Ann at 10:02 UTC."),
-    (R.CANCELLED, "req_00000000 was cancelled by Ann at 10:02 UTC. because"),
-    (R.EXPIRED, "req_00000000 expired at 10:02 UTC: nobody decided in time. Ask again."),
+    (R.APPROVED, "req_00000000 was already approved by Ann at 2026-03-02 10:02 UTC."),
+    (R.DENIED, "req_00000000 was already denied by Ann at 2026-03-02 10:02 UTC."),
+    (R.CANCELLED, "req_00000000 was cancelled by Ann at 2026-03-02 10:02 UTC. because"),
+    (R.EXPIRED, "req_00000000 expired at 2026-03-02 10:02 UTC: nobody decided in time. Ask again."),
 ]
 
 
@@ -151,16 +151,24 @@ GRANT_WORDS = [
     (GRANT, GrantCommand.SUCCEED, "has not been used"),
     (ONCE, GrantCommand.EXTEND, "is for one command"),
     (ONCE, GrantCommand.LOSE, "has not been used"),
-    (replace(ONCE, state=G.EXECUTING, used_at=NOW), GrantCommand.CONSUME, "was used at 10:02 UTC and is running"),
-    (replace(ONCE, state=G.SUCCEEDED, used_at=NOW), GrantCommand.CONSUME, "already used at 10:02 UTC: it succeeded"),
+    (
+        replace(ONCE, state=G.EXECUTING, used_at=NOW),
+        GrantCommand.CONSUME,
+        "was used at 2026-03-02 10:02 UTC and is running",
+    ),
+    (
+        replace(ONCE, state=G.SUCCEEDED, used_at=NOW),
+        GrantCommand.CONSUME,
+        "already used at 2026-03-02 10:02 UTC: it succeeded",
+    ),
     (replace(ONCE, state=G.UNKNOWN, used_at=NOW), GrantCommand.CONSUME, "its outcome is unknown"),
-    (replace(GRANT, state=G.EXPIRED, ended_at=NOW), GrantCommand.EXTEND, "expired at 10:02 UTC"),
+    (replace(GRANT, state=G.EXPIRED, ended_at=NOW), GrantCommand.EXTEND, "expired at 2026-03-02 10:02 UTC"),
     (
         replace(GRANT, state=G.REVOKED, ended_at=NOW, ended_by=ANN, why_ended="incident"),
         GrantCommand.EXTEND,
-        "was revoked by Ann at 10:02 UTC (incident)",
+        "was revoked by Ann at 2026-03-02 10:02 UTC (incident)",
     ),
-    (replace(GRANT, state=G.DONE, ended_at=NOW), GrantCommand.REVOKE, "was given back at 10:02 UTC"),
+    (replace(GRANT, state=G.DONE, ended_at=NOW), GrantCommand.REVOKE, "was given back at 2026-03-02 10:02 UTC"),
     (replace(ONCE, state=G.FAILED), GrantCommand.CONSUME, "at an unknown time"),
 ]
 

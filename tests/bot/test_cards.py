@@ -27,6 +27,7 @@ from bot.cards import (
     Strong,
     Table,
     Tone,
+    in_zone,
     plain,
     text,
     with_tokens,
@@ -125,3 +126,17 @@ def test_a_form_comes_back_with_values_and_errors() -> None:
     assert [(f.value, f.error) for f in again.fields] == [("new", "wrong"), ("kept", "")]
     assert again.error == "also"
     assert form_to_json(again)["fields"][0]["error"] == "wrong"
+
+
+def test_moments_in_sentences_are_shown_in_the_viewers_zone() -> None:
+    said = "already approved by Ann at 2026-03-02 09:30 UTC."
+    assert in_zone(said) == ("already approved by Ann at ", Moment(AT), ".")
+    assert plain(in_zone(said)) == said, "and in fallbacks as they were"
+
+
+@pytest.mark.parametrize(
+    "said", ["", "at 09:30 UTC", "2026-13-40 99:99 UTC", "2026-03-02 09:30", "x2026-03-02 09:30 UTC"]
+)
+def test_what_is_no_moment_stays_words(said: str) -> None:
+    assert plain(in_zone(said)) == said
+    assert not any(isinstance(span, Moment) for span in in_zone(said))

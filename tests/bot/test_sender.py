@@ -270,7 +270,7 @@ async def test_equal_renderings_are_not_sent_again(quick: Stage) -> None:
     request = await quick.asked()
     calls = quick.chat.calls
     places = Delivery(View.REQUEST, request, ("chat",), "#access")
-    tokens = {"approve/" + request: "x" * 22, "deny/" + request: "y" * 22}
+    tokens = {f"{do}/{request}": do[0] * 22 for do in ("approve", "narrow", "deny")}
     await quick.store.transact(lambda tx: tx.enqueue(to_outbox(replace(places, tokens=tokens))))
     await quick.settle()
     assert quick.chat.calls == calls

@@ -21,7 +21,7 @@ from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import ForApprover, declare_masked
 from access.ports import Outlook, Progress
 from access.requests import AccessRequest, Ask, Evidence, Grant, GrantState, RequestState, Session
-from access.scopes import Once, Read
+from access.scopes import Admin, Once, Read, Scope, Write
 from access.statements import Digest, Effect, Flag
 from bot.card_json import card_to_json
 from bot.cards import Card, Do, Mention, State
@@ -290,3 +290,29 @@ def test_an_ipv6_gateway_is_escaped_in_pgpass() -> None:
 def test_a_mistake_about_a_secret_looks_different() -> None:
     assert answers.mistake_card(Mistake("x", secret=True)).state is answers.SECRET
     assert answers.error_card(Unavailable("x")).state is answers.LATER
+
+
+@pytest.mark.parametrize(
+    ("effects", "risk"),
+    [
+        ({Effect.READ}, parts.Risk.LOW),
+        ({Effect.READ, Effect.WRITE}, parts.Risk.MEDIUM),
+        ({Effect.WRITE, Effect.DANGER}, parts.Risk.HIGH),
+        ({Effect.DDL}, parts.Risk.HIGH),
+        ({Effect.OPAQUE}, parts.Risk.HIGH),
+        (set(), parts.Risk.HIGH),
+    ],
+)
+def test_what_is_not_known_to_be_harmless_is_high_risk_and_asked_twice(effects: set[Effect], risk: parts.Risk) -> None:
+    evidence = replace(EVIDENCE, complete=True, effects=frozenset(effects))
+    request = replace(REQUEST, ask=Ask.COMMAND, scope=Once(DIGEST), evidence=evidence)
+    assert parts.risk_of(request)[0] is risk
+    (approve, _) = parts.decision_buttons(Case(request, DANA), exact=False)
+    assert bool(approve.confirm) is (risk is parts.Risk.HIGH)
+
+
+@pytest.mark.parametrize(
+    ("scope", "risk"), [(Read(), parts.Risk.LOW), (Write(), parts.Risk.MEDIUM), (Admin(), parts.Risk.HIGH)]
+)
+def test_the_risk_of_access_is_that_of_its_scope(scope: Scope, risk: parts.Risk) -> None:
+    assert risk.value in words(requests.request_card(Case(replace(REQUEST, scope=scope), DANA)))
