@@ -17,6 +17,7 @@ from access.policy import standing_level
 from access.requests import Credential, Grant, Session
 from access.resources import Resource
 from access.scopes import Level, OfRunbook, level_of
+from access.statements import Effect
 from proxy.admission import Bearer
 from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
@@ -130,6 +131,16 @@ class Arrival:
         only = visitor.credential.only_grant
         return self.gateway.ports.grants.of(visitor.actor, visitor.resource.name, session=session, only=only)
 
+    async def _writes(self, visitor: Visitor, grant: Grant | None) -> bool:
+        """Whether the session is the executor's, for an approved run or command that does more than read. Nothing else can
+        run in it, and what cannot run in a transaction (VACUUM, CREATE INDEX CONCURRENTLY) runs in no other way."""
+        if grant is None or visitor.credential.only_grant != grant.id:
+            return False
+        if isinstance(grant.scope, OfRunbook):
+            return grant.scope.writes
+        request = await self.gateway.ports.store.read(lambda tx: tx.request(grant.request))
+        return request is not None and request.evidence is not None and not request.evidence.effects <= {Effect.READ}
+
     # ---------------------------------------------------------------------------------------- the session
 
     async def live(self, visitor: Visitor) -> None:
@@ -145,7 +156,7 @@ class Arrival:
         ceiling = standing_level(grants, now)
         opened_under = max(grants, key=lambda grant: (level_of(grant.scope), grant.expires_at), default=None)
         row = self._row(visitor, opened_under)
-        read_only = ceiling <= Level.READ and not _writing_run(opened_under)
+        read_only = ceiling <= Level.READ and not await self._writes(visitor, opened_under)
         settings = self._settings(visitor, row, ceiling, read_only=read_only)
         await self.gateway.ports.log.opened(row)
         try:
@@ -296,8 +307,3 @@ def _open_record(row: Session, visitor: Visitor) -> bytes:
         "client": row.client,
     }
     return record(Kind.OPEN, int(row.opened_at.timestamp() * 1000), 0, data)
-
-
-def _writing_run(grant: Grant | None) -> bool:
-    """Whether the session is for an approved run that does more than read. Nothing but its steps can run in it."""
-    return grant is not None and isinstance(grant.scope, OfRunbook) and grant.scope.writes

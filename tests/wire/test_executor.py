@@ -122,3 +122,24 @@ async def test_a_grant_that_is_over_runs_nothing(site: Site):
     await site.book.refresh()
     outcome = await _run(run)
     assert not outcome.ok and "no live grant" in outcome.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "VACUUM scratch",
+        "VACUUM (ANALYZE) scratch",
+        "CREATE INDEX CONCURRENTLY scratch_value ON scratch (value)",
+        "REINDEX TABLE CONCURRENTLY scratch",
+        "ANALYZE scratch",
+    ],
+)
+async def test_what_cannot_run_in_a_transaction_runs_alone(site: Site, text: str):
+    """An approved write normally runs in a transaction that lifts READ ONLY; these refuse to run in any."""
+    grant, run = await _approved(site, text)
+    outcome = await _run(run)
+    assert outcome.ok, str(outcome.message)
+    assert outcome.tag == text.partition(" ")[0] or outcome.tag in {"CREATE INDEX", "REINDEX"}
+    row = await site.store.read(lambda tx: tx.grant(grant.id))
+    assert row is not None and row.state.value == "succeeded"
+    assert not (await _run(run)).ok
