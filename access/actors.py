@@ -26,7 +26,8 @@ def person_id(issuer: str, subject: str) -> PersonId:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A human being as the directory knows them now. Only `id` identifies; the rest is for display and routing."""
+    """A human being as the directory knows them now. Only `id` identifies; the rest is for display and routing.
+    `manager` is who they report to, where the directory knows."""
 
     id: PersonId
     name: str
@@ -35,6 +36,7 @@ class Person:
     email: str = ""
     active: bool = True
     time_zone: str = "UTC"
+    manager: PersonId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
 from access.actors import Actor, Person, PersonId
+from access.emergencies import Finding
 from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
@@ -51,6 +52,19 @@ class Narrowed:
 
     duration: timedelta | None = None
     scope: Scope | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """What somebody wants to take without waiting. `confirmed` is the resource's name, typed once more."""
+
+    resource: str
+    confirmed: str
+    scope: Scope
+    duration: timedelta | None
+    reason: str
+    ticket: str = ""
+    place: Place = field(default_factory=Place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +160,22 @@ class Desk(Protocol):
         self, person: Person, resource: str, scope: Scope, duration: timedelta, reason: str, operator: str
     ) -> Grant:
         """The operator's door on the gateway's own host: audited, no approval."""
+
+    async def break_glass(self, actor: Actor, wanted: BreakGlass, *, by: str = "") -> AccessRequest:
+        """Access at once, loudly, accounted for afterwards. `by` names the operator who types it for them. Raises Denied,
+        Invalid (`field` says which part) or Conflict; each try is recorded."""
+
+    async def acknowledge(self, id: RequestId, by: PersonId, note: str = "") -> AccessRequest:
+        """A second person has seen a broken glass. That is no approval."""
+
+    async def attest(self, id: RequestId, by: PersonId, account: str) -> AccessRequest:
+        """Its user says what was done, after the access ended."""
+
+    async def close(self, id: RequestId, by: PersonId, finding: Finding, note: str = "") -> AccessRequest:
+        """Another person reviews the attestation."""
+
+    def overseers(self, request: AccessRequest) -> frozenset[PersonId]:
+        """Who may acknowledge and close this use of break-glass now."""
 
     async def tick(self) -> int:
         """Expire what is over (pending requests, grants); idempotent. Returns how many rows changed."""

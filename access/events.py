@@ -9,6 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from access.emergency_events import (
+    AttestationDue,
+    AttestationGiven,
+    AttestationOverdue,
+    EmergencyAcknowledged,
+    EmergencyClosed,
+    EmergencyEscalated,
+    EmergencyOpened,
+    EmergencyRefused,
+)
 from access.facts import FACTS, Fact, StoredEvent
 from access.flow_events import FlowsLoaded, RequestEscalated, RequestReminded, RequestRevised, StageReached
 from access.masking import Masked
@@ -17,6 +27,14 @@ from access.masking_events import ValuesUnmasked
 # rooms import every fact from here; the classes below are exported as they are
 __all__ = [
     "FACTS",
+    "AttestationDue",
+    "AttestationGiven",
+    "AttestationOverdue",
+    "EmergencyAcknowledged",
+    "EmergencyClosed",
+    "EmergencyEscalated",
+    "EmergencyOpened",
+    "EmergencyRefused",
     "Fact",
     "FlowsLoaded",
     "RequestEscalated",

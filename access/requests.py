@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from access.actors import Actor, PersonId
+from access.emergencies import Emergency
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import ForApprover, Masked
 from access.scopes import OfRunbook, Scope
@@ -95,7 +96,7 @@ class AccessRequest:
     `flow` names the approval flow it takes (its stages are looked up anew when the button is pressed); `groups` are the
     approver groups that the resource, or the rule that held the statement, names; `approvers` are the people told so far.
     `parent` is the request whose access this is about: the one to extend in place (ACCESS), or the one the session was
-    opened under (STATEMENT).
+    opened under (STATEMENT). `emergency` is set when the access was taken by break-glass.
     """
 
     id: RequestId
@@ -121,6 +122,7 @@ class AccessRequest:
     decided_by: PersonId | None = None
     decided_at: datetime | None = None
     note: str = ""
+    emergency: Emergency | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,8 @@ class Grant:
     """What may be done, by whom, until when.
 
     `holder` narrows who may use it: empty = any session of the actor on the resource; a session id = only that session
-    (a statement held on the wire); `EXECUTOR` = only the credential the bot was issued for this very grant.
+    (a statement held on the wire); `EXECUTOR` = only the credential the bot was issued for this very grant. `emergency`
+    marks break-glass; `barred` says why nothing may be done under it now (never stored: the book knows).
     """
 
     id: GrantId
@@ -162,6 +165,8 @@ class Grant:
     why_ended: str = ""
     used_at: datetime | None = None
     used_in: SessionId | None = None
+    emergency: bool = False
+    barred: str = field(default="", compare=False)
 
     def live(self, now: datetime) -> bool:
         """Usable at `now`: the check the data path makes on every statement, whatever any timer did. A runbook's grant

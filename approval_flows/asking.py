@@ -15,6 +15,7 @@ from access.requests import AccessRequest, Ask, Evidence, Grant, Place, RequestS
 from access.resources import Resource
 from access.scopes import Level, OfRunbook, Once, Scope, level_of, scope_asked
 from approval_flows import flow, granting, lifecycle, routing
+from approval_flows.break_glass import not_extended
 from approval_flows.choose import check_words
 from approval_flows.granting import live_grant, requested
 from approval_flows.model import Flow
@@ -71,7 +72,7 @@ def ask_extension(
         return Invalid(f"There is no grant {id}.", field="id", hint="Yours are listed by /hoop my")
     if by != grant.actor.person:
         return Denied(f"{id} is not yours; only its owner asks for more time.", rule="not-yours")
-    wrong = lifecycle.grant_refusal(grant, lifecycle.GrantCommand.EXTEND, office.name)
+    wrong = lifecycle.grant_refusal(grant, lifecycle.GrantCommand.EXTEND, office.name) or not_extended(grant)
     if wrong is not None:
         return wrong
     if not grant.live(tx.now):

@@ -16,14 +16,15 @@ from access.resources import Resource
 from access.scopes import scope_name
 from access.statements import Effect, Flag
 from approval_flows.flow import shown_duration
-from approval_flows.model import Flow, When, Words
+from approval_flows.model import Flow, Risk, When, Words
 
 UNMASK = "unmask"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What conditions are looked up in: the request, the person who asks, the resource, the time."""
+    """What conditions are looked up in: the request, the person who asks, the resource, the time. `on_call` are the
+    schedules that person is on call for at that time; `emergency` means break-glass."""
 
     person: Person
     resource: str
@@ -36,6 +37,8 @@ class Facts:
     agent: bool = False
     effects: frozenset[Effect] = frozenset()
     flags: frozenset[Flag] = frozenset()
+    on_call: frozenset[str] = frozenset()
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,9 @@ class Considered:
     why_not: str = ""
 
 
-def facts_of(request: AccessRequest, person: Person, resource: Resource, at: datetime) -> Facts:
+def facts_of(
+    request: AccessRequest, person: Person, resource: Resource, at: datetime, on_call: frozenset[str] = frozenset()
+) -> Facts:
     """The facts of a request as it was filed."""
     evidence = request.evidence
     return Facts(
@@ -61,13 +66,16 @@ def facts_of(request: AccessRequest, person: Person, resource: Resource, at: dat
         agent=request.actor.via is not None,
         effects=evidence.effects if evidence else frozenset(),
         flags=evidence.flags if evidence else frozenset(),
+        on_call=on_call,
+        emergency=request.emergency is not None,
     )
 
 
 def consider(flows: Sequence[Flow], facts: Facts) -> list[Considered]:
-    """The flows in the order they are asked, up to the one that is taken (the last, if its `why_not` is empty)."""
+    """The flows in the order they are asked, up to the one that is taken (the last, if its `why_not` is empty). For
+    break-glass only the flows that describe it, for everything else only the others."""
     looked: list[Considered] = []
-    for flow in flows:
+    for flow in (one for one in flows if (one.break_glass is not None) is facts.emergency):
         looked.append(Considered(flow, why_not(flow.when, facts) or _by_itself(flow, facts)))
         if not looked[-1].why_not:
             break
@@ -92,6 +100,21 @@ def why_not(when: When, facts: Facts) -> str:
     return _of_what(when, facts) or _of_whom(when, facts) or _of_time(when, facts)
 
 
+_RISKS = tuple(Risk)
+_OF_SCOPE = {"read": 0, "write": 1, "admin": 2, "unmask": 2}
+_OF_EFFECT = {Effect.READ: 0, Effect.WRITE: 1, Effect.DDL: 2, Effect.DANGER: 3, Effect.ADMIN: 3, Effect.OPAQUE: 3}
+_LARGE = frozenset({Flag.UNBOUNDED_WRITE, Flag.DROP, Flag.TRUNCATE})
+
+
+def risk_of(facts: Facts) -> Risk:
+    """How much this could do: by its effects, or by the scope where nothing is known yet; a write without bounds is at least
+    high, and through an AI agent everything counts one higher."""
+    known = [_OF_EFFECT.get(effect, 3) for effect in facts.effects]
+    rank = max(known, default=_OF_SCOPE.get(facts.scope, 3))
+    rank = max(rank, 2) if facts.flags & _LARGE else rank
+    return _RISKS[min(rank + facts.agent, len(_RISKS) - 1)]
+
+
 def _of_what(when: When, facts: Facts) -> str:
     if when.asks and facts.ask not in when.asks:
         return f"this asks for {facts.ask.value}, not {_listed(when.asks)}"
@@ -106,6 +129,8 @@ def _of_what(when: When, facts: Facts) -> str:
         return f"no effect is {_listed(when.effects)}"
     if when.flags and not when.flags & facts.flags:
         return f"no flag is {_listed(when.flags)}"
+    if when.risk and (risk := risk_of(facts)) not in when.risk:
+        return f"the risk is {risk.value}, not {_listed(when.risk)}"
     return ""
 
 
@@ -116,6 +141,8 @@ def _of_whom(when: When, facts: Facts) -> str:
         return f"{facts.person.name} is not {_listed(when.people)}"
     if when.groups and facts.person.groups.isdisjoint(when.groups):
         return f"{facts.person.name} is not in {_listed(when.groups)}"
+    if when.on_call and facts.on_call.isdisjoint(when.on_call):
+        return f"{facts.person.name} is not on call for {_listed(when.on_call)}"
     return ""
 
 

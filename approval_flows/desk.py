@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from access.actors import Actor, Person, PersonId
+from access.emergencies import Finding
 from access.errors import Invalid
 from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
-from access.ports import Asked, Change, Clock, Narrowed, Outlook, Progress, Store, Tx
+from access.ports import Asked, BreakGlass, Change, Clock, Narrowed, Outlook, Progress, Store, Tx
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Review, Session
 from access.resources import Resource
 from access.scopes import OfRunbook, Scope
 from access.statements import Digest
-from approval_flows import asking, deciding, flow, granted, revising, routing
+from approval_flows import asking, break_glass, deciding, flow, granted, revising, routing
 from approval_flows.office import Office, settle
 
 POLL_SECONDS = 2.0
@@ -187,6 +188,26 @@ class Desk:
             self._store,
             lambda tx: deciding.grant_directly(self._office, tx, person, resource, scope, duration, reason, operator),
         )
+
+    async def break_glass(self, actor: Actor, wanted: BreakGlass, *, by: str = "") -> AccessRequest:
+        """Access at once. Raises Denied, Invalid or Conflict; each try is recorded."""
+        return await settle(self._store, lambda tx: break_glass.open_(self._office, tx, actor, wanted, by))
+
+    async def acknowledge(self, id: RequestId, by: PersonId, note: str = "") -> AccessRequest:
+        """A second person has seen a broken glass."""
+        return await settle(self._store, lambda tx: break_glass.acknowledge(self._office, tx, id, by, note))
+
+    async def attest(self, id: RequestId, by: PersonId, account: str) -> AccessRequest:
+        """Its user says what was done."""
+        return await settle(self._store, lambda tx: break_glass.attest(self._office, tx, id, by, account))
+
+    async def close(self, id: RequestId, by: PersonId, finding: Finding, note: str = "") -> AccessRequest:
+        """Another person reviews the attestation."""
+        return await settle(self._store, lambda tx: break_glass.close(self._office, tx, id, by, finding, note))
+
+    def overseers(self, request: AccessRequest) -> frozenset[PersonId]:
+        """Who may acknowledge and close this use of break-glass now."""
+        return break_glass.overseers(self._office, request, self._clock.now())
 
     async def tick(self) -> int:
         """Write down what is over. Returns how many rows changed; run it every few seconds on one node or on all."""

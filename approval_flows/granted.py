@@ -15,7 +15,7 @@ from access.ports import Tx
 from access.requests import EXECUTOR, Grant, GrantState, RequestState, Session
 from access.scopes import Level, OfRunbook, Once, level_of
 from access.statements import Digest
-from approval_flows import flow, granting, routing, timetable
+from approval_flows import break_glass, flow, granting, routing, timetable
 from approval_flows.asking import check_extension
 from approval_flows.deciding import expire, withdraw
 from approval_flows.lifecycle import (
@@ -138,6 +138,8 @@ def _end(
     if refusal is not None:
         return refusal
     ended = _put(tx, end_grant(grant, command, tx.now, office.name, by=by, why=why))
+    if grant.emergency:
+        break_glass.ended(tx, grant)
     if command is not GrantCommand.EXPIRE:
         for request in tx.requests(states=[RequestState.PENDING], person=grant.actor.person, resource=grant.resource):
             if request.parent == grant.request:
@@ -153,7 +155,7 @@ def extend(office: Office, tx: Tx, id: GrantId, by: PersonId, add: timedelta) ->
     resource = flow.find_resource(office.resources, grant.resource)
     if isinstance(resource, Invalid):
         return resource
-    refusal = grant_refusal(grant, GrantCommand.EXTEND, office.name)
+    refusal = grant_refusal(grant, GrantCommand.EXTEND, office.name) or break_glass.not_extended(grant)
     if refusal is not None:
         return refusal
     if not grant.live(tx.now):
@@ -221,7 +223,7 @@ def tick(office: Office, tx: Tx) -> int:
         changed += 1
     for grant in tx.grants(states=[GrantState.ACTIVE, GrantState.EXECUTING], limit=EVERYTHING):
         changed += _tick_grant(office, tx, grant)
-    return changed
+    return changed + break_glass.nudge(office, tx)
 
 
 def _tick_grant(office: Office, tx: Tx, grant: Grant) -> int:

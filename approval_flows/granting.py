@@ -39,9 +39,11 @@ def requested(request: AccessRequest) -> AccessRequested:
 
 
 def live_grant(tx: Tx, actor: Actor, resource: str, scope: Scope, parent: RequestId | None = None) -> Grant | None:
-    """The one live standing grant of this actor, resource and scope (with `parent`: the one that request led to)."""
+    """The one live standing grant of this actor, resource and scope (with `parent`: the one that request led to). What was
+    taken by break-glass is never made longer by anything."""
     live = tx.grants(live_at=tx.now, person=actor.person, resource=resource, request=parent)
-    return next((g for g in live if g.actor == actor and g.scope == scope and not g.holder and g.live(tx.now)), None)
+    mine = (g for g in live if g.actor == actor and g.scope == scope and not g.holder and not g.emergency)
+    return next((g for g in mine if g.live(tx.now)), None)
 
 
 def approve_automatically(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> AccessRequest:
@@ -78,7 +80,7 @@ def issue(office: Office, tx: Tx, request: AccessRequest, resource: Resource, by
         holder=holder,
     )
     tx.insert_grant(grant)
-    tx.append(_issued(grant, request))
+    tx.append(issued(grant, request))
     return grant
 
 
@@ -90,7 +92,8 @@ def put(tx: Tx, decided: tuple[AccessRequest, Fact]) -> AccessRequest:
     return stored
 
 
-def _issued(grant: Grant, request: AccessRequest) -> GrantIssued:
+def issued(grant: Grant, request: AccessRequest) -> GrantIssued:
+    """The fact that access exists."""
     return GrantIssued(
         stream=grant.request,
         actor=grant.issued_by[-1],

@@ -1,7 +1,7 @@
 """The lifecycle of requests and grants: tables of transitions, and the step from one row to the next.
 
 Everything that affects a state is in this file. A transition that is not in a table does not exist: it is refused with
-words for people. `python -m approval_flows.lifecycle` prints the diagrams of `docs/lifecycle.md` from the tables.
+words for people. `approval_flows.diagrams` draws `docs/lifecycle.md` from the tables.
 
 A request waits (`pending`) until people decide it, its requester takes it back or its time is over; all other states
 are final. A standing grant is `active` until it expires, is revoked or given back, and may be extended in place. A
@@ -11,7 +11,6 @@ and never as a second run; an outcome that is learned later still settles it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -249,31 +248,3 @@ def _next(grant: Grant, command: GrantCommand, names: Names) -> GrantState:
     if refusal is not None:
         raise refusal
     return table_of(grant)[grant.state, command]
-
-
-def mermaid(table: RequestTable | GrantTable) -> str:
-    """A table of transitions as a Mermaid state diagram; states without a way out are final."""
-    edges = [(state.value, command.value, to.value) for (state, command), to in table.items()]
-    start = edges[0][0]
-    final = dict.fromkeys(to for _, _, to in edges if to not in {state for state, _, _ in edges})
-    lines = ["stateDiagram-v2", f"    [*] --> {start}"]
-    lines += [f"    {state} --> {to}: {command}" for state, command, to in edges]
-    lines += [f"    {state} --> [*]" for state in final]
-    return "\n".join(lines)
-
-
-def document() -> str:
-    """The page `docs/lifecycle.md`."""
-    parts = ["# Lifecycle", "Drawn from the tables: `python -m approval_flows.lifecycle > docs/lifecycle.md`."]
-    for title, table in (
-        ("A request", REQUEST),
-        ("Standing access", STANDING),
-        ("One command", SINGLE_USE),
-        ("A runbook", RUNBOOK),
-    ):
-        parts += [f"## {title}", f"```mermaid\n{mermaid(table)}\n```"]
-    return "\n\n".join(parts) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(document())

@@ -5,29 +5,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from access.requests import Ask
 from access.statements import Effect, Flag
 
+
+class Risk(StrEnum):
+    """How much a request could do, from what is known of it: `choose.risk_of`."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where deciders come from: people by wire name, groups, the resource's owners, the approvers the resource (or the
-    rule that held the statement) names."""
+    """Where deciders come from: people by wire name, groups, on-call schedules, the resource's owners, the approvers the
+    resource (or the rule that held the statement) names, the manager of who asks."""
 
     people: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     owners: bool = False
     approvers: bool = False
+    on_call: tuple[str, ...] = ()
+    manager: bool = False
 
     @property
     def empty(self) -> bool:
         """Whether nothing is named at all."""
-        return not (self.people or self.groups or self.owners or self.approvers)
+        return not (self.people or self.groups or self.owners or self.approvers or self.changing)
+
+    @property
+    def changing(self) -> bool:
+        """Whether who it is depends on the hour or on who asks, so that it can not be checked beforehand."""
+        return bool(self.on_call) or self.manager
 
     def split(self) -> tuple[Sources, ...]:
         """Each source by itself: what `all` wants one person of."""
@@ -36,6 +54,8 @@ class Sources:
             *(Sources(groups=(one,)) for one in self.groups),
             *((Sources(owners=True),) if self.owners else ()),
             *((Sources(approvers=True),) if self.approvers else ()),
+            *(Sources(on_call=(one,)) for one in self.on_call),
+            *((Sources(manager=True),) if self.manager else ()),
         )
 
 
@@ -100,6 +120,25 @@ class When:
     agent: bool | None = None
     people: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    risk: frozenset[Risk] = frozenset()
+    on_call: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Who may take access at once: somebody of `groups` who is on call for one of `on_call` or in one of `roles`.
+
+    The flow's one stage says who acknowledges (within `acknowledge`) and closes (within `attest` of the end). `blocks`: no
+    other use by the same person before that.
+    """
+
+    groups: tuple[str, ...] = ()
+    on_call: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    reason_at_least: int = 30
+    acknowledge: timedelta = timedelta(minutes=15)
+    attest: timedelta = timedelta(hours=24)
+    blocks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +152,11 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One flow. The one with the highest `priority` whose conditions hold is used."""
+    """One flow. The one with the highest `priority` whose conditions hold is used.
+
+    `step_up`: a click alone does not approve. `repeat`: how long an approver may allow the same command again.
+    `activate_within`: access begins when its person begins it, at most this long after the approval.
+    """
 
     name: str
     priority: int = 0
@@ -129,6 +172,10 @@ class Flow:
     waits: timedelta | None = None
     remind: tuple[timedelta, ...] = ()
     escalate: tuple[Escalation, ...] = ()
+    step_up: bool = False
+    repeat: timedelta | None = None
+    activate_within: timedelta | None = None
+    break_glass: BreakGlass | None = None
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 

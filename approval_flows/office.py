@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypeVar
 
 from access.actors import PersonId
-from access.errors import Conflict, HoopError
+from access.duty import NoSchedules, OnCall
+from access.errors import Conflict, HoopError, Unavailable
 from access.ids import ENTROPY_BYTES, Prefix, new_id
 from access.ports import Directory, Entropy, Store, Tx
 from access.resources import Resource
 from approval_flows.flow import Limits
 from approval_flows.shelf import FlowShelf
+from approval_flows.stages import Duty, People
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 ATTEMPTS = 4
 
@@ -28,11 +33,29 @@ class Office:
     entropy: Entropy
     limits: Limits = field(default_factory=Limits)
     flows: FlowShelf = field(default_factory=FlowShelf)
+    on_call: OnCall = field(default_factory=NoSchedules)
 
     def name(self, id: PersonId) -> str:
         """The display name of a person; the subject of somebody the directory does not know (any more)."""
         person = self.directory.person(id)
         return person.name if person else str(id).rpartition("|")[2]
+
+    def duty(self, at: datetime) -> Duty:
+        """Who is on call at `at`, by schedule. When the on-call system does not answer: nobody."""
+
+        def of(schedule: str) -> People:
+            try:
+                return self.on_call.on_call(schedule, at)
+            except Unavailable as error:
+                log.warning("who is on call for %s can not be known, so nobody counts as it: %s", schedule, error)
+                return frozenset()
+
+        return of
+
+    def schedules_of(self, person: PersonId, at: datetime) -> frozenset[str]:
+        """The schedules this person is on call for at `at`."""
+        duty = self.duty(at)
+        return frozenset(name for name in self.on_call.schedules() if person in duty(name))
 
     def new_id(self, prefix: Prefix) -> str:
         return new_id(prefix, self.entropy.token(ENTROPY_BYTES))

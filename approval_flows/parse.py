@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from datetime import time, timedelta
+from datetime import timedelta
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
-
-import re2
-import yaml
 
 from access.requests import Ask
 from access.statements import Effect, Flag
-from approval_flows.model import DAYS, Escalation, Flow, FlowProblem, Sources, Stage, When, Window, Words
+from approval_flows import parse_parts as parts
+from approval_flows.model import BreakGlass, Escalation, Flow, FlowProblem, Risk, Sources, Stage, When, Words
 from approval_flows.yaml_lines import Keys, Node, Reader
 
 SCOPES = ("read", "write", "admin", "once")
-_NAME = re.compile(r"\A[a-z][a-z0-9-]{0,40}\Z")
-_TIME = re.compile(r"\A([01]\d|2[0-3]):([0-5]\d)\Z")
 _FLOW = (
     "name",
     "priority",
@@ -33,8 +27,11 @@ _FLOW = (
     "waits",
     "remind",
     "escalate",
+    "step_up",
+    "repeat",
+    "activate_within",
+    "break_glass",
 )
-_SOURCES = ("people", "groups", "owners", "approvers")
 MOST_STAGES = 8
 MOST_PEOPLE = 20
 
@@ -49,7 +46,7 @@ def parse(file: str, text: str) -> tuple[Flow | None, tuple[FlowProblem, ...]]:
 
 def _flow(reader: Reader, node: Node) -> Flow:
     keys = reader.keys(node, "", _FLOW)
-    name = _name(reader, keys["name"], "name") if "name" in keys else ""
+    name = parts.read_name(reader, keys["name"], "name") if "name" in keys else ""
     if not name and "name" not in keys:
         reader.wrong(node, "name", "is missing")
     automatic = reader.flag(keys["automatic"], "automatic") if "automatic" in keys else False
@@ -61,8 +58,8 @@ def _flow(reader: Reader, node: Node) -> Flow:
         stages=_stages(reader, keys["stages"]) if "stages" in keys else (),
         distinct=reader.flag(keys["distinct"], "distinct") if "distinct" in keys else True,
         automatic=automatic,
-        reason=_words(reader, keys["reason"], "reason") if "reason" in keys else Words(),
-        ticket=_words(reader, keys["ticket"], "ticket") if "ticket" in keys else Words(),
+        reason=parts.read_words(reader, keys["reason"], "reason") if "reason" in keys else Words(),
+        ticket=parts.read_words(reader, keys["ticket"], "ticket") if "ticket" in keys else Words(),
         max_duration=reader.duration(keys["max_duration"], "max_duration") if "max_duration" in keys else None,
         max_total=reader.duration(keys["max_total"], "max_total") if "max_total" in keys else None,
         waits=reader.duration(keys["waits"], "waits") if "waits" in keys else None,
@@ -70,6 +67,12 @@ def _flow(reader: Reader, node: Node) -> Flow:
         escalate=reader.items(keys["escalate"], "escalate", lambda n, w: _escalation(reader, n, w))
         if "escalate" in keys
         else (),
+        step_up=reader.flag(keys["step_up"], "step_up") if "step_up" in keys else False,
+        repeat=reader.duration(keys["repeat"], "repeat") if "repeat" in keys else None,
+        activate_within=reader.duration(keys["activate_within"], "activate_within")
+        if "activate_within" in keys
+        else None,
+        break_glass=_break_glass(reader, keys["break_glass"]) if "break_glass" in keys else None,
         file=reader.file,
         line=node.start_mark.line + 1,
     )
@@ -94,12 +97,60 @@ def _fits(reader: Reader, node: Node, keys: Keys, flow: Flow) -> None:
     late = [*flow.remind, *(one.after for one in flow.escalate)]
     if flow.waits and late and max(late) >= flow.waits:
         reader.wrong(keys["waits"], "waits", "ends before the last reminder or escalation")
+    if flow.automatic and (flow.step_up or flow.repeat):
+        reader.wrong(keys["automatic"], "automatic", "has nobody who clicks: remove step_up and repeat")
+    if flow.break_glass is not None:
+        _fits_emergency(reader, keys, flow)
     names = [stage.name for stage in flow.stages]
     for stage in flow.stages:
         if names.count(stage.name) > 1:
             reader.wrong(stage.line, f"stages.{stage.name}", "is the name of two stages")
     if not flow.distinct:
         _overlap(reader, flow)
+
+
+_NOT_FOR_EMERGENCIES = ("automatic", "waits", "remind", "step_up", "repeat", "max_total", "activate_within")
+
+
+def _fits_emergency(reader: Reader, keys: Keys, flow: Flow) -> None:
+    """Break-glass waits for nobody: its one stage says who acknowledges and reviews."""
+    for key in _NOT_FOR_EMERGENCIES:
+        if key in keys:
+            reader.wrong(keys[key], key, "does not go with break_glass: access is at once, short, and asked for anew")
+    if len(flow.stages) != 1 or flow.stages[0].every or flow.stages[0].need != 1:
+        reader.wrong(keys["break_glass"], "break_glass", "needs one stage of any: who acknowledges and reviews")
+    if flow.when.asks:
+        reader.wrong(keys["when"], "when.asks", "does not go with break_glass: it is always access")
+    if "max_duration" not in keys:
+        reader.wrong(keys["break_glass"], "break_glass", "needs max_duration: how long the access lasts at most")
+
+
+def _break_glass(reader: Reader, node: Node) -> BreakGlass:
+    known = ("groups", "on_call", "roles", "reason_at_least", "acknowledge", "attest", "blocks")
+    keys = reader.keys(node, "break_glass", known)
+    if "groups" not in keys:
+        reader.wrong(node, "break_glass.groups", "is missing: nobody may break glass")
+    if "on_call" not in keys and "roles" not in keys:
+        reader.wrong(node, "break_glass", "needs on_call or roles: being in a group is not enough")
+    usual = BreakGlass()
+
+    def texts(key: str) -> tuple[str, ...]:
+        return reader.texts(keys[key], f"break_glass.{key}") if key in keys else ()
+
+    def length(key: str, otherwise: timedelta) -> timedelta:
+        return reader.duration(keys[key], f"break_glass.{key}") if key in keys else otherwise
+
+    return BreakGlass(
+        groups=texts("groups"),
+        on_call=texts("on_call"),
+        roles=texts("roles"),
+        reason_at_least=reader.number(keys["reason_at_least"], "break_glass.reason_at_least", 10, 500)
+        if "reason_at_least" in keys
+        else usual.reason_at_least,
+        acknowledge=length("acknowledge", usual.acknowledge),
+        attest=length("attest", usual.attest),
+        blocks=reader.flag(keys["blocks"], "break_glass.blocks") if "blocks" in keys else usual.blocks,
+    )
 
 
 def _overlap(reader: Reader, flow: Flow) -> None:
@@ -109,13 +160,6 @@ def _overlap(reader: Reader, flow: Flow) -> None:
             if set(stage.sources.split()) & set(earlier.sources.split()):
                 message = f"overlaps stage {earlier.name}: with distinct: false one click would count in both"
                 reader.wrong(stage.line, f"stages.{stage.name}", message)
-
-
-def _name(reader: Reader, node: Node, where: str) -> str:
-    text = reader.text(node, where)
-    if text and not _NAME.match(text):
-        reader.wrong(node, where, "must be lower-case letters, digits and '-', at most 41, starting with a letter")
-    return text
 
 
 def _when(reader: Reader, node: Node, *, automatic: bool) -> When:
@@ -133,6 +177,8 @@ def _when(reader: Reader, node: Node, *, automatic: bool) -> When:
         "agent",
         "people",
         "groups",
+        "risk",
+        "on_call",
     )
     keys = reader.keys(node, "when", known)
     if not keys:
@@ -147,59 +193,22 @@ def _when(reader: Reader, node: Node, *, automatic: bool) -> When:
     return When(
         asks=asks,
         resources=reader.texts(keys["resources"], "when.resources") if "resources" in keys else (),
-        labels=_labels(reader, keys["labels"]) if "labels" in keys else MappingProxyType({}),
+        labels=parts.read_labels(reader, keys["labels"]) if "labels" in keys else MappingProxyType({}),
         scopes=frozenset(reader.words(keys["scopes"], "when.scopes", SCOPES)) if "scopes" in keys else frozenset(),
         effects=reader.choices(keys["effects"], "when.effects", Effect) if "effects" in keys else frozenset(),
         flags=reader.choices(keys["flags"], "when.flags", Flag) if "flags" in keys else frozenset(),
         longer_than=reader.duration(keys["longer_than"], "when.longer_than") if "longer_than" in keys else None,
         at_most=reader.duration(keys["at_most"], "when.at_most") if "at_most" in keys else None,
-        hours=reader.items(keys["hours"], "when.hours", lambda n, w: _window(reader, n, w)) if "hours" in keys else (),
-        ticket=_pattern(reader, keys["ticket"], "when.ticket") if "ticket" in keys else None,
+        hours=reader.items(keys["hours"], "when.hours", lambda n, w: parts.read_window(reader, n, w))
+        if "hours" in keys
+        else (),
+        ticket=parts.read_pattern(reader, keys["ticket"], "when.ticket") if "ticket" in keys else None,
         agent=reader.flag(keys["agent"], "when.agent") if "agent" in keys else None,
         people=reader.texts(keys["people"], "when.people") if "people" in keys else (),
         groups=reader.texts(keys["groups"], "when.groups") if "groups" in keys else (),
+        risk=reader.choices(keys["risk"], "when.risk", Risk) if "risk" in keys else frozenset(),
+        on_call=reader.texts(keys["on_call"], "when.on_call") if "on_call" in keys else (),
     )
-
-
-def _labels(reader: Reader, node: Node) -> MappingProxyType[str, str]:
-    if not isinstance(node, yaml.MappingNode) or not node.value:
-        reader.wrong(node, "when.labels", "must be a mapping such as {env: production}")
-        return MappingProxyType({})
-    found = {str(key.value): reader.text(value, f"when.labels.{key.value}") for key, value in node.value}
-    return MappingProxyType(found)
-
-
-def _window(reader: Reader, node: Node, where: str) -> Window:
-    keys = reader.keys(node, where, ("from", "to", "zone", "days"))
-    for key in ("from", "to", "zone"):
-        if key not in keys:
-            reader.wrong(node, f"{where}.{key}", "is missing")
-    start = _clock(reader, keys["from"], f"{where}.from") if "from" in keys else time(0)
-    end = _clock(reader, keys["to"], f"{where}.to") if "to" in keys else time(1)
-    if start == end and {"from", "to"} <= keys.keys():
-        reader.wrong(node, where, "begins when it ends; leave hours out for always")
-    days = reader.words(keys["days"], f"{where}.days", DAYS) if "days" in keys else DAYS
-    zone = _zone(reader, keys["zone"], f"{where}.zone") if "zone" in keys else ZoneInfo("UTC")
-    return Window(start, end, zone, frozenset(DAYS.index(day) for day in days))
-
-
-def _clock(reader: Reader, node: Node, where: str) -> time:
-    # YAML 1.1 reads 22:00 as a number in base 60, so the text itself is looked at, quoted or not
-    match = _TIME.match(node.value) if isinstance(node, yaml.ScalarNode) else None
-    if match is None:
-        reader.wrong(node, where, 'must be a time of day such as "22:00"')
-        return time(0)
-    return time(int(match[1]), int(match[2]))
-
-
-def _zone(reader: Reader, node: Node, where: str) -> ZoneInfo:
-    name = reader.text(node, where)
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        if name:
-            reader.wrong(node, where, f"{name} is not a time zone; write it like Europe/Berlin")
-        return ZoneInfo("UTC")
 
 
 def _stages(reader: Reader, node: Node) -> tuple[Stage, ...]:
@@ -211,14 +220,14 @@ def _stages(reader: Reader, node: Node) -> tuple[Stage, ...]:
 
 def _stage(reader: Reader, node: Node, where: str) -> Stage:
     keys = reader.keys(node, where, ("name", "any", "all", "need", "quiet"))
-    name = _name(reader, keys["name"], f"{where}.name") if "name" in keys else ""
+    name = parts.read_name(reader, keys["name"], f"{where}.name") if "name" in keys else ""
     if "name" not in keys:
         reader.wrong(node, f"{where}.name", "is missing")
     if ("any" in keys) == ("all" in keys):
         reader.wrong(node, where, "needs either any or all: who decides")
     every = "all" in keys
     of = "all" if every else "any"
-    sources = _sources(reader, keys[of], f"{where}.{of}") if of in keys else Sources()
+    sources = parts.read_sources(reader, keys[of], f"{where}.{of}") if of in keys else Sources()
     for key in ("need", "quiet"):
         if every and key in keys:
             reader.wrong(keys[key], f"{where}.{key}", "is used only with any; all wants one person of each")
@@ -227,22 +236,9 @@ def _stage(reader: Reader, node: Node, where: str) -> Stage:
         sources=sources,
         every=every,
         need=reader.number(keys["need"], f"{where}.need", 1, MOST_PEOPLE) if "need" in keys else 1,
-        quiet=_sources(reader, keys["quiet"], f"{where}.quiet") if "quiet" in keys else Sources(),
+        quiet=parts.read_sources(reader, keys["quiet"], f"{where}.quiet") if "quiet" in keys else Sources(),
         line=node.start_mark.line + 1,
     )
-
-
-def _sources(reader: Reader, node: Node, where: str) -> Sources:
-    keys = reader.keys(node, where, _SOURCES)
-    sources = Sources(
-        people=reader.texts(keys["people"], f"{where}.people") if "people" in keys else (),
-        groups=reader.texts(keys["groups"], f"{where}.groups") if "groups" in keys else (),
-        owners=reader.flag(keys["owners"], f"{where}.owners") if "owners" in keys else False,
-        approvers=reader.flag(keys["approvers"], f"{where}.approvers") if "approvers" in keys else False,
-    )
-    if sources.empty:
-        reader.wrong(node, where, f"names nobody: {', '.join(_SOURCES)}")
-    return sources
 
 
 def _escalation(reader: Reader, node: Node, where: str) -> Escalation:
@@ -251,23 +247,4 @@ def _escalation(reader: Reader, node: Node, where: str) -> Escalation:
         if key not in keys:
             reader.wrong(node, f"{where}.{key}", "is missing")
     after = reader.duration(keys["after"], f"{where}.after") if "after" in keys else timedelta(0)
-    return Escalation(after, _sources(reader, keys["to"], f"{where}.to") if "to" in keys else Sources())
-
-
-def _words(reader: Reader, node: Node, where: str) -> Words:
-    keys = reader.keys(node, where, ("required", "pattern", "hint"))
-    pattern = _pattern(reader, keys["pattern"], f"{where}.pattern") if "pattern" in keys else ""
-    required = reader.flag(keys["required"], f"{where}.required") if "required" in keys else True
-    hint = reader.text(keys["hint"], f"{where}.hint") if "hint" in keys else ""
-    return Words(required, pattern, hint)
-
-
-def _pattern(reader: Reader, node: Node, where: str) -> str:
-    text = reader.text(node, where)
-    try:
-        re2.compile(text)
-    except re2.error as error:
-        first = error.args[0] if error.args else error
-        said = first.decode(errors="replace") if isinstance(first, bytes) else str(first)
-        reader.wrong(node, where, f"is not a valid RE2 pattern: {said}")
-    return text
+    return Escalation(after, parts.read_sources(reader, keys["to"], f"{where}.to") if "to" in keys else Sources())

@@ -22,7 +22,8 @@ RULE_STAGE = "rule"
 
 def route(office: Office, request: AccessRequest, person: Person, resource: Resource, at: datetime) -> Flow | Denied:
     """The flow this request takes. No flow means nothing can be granted."""
-    taken = choose(office.flows.current.flows, facts_of(request, person, resource, at))
+    facts = facts_of(request, person, resource, at, office.schedules_of(person.id, at))
+    taken = choose(office.flows.current.flows, facts)
     if taken is None:
         hint = "Ask the owners of the gateway for a flow that covers it."
         return Denied(f"No approval flow covers this on {resource.name}.", rule="no-flow", hint=hint)
@@ -58,7 +59,8 @@ def course_of(office: Office, request: AccessRequest, resource: Resource, at: da
         rule = Stage(RULE_STAGE, Sources(approvers=True))
         taken = replace(taken, stages=(rule, *taken.stages))
     since = max(at - request.created_at, timedelta(0))
-    return course(taken, office.directory, resource, request.groups, asker=request.actor.person, since=since)
+    asker, duty = request.actor.person, office.duty(at)
+    return course(taken, office.directory, resource, request.groups, asker=asker, since=since, duty=duty)
 
 
 def gone(office: Office, request: AccessRequest) -> Conflict | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -65,15 +65,16 @@ def read_folder(folder: Path) -> tuple[Texts, tuple[FlowProblem, ...]]:
 
 
 def build(
-    texts: Texts, directory: Directory, resources: Mapping[str, Resource]
+    texts: Texts, directory: Directory, resources: Mapping[str, Resource], schedules: Collection[str] = ()
 ) -> tuple[FlowSet, tuple[FlowProblem, ...]]:
-    """The set of the shipped flows and these, and every problem of these. The set may be used only without problems."""
+    """The set of the shipped flows and these, and every problem of these. The set may be used only without problems.
+    `schedules` are the on-call schedules there are."""
     parsed = [parse(file, text) for file, text in texts.items()]
     own = [flow for flow, _ in parsed if flow is not None]
     problems = [problem for _, found in parsed for problem in found]
     problems += _clashes(own)
     for flow in own:
-        problems += _unknown(flow, directory)
+        problems += _unknown(flow, directory, schedules)
     problems += [] if problems else [one for flow in own for one in _impossible(flow, directory, resources)]
     names = {flow.name for flow in own}
     base = [one for file, text in shipped().items() if (one := parse(file, text)[0]) and one.name not in names]
@@ -104,8 +105,8 @@ def _clashes(flows: Sequence[Flow]) -> list[FlowProblem]:
     return found
 
 
-def _unknown(flow: Flow, directory: Directory) -> list[FlowProblem]:
-    """Groups and people who are not there, at the line of the stage that names them."""
+def _unknown(flow: Flow, directory: Directory, schedules: Collection[str]) -> list[FlowProblem]:
+    """Groups, people and schedules that are not there, at the line of the stage that names them."""
     places = [
         (stage.line, f"stages.{stage.name}", one) for stage in flow.stages for one in (stage.sources, stage.quiet)
     ]
@@ -113,14 +114,23 @@ def _unknown(flow: Flow, directory: Directory) -> list[FlowProblem]:
     return [
         FlowProblem(flow.file, line, where, message)
         for line, where, sources in places
-        for message in _missing(sources, directory)
+        for message in _missing(sources, directory, schedules)
     ] + [
-        FlowProblem(flow.file, flow.line, "when.groups", message)
-        for message in _missing(Sources(groups=flow.when.groups, people=flow.when.people), directory)
+        FlowProblem(flow.file, flow.line, where, message)
+        for where, sources in _named_outside_stages(flow)
+        for message in _missing(sources, directory, schedules)
     ]
 
 
-def _missing(sources: Sources, directory: Directory) -> list[str]:
+def _named_outside_stages(flow: Flow) -> list[tuple[str, Sources]]:
+    when, glass = flow.when, flow.break_glass
+    found = [("when.groups", Sources(people=when.people, groups=when.groups, on_call=when.on_call))]
+    if glass is not None:
+        found.append(("break_glass", Sources(groups=(*glass.groups, *glass.roles), on_call=glass.on_call)))
+    return found
+
+
+def _missing(sources: Sources, directory: Directory, schedules: Collection[str]) -> list[str]:
     people = directory.people()
     groups = {group for person in people for group in person.groups}
     found = [
@@ -133,6 +143,11 @@ def _missing(sources: Sources, directory: Directory) -> list[str]:
         person = directory.by_name(name)
         if person is None or not person.active:
             found.append(f"{name} is not an active person.{_near(name, names - {name})}")
+    found += [
+        f"there is no on-call schedule {name}.{_near(name, set(schedules))}"
+        for name in sources.on_call
+        if name not in schedules
+    ]
     return found
 
 
@@ -143,8 +158,8 @@ def _near(word: str, known: set[str]) -> str:
 
 def _impossible(flow: Flow, directory: Directory, resources: Mapping[str, Resource]) -> list[FlowProblem]:
     """Stages that could never be completed, for any resource the flow may apply to."""
-    if flow.automatic:
-        return []
+    if flow.automatic or any(one.changing for stage in flow.stages for one in (stage.sources, stage.quiet)):
+        return []  # nobody is asked, or who it is depends on the hour and on who asks: found out when it is filed
     for resource in resources.values():
         named = not flow.when.resources or any(fnmatchcase(resource.name, glob) for glob in flow.when.resources)
         if not named or any(resource.labels.get(key) != value for key, value in flow.when.labels.items()):
@@ -171,10 +186,12 @@ def load_shipped() -> Loaded:
     return _set(flows, shipped()), ()
 
 
-def load_folder(folder: Path, directory: Directory, resources: Mapping[str, Resource]) -> Loaded:
+def load_folder(
+    folder: Path, directory: Directory, resources: Mapping[str, Resource], schedules: Collection[str] = ()
+) -> Loaded:
     """What ships and the owner's files, and everything that is wrong with these."""
     texts, unreadable = read_folder(folder)
-    built, problems = build(texts, directory, resources)
+    built, problems = build(texts, directory, resources, schedules)
     return built, (*unreadable, *problems)
 
 

@@ -7,7 +7,7 @@ counted, never groups: somebody in three groups takes one place.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,6 +17,13 @@ from access.resources import Resource
 from approval_flows.model import Escalation, Flow, Sources, Stage
 
 People = frozenset[PersonId]
+#: Who is on call for a schedule now; nobody when it can not be known.
+Duty = Callable[[str], People]
+
+
+def nobody_on_duty(_schedule: str) -> People:
+    """Where there are no schedules."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ def course(
     *,
     asker: PersonId | None = None,
     since: timedelta = timedelta(0),
+    duty: Duty = nobody_on_duty,
 ) -> Course:
     """The flow's steps now: active people, never `asker`; whoever is escalated to after `since` waiting may decide too.
 
@@ -117,7 +125,8 @@ def course(
     def people(sources: Sources) -> People:
         named = (directory.by_name(one) for one in sources.people)
         members = (directory.members(group) for group in groups(sources))
-        found = frozenset(p.id for p in named if p is not None).union(*members)
+        found = frozenset(p.id for p in named if p is not None).union(*members, *map(duty, sources.on_call))
+        found |= _manager(directory, asker) if sources.manager else frozenset()
         return frozenset(
             one for one in found if one != asker and (known := directory.person(one)) is not None and known.active
         )
@@ -130,14 +139,42 @@ def course(
             places = tuple(people(source) | tiers for source in stage.sources.split())
         else:
             places = ((people(stage.sources) | people(stage.quiet) | tiers),) * stage.need
-        whence = (" + " if stage.every else ", ").join((*stage.sources.people, *groups(stage.sources)))
+        sources = stage.sources
+        also = (*(f"on call for {one}" for one in sources.on_call), *(("the manager",) if sources.manager else ()))
+        whence = (" + " if stage.every else ", ").join((*sources.people, *groups(sources), *also))
         return Step(stage.name, places, told or people(stage.quiet), whence or "nobody")
 
     return Course(tuple(step(stage) for stage in flow.stages), flow.distinct)
 
 
-def escalated(tier: Escalation, directory: Directory, resource: Resource, approvers: Sequence[str]) -> People:
-    """The people of one escalation, as `course` resolves them."""
-    stage = Stage("escalation", tier.to)
-    alone = Flow("escalation", stages=(stage,))
-    return course(alone, directory, resource, approvers).people
+def _manager(directory: Directory, asker: PersonId | None) -> People:
+    """Whom `asker` reports to; nobody when the directory does not know."""
+    person = directory.person(asker) if asker else None
+    return frozenset({person.manager}) if person and person.manager else frozenset()
+
+
+def found_in(
+    sources: Sources,
+    directory: Directory,
+    resource: Resource,
+    approvers: Sequence[str],
+    *,
+    asker: PersonId | None = None,
+    duty: Duty = nobody_on_duty,
+) -> People:
+    """The active people of some sources, as `course` resolves them; never `asker`."""
+    alone = Flow("alone", stages=(Stage("alone", sources),))
+    return course(alone, directory, resource, approvers, asker=asker, duty=duty).people
+
+
+def escalated(
+    tier: Escalation,
+    directory: Directory,
+    resource: Resource,
+    approvers: Sequence[str],
+    *,
+    asker: PersonId | None = None,
+    duty: Duty = nobody_on_duty,
+) -> People:
+    """The people of one escalation."""
+    return found_in(tier.to, directory, resource, approvers, asker=asker, duty=duty)

@@ -50,7 +50,8 @@ def nudge(office: Office, tx: Tx, request: AccessRequest) -> int:
 def _escalate(
     office: Office, tx: Tx, flow: Flow, resource: Resource, request: AccessRequest, tier: int
 ) -> AccessRequest:
-    found = escalated(flow.escalate[tier], office.directory, resource, request.groups) - {request.actor.person}
+    asker, duty = request.actor.person, office.duty(tx.now)
+    found = escalated(flow.escalate[tier], office.directory, resource, request.groups, asker=asker, duty=duty)
     people = [person.id for person in routing.known(office, found)]
     stored = tx.update_request(replace(request, approvers=tuple(dict.fromkeys((*request.approvers, *people)))))
     tx.append(RequestEscalated(stream=request.id, actor="gateway", number=tier + 1, told=list(people)))

@@ -30,6 +30,7 @@ from access.requests import (
 from access.scopes import scope_from_json, scope_to_json
 from access.statements import Digest, Effect, Flag
 from ledger.chain import canonical, micros, moment
+from ledger.emergency_rows import emergency_from_json, emergency_to_json
 from ledger.sealing import Sealer
 
 Values = dict[str, Any]
@@ -77,6 +78,7 @@ def request_values(request: AccessRequest, sealer: Sealer) -> Values:
         "decided_by": request.decided_by,
         "decided_at": maybe_micros(request.decided_at),
         "note": request.note,
+        "emergency": None if request.emergency is None else emergency_to_json(request.emergency),
     }
     return {
         "id": request.id,
@@ -125,6 +127,7 @@ def request_from(row: AnyRow, sealer: Sealer) -> AccessRequest:
         decided_by=_maybe_person(data["decided_by"]),
         decided_at=maybe_moment(data["decided_at"]),
         note=data["note"],
+        emergency=emergency_from_json(data.get("emergency")),
     )
 
 
@@ -199,6 +202,7 @@ def grant_values(grant: Grant) -> Values:
         "ended_at": maybe_micros(grant.ended_at),
         "ended_by": grant.ended_by,
         "why_ended": grant.why_ended,
+        "emergency": grant.emergency,
     }
     return {
         "id": grant.id,
@@ -236,6 +240,7 @@ def grant_from(row: AnyRow) -> Grant:
         why_ended=data["why_ended"],
         used_at=maybe_moment(row.used_at),
         used_in=None if row.used_in is None else SessionId(row.used_in),
+        emergency=data.get("emergency", False),
     )
 
 

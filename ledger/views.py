@@ -150,7 +150,7 @@ class _Fields(dict[str, str]):
         return "?"
 
 
-_PEOPLE = frozenset({"by", "person", "approvers"})
+_PEOPLE = frozenset({"by", "person", "approvers", "told"})
 
 
 def _plain(key: str, value: object, name: Name) -> str:
@@ -174,6 +174,14 @@ _WORDS = {
     "stage.reached": "enough approvals for now; asked next: {stage}",
     "request.reminded": "reminded those who can decide (reminder {number})",
     "request.escalated": "nobody decided in time; more people may decide now (escalation {number})",
+    "emergency.opened": "BROKE GLASS on {resource} ({scope}) until {until}: {reason} {ticket}",
+    "emergency.refused": "tried to break glass on {resource} and may not{because}",
+    "emergency.acknowledged": "acknowledged it{noted}",
+    "emergency.escalated": "nobody acknowledged in time; called: {told}",
+    "attestation.due": "to be attested and closed by {by_when}",
+    "attestation.given": "attested: {account}",
+    "attestation.overdue": "not attested and closed in time; called: {told}",
+    "emergency.closed": "closed as {finding}{noted}",
     "flows.loaded": "other approval flows came into force: {names}",
     "request.refused": "not filed, on {resource}{because}",
     "grant.issued": "access granted on {resource} ({scope}) until {expires_at}, {grant}",

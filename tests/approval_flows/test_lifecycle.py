@@ -16,7 +16,7 @@ from access.ids import GrantId, RequestId, SessionId
 from access.requests import AccessRequest, Ask, Grant, GrantState, RequestState
 from access.scopes import Admin, OfRunbook, Once, Read, Scope, Write
 from access.statements import Digest
-from approval_flows import lifecycle
+from approval_flows import diagrams, lifecycle
 from approval_flows.lifecycle import GrantCommand, RequestCommand
 
 NOW = datetime(2026, 3, 2, 10, 2, tzinfo=UTC)
@@ -216,7 +216,7 @@ def test_a_run_is_live_while_steps_are_left_and_its_time_is_not_over() -> None:
 
 
 def test_a_diagram_has_every_edge_and_its_ends() -> None:
-    drawn = lifecycle.mermaid(lifecycle.SINGLE_USE).splitlines()
+    drawn = diagrams.mermaid(lifecycle.SINGLE_USE).splitlines()
     assert drawn[:2] == ["stateDiagram-v2", "    [*] --> active"]
     assert len([line for line in drawn if ": " in line]) == len(POSSIBLE_SINGLE_USE)
     ends = {line.split()[0] for line in drawn if line.endswith("--> [*]")}
@@ -225,4 +225,4 @@ def test_a_diagram_has_every_edge_and_its_ends() -> None:
 
 def test_the_page_in_the_docs_is_drawn_from_the_tables() -> None:
     page = Path(lifecycle.__file__).parent.parent / "docs" / "lifecycle.md"
-    assert page.read_text() == lifecycle.document(), "python -m approval_flows.lifecycle > docs/lifecycle.md"
+    assert page.read_text() == diagrams.document(), "python -m approval_flows.diagrams > docs/lifecycle.md"

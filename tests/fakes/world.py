@@ -20,6 +20,7 @@ from approval_flows.office import Office
 from approval_flows.shelf import FlowShelf, Loaded, build
 from identity.directory import StaticDirectory
 from tests.fakes.clock import ManualClock
+from tests.fakes.duty import Duty
 from tests.fakes.entropy import SeededEntropy
 
 PLACE = Place("console", "access")
@@ -99,15 +100,18 @@ class World:
     resources: dict[str, Resource] = field(default_factory=lambda: {PROD.name: PROD})
     directory: StaticDirectory = field(default_factory=lambda: StaticDirectory(EVERYBODY, GROUPS))
 
+    on_call: Duty = field(default_factory=Duty)
+
     def __post_init__(self) -> None:
-        self.office = Office(self.directory, self.resources, self.entropy, self.limits, FlowShelf(self._load))
+        shelf = FlowShelf(self._load)
+        self.office = Office(self.directory, self.resources, self.entropy, self.limits, shelf, self.on_call)
         self.desk = Desk(self.store, self.office, self.clock)
         self._sessions = 0
 
     def _load(self) -> Loaded:
         """The flows written in `flows`, over those that ship."""
         texts = {f"flows/{number}.yml": text for number, text in enumerate(self.flows)}
-        return build(texts, self.directory, self.resources)
+        return build(texts, self.directory, self.resources, self.on_call.schedules())
 
     async def ask(
         self, actor: Actor = DANA_SELF, *, minutes: float = 60, scope: Scope | None = None, reason: str = "INC-42"
