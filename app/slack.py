@@ -21,6 +21,11 @@ from identity.vault import SecretVault
 PATH = "/slack/events"
 
 
+def reread(core: Core, config: SlackConfig) -> SlackConfig:
+    """The configuration with its secrets read anew. Raises Unavailable."""
+    return slack_config(core.settings, core.vault, config.node) or config
+
+
 def slack_config(settings: Settings, vault: SecretVault, node: str) -> SlackConfig | None:
     """The adapter's configuration with its secrets resolved; None when Slack is not used. Raises Unavailable."""
     slack = settings.chat.slack
@@ -70,6 +75,7 @@ class SlackSide:
                 address, wire_name(person, Agent(agent) if agent else None), resource
             ),
             recording=recording,
+            reread=lambda: reread(core, config),
         )
         self._listening: asyncio.Task[None] | None = None
 

@@ -34,6 +34,7 @@ UNDELIVERABLE = frozenset({
     "user_not_found",
     "user_not_in_channel",
 })  # fmt: skip
+STALE_TOKEN = frozenset({"invalid_auth", "not_authed", "token_expired", "token_revoked"})
 DEFAULT_WAIT = 30.0
 TIMEOUT = 10
 
@@ -55,11 +56,14 @@ class SlackUnreachable(Exception):
 
 
 class Api:
-    """One token's calls. After a 429 the same method (and channel) is not called again before its time."""
+    """One token's calls. After a 429 the same method (and channel) is not called again before its time. `renew` gives the
+    newest token when Slack takes the one in use no longer; None when there is no other."""
 
-    def __init__(self, client: AsyncWebClient, clock: Clock) -> None:
+    def __init__(
+        self, client: AsyncWebClient, clock: Clock, renew: Callable[[], Awaitable[str | None]] | None = None
+    ) -> None:
         self.client = client
-        self._clock = clock
+        self._clock, self._renew = clock, renew
         self._blocked: dict[tuple[str, str], float] = {}
 
     async def do(self, method: str, call: Callable[[AsyncWebClient], Awaitable[Any]], channel: str = "") -> Any:
@@ -70,6 +74,16 @@ class Api:
         until = self._blocked.get((method, channel), 0.0)
         if until > self._clock.monotonic():
             raise RetryLater(until - self._clock.monotonic())
+        try:
+            return await self._once(method, call, channel)
+        except SlackRefused as refused:
+            token = await self._renew() if self._renew and refused.error in STALE_TOKEN else None
+            if token is None or token == self.client.token:
+                raise
+            self.client.token = token
+        return await self._once(method, call, channel)
+
+    async def _once(self, method: str, call: Callable[[AsyncWebClient], Awaitable[Any]], channel: str) -> Any:
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await call(self.client)

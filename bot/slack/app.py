@@ -33,6 +33,7 @@ from bot.slack.config import EMAIL_WARNING, SlackConfig, Source, Transport
 from bot.slack.early import wants_modal
 from bot.slack.home import ConnectionUrl, Home
 from bot.slack.inbox import Claimed, Inbox
+from bot.slack.keys import Keys, Reread
 from bot.slack.lanes import Lanes
 from bot.slack.members import Members
 from bot.slack.outlet import Outlet
@@ -70,11 +71,13 @@ class SlackApp:
         *,
         connection_url: ConnectionUrl | None = None,
         recording: Recording | None = None,
+        reread: Reread | None = None,
     ) -> None:
+        self._keys = Keys(config, clock, reread)
         self._config, self._conversation, self._store, self._clock = config, conversation, store, clock
         self._resources = resources
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
-        self._api = Api(make_client(config.bot_token, config.api_url, self._session), clock)
+        self._api = Api(make_client(config.bot_token, config.api_url, self._session), clock, self._bot_token)
         self._accounts = Accounts(config, store, directory)
         self._outlet = Outlet(self._api, self._accounts, store, entropy, self._session)
         self._home = Home(self._api, conversation, store, directory, resources, connection_url)
@@ -104,7 +107,7 @@ class SlackApp:
                 keeping += [group.create_task(self._every(TIDY_EVERY, self._janitor.step))]
                 keeping += [group.create_task(self._home.run())]
                 if self._config.transport is Transport.SOCKET:
-                    self._sockets = Sockets(self._config, self._clock, self._from_socket, ping)
+                    self._sockets = Sockets(self._keys, self._clock, self._from_socket, ping)
                     keeping.append(group.create_task(self._sockets.run(group)))
                 try:
                     await asyncio.Event().wait()
@@ -153,6 +156,10 @@ class SlackApp:
                 log.warning("Slack does not tell who this app is and is asked again: %s", problem)
                 await asyncio.sleep(ASK_AGAIN)
 
+    async def _bot_token(self) -> str:
+        await self._keys.renew()
+        return self._keys.now.bot_token
+
     async def _app_of(self, bot: str) -> str:
         about = await self._api.do("bots.info", lambda client: client.bots_info(bot=bot))
         return str(about["bot"]["app_id"])
@@ -161,7 +168,7 @@ class SlackApp:
         """Bolt without its own checks of signatures (ours is stricter) and without a call to Slack per delivery."""
 
         async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-            token = self._config.bot_token
+            token = self._keys.now.bot_token
             return AuthorizeResult(
                 enterprise_id=enterprise_id, team_id=team_id, bot_user_id=bot, bot_id=bot_id, bot_token=token
             )
@@ -209,7 +216,9 @@ class SlackApp:
         while len(body) <= limits.BODY and (more := await request.content.read(limits.BODY + 1 - len(body))):
             body += more
         now = self._clock.now().timestamp()
-        why = guard.refusal(request.headers, body, self._config.signing_secrets, self._nonces, now)
+        why = guard.refusal(request.headers, body, self._keys.now.signing_secrets, self._nonces, now)
+        if why == guard.UNSIGNED and await self._keys.renew():
+            why = guard.refusal(request.headers, body, self._keys.now.signing_secrets, self._nonces, now)
         if why is not None:
             log.warning("a request to the Slack address was refused: %s", why)
             return web.Response(status=413 if len(body) > limits.BODY else 401)

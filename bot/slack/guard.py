@@ -17,6 +17,7 @@ OLDEST = 300
 NEWEST = 60
 REMEMBERED = 600
 MOST = 100_000
+UNSIGNED = "signature does not match"
 _TIMESTAMP = re.compile(r"[0-9]{1,11}", re.ASCII)
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}", re.ASCII)
 
@@ -61,7 +62,7 @@ def refusal(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], non
         return "signature missing or malformed"
     expected = [signature_of(secret, timestamp, body) for secret in secrets if secret]
     if not any([hmac.compare_digest(one, given) for one in expected]):  # noqa: C419 - all are compared, in equal time
-        return "signature does not match"
+        return UNSIGNED
     if nonces.known(given, now):
         return "replayed"
     return None

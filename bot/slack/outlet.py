@@ -73,10 +73,11 @@ class Outlet:
             return ""
         return str(answer["view"]["id"])
 
-    async def update_modal(self, view: Json, *, view_id: str = "", external: str = "") -> bool:
-        """Change an open modal; False when it is not open any more."""
+    async def update_modal(self, view: Json, *, view_id: str = "", external: str = "", hash_: str = "") -> bool:
+        """Change an open modal; False when it is not open any more or, with `hash_`, when it was changed since."""
         content = view | ({"external_id": external} if external else {})
         which: dict[str, Any] = {"view_id": view_id} if view_id else {"external_id": external}
+        which |= {"hash": hash_} if hash_ else {}
         try:
             await self.api.do("views.update", lambda c: c.views_update(view=content, **which))
         except FAILURES as problem:

@@ -40,7 +40,7 @@ class Delivery:
     """One thing one person did. `keys`: seeing any of them again means that this was delivered before.
 
     `name`: the button's action, the form or the shortcut. `message` and `ephemeral` say which message a button was on,
-    `view` which modal. `opens`: the button promised a modal. `trigger` opens one modal within three seconds; `answer` is the address for five answers.
+    `view` which modal and `hash` which version of it. `opens`: the button promised a modal. `trigger` opens one modal within three seconds; `answer` is the address for five answers.
     """
 
     kind: Kind
@@ -59,6 +59,7 @@ class Delivery:
     text: str = field(default="", repr=False)
     values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     view: str = ""
+    hash: str = ""
     trigger: str = field(default="", repr=False)
     answer: str = field(default="", repr=False)
 
@@ -92,7 +93,7 @@ def read(body: Json, envelope: str = "") -> Delivery:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as problem:
         raise Malformed(f"a payload lacks what it should have: {type(problem).__name__}") from None
     keys = (*((f"envelope:{envelope}",) if envelope else ()), *found.keys)
-    if not found.team or (found.kind is not Kind.NOTHING and not (found.user and keys)):
+    if not (found.team or found.enterprise) or (found.kind is not Kind.NOTHING and not (found.user and keys)):
         raise Malformed("a payload without a workspace, a person or an id")
     return replace(found, keys=keys)
 
@@ -185,6 +186,7 @@ def _press(body: Json) -> Delivery:
     key = f"press:{found.team}:{found.user}:{_text(action, 'action_ts')}:{action_id}:{digest}"
     container = body["container"]
     prefix, _, rest = action_id.partition(":")
+    view, version = _modal(body)
     ours = prefix == PREFIX and value and action.get("type") == "button"
     return replace(
         found,
@@ -197,8 +199,17 @@ def _press(body: Json) -> Delivery:
         thread=str(container.get("thread_ts") or container.get("message_ts") or ""),
         message=str(container.get("message_ts") or ""),
         ephemeral=bool(container.get("is_ephemeral")),
-        view=str(container.get("view_id") or "") if (body.get("view") or {}).get("type") != "home" else "",
+        view=view,
+        hash=version,
     )
+
+
+def _modal(body: Json) -> tuple[str, str]:
+    """The modal a button was in, and its version that the person saw; nothing for the Home tab."""
+    view = body.get("view") or {}
+    if view.get("type") == "home":
+        return "", ""
+    return str(body["container"].get("view_id") or ""), str(view.get("hash") or "")
 
 
 def _submit(body: Json) -> Delivery:

@@ -64,10 +64,10 @@ class SlackReply:
         return bool(self._delivery.view) or await self._opened()
 
     async def _in_modal(self, view: Json) -> bool:
-        """False when the modal is not open any more."""
+        """False when the modal is not open any more, or shows something else than what was acted on."""
         if await self._opened():
             return await self._outlet.update_modal(view, external=self._delivery.id)
-        return await self._outlet.update_modal(view, view_id=self._delivery.view)
+        return await self._outlet.update_modal(view, view_id=self._delivery.view, hash_=self._delivery.hash)
 
 
 class SubmitReply(SlackReply):

@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from access.ports import Clock
 from bot.slack.api import quiet
-from bot.slack.config import SlackConfig
+from bot.slack.keys import Keys
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,9 @@ class _Socket:
 class Sockets:
     """`run` until cancelled. `dispatch` gives the acknowledgement of a request, or None to leave it unacknowledged."""
 
-    def __init__(self, config: SlackConfig, clock: Clock, dispatch: Dispatch, ping: float = 5.0) -> None:
-        self._config, self._clock, self._dispatch, self._ping = config, clock, dispatch, ping
+    def __init__(self, keys: Keys, clock: Clock, dispatch: Dispatch, ping: float = 5.0) -> None:
+        self._keys, self._config = keys, keys.now
+        self._clock, self._dispatch, self._ping = clock, dispatch, ping
         self._sockets: list[_Socket] = []
         self._hello: float | None = None
         self._connections = 0
@@ -65,13 +66,16 @@ class Sockets:
                 log.warning("a socket to Slack stayed away for %d s and is replaced", now - socket.seen)
                 self._sockets.remove(socket)
                 await _close(socket)
+                await self._keys.renew()
         if len(self._sockets) < self._config.sockets:
             self._sockets.append(self._open(group, now))
 
     def _open(self, group: asyncio.TaskGroup, now: float) -> _Socket:
         """One more socket; the next one follows with the next look, so that Slack renews them at different times."""
         web_client = AsyncWebClient(base_url=self._config.api_url, logger=quiet)
-        client = SocketModeClient(self._config.app_token, logger=quiet, web_client=web_client, ping_interval=self._ping)
+        client = SocketModeClient(
+            self._keys.now.app_token, logger=quiet, web_client=web_client, ping_interval=self._ping
+        )
         client.message_listeners.append(self._on_message)
         client.socket_mode_request_listeners.append(self._on_request)
         return _Socket(client, group.create_task(_connect(client)), now)
