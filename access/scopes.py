@@ -104,6 +104,9 @@ def unmask_scope(columns: Iterable[str]) -> Unmask:
 def _column(name: str) -> str:
     if not _COLUMN.fullmatch(name):
         raise ValueError("Columns are named one by one, without wildcards: customers.email or schema.table.column.")
+    schema = name.lower().partition(".")[0] if name.count(".") == 2 else _DEFAULT_SCHEMA
+    if schema.startswith("pg_") or schema == "information_schema":
+        raise ValueError("The server's own catalogs hold copies of everybody's values: they are not unmasked.")
     return name if name.count(".") == 2 else f"{_DEFAULT_SCHEMA}.{name}"
 
 

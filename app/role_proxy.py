@@ -87,6 +87,7 @@ def _settings(process: Process) -> Settings:
         connections=limits.connections,
         connections_per_person=limits.connections_per_person,
         handshake=limits.login_timeout.total_seconds(),
+        clear_rows=limits.unmask_rows,
     )
 
 

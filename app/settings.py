@@ -342,6 +342,15 @@ class LimitSettings(Section):
     cool_down: Duration | None = Field(
         default=None, description="How long the same is not asked again after it was denied."
     )
+    unmask_usual: Duration = Field(
+        default=timedelta(minutes=15), description="How long columns are unmasked when nobody says otherwise."
+    )
+    unmask_longest: Duration = Field(
+        default=timedelta(minutes=30), description="How long columns may be unmasked, extensions included."
+    )
+    unmask_rows: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=1_000_000)] = Field(
+        default=1000, description="How many rows with clear values one session may show; the rest is masked."
+    )
 
 
 class Settings(BaseSettings):

@@ -33,9 +33,10 @@ from bot.words import quote, wrap_code
 def render(intent: Intent) -> str:
     """The canonical text of an intent, without `/hoop`."""
     match intent:
-        case Request(resource, scope, duration, reason, ticket, agent):
+        case Request(resource, scope, duration, reason, ticket, agent, unmask):
             length = format_span(duration) if duration is not None else ""
-            given = {"scope": scope, "for": length, "reason": reason, "ticket": ticket, "as-agent": agent}
+            what = {"unmask": unmask} if unmask else {"scope": scope}
+            given = what | {"for": length, "reason": reason, "ticket": ticket, "as-agent": agent}
             return _line("request", resource, **given)
         case Exec(resource, command, reason, ticket, agent):
             head = _line("exec", resource, **{"reason": reason, "ticket": ticket, "as-agent": agent})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from access.actors import Actor, Person, PersonId
-from access.ids import SessionId
+from access.ids import GrantId, SessionId
 from access.masking import ForApprover, Masked
 from access.policy import Policy, Verdict
 from access.requests import Grant
@@ -19,6 +19,14 @@ from access.statements import Binding, Statement
 
 #: SQLSTATEs of a refusal: insufficient_privilege, query_canceled.
 REFUSED, CANCELLED = "42501", "57014"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmasked:
+    """The columns whose clear values a unit shows, and the grants that allow it."""
+
+    columns: frozenset[str]
+    grants: tuple[GrantId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +47,19 @@ class Unit:
     in_transaction: bool = False
     can_write: bool = True
     wrappable: bool = True
+    unmasked: Unmasked | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """Recorded: forward it. `wrap`: only inside a transaction that the gateway makes writable and commits; `noted`:
-    the ledger has it as an event, so it gets its outcome too."""
+    the ledger has it as an event, so it gets its outcome too; `unmasked`: what its rows may show as it is."""
 
     number: int
     verdict: Verdict
     wrap: bool = False
     noted: bool = False
+    unmasked: Unmasked | None = None
 
 
 @dataclass(frozen=True, slots=True)

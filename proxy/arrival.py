@@ -249,9 +249,9 @@ class Arrival:
         initial["search_path"] = upstream.session.search_path
         given = {k: v for k, v in visitor.hello.settings.items() if k not in PINNED}
         role = visitor.resource.upstream.user
-        masker = self._masker(visitor.resource, catalog)
+        masker = self._masker(row, catalog)
         conversation = Conversation(
-            Facts(bearer, visitor.database, read_only=read_only),
+            Facts(bearer, visitor.database, read_only=read_only, clear_rows=gateway.settings.clear_rows),
             Reader(catalog, masker),
             SqlState(role, initial, given=given),
             ports.clock,
@@ -263,7 +263,7 @@ class Arrival:
             row, conversation, self.wire, upstream, dialling,
             SessionPorts(ports.clock, ports.desk, ports.log, recording),
             ceiling=ceiling,
-            make_reader=lambda newer: Reader(newer, self._masker(visitor.resource, newer)),
+            make_reader=lambda newer: Reader(newer, self._masker(row, newer)),
             stale_catalog=lambda: self._stale(visitor),
         )  # fmt: skip
 
@@ -271,9 +271,10 @@ class Arrival:
         person = self.gateway.ports.directory.person(id)
         return id.rpartition("|")[2] if person is None else person.name
 
-    def _masker(self, resource: Resource, catalog: Catalog) -> Masker:
-        key = hmac.digest(self.gateway.secret, f"mask/{resource.name}".encode(), hashlib.sha256)
-        return Masker(self.gateway.masking[resource.name], catalog, key)
+    def _masker(self, row: Session, catalog: Catalog) -> Masker:
+        """Its hashes and pseudonyms are those of every session under the same request, and of no other."""
+        key = hmac.digest(self.gateway.secret, f"mask/{row.resource}/{row.request}".encode(), hashlib.sha256)
+        return Masker(self.gateway.masking[row.resource], catalog, key)
 
     def _stale(self, visitor: Visitor) -> None:
         if self.gateway.catalogs is not None:

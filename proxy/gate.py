@@ -12,14 +12,21 @@ from datetime import datetime
 
 from access.actors import Person, actor_key
 from access.errors import Conflict, Denied, HoopError
-from access.events import MaskingFailed, StatementAllowed, StatementCompleted, StatementHeld, StatementRefused
+from access.events import (
+    MaskingFailed,
+    StatementAllowed,
+    StatementCompleted,
+    StatementHeld,
+    StatementRefused,
+    ValuesUnmasked,
+)
 from access.masking import ForApprover, Masked
 from access.policy import Action, Verdict, decide, standing_level
 from access.ports import Clock
 from access.requests import AccessRequest, Evidence, Grant, RequestState
 from access.scopes import Level
 from access.statements import Effect, Statement, binding_digest
-from proxy.admission import CANCELLED, Admitted, Bearer, Client, Counters, Refusal, Unit
+from proxy.admission import CANCELLED, Admitted, Bearer, Client, Counters, Refusal, Unit, Unmasked
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Outputs, Question, Steps, Withdraw
 from proxy.recording import Kind, assembled, head, packed, record
 
@@ -95,7 +102,9 @@ class Gate:
         if problem is not None:
             return problem
         self.out.records.append(self._statement(unit, number, verdict, request))
-        return Admitted(number, verdict, wrap=_needs_wrap(unit, verdict), noted=_noteworthy(unit, verdict))
+        return Admitted(
+            number, verdict, wrap=_needs_wrap(unit, verdict), noted=_noteworthy(unit, verdict), unmasked=unit.unmasked
+        )
 
     def refuse(self, unit: Unit, rule: str, refusal: Refusal) -> Steps[Refusal]:
         """Refuse for a reason of the wire's own; recorded like any refusal."""
@@ -199,7 +208,8 @@ class Gate:
             digest=digest, effects=_effects(unit.whole), tables=_tables(unit.whole), rule=verdict.rule,
             request=request or ("" if grant is None else grant.request),
         )  # fmt: skip
-        question = Commit((fact,)) if grant is None else Consume(grant.id, digest, (fact,))
+        facts = (fact,) if unit.unmasked is None else (fact, self._shows(unit.unmasked, number))
+        question = Commit(facts) if grant is None else Consume(grant.id, digest, facts)
         answer = yield from self.ask(question)
         if answer is True if grant is None else isinstance(answer, Grant):
             return None
@@ -208,6 +218,12 @@ class Gate:
             return Refusal(answer.message, "What was approved runs once.", answer.hint)
         why, hint = (answer.message, answer.hint) if isinstance(answer, HoopError) else ("", "")
         return Refusal("The gateway could not record this statement, so it was not run.", why, hint)
+
+    def _shows(self, unmasked: Unmasked, number: int) -> ValuesUnmasked:
+        return ValuesUnmasked(
+            stream=self.bearer.session, actor=actor_key(self.bearer.actor), number=number,
+            columns=sorted(unmasked.columns), grants=list(unmasked.grants),
+        )  # fmt: skip
 
     def _statement(self, unit: Unit, number: int, verdict: Verdict, request: str) -> bytes:
         return assembled(_STATEMENT, self.at_ms(), number, packed(_data(unit, verdict, request)))
@@ -322,8 +338,13 @@ def _data(unit: Unit, verdict: Verdict, request: str) -> dict[str, object]:
 
 
 def _noteworthy(unit: Unit, verdict: Verdict) -> bool:
-    """A plain read needs the recording only; everything else is an event."""
-    return verdict.consumes is not None or not unit.whole.effects <= _READ_ONLY or not unit.whole.understood
+    """A plain read of masked values needs the recording only; everything else is an event."""
+    return (
+        unit.unmasked is not None
+        or verdict.consumes is not None
+        or not unit.whole.effects <= _READ_ONLY
+        or not unit.whole.understood
+    )
 
 
 def _needs_wrap(unit: Unit, verdict: Verdict) -> bool:

@@ -70,6 +70,7 @@ class Settings:
     drain: float = 30.0
     handshake: float = HANDSHAKE_SECONDS
     reuse_port: bool = False
+    clear_rows: int = 1000
 
 
 class Gateway:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from access.masking import Masked, MaskPolicy, declare_masked
@@ -45,17 +45,28 @@ class Masker:
     """
 
     def __init__(
-        self, policy: MaskPolicy, catalog: Catalog, key: bytes, extra_detectors: Sequence[Detector] = ()
+        self,
+        policy: MaskPolicy,
+        catalog: Catalog,
+        key: bytes,
+        extra_detectors: Sequence[Detector] = (),
+        clear: Collection[str] = (),
     ) -> None:
         self.catalog = catalog
         self._key = key
-        self._rules = Rules(policy.columns)
+        self._made_of = policy, extra_detectors
+        self._rules = Rules(policy.columns, clear)
         self._strict = policy.strict
         self._detectors = Detectors(policy, key, extra_detectors)
         self._watcher = Watcher(self._detectors)
         self._cells: dict[tuple[Column, OutputColumn | None, bool], Cell | None] = {}
         self._touching: dict[str, bool] = {}
         self._statements = guarded(self._without_literals, REDACTED.encode())
+
+    def clearing(self, columns: Collection[str]) -> Masker:
+        """The same masker, but for the values of these columns (`schema.table.column`)."""
+        policy, extra = self._made_of
+        return Masker(policy, self.catalog, self._key, extra, columns)
 
     @property
     def failures(self) -> list[tuple[str, str]]:
@@ -205,10 +216,10 @@ class Masker:
     def _decided(self, column: Column, output: OutputColumn | None, touched: bool) -> Cell | None:  # noqa: FBT001 - as in plan
         binary = column.format == 1
         origins = self._origins(column)
+        plain = origins if origins is not None else output.touches if output is not None and output.plain else ()
         if self._rules.protecting:
             if origins is None and self._unknown(column, output, touched):
                 return redacted(column.type_oid, binary)
-            plain = origins if origins is not None else output.touches if output is not None and output.plain else ()
             rules = self._rules.protecting_rules(plain)
             moved = output is not None and not output.plain
             if moved and output is not None and (output.unknown or self._rules.protecting_rules(output.touches)):
@@ -219,8 +230,8 @@ class Masker:
                 return replaced(column.type_oid, binary, rules[0].entity, rules[0].strategy, self._key)
             if rules:
                 return redacted(column.type_oid, binary)
-            if plain and self._rules.kept(plain):
-                return None
+        if plain and self._rules.kept(plain):
+            return None
         if output is not None and output.safe and kind_of(column.type_oid) is not Kind.TEXT:
             return None
         return self._watcher.cell(column.type_oid, binary, _context(column, origins, output))

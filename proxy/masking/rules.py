@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from access.masking import ColumnRule, Strategy
 
@@ -27,14 +27,18 @@ _COPIES_OF_DATA = (
     ColumnRule("pg_catalog.pg_largeobject.data", "large object", Strategy.NULL),
 )
 
+_CLEAR = ColumnRule("", "", Strategy.KEEP)
+
 
 class Rules:
     """Column rules in the owner's order: the first that matches a column decides."""
 
-    def __init__(self, rules: Sequence[ColumnRule]) -> None:
+    def __init__(self, rules: Sequence[ColumnRule], clear: Collection[str] = ()) -> None:
+        """`clear` are columns (`schema.table.column`, exactly) that pass whatever the rules say of them."""
         #: Whether any column is protected at all.
         self.protecting = any(rule.strategy is not Strategy.KEEP for rule in rules)
-        every = (*rules, *_COPIES_OF_DATA) if self.protecting else ()
+        every = (*rules, *_COPIES_OF_DATA) if self.protecting else tuple(rules)
+        self._clear = frozenset(clear)
         self._rules = [(rule, _matcher(rule.pattern)) for rule in every]
         self._order = {id(rule): index for index, rule in enumerate(every)}
         self._known: dict[str, ColumnRule | None] = {}
@@ -46,6 +50,8 @@ class Rules:
         except KeyError:
             pass
         found = next((rule for rule, matches in self._rules if matches(column)), None)
+        if column in self._clear and found not in _COPIES_OF_DATA:
+            found = _CLEAR
         self._known[column] = found
         return found
 

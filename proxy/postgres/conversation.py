@@ -23,6 +23,7 @@ from proxy.postgres.reading import Reader, Reading
 from proxy.postgres.responses import Responses
 from proxy.postgres.state import SqlState
 from proxy.postgres.steps import Expect, Portal, Run, Step
+from proxy.postgres.unmasking import Unmasking
 from proxy.sql.parse import Parsed
 
 #: A statement that no server executes: it fails the open transaction, which is what a refusal inside of one must do.
@@ -49,6 +50,8 @@ class Facts:
     bearer: Bearer
     database: str
     read_only: bool
+    #: How many rows with clear values it may show in all.
+    clear_rows: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Conversation:
     parameters: dict[str, str]
     out: Outputs = field(default_factory=Outputs)
     gate: Gate = field(init=False)
+    unmasking: Unmasking = field(init=False)
     responses: Responses = field(init=False)
     #: Why a held statement is not waited for any more.
     gave_up: str = ""
@@ -95,7 +99,8 @@ class Conversation:
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.facts.bearer, self.clock, self.out, self)
-        self.responses = Responses(self.state, self.reader.masker, self.gate, self.out, self.parameters)
+        self.unmasking = Unmasking(self.facts.bearer, self.clock, self.facts.clear_rows)
+        self.responses = Responses(self.state, self.reader.masker, self.unmasking, self.gate, self.out, self.parameters)
         self._script = self._serve()
         self.state.set_level(self.gate.level())
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from struct import Struct
 
-from access.masking import declare_masked
 from access.statements import Effect, Flag
 from proxy.conversation import Outputs
 from proxy.gate import Gate
@@ -24,8 +23,9 @@ from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part, Shape, remembered, shape
 from proxy.postgres.state import Prepared, SqlState
 from proxy.postgres.steps import Expect, Run, Step
-from proxy.postgres.values import shown_value
-from proxy.recording import ROWS_KEPT, Kind, assembled, head, kept, record
+from proxy.postgres.unmasking import Unmasking
+from proxy.postgres.values import kept_row
+from proxy.recording import ROWS_KEPT, Kind, assembled, head, record
 from proxy.sql import judged as j
 
 _LENGTH = Struct(">I").unpack_from
@@ -51,7 +51,15 @@ _COLUMNS = head(Kind.COLUMNS)
 class Responses:
     """One session's answers. `queue` is what is awaited; `status` the transaction status the server last reported."""
 
-    def __init__(self, state: SqlState, masker: Masker, gate: Gate, out: Outputs, parameters: dict[str, str]) -> None:
+    def __init__(
+        self,
+        state: SqlState,
+        masker: Masker,
+        unmasking: Unmasking,
+        gate: Gate,
+        out: Outputs,
+        parameters: dict[str, str],
+    ) -> None:
         self.queue: deque[Step] = deque()
         self.status = m.IDLE
         #: Something was sent since the last Sync, in a transaction of its own.
@@ -67,6 +75,7 @@ class Responses:
         self.defined = False
         self._state = state
         self._masker = masker
+        self._unmasking = unmasking
         self._gate = gate
         self._out = out
         self._parameters = parameters
@@ -136,6 +145,8 @@ class Responses:
 
     def _use(self, run: Run, found: Shape) -> None:
         run.columns, run.plan, run.planned = found.columns, found.plan, True
+        if found.plan is not None:
+            run.lens = self._unmasking.lens(run.admitted.unmasked, self._masker, self._part(run), found.columns)
         run.masked_before = 0 if found.plan is None else found.plan.masked
         self._out.results.append(assembled(_COLUMNS, self._at_ms, run.admitted.number, found.names))
 
@@ -164,7 +175,10 @@ class Responses:
             self._keep_rows(run, data[at:after] if rewritten is None else rewritten)
         else:
             self._count_rows(count_messages(data, at, after))
-        return rewritten
+        # What was recorded above is the masked row, whatever the client sees.
+        if run.lens is None or rewritten is None:
+            return rewritten
+        return self._unmasking.show(run.lens, data[at:after], rewritten)
 
     def _count_rows(self, number: int) -> None:
         self._running().rows += number
@@ -176,12 +190,7 @@ class Responses:
         columns = run.columns or ()
         while at < len(frames) and run.rows < ROWS_KEPT:
             after = at + 1 + _LENGTH(frames, at + 1)[0]
-            values = m.row_values(frames[at:after])
-            shown = [
-                None if value is None else kept(declare_masked(shown_value(value, column.type_oid, column.format)))
-                for value, column in zip(values, columns, strict=False)
-            ]
-            self._record(Kind.ROW, run, {"values": shown})
+            self._record(Kind.ROW, run, {"values": kept_row(frames[at:after], columns)})
             self._count_rows(1)
             at = after
         self._count_rows(count_messages(frames, at, len(frames)))

@@ -14,6 +14,7 @@ from proxy.postgres.messages import Bind, Field
 from proxy.postgres.protection import CopyWatch
 from proxy.postgres.reading import Reading
 from proxy.postgres.state import Prepared
+from proxy.postgres.unmasking import Lens
 from proxy.sql.parse import Parsed
 
 
@@ -70,6 +71,7 @@ class Run:
     index: int = 0
     columns: tuple[Field, ...] | None = None
     plan: RowPlan | None = None
+    lens: Lens | None = None
     planned: bool = False
     masked_before: int = 0
     rows: int = 0
@@ -87,7 +89,7 @@ class Run:
     def next_result(self) -> None:
         """The next statement of the text begins."""
         self.index += 1
-        self.columns, self.plan, self.planned, self.copy_plan = None, None, False, None
+        self.columns, self.plan, self.lens, self.planned, self.copy_plan = None, None, None, False, None
         self.rows = 0
 
 

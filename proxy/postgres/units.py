@@ -58,6 +58,7 @@ def make(
         in_transaction=status != m.IDLE,
         can_write=not facts.read_only,
         wrappable=wrappable and alone and status == m.IDLE and not conv.responses.working,
+        unmasked=conv.unmasking.of(reading),
     )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from struct import unpack
 from uuid import UUID
+
+from access.masking import declare_masked
+from proxy.postgres import messages as m
+from proxy.recording import kept
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(2000, 1, 1)
@@ -73,3 +77,11 @@ def shown_value(raw: bytes, type_oid: int, form: int) -> str:
     """As `exact_value`, with the bytes in hexadecimal where there is no text."""
     text = exact_value(raw, type_oid, form)
     return "\\x" + raw.hex() if text is None else text
+
+
+def kept_row(frame: bytes, columns: Sequence[m.Field]) -> list[str | None]:
+    """The values of a DataRow that has been through the masker, as a recording keeps them."""
+    return [
+        None if value is None else kept(declare_masked(shown_value(value, column.type_oid, column.format)))
+        for value, column in zip(m.row_values(frame), columns, strict=False)
+    ]

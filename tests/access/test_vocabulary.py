@@ -34,7 +34,10 @@ from access.scopes import (
     scope_from_json,
     scope_name,
     scope_to_json,
+    standing,
     standing_scope,
+    unmask_scope,
+    unmasked,
 )
 from access.statements import Digest, short_digest
 
@@ -86,7 +89,33 @@ def test_no_wire_name_can_pose_as_an_agent_or_another_script(name: str) -> None:
 
 # ---------------------------------------------------------------------------------------------- scopes
 
-SCOPES: list[Scope] = [Read(), Write(), Admin(), Once(Digest("d")), OfRunbook("c", "n", Digest("p"))]
+SCOPES: list[Scope] = [
+    Read(),
+    Write(),
+    Admin(),
+    Once(Digest("d")),
+    OfRunbook("c", "n", Digest("p")),
+    unmask_scope(["a.b", "s.t.c"]),
+]
+
+
+def test_clear_values_are_of_named_columns_and_give_no_level() -> None:
+    scope = unmask_scope([" customers.email", "app.people.Phone", "customers.email"])
+    assert scope.columns == ("app.people.Phone", "public.customers.email")
+    assert (level_of(scope), standing(scope)) == (Level.NONE, True)
+    assert unmasked([Read(), scope]) == {"app.people.Phone", "public.customers.email"}
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["", "email", "*.email", "customers.*", "a.b.c.d", "cust omers.email", 'a."b"', "pg_catalog.pg_stats.x",
+     "PG_catalog.pg_stat_activity.query", "information_schema.columns.x", "a.b?", "a.[b]", "x" * 64 + ".y"],
+)  # fmt: skip
+def test_what_is_not_one_column_cannot_be_unmasked(column: str) -> None:
+    with pytest.raises(ValueError, match=r"[Cc]olumns|catalogs"):
+        unmask_scope([column])
+    with pytest.raises(ValueError, match="At most"):
+        unmask_scope([f"t.c{n}" for n in range(11)])
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=scope_name)
@@ -103,7 +132,7 @@ def test_an_unknown_scope_allows_nothing(data: dict[str, str]) -> None:
 
 
 def test_levels_are_ordered_and_single_use_scopes_have_none() -> None:
-    assert [level_of(scope) for scope in SCOPES] == [Level.READ, Level.WRITE, Level.ADMIN, Level.NONE, Level.NONE]
+    assert [level_of(scope) for scope in SCOPES] == [Level.READ, Level.WRITE, Level.ADMIN, *[Level.NONE] * 3]
     assert Level.NONE < Level.READ < Level.WRITE < Level.ADMIN
     assert [standing_scope(scope_name(scope)) for scope in SCOPES[:3]] == SCOPES[:3]
     with pytest.raises(KeyError):
