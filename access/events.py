@@ -122,7 +122,7 @@ class RequestRefused(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantIssued(Fact):
-    """Access exists from now on. The stream is the request."""
+    """Access exists from now on, for `person` (through the agent `via`). The stream is the request."""
 
     kind: ClassVar[str] = "grant.issued"
     grant: str
@@ -132,6 +132,8 @@ class GrantIssued(Fact):
     expires_at: str
     by: list[str]
     reason: str = ""
+    person: str = ""
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,7 +72,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 async def _events(core: Core, arguments: argparse.Namespace) -> int:
     limit = arguments.limit
     if arguments.of:
-        lines = await core.store.read(lambda tx: views.history(tx, [arguments.of], core.name_of))
+        lines = await core.store.read(lambda tx: views.about(tx, arguments.of, core.name_of))
     else:
         lines = await core.store.read(lambda tx: views.recent(tx, limit, core.name_of))
     for line in lines[-limit:]:

@@ -104,6 +104,8 @@ def issued(grant: Grant, request: AccessRequest) -> GrantIssued:
         expires_at=grant.expires_at.isoformat(),
         by=[str(person) for person in grant.issued_by],
         reason=request.reason,
+        person=grant.actor.person,
+        via=grant.actor.via.name if grant.actor.via else "",
     )
 
 

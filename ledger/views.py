@@ -17,7 +17,7 @@ from access.events import (
     StatementRefused,
     StoredEvent,
 )
-from access.ids import RequestId, SessionId
+from access.ids import GrantId, Prefix, RequestId, SessionId, parse_id
 from access.ports import Tx
 from access.requests import Session
 from ledger.segments import name_of
@@ -44,16 +44,18 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event in words."""
+    """One event in words. `about` is the request or session it belongs to, as commands take it; else empty."""
 
     at: datetime
     position: int
     kind: str
     actor: str
     text: str
+    about: str = ""
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S}Z  {self.actor:<24}  {self.text}"
+        about = f"  [{self.about}]" if self.about else ""
+        return f"{self.at:%Y-%m-%d %H:%M:%S}Z  {self.actor:<24}  {self.text}{about}"
 
 
 def sessions(
@@ -80,6 +82,16 @@ def session_history(tx: Tx, id: SessionId, name: Name = str) -> list[Line]:
     """Everything recorded about a session and the requests its held statements became."""
     asked = [request.id for request in tx.requests(session=id, limit=_PAGE)]
     return history(tx, [id, *asked], name)
+
+
+def about(tx: Tx, id: str, name: Name = str) -> list[Line]:
+    """Everything recorded about a request, the request of a grant, or a session, with what belongs to it."""
+    grant = tx.grant(GrantId(id)) if parse_id(id, Prefix.GRANT) else None
+    if grant is not None:
+        return request_history(tx, grant.request, name)
+    if parse_id(id, Prefix.REQUEST):
+        return request_history(tx, RequestId(id), name)
+    return session_history(tx, SessionId(id), name) if parse_id(id, Prefix.SESSION) else history(tx, [id], name)
 
 
 def history(tx: Tx, streams: list[str], name: Name = str) -> list[Line]:
@@ -119,7 +131,8 @@ def _is_minor(event: StoredEvent) -> bool:
 
 def line(event: StoredEvent, name: Name = str) -> Line:
     """An event as a line; `name` turns a person id into what people call them."""
-    return Line(event.at, event.position, event.kind, visible(name(event.actor)), words(event, name))
+    of = event.stream if parse_id(event.stream, Prefix.REQUEST, Prefix.SESSION) else ""
+    return Line(event.at, event.position, event.kind, visible(name(event.actor)), words(event, name), of)
 
 
 def words(event: StoredEvent, name: Name = str) -> str:
@@ -140,6 +153,8 @@ class _Fields(dict[str, str]):
         payload = event.payload or {}
         super().__init__({key: _plain(key, value, name) for key, value in payload.items()})
         self["stream"] = name(event.stream)
+        via = f" via {self['via']}" if self.get("via") else ""
+        self["to_person"] = f" to {self['person']}{via}" if self.get("person") else ""
         self["because"] = f": {self['why']}" if self.get("why") else ""
         self["less"] = f" ({self['narrowed']})" if self.get("narrowed") else ""
         self["noted"] = f": {self['note']}" if self.get("note") else ""
@@ -184,7 +199,7 @@ _WORDS = {
     "emergency.closed": "closed as {finding}{noted}",
     "flows.loaded": "other approval flows came into force: {names}",
     "request.refused": "not filed, on {resource}{because}",
-    "grant.issued": "access granted on {resource} ({scope}) until {expires_at}, {grant}",
+    "grant.issued": "access granted{to_person} on {resource} ({scope}) until {expires_at}, {grant}",
     "grant.extended": "{grant} extended until {expires_at} by {by}",
     "grant.ended": "{grant} ended ({state}){because}",
     "grant.used": "{grant} used in {session}",
@@ -194,7 +209,7 @@ _WORDS = {
     "statement.refused": "refused under rule {rule}: {statement} — {message}",
     "session.opened": "connected to {resource}/{database} from {client} with {application}",
     SessionClosed.kind: "disconnected after {seconds} s{because}; {statements} statements, {refused} refused, {held} held",
-    "session.kill_asked": "asked to cut the session{because}",
+    "session.kill_asked": "asked to cut {stream}{because}",
     "recording.sealed": "recording {segment} sealed at {size} bytes",
     "login.refused": "login of {name} from {client} refused{because}",
     "credential.issued": "credential for {wire_name} on {resource} issued until {expires_at}",

@@ -85,7 +85,7 @@ def test_an_operators_grant_is_issued_audited_and_printed_in_two_lines(ready: Ru
     assert secret not in connection
     events = ready("ledger", "events")[1]
     assert "bootstrap" in events
-    assert "access granted on prod-db (read)" in events
+    assert "access granted to Dana on prod-db (read)" in events
     assert secret not in events
 
 

@@ -10,8 +10,10 @@ import pytest
 from access.events import (
     FACTS,
     AccessRequested,
+    GrantIssued,
     RecordingSealed,
     RequestDecided,
+    SessionKillAsked,
     StatementAllowed,
     StatementHeld,
     StoredEvent,
@@ -170,3 +172,51 @@ def test_an_unknown_kind_is_shown_as_it_is() -> None:
 def test_braces_in_a_payload_are_only_text() -> None:
     shown = views.words(event("request.cancelled", {"why": "{by} {0} {why.__class__}"}))
     assert shown == "cancelled: {by} {0} {why.__class__}"
+
+
+REQ, SES = "req_7k3f9a2b", "ses_7k3f9a2b4c5d"
+
+
+async def test_a_line_names_for_whom_and_what_it_is_of(store: Store) -> None:
+    """An operator's grant says to whom, a cut says which session, and the ids are those that `--of` takes."""
+
+    def work(tx: Tx) -> None:
+        when = START.isoformat()
+        for via in ("", "claude"):
+            tx.append(
+                GrantIssued(
+                    stream=REQ, actor="operator|root", grant="grt_7k3f9a2b4c", resource="prod-db", scope={"kind": "read"},
+                    starts_at=when, expires_at=when, by=["operator|root"], person="local|dana", via=via,
+                )
+            )  # fmt: skip
+        tx.append(SessionKillAsked(stream=SES, actor="local|otto", why="runaway"))
+
+    await store.transact(work)
+    first, second, cut = await store.read(lambda tx: views.recent(tx, 3, name))
+    assert first.text.startswith("access granted to @dana on prod-db (read)")
+    assert "granted to @dana via claude on" in second.text
+    assert str(first).endswith(f"grt_7k3f9a2b4c  [{REQ}]")
+    assert cut.text == f"asked to cut {SES}: runaway"
+    assert str(cut).endswith(f"[{SES}]")
+
+
+@pytest.mark.parametrize(
+    ("about", "kinds"),
+    [
+        (REQ, ["request.decided", "session.kill_asked"]),
+        ("grt_7k3f9a2b4c", ["request.decided", "session.kill_asked"]),
+        (SES, ["session.kill_asked"]),
+        ("grt_0000000000", []),
+        ("gateway", []),
+    ],
+)
+async def test_everything_about_an_id(store: Store, about: str, kinds: list[str]) -> None:
+    def work(tx: Tx) -> None:
+        tx.insert_request(examples.request(REQ, session=None))
+        tx.insert_session(examples.session(SES, request=RequestId(REQ)))
+        tx.insert_grant(examples.grant("grt_7k3f9a2b4c", request=RequestId(REQ)))
+        tx.append(RequestDecided(stream=REQ, actor="local|otto", state="approved", by="local|otto", note=""))
+        tx.append(SessionKillAsked(stream=SES, actor="local|otto", why="runaway"))
+
+    await store.transact(work)
+    assert [line.kind for line in await store.read(lambda tx: views.about(tx, about, name))] == kinds
