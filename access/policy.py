@@ -6,7 +6,7 @@ How the verdict is found, strictest wins (DENY > HOLD > ALLOW):
 3. Every rule that matches adds its verdict; an `allow` rule may lift a HOLD of the matrix, never a DENY.
 4. A live single-use grant with this very digest turns a HOLD, or a DENY of the matrix, into ALLOW and is consumed.
    A deny *rule* stays deny whatever was approved.
-5. A statement the judge did not understand is DENY; only a standing ADMIN grant makes it a HOLD. No approval of the
+5. A statement the judge did not understand is DENY; only a standing ADMIN grant (or more) makes it a HOLD. No approval of the
    exact text lifts this: nobody can approve what nobody can read.
 """
 
@@ -63,11 +63,12 @@ DEFAULT_MATRIX: Matrix = MappingProxyType(
     {
         level: MappingProxyType(dict(zip(Effect, row, strict=True)))
         for level, row in {
-            #             read write ddl danger admin opaque
-            Level.NONE: (_D, _D, _D, _D, _D, _D),
-            Level.READ: (_A, _H, _D, _D, _D, _H),
-            Level.WRITE: (_A, _A, _H, _H, _D, _H),
-            Level.ADMIN: (_A, _A, _A, _H, _H, _H),
+            #             read write ddl danger admin opaque interactive
+            Level.NONE: (_D, _D, _D, _D, _D, _D, _D),
+            Level.READ: (_A, _H, _D, _D, _D, _H, _D),
+            Level.WRITE: (_A, _A, _H, _H, _D, _H, _D),
+            Level.ADMIN: (_A, _A, _A, _H, _H, _H, _D),
+            Level.INTERACTIVE: (_A, _A, _A, _H, _H, _A, _A),
         }.items()
     }
 )
@@ -135,7 +136,7 @@ def decide(
     if denying is not None:
         message = denying.message or f"The rule {denying.name} forbids this on {resource.name}."
         return Verdict(Action.DENY, denying.name, message, "No approval lifts this rule.", level=level)
-    if not statement.understood and level is not Level.ADMIN:
+    if not statement.understood and level < Level.ADMIN:
         problem = statement.problem or "The gateway could not understand this statement."
         return Verdict(Action.DENY, "not-understood", problem, level=level)
     if once is not None:
@@ -170,6 +171,8 @@ def _standing_verdict(
     if base is Action.DENY:
         what = statement.problem or f"{_named(statement)} ({effect.value}) is outside a {shown} grant."
         hint = f"Ask for this one command: /hoop exec {resource.name} -- …"
+        if effect is Effect.INTERACTIVE:
+            hint = f"Ask for a shell: /hoop request {resource.name} 30m --scope interactive … Or run one command: ssh … -- COMMAND"
         return Verdict(Action.DENY, f"{shown}-scope-{effect.value}", what, hint, level=level)
     if holding is not None:
         message = holding.message or f"The rule {holding.name} wants this approved first."

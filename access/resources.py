@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
 
@@ -40,6 +40,34 @@ class Upstream:
     known_hosts: str = ""
 
 
+class Files(IntEnum):
+    """How far files may be transferred; ordered."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SshRules:
+    """What may pass to a server besides single commands: nothing unless the owner turns it on.
+
+    `terminal`: a terminal for a single command. `shell_*`: limits of shells, and whether somebody else must watch one.
+    `files`: sftp, scp and rsync, of files that match one of `paths` (globs of absolute paths; `**` is any depth), each at
+    most `file_max` bytes. `environment`: globs of names of variables. `forward_to`: `host:port` or the names of resources.
+    """
+
+    terminal: bool = False
+    shell_idle: timedelta = timedelta(minutes=15)
+    shell_total: timedelta = timedelta(hours=4)
+    shell_watched: bool = False
+    files: Files = Files.NONE
+    paths: tuple[str, ...] = ()
+    file_max: int = 1 << 30
+    environment: tuple[str, ...] = ()
+    forward_to: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One protected target. `approvers` and `owners` are group names; `databases` lists what may be opened on it."""
@@ -56,3 +84,4 @@ class Resource:
     default_duration: timedelta = timedelta(hours=1)
     reason_required: bool = True
     channel: str = ""
+    ssh: SshRules = field(default_factory=SshRules)

@@ -22,6 +22,7 @@ class Level(IntEnum):
     READ = 1
     WRITE = 2
     ADMIN = 3
+    INTERACTIVE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class Write:
 @dataclass(frozen=True, slots=True)
 class Admin:
     """Also schema changes; deny-rules stay deny."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interactive:
+    """A shell on a server: whatever is typed into it runs unjudged, recorded and watched. It includes what Admin allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +85,16 @@ class Unmask:
     columns: tuple[str, ...]
 
 
-Scope = Read | Write | Admin | Once | OfRunbook | Unmask
+Scope = Read | Write | Admin | Interactive | Once | OfRunbook | Unmask
 
-_STANDING: dict[str, Scope] = {"read": Read(), "write": Write(), "admin": Admin()}
-_LEVELS: dict[type, Level] = {Read: Level.READ, Write: Level.WRITE, Admin: Level.ADMIN}
+_STANDING: dict[str, Scope] = {"read": Read(), "write": Write(), "admin": Admin(), "interactive": Interactive()}
+_LEVELS: dict[type, Level] = {
+    Read: Level.READ, Write: Level.WRITE, Admin: Level.ADMIN, Interactive: Level.INTERACTIVE,
+}  # fmt: skip
 
 
 def standing_scope(name: str) -> Scope:
-    """The standing scope called `read`, `write` or `admin`. Raises KeyError for another name."""
+    """The standing scope called `read`, `write`, `admin` or `interactive`. Raises KeyError for another name."""
     return _STANDING[name]
 
 

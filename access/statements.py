@@ -14,7 +14,8 @@ DIGEST_SHOWN = 8
 
 class Effect(StrEnum):
     """What a statement does to the target. OPAQUE: it was read, but runs something whose effect nobody declared
-    (an unregistered function, DO); a statement that could not be read at all is `understood=False`."""
+    (an unregistered function, DO); a statement that could not be read at all is `understood=False`. INTERACTIVE: a shell,
+    in which nothing is judged."""
 
     READ = "read"
     WRITE = "write"
@@ -22,6 +23,7 @@ class Effect(StrEnum):
     DANGER = "danger"
     ADMIN = "admin"
     OPAQUE = "opaque"
+    INTERACTIVE = "interactive"
 
 
 class Flag(StrEnum):

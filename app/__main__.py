@@ -53,7 +53,7 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     grant = commands.add_parser("grant", help="issue an audited grant from this host (bootstrap, chat down)")
     grant.add_argument("person")
     grant.add_argument("resource")
-    grant.add_argument("--scope", choices=("read", "write", "admin"), default="read")
+    grant.add_argument("--scope", choices=("read", "write", "admin", "interactive"), default="read")
     grant.add_argument("--for", dest="duration", default="", help="30m, 2h (default: the resource's)")
     grant.add_argument("--reason", required=True)
 

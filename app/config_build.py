@@ -9,9 +9,9 @@ from types import MappingProxyType
 from access.actors import Person, person_id
 from access.masking import ColumnRule, MaskPolicy, Strategy
 from access.policy import DEFAULT_MATRIX, Action, Policy, Rule
-from access.resources import Protocol, Resource, Upstream, UpstreamTls
+from access.resources import Files, Protocol, Resource, SshRules, Upstream, UpstreamTls
 from access.scopes import Level
-from app.settings import PersonSettings, ResourceSettings, RuleSettings, Settings
+from app.settings import SshSettings, PersonSettings, ResourceSettings, RuleSettings, Settings
 from proxy.masking.detectors import ENTITIES
 
 
@@ -65,6 +65,24 @@ def _resource(entry: ResourceSettings, settings: Settings) -> Resource:
         default_duration=entry.default_duration,
         reason_required=entry.reason_required,
         channel=entry.channel or settings.chat.channel,
+        ssh=_ssh_rules(entry.ssh or SshSettings()),
+    )
+
+
+_FILES = {"none": Files.NONE, "read": Files.READ, "write": Files.WRITE}
+
+
+def _ssh_rules(written: SshSettings) -> SshRules:
+    return SshRules(
+        terminal=written.terminal,
+        shell_idle=written.shell_idle,
+        shell_total=written.shell_total,
+        shell_watched=written.shell_watched,
+        files=_FILES[written.files],
+        paths=tuple(written.paths),
+        file_max=written.file_max_mb << 20,
+        environment=tuple(written.environment),
+        forward_to=tuple(written.forward_to),
     )
 
 
@@ -80,7 +98,7 @@ def registered_functions(settings: Settings) -> dict[str, frozenset[str]]:
 
 
 _ACTIONS = {"allow": Action.ALLOW, "hold": Action.HOLD, "deny": Action.DENY}
-_LEVELS = {"read": Level.READ, "write": Level.WRITE, "admin": Level.ADMIN}
+_LEVELS = {"read": Level.READ, "write": Level.WRITE, "admin": Level.ADMIN, "interactive": Level.INTERACTIVE}
 
 
 def policy(settings: Settings) -> Policy:

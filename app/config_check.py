@@ -16,6 +16,7 @@ from access.errors import Invalid, Unavailable
 from access.ports import Vault
 from app import config_build
 from app.config_file import Loaded, Problem, Where
+from app.config_ssh import ssh_problems
 from app.settings import PostgresListener, ResourceSettings, Settings
 from approval_flows.shelf import load_folder
 from identity.directory import StaticDirectory
@@ -136,6 +137,7 @@ def _resources(settings: Settings, known: _Known) -> Iterator[Finding]:
 def _upstream(entry: ResourceSettings, where: Where) -> Iterator[Finding]:
     """What one protocol needs and the other does not know."""
     upstream = entry.upstream
+    yield from ssh_problems(entry, where[:-1])
     if entry.protocol == "postgres":
         if not upstream.database:
             yield (*where, "database"), "is needed with protocol: postgres"

@@ -13,7 +13,7 @@ from app.ssh_host_key import host_key
 from app.targets import absolute
 from ledger.sessions import SessionLog
 from proxy.server import Gateway, Ports, Settings
-from proxy.ssh.server import Settings as SshSettings
+from proxy.ssh.house import Settings as SshSettings
 from proxy.ssh.server import SshGateway
 
 

@@ -212,6 +212,24 @@ class UpstreamSettings(Section):
     known_hosts: str = Field(default="", description="ssh: file with the target's host key (known_hosts format).")
 
 
+class SshSettings(Section):
+    """What may pass to a server besides single commands. Everything is off unless it is turned on here or granted."""
+
+    terminal: bool = Field(default=False, description="A terminal for single commands (ssh -t).")
+    shell_idle: Duration = Field(default=timedelta(minutes=15), description="A shell nobody types into ends after this.")
+    shell_total: Duration = Field(default=timedelta(hours=4), description="No shell lasts longer.")
+    shell_watched: bool = Field(default=False, description="A shell starts when somebody else watches it.")
+    files: Literal["none", "read", "write"] = Field(default="none", description="sftp, scp and rsync. Not masked.")
+    paths: list[str] = Field(default=[], description="Globs of absolute paths that may be transferred: /srv/app/**")
+    file_max_mb: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = Field(
+        default=1024, description="Most of one file, in MiB."
+    )
+    environment: list[str] = Field(default=[], description="Globs of variables that may pass: LANG, LC_*")
+    forward_to: list[str] = Field(
+        default=[], description="What ssh -L, -W and -D may reach from the server: host:port."
+    )
+
+
 class ResourceSettings(Section):
     """One protected target."""
 
@@ -230,6 +248,7 @@ class ResourceSettings(Section):
     registered_functions: list[str] = Field(
         default=[], description="User functions (schema.name) declared harmless to read."
     )
+    ssh: SshSettings | None = Field(default=None, description="protocol: ssh only.")
 
 
 class RuleSettings(Section):
@@ -259,7 +278,7 @@ class PolicySettings(Section):
     hold_in_transaction: Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=3600)] = Field(
         default=60, description="Seconds a hold may keep a transaction (and its locks) open; 0 refuses instead."
     )
-    scopes: dict[Literal["read", "write", "admin"], dict[Effect, Verdict]] = {}
+    scopes: dict[Literal["read", "write", "admin", "interactive"], dict[Effect, Verdict]] = {}
     rules: list[RuleSettings] = []
 
 

@@ -162,6 +162,9 @@ def grant_directly(
         return wanted
     if level_of(scope) is Level.NONE:
         return Invalid("Standing access is read, write or admin.", field="scope")
+    wrong = flow.check_scope(Actor(person.id), resource, scope)
+    if wrong is not None:
+        return wrong
     if not reason.strip() or not operator:
         return Invalid("Access without approval wants a reason and an operator.", field="reason")
     by = person_id(OPERATOR, operator)

@@ -17,7 +17,7 @@ from access.ids import RequestId
 from access.ports import Directory, Narrowed
 from access.requests import AccessRequest, Ask, Choice, Grant, RequestState
 from access.resources import Protocol, Resource
-from access.scopes import Level, Scope, Unmask, level_of, scope_name
+from access.scopes import Interactive, Level, Scope, Unmask, level_of, scope_name
 from approval_flows.lifecycle import clock_time
 
 REASON_MAX = 500
@@ -154,6 +154,8 @@ def check_scope(actor: Actor, resource: Resource, scope: Scope) -> Invalid | Non
         return None
     if level_of(scope) is Level.NONE:
         return Invalid("Standing access is read, write or admin.", field="scope", hint="One command: /hoop exec")
+    if isinstance(scope, Interactive) and resource.protocol is not Protocol.SSH:
+        return Invalid(f"{resource.name} is no server: it has no shells.", field="scope")
     return None
 
 

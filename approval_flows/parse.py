@@ -11,7 +11,7 @@ from approval_flows import parse_parts as parts
 from approval_flows.model import BreakGlass, Escalation, Flow, FlowProblem, Risk, Sources, Stage, When, Words
 from approval_flows.yaml_lines import Keys, Node, Reader
 
-SCOPES = ("read", "write", "admin", "once", "unmask")
+SCOPES = ("read", "write", "admin", "interactive", "once", "unmask")
 _FLOW = (
     "name",
     "priority",

@@ -11,6 +11,7 @@ from access.actors import Actor, PersonId
 from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.policy import Action, Policy
+from access.statements import Effect
 from access.ports import Desk, Directory, Progress, Tx
 from access.requests import AccessRequest, Grant, Review, Session
 from access.resources import Resource
@@ -143,7 +144,8 @@ def allows(policy: Policy, scope: Scope) -> str:
         return ""
     words: dict[Action, list[str]] = {}
     for effect, action in policy.matrix.get(level, MappingProxyType({})).items():
-        words.setdefault(action, []).append(effect.value)
+        if effect is not Effect.INTERACTIVE or action is not Action.DENY:
+            words.setdefault(action, []).append(effect.value)
     said = ((Action.ALLOW, "allowed"), (Action.HOLD, "held for approval"), (Action.DENY, "refused"))
     return " · ".join(f"{name}: {', '.join(words[action])}" for action, name in said if action in words)
 

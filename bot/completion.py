@@ -69,7 +69,7 @@ def _choices(done: Sequence[str], open_word: str, known: Known) -> Iterable[tupl
     if open_word.startswith("-"):
         return [(f"--{flag}", "") for flag in FLAGS[verb] if f"--{flag}" not in done]
     if done[-1] == "--scope":
-        return [(scope, "") for scope in ("read", "write", "admin")]
+        return [(scope, "") for scope in ("read", "write", "admin", "interactive")]
     if done[-1] == "--for":
         return [(length, "") for length in known.durations]
     if done[-1] == "--on":

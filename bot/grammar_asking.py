@@ -15,7 +15,7 @@ from bot.words import Word, unwrap_code
 
 MAX_REASON = 1_000
 MAX_NAME = 100
-SCOPES = ("read", "write", "admin")
+SCOPES = ("read", "write", "admin", "interactive")
 AGENT_RULE = "An agent's name is lower-case letters, digits and dashes, starting with a letter."
 _TICKET_LETTERS = 10
 
@@ -43,7 +43,7 @@ def request(verb: Verb, rest: str) -> Parsed:
     errors: dict[str, str] = {}
     duration = span_of(span, errors)
     if given["scope"] not in SCOPES:
-        errors["scope"] = "The scope is read, write or admin."
+        errors["scope"] = "The scope is read, write, admin or interactive."
     if "unmask" in given:
         errors |= unmask_errors(given["unmask"], scoped="scope" in line.flags)
     return _asked(verb, given, errors, lambda: _request_of(given, duration))

@@ -19,7 +19,7 @@ class Usage:
 
 USAGE: dict[Verb, Usage] = {
     Verb.REQUEST: Usage(
-        "request RESOURCE [DURATION] [TICKET] [reason …] [--scope read|write|admin] [--as-agent NAME]"
+        "request RESOURCE [DURATION] [TICKET] [reason …] [--scope read|write|admin|interactive] [--as-agent NAME]"
         " | [--unmask TABLE.COLUMN,…]",
         "Ask for access, or beside it for the clear values of some columns. The people who can decide get a card.",
         "request prod-db 1h INC-42 debugging checkout",

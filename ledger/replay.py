@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgpack
@@ -18,6 +18,7 @@ import msgpack
 from access.masking import Masked, declare_masked
 from ledger import segments
 from ledger.screen import Result, error_text, table
+from ledger.terminals import RESTORE, Drawing, as_text
 from ledger.visible import visible
 
 COLUMNS, LINES = 120, 32
@@ -60,13 +61,14 @@ class Entry:
     failed: bool = False
     ended_ms: int | None = None
     remarks: list[str] = field(default_factory=list)
-    #: What a shell command printed, in pieces as it came.
+    #: What a shell command printed, in pieces as it came; with the sequences of a terminal when it ran in one.
     printed: list[Masked] = field(default_factory=list)
+    terminal: bool = False
 
 
 def moments(recording: bytes) -> list[Moment]:
     """All whole records of a segment (uncompressed bytes). Raises ValueError when it is no segment."""
-    found = [_moment(record) for record in segments.parse(recording).records]
+    found = [moment for record in segments.parse(recording).records for moment in _apart(_moment(record))]
     begin = next((moment.at_ms for moment in found if moment.at_ms), 0)
     return [Moment(max(0, m.at_ms - begin), m.kind, m.number, m.data) for m in found]
 
@@ -85,6 +87,18 @@ def _moment(record: bytes) -> Moment:
         return Moment(0, "unreadable", 0, {"bytes": len(record)})
 
 
+def _apart(moment: Moment) -> Iterator[Moment]:
+    """A `result` as the columns, rows and completion it stands for; anything else as it is."""
+    if moment.kind != "result":
+        yield moment
+        return
+    data = moment.data
+    yield replace(moment, kind="columns", data={"names": _list(data, "names")})
+    for values in _list(data, "values"):
+        yield replace(moment, kind="row", data={"values": values})
+    yield replace(moment, kind="done", data={name: data.get(name) for name in ("tag", "rows", "masked")})
+
+
 def timeline(recording: bytes) -> list[Entry]:
     """The statements in order, each with its result, between what is about the session."""
     entries: list[Entry] = []
@@ -100,7 +114,8 @@ def timeline(recording: bytes) -> list[Entry]:
     for entry in entries:
         if entry.printed:
             entry.columns = (declare_masked("output"),)
-            entry.rows = [(declare_masked(line),) for line in "".join(entry.printed).splitlines()]
+            text = as_text("".join(entry.printed)) if entry.terminal else "".join(entry.printed)
+            entry.rows = [(declare_masked(line),) for line in text.splitlines()]
     return entries
 
 
@@ -118,7 +133,12 @@ def _tell(entry: Entry, moment: Moment) -> None:
             values = _list(data, "values")
             entry.rows.append(tuple(None if v is None else _seen(str(v)) for v in values))
         case "output":
-            entry.printed.append(_seen(_text(data, "text")))
+            text = _text(data, "text")
+            entry.printed.append(declare_masked(text) if entry.terminal else _seen(text))
+        case "terminal":
+            entry.terminal = True
+        case "resize":
+            pass
         case "done":
             entry.outcome, entry.ended_ms = _line(data, "tag"), moment.at_ms
             entry.total, entry.masked = _number(data, "rows"), _number(data, "masked")
@@ -180,29 +200,54 @@ def _number(data: dict[str, Any], name: str) -> int:
 
 def frames(recording: bytes) -> Iterator[tuple[int, str]]:
     """What a psql-like screen shows, as (milliseconds since the first record, text with newlines)."""
+    drew = False
+    for at_ms, code, text in events(recording):
+        if code in "ot":
+            drew = drew or code == "t"
+            yield at_ms, text
+    if drew:
+        yield at_ms, RESTORE
+
+
+def events(recording: bytes) -> Iterator[tuple[int, str, str]]:
+    """What a replay is made of, as (milliseconds, code, data): `o` text with newlines, `t` a terminal's own output, `r` its
+    new size, `x` the exit status of what ran in it."""
     prompt = "=> "
     results: dict[int, Result] = {}
+    terminals: dict[int, Drawing] = {}
     last = 0
     for moment in moments(recording):
         last = moment.at_ms
         match moment.kind:
             case "open":
                 prompt = f"{_line(moment.data, 'database')}=> "
-                yield last, f"-- {remark(moment)}\n"
+                yield last, "o", f"-- {remark(moment)}\n"
             case "statement":
-                yield last, _typed(prompt, visible(_text(moment.data, "text"), keep="\n\t"))
+                yield last, "o", _typed(prompt, visible(_text(moment.data, "text"), keep="\n\t"))
+            case "terminal":
+                terminals[moment.number] = Drawing()
+            case "output" if moment.number in terminals:
+                yield last, "t", terminals[moment.number].feed(_text(moment.data, "text"))
+            case "resize":
+                yield last, "r", _size(moment.data)
+            case "done" if moment.number in terminals:
+                yield last, "x", _line(moment.data, "tag").removeprefix("exit status ")
             case "output":
-                yield last, visible(_text(moment.data, "text"), keep="\n\t")
+                yield last, "o", visible(_text(moment.data, "text"), keep="\n\t")
             case "columns" | "row" | "done" | "error":
                 result = results.setdefault(moment.number, Result())
                 if (text := _grow(result, moment)) is not None:
                     results[moment.number] = Result()
-                    yield last, text
+                    yield last, "o", text
             case _:
-                yield last, f"{remark(moment)}\n" if moment.kind == "notice" else f"-- {remark(moment)}\n"
+                yield last, "o", f"{remark(moment)}\n" if moment.kind == "notice" else f"-- {remark(moment)}\n"
     for result in results.values():
         if result.columns:
-            yield last, table(result) + "-- the result was not finished\n"
+            yield last, "o", table(result) + "-- the result was not finished\n"
+
+
+def _size(data: dict[str, Any]) -> str:
+    return f"{_number(data, 'columns') or COLUMNS}x{_number(data, 'rows') or LINES}"
 
 
 def _typed(prompt: str, text: str) -> str:
@@ -233,7 +278,7 @@ def asciicast(recording: bytes, *, title: str = "") -> str:
     """The recording as asciicast v3 (https://docs.asciinema.org/manual/asciicast/v3/): one JSON document per line."""
     header: dict[str, Any] = {
         "version": 3,
-        "term": {"cols": COLUMNS, "rows": LINES},
+        "term": _terminal(recording),
         "timestamp": int(opened_at(recording)),
         "idle_time_limit": LONGEST_PAUSE,
     }
@@ -241,11 +286,22 @@ def asciicast(recording: bytes, *, title: str = "") -> str:
         header["title"] = visible(title)
     lines = [json.dumps(header, ensure_ascii=False)]
     before = 0
-    for at_ms, text in frames(recording):
+    for at_ms, code, text in events(recording):
         at = max(at_ms, before)
-        lines.append(json.dumps([(at - before) / 1000, "o", text.replace("\n", "\r\n")], ensure_ascii=False))
+        shown = text.replace("\n", "\r\n") if code == "o" else text
+        code = "o" if code == "t" else code
+        lines.append(json.dumps([(at - before) / 1000, code, shown], ensure_ascii=False))
         before = at
     return "\n".join(lines) + "\n"
+
+
+def _terminal(recording: bytes) -> dict[str, Any]:
+    """The first terminal of a recording, as the header has it."""
+    for moment in moments(recording):
+        if moment.kind == "terminal":
+            columns, rows = _size(moment.data).split("x")
+            return {"cols": int(columns), "rows": int(rows), "type": _line(moment.data, "type")}
+    return {"cols": COLUMNS, "rows": LINES}
 
 
 def render_terminal(

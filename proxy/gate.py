@@ -370,6 +370,7 @@ def _detail(verdict: Verdict) -> str:
         Level.READ: "A read grant allows reads; single changes can be approved.",
         Level.WRITE: "A write grant allows reads and bounded changes of data.",
         Level.ADMIN: "An admin grant allows reads, changes and definitions.",
+        Level.INTERACTIVE: "An interactive grant allows shells.",
     }
     return f"{allowed[verdict.level]} Rule: {verdict.rule}."
 

@@ -7,8 +7,10 @@ masked, always. Kinds and their data:
 - `statement` {text, effects, verdict, rule, request, parameters} — written before anything goes upstream
 - `held` {request, text}, `decided` {request, state, by, note}
 - `columns` {names}, `row` {values} (the first `ROWS_KEPT` of a result), `done` {tag, rows, masked}
+- `result` {names, values, tag, rows, masked}: the same of a small result in one; `values` are those of each row
 - `error` {code, message}, `notice` {text}
 - `output` {stream, text}: what a command printed, `o` or `e` for its output or its errors; then `done` with rows = lines
+- `terminal` {type, columns, rows}, `resize` {columns, rows}: of what runs in a terminal; its `output` keeps escape sequences
 - `copy` {direction, bytes, sha256}
 - `close` {why}
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from struct import Struct
 from typing import Any, cast
 
 import msgpack
@@ -31,6 +34,12 @@ VALUE_KEPT = 2_000
 _pack = msgpack.Packer(use_bin_type=True).pack
 
 
+#: `at_ms` and `number`, always in the long form of their types.
+_WHEN = Struct(">BQBI").pack
+_LIST = Struct(">BH").pack
+_COUNTS = Struct(">B4sBIB6sBI").pack
+
+
 class Kind(StrEnum):
     """What a record tells."""
 
@@ -41,10 +50,13 @@ class Kind(StrEnum):
     COLUMNS = "columns"
     ROW = "row"
     DONE = "done"
+    RESULT = "result"
     ERROR = "error"
     NOTICE = "notice"
     COPY = "copy"
     OUTPUT = "output"
+    TERMINAL = "terminal"
+    RESIZE = "resize"
     CLOSE = "close"
 
 
@@ -64,7 +76,17 @@ def packed(value: Any) -> bytes:
 
 def assembled(prefix: bytes, at_ms: int, number: int, data: bytes) -> bytes:
     """A record from a `head` and packed data."""
-    return prefix + cast("bytes", _pack(at_ms)) + cast("bytes", _pack(number)) + data
+    return prefix + _WHEN(0xCF, at_ms, 0xCE, number) + data
+
+
+def result(at_ms: int, number: int, names: bytes, values: bytes, tag: str, rows: int, masked: int) -> bytes:
+    """A `result` record. `names` is a packed list, `values` are the packed lists of its rows, one behind the other."""
+    end = _END + packed(tag) + _COUNTS(0xA4, b"rows", 0xCE, rows, 0xA6, b"masked", 0xCE, masked)
+    return b"".join((_RESULT, _WHEN(0xCF, at_ms, 0xCE, number), _NAMES, names, _VALUES, _LIST(0xDC, rows), values, end))
+
+
+_RESULT = head(Kind.RESULT)
+_NAMES, _VALUES, _END = b"\x85" + packed("names"), packed("values"), packed("tag")
 
 
 def kept(value: Masked) -> str:

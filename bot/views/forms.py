@@ -193,7 +193,7 @@ def scope_of(values: Mapping[str, str], default: str = "") -> str:
     """The scope field. Raises Invalid."""
     scope = line_of(values, "scope", most=40).lower() or default
     if scope and scope not in SCOPES:
-        raise Invalid("The scope is read, write or admin.", field="scope")
+        raise Invalid("The scope is read, write, admin or interactive.", field="scope")
     return scope
 
 

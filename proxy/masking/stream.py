@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from access.masking import Masked, declare_masked
+from proxy.masking.ansi import mask_through
 from proxy.masking.context import NO_CONTEXT
 from proxy.masking.detectors import Detectors
 from proxy.masking.strategies import REDACTED
@@ -78,10 +79,13 @@ class StreamMasker:
                 return span.start or min(span.end, len(piece))
         return cut
 
+    def _plain(self, text: str) -> str:
+        return mask_through(self._detectors.mask_text, text)
+
     def _masked(self, segment: str) -> str:
         """One line or piece of a line; the lines of a private key are one mask at its beginning."""
         if not self._follow_keys:
-            return self._detectors.mask_text(segment)
+            return self._plain(segment)
         if self._in_key:
             end = _KEY_ENDS.search(segment)
             if end is None:
@@ -90,7 +94,7 @@ class StreamMasker:
             return self._masked(segment[end.end() :])
         begin = _KEY_BEGINS.search(segment)
         if begin is None:
-            return self._detectors.mask_text(segment)
-        before = self._detectors.mask_text(segment[: begin.start()])
+            return self._plain(segment)
+        before = self._plain(segment[: begin.start()])
         self._in_key = True
         return before + REDACTED + self._masked(segment[begin.end() :])

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from access.errors import HoopError, Unavailable
 from access.ports import Desk, Recording, SessionLog
 from access.requests import Session
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question, Steps, Withdraw
 from proxy.gate import Gate
+from proxy.ssh.house import Asking, Spawn
 
 T = TypeVar("T")
-Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Driver:
     """One gate and the ports it talks to. `tell` takes what nobody waits for."""
 
     gate: Gate
-    asker: Asker
+    asker: Asking
     recording: Recording
     tell: Callable[[Question], None]
     spawn: Spawn

@@ -1,17 +1,16 @@
-"""asyncssh's view of both sides of a running command: what arrives is handed to the execution, in order and bounded."""
+"""asyncssh's view of both sides of what runs on a channel: what arrives is handed on, in order and bounded."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import asyncssh
 
-if TYPE_CHECKING:
-    from proxy.ssh.execution import Execution
-    from proxy.ssh.session import LiveSession
+from proxy.ssh.messages import Asked, Size, Terminal, size_of, terminal_of
 
-#: Input that is kept while a command waits for its verdict, in bytes.
+#: Input that is kept while something waits for its verdict, in bytes.
 KEPT_INPUT = 1024 * 1024
 #: Bytes that may wait for one side before the other is not read any more.
 HIGH_WATER = 512 * 1024
@@ -19,11 +18,43 @@ HIGH_WATER = 512 * 1024
 DRAIN_SECONDS = 3600.0
 
 
+class Sink(Protocol):
+    """Where a client's input goes."""
+
+    def write(self, data: bytes) -> None: ...
+    def write_eof(self) -> None: ...
+
+
+class Work(Protocol):
+    """What a client's channel was opened for, as that channel sees it."""
+
+    @property
+    def sink(self) -> Sink | None:
+        """Where input goes; None while it waits."""
+
+    def signal(self, name: str) -> None: ...
+    def resized(self, size: Size) -> None: ...
+    def client_gone(self) -> None: ...
+    def slow(self) -> None:
+        """The client does not read as fast as it is written to."""
+
+    def keep_up(self) -> None:
+        """It does again."""
+
+
+class Printed(Protocol):
+    """Who hears what the target says."""
+
+    def output(self, data: bytes, datatype: int | None) -> None: ...
+    def hold_input(self) -> None: ...
+    def release_input(self) -> None: ...
+
+
 class TargetChannel(asyncssh.SSHClientSession[bytes]):
     """The target's side of a running command."""
 
-    def __init__(self, execution: Execution) -> None:
-        self.execution = execution
+    def __init__(self, heard: Printed) -> None:
+        self._heard = heard
         self.channel: asyncssh.SSHClientChannel[bytes] | None = None
         self.over = asyncio.Event()
         self.status: int | None = None
@@ -35,7 +66,7 @@ class TargetChannel(asyncssh.SSHClientSession[bytes]):
         chan.set_write_buffer_limits(high=HIGH_WATER)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
-        self.execution.output(data, datatype)
+        self._heard.output(data, datatype)
 
     def eof_received(self) -> bool:
         return True
@@ -47,10 +78,10 @@ class TargetChannel(asyncssh.SSHClientSession[bytes]):
         self.signal = signal
 
     def pause_writing(self) -> None:
-        self.execution.client.hold_input()
+        self._heard.hold_input()
 
     def resume_writing(self) -> None:
-        self.execution.client.release_input()
+        self._heard.release_input()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
@@ -58,16 +89,16 @@ class TargetChannel(asyncssh.SSHClientSession[bytes]):
 
 
 class ClientChannel(asyncssh.SSHServerSession[bytes]):
-    """The client's side. Everything but a plain command is taken, so that it can be refused in words."""
+    """The client's side. Whatever is asked for is taken, so that it can be refused in words. `begin` is told once."""
 
-    def __init__(self, session: LiveSession) -> None:
-        self._session = session
+    def __init__(self, begin: Callable[[ClientChannel, Asked], Work]) -> None:
+        self._begin = begin
         self.channel: asyncssh.SSHServerChannel[bytes] | None = None
-        self.execution: Execution | None = None
+        self.work: Work | None = None
         self.drained = asyncio.Event()
         self.gone = asyncio.Event()
-        self._asked: tuple[str, str] = ("", "")
-        self._terminal = False
+        self._kind = self._text = ""
+        self._terminal: Terminal | None = None
         self._kept: list[bytes] = []
         self._kept_size = 0
         self._ended = False
@@ -76,30 +107,42 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
         self.channel = chan
         chan.set_write_buffer_limits(high=HIGH_WATER)
 
-    def pty_requested(self, term_type: str, term_size: object, term_modes: object) -> bool:  # noqa: ARG002 - asyncssh's signature
+    # ---------------------------------------------------------------------------------------- what is asked for
+
+    def pty_requested(
+        self, term_type: str, term_size: tuple[int, int, int, int], term_modes: Mapping[int, int]
+    ) -> bool:
         """Taken, because clients say little about a terminal they do not get; refused in words with what runs in it."""
-        self._terminal = True
+        self._terminal = terminal_of(term_type, term_size, term_modes)
         return True
 
+    def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        if self.work is not None:
+            self.work.resized(size_of((width, height, pixwidth, pixheight)))
+
     def shell_requested(self) -> bool:
-        self._asked = ("shell", "an interactive shell")
+        self._kind, self._text = "shell", "an interactive shell"
         return True
 
     def exec_requested(self, command: str) -> bool:
-        self._asked = ("terminal" if self._terminal else "exec", command)
+        self._kind, self._text = "exec", command
         return True
 
     def subsystem_requested(self, subsystem: str) -> bool:
-        self._asked = ("subsystem", f"the subsystem {subsystem[:40]}")
+        self._kind, self._text = "subsystem", subsystem
         return True
 
     def session_started(self) -> None:
-        self.execution = self._session.execution(self, *self._asked)
+        assert self.channel is not None
+        environment = dict(self.channel.get_environment())
+        self.work = self._begin(self, Asked(self._kind, self._text, self._terminal, environment))
+
+    # ---------------------------------------------------------------------------------------- what comes in
 
     def data_received(self, data: bytes, datatype: int | None) -> None:  # noqa: ARG002 - asyncssh's signature
-        target = None if self.execution is None else self.execution.input_channel
-        if target is not None:
-            target.write(data)
+        sink = None if self.work is None else self.work.sink
+        if sink is not None:
+            sink.write(data)
             return
         self._kept.append(data)
         self._kept_size += len(data)
@@ -108,23 +151,23 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
 
     def eof_received(self) -> bool:
         self._ended = True
-        target = None if self.execution is None else self.execution.input_channel
-        if target is not None:
-            target.write_eof()
+        sink = None if self.work is None else self.work.sink
+        if sink is not None:
+            sink.write_eof()
         return True
 
-    def hand_over(self, target: asyncssh.SSHClientChannel[bytes]) -> None:
-        """What came while the command waited, in order."""
+    def hand_over(self, sink: Sink) -> None:
+        """What came while it waited, in order."""
         kept, self._kept, self._kept_size = self._kept, [], 0
         for data in kept:
-            target.write(data)
+            sink.write(data)
         if self._ended:
-            target.write_eof()
+            sink.write_eof()
         self.release_input()
 
     def signal_received(self, signal: str) -> None:
-        if self.execution is not None:
-            self.execution.signal(signal)
+        if self.work is not None:
+            self.work.signal(signal)
 
     def hold_input(self) -> None:
         if self.channel is not None:
@@ -136,19 +179,23 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
 
     def pause_writing(self) -> None:
         self.drained.clear()
-        if self.execution is not None:
-            self.execution.slow()
+        if self.work is not None:
+            self.work.slow()
 
     def resume_writing(self) -> None:
         self.drained.set()
-        if self.execution is not None:
-            self.execution.keep_up()
+        if self.work is not None:
+            self.work.keep_up()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
         self.gone.set()
         self.drained.set()
-        if self.execution is not None:
-            self.execution.client_gone()
+        if self.work is None:
+            # Closed before anything that can be read was asked for: a command that is not UTF-8, or nothing at all.
+            self.work = self._begin(self, Asked())
+        self.work.client_gone()
+
+    # ---------------------------------------------------------------------------------------- what goes out
 
     def write(self, data: bytes, datatype: int | None = None) -> None:
         if self.channel is not None and not self.channel.is_closing() and data:

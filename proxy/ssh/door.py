@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import asyncssh
 
@@ -18,12 +17,11 @@ from proxy.gate import Gate
 from proxy.ssh import messages as m
 from proxy.ssh.asking import Driver
 from proxy.ssh.channels import ClientChannel
-from proxy.ssh.login import ATTEMPTS, Visitor, actor_of, fingerprint, knows_token, verifier_of
+from proxy.ssh.house import House, Visitor
+from proxy.ssh.login import ATTEMPTS, Failures, actor_of, fingerprint, knows_token, verifier_of
+from proxy.ssh.opening import opened_for
 from proxy.ssh.reading import request_unit
 from proxy.ssh.session import LiveSession
-
-if TYPE_CHECKING:
-    from proxy.ssh.server import SshGateway
 
 #: Channels open on one connection at once.
 CHANNELS = 32
@@ -34,8 +32,10 @@ PASSWORD_MAX = 256
 class Door(asyncssh.SSHServer):
     """One client connection. `_visitor` is who the last successful proof was of; it counts once login is complete."""
 
-    def __init__(self, gateway: SshGateway) -> None:
+    def __init__(self, gateway: House, doors: set[Door], failures: Failures) -> None:
         self._gateway = gateway
+        self._doors = doors
+        self._failures = failures
         self._connection: asyncssh.SSHServerConnection | None = None
         self._visitor: Visitor | None = None
         self._session: LiveSession | None = None
@@ -50,13 +50,13 @@ class Door(asyncssh.SSHServer):
         peer = conn.get_extra_info("peername")
         self._address = str(peer[0]) if peer else ""
         gateway = self._gateway
-        gateway.doors.add(self)
-        if len(gateway.doors) > gateway.settings.connections or gateway.failures.too_many(self._address):
+        self._doors.add(self)
+        if len(self._doors) > gateway.settings.connections or self._failures.too_many(self._address):
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
         gateway = self._gateway
-        gateway.doors.discard(self)
+        self._doors.discard(self)
         if self._session is not None:
             gateway.people[self._session.visitor.person.id] -= 1
             self._session.lost()
@@ -112,7 +112,7 @@ class Door(asyncssh.SSHServer):
         """The password is a hoop token. As much work for a name that does not exist."""
         self._visitor = None
         gateway = self._gateway
-        if gateway.failures.too_many(self._address) or len(password) > PASSWORD_MAX:
+        if self._failures.too_many(self._address) or len(password) > PASSWORD_MAX:
             self._refuse_proof()
             return False
         login = m.parse_login(username)
@@ -139,7 +139,7 @@ class Door(asyncssh.SSHServer):
 
     def _refuse_proof(self) -> None:
         self._failed += 1
-        self._gateway.failures.note(self._address)
+        self._failures.note(self._address)
         if self._failed >= ATTEMPTS and self._connection is not None:
             self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "Too many attempts")
 
@@ -159,9 +159,9 @@ class Door(asyncssh.SSHServer):
         session = self._session
         if session is None:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "hoop: not logged in")
-        if len(session.executions) >= CHANNELS:
+        if len(session.works) >= CHANNELS:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "hoop: too many channels")
-        return ClientChannel(session)
+        return ClientChannel(opened_for(session))
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:  # noqa: ARG002 - asyncssh's signature
         self._refuse(f"a forward to {dest_host[:100]}:{dest_port}")

@@ -9,27 +9,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from access.actors import Actor, Agent, Person
-from access.ids import CredentialId, GrantId
 from access.ports import Clock
-from access.resources import Resource
 from proxy.postgres.scram import AuthenticationFailed, Verifier
 
 #: Failed proofs on one connection before it is closed.
 ATTEMPTS = 6
 #: Failed proofs from one address within a minute before further ones are refused unseen.
 FAILURES_PER_MINUTE = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Somebody who proved who they are. `credential` is a token's, or names the key (`SHA256:…`)."""
-
-    person: Person
-    actor: Actor
-    resource: Resource
-    credential: CredentialId
-    only_grant: GrantId | None = None
-    key: str = ""
 
 
 def actor_of(person: Person, agent: str) -> Actor:

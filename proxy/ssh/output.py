@@ -17,11 +17,12 @@ KEPT_BYTES = 4 * 1024 * 1024
 
 class Stream:
     """Masks one stream of bytes. Text is UTF-8; from the first byte that is not, every byte is a character of its own,
-    so that whatever the detectors leave alone passes unchanged."""
+    so that whatever the detectors leave alone passes unchanged. On a `terminal` only the bytes that are not UTF-8 are."""
 
-    def __init__(self, detectors: Detectors) -> None:
-        self._masker = StreamMasker(detectors) if detectors else None
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+    def __init__(self, detectors: Detectors, *, terminal: bool = False) -> None:
+        self._masker: StreamMasker | None = StreamMasker(detectors) if detectors else None
+        self._terminal = terminal
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape" if terminal else "strict")
         self._encoding = "utf-8"
         self.binary = False
         #: Something is held back until its line ends.
@@ -30,7 +31,7 @@ class Stream:
     def feed(self, data: bytes) -> bytes:
         """What can be let through now."""
         if self._masker is None:
-            self.binary = self.binary or b"\0" in data
+            self.binary = self.binary or (b"\0" in data and not self._terminal)
             return data
         before = b""
         if not self.binary:
@@ -38,12 +39,12 @@ class Stream:
             try:
                 text = self._decoder.decode(data)
             except UnicodeDecodeError:
-                before, text = self._to_binary(), (pending + data).decode("latin-1")
-            if "\0" in text and not self.binary:
+                text = "\0"
+            if "\0" in text and not self._terminal:
                 before, text = self._to_binary(), (pending + data).decode("latin-1")
         else:
             text = data.decode("latin-1")
-        out = before + self._masker.feed(text).encode(self._encoding, "replace")
+        out = before + self._bytes(self._masker.feed(text))
         self.holding = True
         return out
 
@@ -52,10 +53,13 @@ class Stream:
         self.holding = False
         if self._masker is None:
             return b""
-        out = self._masker.flush().encode(self._encoding, "replace")
+        out = self._bytes(self._masker.flush())
         if final and not self.binary and (pending := self._decoder.getstate()[0]):
             out += pending
         return out
+
+    def _bytes(self, text: str) -> bytes:
+        return text.encode(self._encoding, "surrogateescape" if self._terminal else "replace")
 
     def _to_binary(self) -> bytes:
         out = self.flush()
@@ -68,6 +72,7 @@ class Tape:
     """Records of one command's output. `number` is the statement's; streams are `o` (output) and `e` (errors)."""
 
     number: int
+    limit: int = KEPT_BYTES
     kept: int = 0
     size: int = 0
     lines: int = 0
@@ -79,7 +84,7 @@ class Tape:
         self.size += len(data)
         self.lines += data.count(b"\n")
         self._hash.update(data)
-        if binary or self.kept + len(data) > KEPT_BYTES:
+        if binary or self.kept + len(data) > self.limit:
             self._hashed_only += len(data)
             return None
         self.kept += len(data)

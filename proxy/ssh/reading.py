@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+
 from access.actors import Actor
 from access.masking import MaskPolicy, declare_masked
 from access.resources import Resource
@@ -26,10 +30,10 @@ class Counting(Detectors):
         return masked
 
 
-def bound(resource: Resource, actor: Actor, text: str) -> Binding:
+def bound(resource: Resource, actor: Actor, text: str, protocol: str = "ssh") -> Binding:
     """What an approval of this line is bound to: its exact bytes, for this account of this target, for this person."""
     return Binding(
-        protocol="ssh",
+        protocol=protocol,
         resource=resource.name,
         database=resource.upstream.user,
         role=resource.upstream.user,
@@ -54,13 +58,29 @@ def unit(text: str, resource: Resource, actor: Actor, detectors: Detectors) -> U
 
 
 def request_unit(text: str, resource: Resource, actor: Actor, detectors: Detectors) -> Unit:
-    """Something that is no command (a shell, a file transfer, a forward), to be refused and recorded."""
+    """Something that is no command (a forward, another subsystem), to be refused and recorded."""
     return _unit(Statement("ssh", text, frozenset({Effect.OPAQUE})), resource, actor, detectors)
 
 
-def _unit(statement: Statement, resource: Resource, actor: Actor, detectors: Detectors) -> Unit:
+def statement_unit(statement: Statement, protocol: str, resource: Resource, actor: Actor, detectors: Detectors) -> Unit:
+    """A shell or a file operation, to be admitted. `protocol` keeps its approvals apart from those of command lines."""
+    return _unit(statement, resource, actor, detectors, protocol)
+
+
+def with_environment(one: Unit, environment: Mapping[str, str], detectors: Detectors) -> Unit:
+    """The same, run with these variables: they are shown and bound like the line itself."""
+    if not environment:
+        return one
+    before = shown(" ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items()) + " ", detectors)
+    return replace(
+        one, shown=declare_masked(before.text + one.shown), complete=before.complete and one.complete,
+        binding=replace(one.binding, settings=tuple(environment.items())),
+    )  # fmt: skip
+
+
+def _unit(statement: Statement, resource: Resource, actor: Actor, detectors: Detectors, protocol: str = "ssh") -> Unit:
     rendering = shown(statement.text, detectors)
     return Unit(
         statements=(statement,), whole=statement, shown=rendering.text, complete=rendering.complete,
-        binding=bound(resource, actor, statement.text),
+        binding=bound(resource, actor, statement.text, protocol),
     )  # fmt: skip

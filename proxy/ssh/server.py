@@ -9,8 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import asyncssh
 
@@ -19,14 +18,13 @@ from access.errors import HoopError
 from access.ids import SessionId
 from access.masking import MaskPolicy
 from access.policy import Policy
-from access.ports import Clock, Credentials, Desk, Directory, Entropy, Grants, Recordings, SessionLog, Store, Vault
 from access.requests import Session
 from access.resources import Resource
 from access.ssh_keys import PublicKeys
 from proxy.ssh.door import Door
+from proxy.ssh.house import Connected, Ports, Settings
 from proxy.ssh.login import Failures
 from proxy.ssh.reading import Counting
-from proxy.ssh.session import LiveSession
 from proxy.ssh.upstream import Pool
 from proxy.watch import Watch
 
@@ -35,47 +33,6 @@ KEEPALIVE_SECONDS = 30
 TIDY_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
-
-
-class Ports(Protocol):
-    """What the gateway needs of the other rooms."""
-
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def entropy(self) -> Entropy: ...
-    @property
-    def store(self) -> Store: ...
-    @property
-    def directory(self) -> Directory: ...
-    @property
-    def credentials(self) -> Credentials: ...
-    @property
-    def vault(self) -> Vault: ...
-    @property
-    def grants(self) -> Grants: ...
-    @property
-    def desk(self) -> Desk: ...
-    @property
-    def log(self) -> SessionLog: ...
-    @property
-    def recordings(self) -> Recordings: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Where to listen and what to put up with. `host_key` is the gateway's own private key (OpenSSH or PEM); `key` seeds
-    what must be stable but secret. Times are in seconds."""
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    node: str = "node"
-    host_key: str = field(default="", repr=False)
-    key: bytes = field(default=b"", repr=False)
-    connections: int = 500
-    connections_per_person: int = 50
-    login_seconds: float = 20.0
-    drain: float = 30.0
 
 
 class SshGateway:
@@ -100,7 +57,7 @@ class SshGateway:
         self.resources = resources
         self.policy = policy
         self.version = 0
-        self.sessions: dict[SessionId, LiveSession] = {}
+        self.sessions: dict[SessionId, Connected] = {}
         self.people: Counter[PersonId] = Counter()
         self.doors: set[Door] = set()
         self.failures = Failures(ports.clock)
@@ -146,7 +103,7 @@ class SshGateway:
             self._acceptor.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain):
-                while any(session.executions for session in self.sessions.values()):  # noqa: ASYNC110 - once, at the end
+                while any(session.busy for session in self.sessions.values()):  # noqa: ASYNC110 - once, at the end
                     await asyncio.sleep(0.05)
         for session in list(self.sessions.values()):
             session.cut("the gateway is shutting down")
@@ -164,7 +121,7 @@ class SshGateway:
             self._acceptor = await asyncssh.listen(
                 self.settings.host,
                 self.settings.port,
-                server_factory=lambda: Door(self),
+                server_factory=lambda: Door(self, self.doors, self.failures),
                 server_host_keys=[_host_key(self.settings.host_key)],
                 encoding=None,
                 config=(),
@@ -208,6 +165,12 @@ class SshGateway:
         return self._tasks.create_task(_guarded(work))
 
     # ---------------------------------------------------------------------------------------- sessions
+
+    def joined(self, session: Connected) -> None:
+        self.sessions[session.row.id] = session
+
+    def left(self, id: SessionId) -> None:
+        self.sessions.pop(id, None)
 
     def current(self) -> Sequence[Session]:
         return [session.current() for session in self.sessions.values()]

@@ -15,28 +15,25 @@ from access.errors import Denied, HoopError, Unavailable
 from access.events import UpstreamFailed
 from access.ids import ENTROPY_BYTES, Prefix, SessionId, new_id
 from access.policy import standing_level
-from access.ports import Clock, Recording
+from access.ports import Clock, Recording, Store
 from access.requests import Grant, Session
 from access.scopes import Level, level_of
 from proxy.admission import Bearer, Counters
 from proxy.conversation import Question
 from proxy.recording import Kind, record
-from proxy.ssh.asking import Asker, Spawn
-from proxy.ssh.execution import Execution
-from proxy.ssh.login import Visitor
+from proxy.ssh.asking import Asker
+from proxy.ssh.house import House, Running, Spawn, Visitor
 from proxy.ssh.messages import SESSION
-from proxy.ssh.output import Stream
 from proxy.ssh.reading import Counting
 from proxy.ssh.upstream import Pool
 
 if TYPE_CHECKING:
     import asyncssh
 
-    from proxy.ssh.channels import ClientChannel
-    from proxy.ssh.server import SshGateway
-
 #: How long the channels of a session that is over may take to end, in seconds.
 END_SECONDS = 2.0
+#: How long a client may take to hear how they ended before its connection is closed, in seconds.
+HEARD_SECONDS = 0.4
 #: How long the ports may take with the last facts of a session, in seconds.
 LAST_FACTS = 10.0
 
@@ -46,14 +43,12 @@ log = logging.getLogger(__name__)
 class LiveSession:
     """Create it when the login is complete, then `await run()`."""
 
-    def __init__(
-        self, gateway: SshGateway, visitor: Visitor, connection: asyncssh.SSHServerConnection, client: str
-    ) -> None:
+    def __init__(self, gateway: House, visitor: Visitor, connection: asyncssh.SSHServerConnection, client: str) -> None:
         self.gateway = gateway
         self.visitor = visitor
         self.counters = Counters()
         self.detectors: Counting = gateway.detectors(visitor.resource)
-        self.executions: set[Execution] = set()
+        self.works: set[Running] = set()
         self._connection = connection
         ports, now = gateway.ports, gateway.ports.clock.now()
         self.opened_under = max(
@@ -79,6 +74,7 @@ class LiveSession:
         self._opened = asyncio.Event()
         self._problem: HoopError | None = None
         self._over = asyncio.Event()
+        self._lost = asyncio.Event()
         self._tells: deque[Question] = deque()
         self._told = asyncio.Event()
         self._why = ""
@@ -88,6 +84,10 @@ class LiveSession:
     @property
     def clock(self) -> Clock:
         return self.gateway.ports.clock
+
+    @property
+    def store(self) -> Store:
+        return self.gateway.ports.store
 
     @property
     def pool(self) -> Pool:
@@ -111,25 +111,25 @@ class LiveSession:
         if self._over.is_set():
             raise Unavailable(f"The session is over: {self._why}.")
 
-    def execution(self, client: ClientChannel, kind: str, text: str) -> Execution:
+    def begin(self, work: Running) -> None:
         """A channel asks for something: begin with it."""
-        execution = Execution(self, client, kind, text)
-        self.executions.add(execution)
-        self.gateway.later(self._execute(execution))
-        return execution
+        self.works.add(work)
+        self.gateway.later(self._work(work))
 
-    async def _execute(self, execution: Execution) -> None:
+    async def _work(self, work: Running) -> None:
         try:
-            await execution.run()
+            await work.run()
         finally:
-            self.executions.discard(execution)
+            self.works.discard(work)
+
+    @property
+    def busy(self) -> bool:
+        """Something runs on one of its channels."""
+        return bool(self.works)
 
     def in_use(self, level: Level) -> None:
         """A command runs under this standing level: without it, the session ends."""
         self.ceiling = max(self.ceiling, level)
-
-    def stream(self) -> Stream:
-        return Stream(self.detectors)
 
     def at_ms(self) -> int:
         return int(self.clock.now().timestamp() * 1000)
@@ -178,14 +178,14 @@ class LiveSession:
             await self._wait()
             return
         self._opened.set()
-        self.gateway.sessions[self.row.id] = self
+        self.gateway.joined(self)
         # Programs can name their session by it; OpenSSH shows it with -v.
         self._connection.send_debug(f"{SESSION}={self.row.id}")
         try:
             await self._over.wait()
             await self._wind_up()
         finally:
-            self.gateway.sessions.pop(self.row.id, None)
+            self.gateway.left(self.row.id)
             await self._finish()
 
     async def _open(self) -> None:
@@ -213,6 +213,7 @@ class LiveSession:
 
     def lost(self) -> None:
         """The client's connection ended."""
+        self._lost.set()
         if not self._over.is_set():
             self._why = "the client disconnected"
             self._over.set()
@@ -222,25 +223,30 @@ class LiveSession:
         if self._over.is_set():
             return
         self._why = why
-        for execution in list(self.executions):
-            execution.cut(why)
+        for work in list(self.works):
+            work.cut(why)
         self._over.set()
 
     def tick(self) -> None:
         """Time passed, or the grants changed."""
-        for execution in list(self.executions):
-            execution.tick()
+        for work in list(self.works):
+            work.tick()
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
-                while self.executions:  # noqa: ASYNC110 - once, at the end
+                while self.works:  # noqa: ASYNC110 - once, at the end
                     await asyncio.sleep(0.02)
+        if not self._lost.is_set():
+            # OpenSSH drops what it has not printed yet when its connection ends; it goes by itself after its last channel.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEARD_SECONDS):
+                    await self._lost.wait()
         self._connection.close()
 
     async def _wind_up(self) -> None:
-        for execution in list(self.executions):
-            execution.cut(self._why)
+        for work in list(self.works):
+            work.cut(self._why)
         await self._wait()
         if self._tells:
             with suppress(TimeoutError):

@@ -330,7 +330,7 @@ def test_what_nobody_could_read_never_runs_unasked(
     )
     unread = replace(statement, understood=False)
     verdict = decide(default, grants, DANA, DB, unread, digest, NOW)
-    if standing_level(grants, NOW) is not Level.ADMIN:
+    if standing_level(grants, NOW) < Level.ADMIN:
         assert verdict.action is DENY
     elif verdict.consumes is None:
         assert verdict.action is not ALLOW

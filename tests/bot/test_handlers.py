@@ -55,7 +55,7 @@ async def test_a_missing_reason_opens_the_form_with_everything_else_kept(stage: 
         ("request prod-db -5m x", "duration", "more than zero"),
         ("request prod-db 30s x", "duration", "one minute"),
         ("request prod-db 99h x", "duration", "at most 8h"),
-        ("request prod-db 1h x --scope root", "scope", "read, write or admin"),
+        ("request prod-db 1h x --scope root", "scope", "read, write, admin or interactive"),
         ("request prod-db 1h x --as-agent Not_A_Name", "agent", "lower-case"),
         ("exec prod-db SELECT 1", "command", "Put -- between"),
         ("exec prod-bd --reason x -- SELECT 1", "resource", "Did you mean prod-db?"),

@@ -35,9 +35,10 @@ from identity.tokens import Address, CredentialService
 from ledger.recordings import Recordings
 from ledger.replay import Entry, timeline
 from ledger.sessions import SessionLog
+from proxy.ssh.house import Settings
 from proxy.ssh.login import actor_of
 from proxy.ssh.reading import bound
-from proxy.ssh.server import Settings, SshGateway
+from proxy.ssh.server import SshGateway
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS
 

@@ -119,25 +119,6 @@ async def test_offering_somebodys_public_key_has_no_effect(site: Site) -> None:
     assert not site.gateway.people[DANA.id]
 
 
-async def test_a_shell_is_refused_in_words(site: Site) -> None:
-    await site.grant()
-    for options in ((), ("-tt",)):
-        status, out, error = await site.ssh(options=options, stdin=b"id\n")
-        assert (status, out) == (126, b""), error
-        assert "Interactive shells are off here." in error
-    refusals = await site.facts("statement.refused")
-    assert [fact.payload["rule"] for fact in refusals] == ["interactive-off"] * 2
-
-
-async def test_a_terminal_is_refused_in_words(site: Site) -> None:
-    await site.grant()
-    status, out, error = await site.ssh("ls", options=("-tt",))
-    assert (status, out) == (126, b"")
-    assert "without -t" in error
-    [refused] = await site.facts("statement.refused")
-    assert refused.payload["rule"] == "terminal-off"
-
-
 async def test_file_transfer_is_refused_in_words(site: Site, tmp_path: Path) -> None:
     await site.grant()
     source = tmp_path / "source"

@@ -1,0 +1,40 @@
+"""Mistakes in the `ssh` section of a resource."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from app.settings import ResourceSettings
+from proxy.ssh.messages import LOADING
+
+_TARGET = re.compile(r"\A(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}\Z")
+_GLOB = re.compile(r"\A[A-Za-z_*][A-Za-z0-9_*]*\Z")
+
+Where = tuple[str | int, ...]
+
+
+def ssh_problems(entry: ResourceSettings, where: Where) -> Iterator[tuple[Where, str]]:
+    """(place, what is wrong) for everything wrong."""
+    rules = entry.ssh
+    if rules is None:
+        return
+    if entry.protocol != "ssh":
+        yield (*where, "ssh"), "is used only with protocol: ssh"
+        return
+    if rules.files != "none" and not rules.paths:
+        yield (
+            (*where, "ssh", "paths"),
+            "is needed with files: name what may be transferred, /srv/app/** for a directory",
+        )
+    for number, path in enumerate(rules.paths):
+        if not path.startswith("/") or "/../" in f"{path}/" or "/./" in f"{path}/":
+            yield (*where, "ssh", "paths", number), "must be an absolute path without . and .."
+    for number, name in enumerate(rules.environment):
+        if not _GLOB.match(name) or name == "*":
+            yield (*where, "ssh", "environment", number), "must be the name of a variable, or a prefix with *"
+        elif name.startswith(LOADING):
+            yield (*where, "ssh", "environment", number), "makes programs load or run something else; it cannot pass"
+    for number, target in enumerate(rules.forward_to):
+        if not _TARGET.match(target) or int(target.rpartition(":")[2]) > 65535:
+            yield (*where, "ssh", "forward_to", number), "must be host:port"

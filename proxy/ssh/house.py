@@ -1,0 +1,190 @@
+"""What the parts of the SSH gateway know of the whole: its ports, its settings, and what it keeps for all connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from access.actors import Actor, Person, PersonId
+from access.ids import CredentialId, GrantId, SessionId
+from access.policy import Policy
+from access.ports import (
+    Clock,
+    Credentials,
+    Desk,
+    Directory,
+    Entropy,
+    Grants,
+    Recording,
+    Recordings,
+    SessionLog,
+    Store,
+    Vault,
+)
+from access.requests import Session
+from access.resources import Resource
+from access.scopes import Level
+from access.ssh_keys import PublicKeys
+from proxy.admission import Bearer, Counters
+from proxy.conversation import Question
+from proxy.ssh.reading import Counting
+from proxy.ssh.upstream import Pool
+
+Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+class Ports(Protocol):
+    """What the gateway needs of the other rooms."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def entropy(self) -> Entropy: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def credentials(self) -> Credentials: ...
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def grants(self) -> Grants: ...
+    @property
+    def desk(self) -> Desk: ...
+    @property
+    def log(self) -> SessionLog: ...
+    @property
+    def recordings(self) -> Recordings: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where to listen and what to put up with. `host_key` is the gateway's own private key (OpenSSH or PEM); `key` seeds
+    what must be stable but secret. Times are in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    node: str = "node"
+    host_key: str = field(default="", repr=False)
+    key: bytes = field(default=b"", repr=False)
+    connections: int = 500
+    connections_per_person: int = 50
+    login_seconds: float = 20.0
+    drain: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who proved who they are. `credential` is a token's, or names the key (`SHA256:…`)."""
+
+    person: Person
+    actor: Actor
+    resource: Resource
+    credential: CredentialId
+    only_grant: GrantId | None = None
+    key: str = ""
+
+
+class Running(Protocol):
+    """Something a channel of a client was opened for, while it goes on."""
+
+    def cut(self, why: str) -> None:
+        """End it now; the client hears why."""
+
+    def tick(self) -> None:
+        """Time passed, or the grants changed."""
+
+    async def run(self) -> None:
+        """From its verdict to its end; the client always gets an end."""
+
+
+class Asking(Protocol):
+    """The ports behind the questions of a session (`proxy.ssh.asking.Asker`)."""
+
+    async def put(self, question: Question) -> Any: ...
+
+
+class Surroundings(Protocol):
+    """A session as the things that run on its channels see it."""
+
+    visitor: Visitor
+    counters: Counters
+    detectors: Counting
+    bearer: Bearer
+    row: Session
+
+    @property
+    def asker(self) -> Asking: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def pool(self) -> Pool: ...
+    @property
+    def spawn(self) -> Spawn: ...
+    @property
+    def recording(self) -> Recording:
+        """Raises Unavailable when there is none."""
+
+    async def ready(self) -> None:
+        """Until the session is known to the ledger. Raises Unavailable with what kept it from that."""
+
+    def in_use(self, level: Level) -> None:
+        """Something runs under this standing level: without it, the session ends."""
+
+    def at_ms(self) -> int: ...
+    def write(self, entry: bytes) -> bool:
+        """Record; False when that failed, and then the session is over."""
+
+    async def unreachable(self, why: str) -> None:
+        """Record that the target could not be reached."""
+
+    def tell(self, question: Question) -> None:
+        """Ask a port what nobody waits for; in order."""
+
+    def begin(self, work: Running) -> None:
+        """Run it beside everything else."""
+
+
+class Connected(Protocol):
+    """A live session as the gateway sees it."""
+
+    row: Session
+    bearer: Bearer
+    ceiling: Level
+
+    @property
+    def opened_under(self) -> Any: ...
+    @property
+    def busy(self) -> bool: ...
+    def cut(self, why: str) -> None: ...
+    def tick(self) -> None: ...
+    def current(self) -> Session: ...
+
+
+class House(Protocol):
+    """The gateway as its connections see it."""
+
+    ports: Ports
+    keys: PublicKeys
+    settings: Settings
+    resources: Mapping[str, Resource]
+    policy: Policy
+    version: int
+    people: Counter[PersonId]
+    secret: bytes
+    pool: Pool
+
+    def detectors(self, resource: Resource) -> Counting: ...
+    def later(self, work: Coroutine[Any, Any, None]) -> None: ...
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
+    def joined(self, session: Connected) -> None:
+        """A session is open."""
+
+    def left(self, id: SessionId) -> None:
+        """It is not any more."""
