@@ -289,8 +289,7 @@ def asciicast(recording: bytes, *, title: str = "") -> str:
     for at_ms, code, text in events(recording):
         at = max(at_ms, before)
         shown = text.replace("\n", "\r\n") if code == "o" else text
-        code = "o" if code == "t" else code
-        lines.append(json.dumps([(at - before) / 1000, code, shown], ensure_ascii=False))
+        lines.append(json.dumps([(at - before) / 1000, "o" if code == "t" else code, shown], ensure_ascii=False))
         before = at
     return "\n".join(lines) + "\n"
 
