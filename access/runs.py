@@ -13,11 +13,13 @@ from access.statements import Digest
 
 @dataclass(frozen=True, slots=True)
 class RunStep:
-    """One statement with its bind values in order (None = NULL). Exact: shown only to those who decide."""
+    """One statement with its bind values in order (None = NULL). Exact: shown only to those who decide. `must_find`: the
+    parameter whose value it looks for; without a row the run ends there."""
 
     title: str
     text: str = field(repr=False)
     values: tuple[str | None, ...] = field(default=(), repr=False)
+    must_find: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from bot.tokens import SUBJECT, new_token
 from bot.views import runs as views
 from bot.views.answers import done_card
 from runbooks.catalog import Entry, where
-from runbooks.model import Kind, Part, Runbook
+from runbooks.model import Kind, Known, Part, Runbook
 from runbooks.render import canonical, check, lock_key, part_of, read_back, render, scope_name, written
 
 DRAFT, LOCK = "run-draft", "run-lock"
@@ -96,7 +96,7 @@ async def run(kit: Kit, intent: Run, who: Caller, reply: Reply) -> None:
     person = kit.person(who)
     entry = kit.runbooks.find(intent.runbook)
     form = _form(kit, entry, intent)
-    values, wrong = check(entry.runbook, intent.values, _people(kit))
+    values, wrong = check(entry.runbook, intent.values, known(kit))
     resources = where(entry.runbook, kit.resources())
     if not resources:
         raise Invalid(f"{entry.name} fits no resource of this gateway.", field="runbook")
@@ -125,8 +125,10 @@ async def run(kit: Kit, intent: Run, who: Caller, reply: Reply) -> None:
     await _preview(kit, entry, draft, person, who, reply)
 
 
-def _people(kit: Kit) -> list[str]:
-    return [person.wire_name for person in kit.world.directory.people() if person.active]
+def known(kit: Kit) -> Known:
+    """What people, and resources, a value may name."""
+    people = frozenset(person.wire_name for person in kit.world.directory.people() if person.active)
+    return Known(people, frozenset(kit.world.resources))
 
 
 def _field(entry: Entry, name: str) -> str:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from access.actors import Person
 from access.errors import Conflict, Invalid
 from access.events import CommandExecuted, RunbookStepped
-from access.extracts import write_extract
+from access.extracts import cut_masked, write_extract
 from access.ports import Executor, Outcome, Store, Tx
 from access.requests import EXECUTOR, AccessRequest, Grant
 from access.resources import Resource
-from access.runs import Run
+from access.runs import Run, RunStep
 from access.scopes import OfRunbook
 from bot.cases import World
 from bot.running import LOCK, lock_doc
@@ -26,7 +26,7 @@ from runbooks.catalog import Catalog
 from runbooks.model import Part, Runbook
 from runbooks.render import canonical, lock_key, part_of, render
 
-ROWS, COLUMNS = 20, 50
+ROWS, COLUMNS, CELL = 200, 50, 2_000
 #: A lock outlives the longest its run may take by this much, in case nobody is left to release it.
 GRACE = timedelta(minutes=1)
 
@@ -92,18 +92,23 @@ class Stepper:
         running = self._executor.run_steps(grant, person, resource, request.evidence.database, made.steps)
         try:
             async with asyncio.timeout(runbook.timeout.total_seconds()), contextlib.aclosing(running) as outcomes:
-                async for outcome in outcomes:
+                async for answer in outcomes:
+                    outcome = _found(answer, made.steps[progress.done])
                     progress.last = outcome
                     await self._tell(request, progress, outcome, offers)
                     progress.done += outcome.ok and outcome.known
+                    if not outcome.ok:
+                        break
         except TimeoutError:
             said = f"Stopped after {runbook.timeout}, its time limit, in step {progress.done + 1}. {_far(progress)}"
             return _over(request, "unknown", said)
-        return await self._ended(request, grant, progress)
+        return await self._ended(request, grant, progress, made)
 
     async def _tell(self, request: AccessRequest, progress: _Progress, outcome: Outcome, offers: list[str]) -> None:
         number = progress.done + 1
-        rows = [row[:COLUMNS] for row in outcome.rows[:ROWS]]
+        rows = [
+            [None if cell is None else cut_masked(cell, CELL) for cell in row[:COLUMNS]] for row in outcome.rows[:ROWS]
+        ]
         fact = RunbookStepped(
             stream=request.id, actor=EXECUTOR, number=number, of=progress.of, title=progress.titles[number - 1],
             outcome=_word(outcome), result=write_extract(outcome.columns[:COLUMNS], rows), rows=outcome.total,
@@ -111,7 +116,7 @@ class Stepper:
         )  # fmt: skip
         await self._store.transact(lambda tx: tx.append(fact))
 
-    async def _ended(self, request: AccessRequest, grant: Grant, progress: _Progress) -> CommandExecuted:
+    async def _ended(self, request: AccessRequest, grant: Grant, progress: _Progress, made: Run) -> CommandExecuted:
         last = progress.last
         if last is None:
             return _over(request, "failed", "There was no step to run.")
@@ -122,7 +127,16 @@ class Stepper:
             with contextlib.suppress(Conflict, Invalid):
                 await self._world.desk.outcome(grant.id, "failed", last.message)
         said = f"Step {progress.done + 1} of {progress.of} ({progress.titles[progress.done]}) did not succeed. {_far(progress)}"
+        if last.known and not last.message and made.steps[progress.done].must_find:
+            said = f"{made.steps[progress.done].must_find} is not among its choices. {_far(progress)}"
         return _over(request, _word(last), said, last)
+
+
+def _found(outcome: Outcome, step: RunStep) -> Outcome:
+    """A value that its own query does not list ends the run, however well the query went."""
+    if not step.must_find or not outcome.ok or outcome.total:
+        return outcome
+    return replace(outcome, ok=False)
 
 
 def _far(progress: _Progress) -> str:

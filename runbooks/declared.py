@@ -115,8 +115,8 @@ def whole(text: str, line: int, what: str) -> int:
 # ------------------------------------------------------------------------------------------------ front matter
 
 _KEYS = {
-    "type", "required", "default", "description", "example", "options", "pattern", "min", "max", "min_length",
-    "max_length",
+    "type", "required", "default", "description", "example", "options", "query", "env", "pattern", "min", "max",
+    "min_length", "max_length",
 }  # fmt: skip
 
 
@@ -142,6 +142,8 @@ def from_front_matter(name: str, node: Node, order: int) -> Parameter:
         description=text(given["description"]) if "description" in given else "",
         example=text(given["example"]) if "example" in given else "",
         options=texts(given["options"]) if "options" in given else (),
+        query=text(given["query"]).strip().rstrip(";") if "query" in given else "",
+        variable=text(given["env"]) if "env" in given else "",
         pattern=text(given["pattern"]) if "pattern" in given else "",
         minimum=text(given["min"]) if "min" in given else "",
         maximum=text(given["max"]) if "max" in given else "",
@@ -159,8 +161,10 @@ def _kind(name: str, node: Node | None) -> Kind:
     if node is None:
         return Kind.TEXT
     word = text(node)
-    if word == "secret":
-        raise Wrong(f"parameter {name}: secrets are for shell and HTTP steps, which do not run here", node.line)
+    if word in {"password", "file"}:
+        raise Wrong(
+            f"parameter {name}: a {word} does not travel through chat; a secret is given by its name", node.line
+        )
     if word not in set(Kind):
         raise Wrong(f"parameter {name}: there is no type {word[:40]}; there are {', '.join(Kind)}", node.line)
     return Kind(word)

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 class Kind(StrEnum):
     """What a parameter may hold. TABLE names a table that the target's catalog knows; NAME a column, or something new.
-    Both have the shape of a plain identifier and are quoted."""
+    Both have the shape of a plain identifier and are quoted. SECRET is the name of a secret, never a secret: what runs looks
+    it up where it runs. An ENUM has options of the file's, or those that its query lists."""
 
     TEXT = "text"
     LINES = "lines"
@@ -27,6 +28,8 @@ class Kind(StrEnum):
     TABLE = "table"
     NAME = "name"
     PERSON = "person"
+    RESOURCE = "resource"
+    SECRET = "secret"  # noqa: S105 - a kind
     LIST = "list"
 
 
@@ -81,7 +84,8 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One declared parameter. Bounds are inclusive; `minimum` and `maximum` are numbers or ISO dates as written."""
+    """One declared parameter. Bounds are inclusive; `minimum` and `maximum` are numbers or ISO dates as written. `query`
+    lists the options of an enum; `variable` is the name that every step of a script finds it by in its environment."""
 
     name: str
     kind: Kind = Kind.TEXT
@@ -90,6 +94,8 @@ class Parameter:
     description: str = ""
     example: str = ""
     options: tuple[str, ...] = ()
+    query: str = ""
+    variable: str = ""
     pattern: str = ""
     minimum: str = ""
     maximum: str = ""
@@ -98,6 +104,17 @@ class Parameter:
     order: int = 0
     missing: str = ""
     line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What values are looked up in: the wire names of active people, the resources there are, what queries listed."""
+
+    people: frozenset[str] = frozenset()
+    resources: frozenset[str] = frozenset()
+
+
+NOBODY = Known()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class _Reader:
         steps = self._steps(body, body_line) if self.language is Language.SQL else self._scripts(body, body_line)
         if not any(step.part is Part.RUN for step in steps):
             raise Wrong("there is no step to run", body_line)
+        self._kinds()
         self._unused(steps)
         runbook = self._runbook(keys, steps)
         if self.problems:
@@ -180,10 +181,28 @@ class _Reader:
             raise Wrong(f"{parameter.name} is a word of the statement, so it must be required or have a default", line)
         return Slot(parameter.name, Use.BIND)
 
+    def _kinds(self) -> None:
+        """What a parameter says that its file's language cannot do."""
+        for parameter in self.parameters.values():
+            said = self._kind_wrong(parameter)
+            if said:
+                self.problems.append(Problem(self.path, parameter.line, f"parameter {parameter.name}: {said}"))
+
+    def _kind_wrong(self, parameter: Parameter) -> str:
+        if self.language is Language.SQL:
+            if parameter.kind is Kind.SECRET:
+                return "secrets are for scripts, which look them up by name; SQL would print the name"
+            if parameter.variable:
+                return "env is for scripts; SQL has no environment"
+            return _query_wrong(parameter.query) if parameter.query else ""
+        if parameter.query:
+            return "a query runs on databases, and these steps on hosts; give options"
+        return environment_wrong(parameter.variable) if parameter.variable else ""
+
     def _unused(self, steps: list[Step]) -> None:
         used = {piece.parameter for step in steps for piece in step.pieces if isinstance(piece, Slot)} | self.idle
         for name, parameter in self.parameters.items():
-            if name not in used:
+            if name not in used and not parameter.variable:
                 self.problems.append(Problem(self.path, parameter.line, f"parameter {name} is not used by any step"))
             elif parameter.pattern and not self.front and not parameter.pattern.startswith("^"):
                 said = f"the pattern of {name} must match the whole value here; elsewhere it may have matched a part"
@@ -295,6 +314,18 @@ class _Reader:
         """A text in which `{{ .name }}` stands for a value: runs with the same text do not run beside each other."""
         said = text(node).replace("'", "")
         return cut_statements(f"'{said}'", node.line, self._place)[0].pieces
+
+
+def _query_wrong(query: str) -> str:
+    """A query that lists options is one plain SELECT without parameters, of one column."""
+    try:
+        found = pgparse.parse(query)
+    except (pgparse.PGQueryError, RecursionError, ValueError):
+        return "its query is not SQL"
+    select = found[0]["stmt"].get("SelectStmt") if len(found) == 1 else None
+    if select is None or "{{" in query or "intoClause" in select:
+        return "its query must be one SELECT without parameters"
+    return "" if len(select.get("targetList", [])) == 1 else "its query must have one column"
 
 
 def spaced(pieces: Pieces) -> Pieces:

@@ -9,12 +9,12 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from access.errors import Invalid
 from access.runs import Run, RunStep
 from access.statements import Digest
-from runbooks.model import Kind, Language, Parameter, Part, Runbook, Slot, Step, Use
+from runbooks.model import NOBODY, Kind, Known, Language, Parameter, Part, Runbook, Slot, Step, Use
 from runbooks.parse import spaced
 from runbooks.shelltext import calm, quoted, shape
 from runbooks.values import Refused, accept
@@ -23,14 +23,14 @@ Values = Mapping[str, str | None]
 
 
 def check(
-    runbook: Runbook, typed: Mapping[str, str], people: Collection[str]
+    runbook: Runbook, typed: Mapping[str, str], known: Known = NOBODY
 ) -> tuple[dict[str, str | None], dict[str, str]]:
     """Canonical values and, by parameter, what is wrong. An input nobody declared is wrong too."""
     values: dict[str, str | None] = {}
     wrong: dict[str, str] = {}
     for parameter in runbook.parameters:
         try:
-            values[parameter.name] = accept(parameter, typed.get(parameter.name), people)
+            values[parameter.name] = accept(parameter, typed.get(parameter.name), known)
         except Refused as refused:
             wrong[parameter.name] = str(refused)
     for name in typed.keys() - {parameter.name for parameter in runbook.parameters}:
@@ -47,7 +47,7 @@ def render(runbook: Runbook, commit: str, part: Part, values: Values) -> Run:
         name=scope_name(runbook.name, part),
         commit=commit,
         parameters=parameters_digest(runbook, values),
-        steps=tuple(_step(runbook, step, values) for step in steps),
+        steps=(*_choices(runbook, steps, values), *(_step(runbook, step, values) for step in steps)),
     )
 
 
@@ -104,6 +104,21 @@ def lock_key(runbook: Runbook, resource: str, values: Values) -> str:
     return hashlib.sha256(f"{resource}\n{said}".encode()).hexdigest()
 
 
+def _choices(runbook: Runbook, steps: Sequence[Step], values: Values) -> list[RunStep]:
+    """Steps that look whether a value is among those its query lists; one without a row ends the run."""
+    used = {piece.parameter for step in steps for piece in step.pieces if isinstance(piece, Slot)}
+    return [
+        RunStep(
+            f"Is {parameter.name} among its choices?",
+            f"SELECT choice FROM ({parameter.query}\n) AS choices (choice) WHERE choice::text = $1 LIMIT 1",  # noqa: S608 - the file's own query
+            (values.get(parameter.name),),
+            must_find=parameter.name,
+        )
+        for parameter in runbook.parameters
+        if parameter.query and parameter.name in used
+    ]
+
+
 def _step(runbook: Runbook, step: Step, values: Values) -> RunStep:
     if runbook.language is Language.SHELL:
         return RunStep(step.title, script(runbook, step, values))
@@ -128,7 +143,7 @@ def script(runbook: Runbook, step: Step, values: Values) -> str:
 
     Read with the shell's grammar once more: a value that changed which commands there are would not run. Raises Invalid.
     """
-    exports: dict[str, str] = {}
+    exports = _environment(runbook, values)
     text: list[str] = []
     plain: list[str] = []
     for piece in step.pieces:
@@ -152,6 +167,13 @@ def script(runbook: Runbook, step: Step, values: Values) -> str:
     if shape(made) is None or shape(made) != shape(plain_head + "".join(plain)):
         raise Invalid(f"“{step.title}”: these values would change what the script does.", field="values")
     return made
+
+
+def _environment(runbook: Runbook, values: Values) -> dict[str, str]:
+    """What every step of a script finds in its environment."""
+    named = [parameter for parameter in runbook.parameters if parameter.variable]
+    slot = Slot("", Use.ENVIRONMENT)
+    return {one.variable: ",".join(_words(one, slot, values.get(one.name))) for one in named}
 
 
 def _of(runbook: Runbook, slot: Slot) -> Parameter:

@@ -10,14 +10,14 @@ import ipaddress
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
 import re2
 
-from runbooks.model import Kind, Parameter
+from runbooks.model import NOBODY, Kind, Known, Parameter
 
 LONGEST = 10_000
 _INTEGER = re.compile(r"\A-?[0-9]{1,19}\Z")
@@ -26,6 +26,12 @@ _EMAIL = re.compile(
     r"\A[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?){1,8}\Z"
 )
 _TABLE = re.compile(r"\A[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?\Z")
+_SECRET_NAME = re.compile(r"\A[A-Za-z][A-Za-z0-9]{0,31}(?:[/_.:@-][A-Za-z0-9]{1,32}){0,12}\Z")
+#: The beginnings of well-known tokens; words of hexadecimal or mixed characters that nobody would give as a name.
+_SECRET_ITSELF = re.compile(
+    r"\A(?:AKIA|ASIA|ghp_|gho_|ghs_|github_pat|glpat-|xox[abprs]-|sk-|sk_live|rk_live|eyJ|AIza|hvs\.|npm_|dop_v1|SG\.)"
+    r"|[0-9a-fA-F]{24,}|(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{20,}"
+)
 _BIGGEST = 2**63
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 _ONE_LINE = frozenset(Kind) - {Kind.LINES}
@@ -35,10 +41,10 @@ class Refused(Exception):
     """The value is not acceptable; the message says what would be and never repeats the value."""
 
 
-def accept(parameter: Parameter, typed: str | None, people: Collection[str] = ()) -> str | None:
+def accept(parameter: Parameter, typed: str | None, known: Known = NOBODY) -> str | None:
     """The canonical value, or None for an optional parameter that was left out. Raises Refused.
 
-    `people` are the wire names a PERSON may be.
+    Options that a query lists are checked where the query runs: as the first step of the run.
     """
     text = (typed or "").strip() if parameter.kind is not Kind.LINES else (typed or "")
     if not text:
@@ -49,8 +55,10 @@ def accept(parameter: Parameter, typed: str | None, people: Collection[str] = ()
         return None
     _plain(parameter.kind, text)
     value = _PARSERS[parameter.kind](parameter, text)
-    if parameter.kind is Kind.PERSON and value not in people:
+    if parameter.kind is Kind.PERSON and value not in known.people:
         raise Refused("Nobody active goes by that name; use the person's wire name.")
+    if parameter.kind is Kind.RESOURCE and value not in known.resources:
+        raise Refused("There is no such resource.")
     if parameter.options and parameter.kind is not Kind.LIST and value not in parameter.options:
         raise Refused(f"It is one of {', '.join(parameter.options[:20])}.")
     if parameter.kind is not Kind.LIST:
@@ -198,6 +206,13 @@ def _name(_: Parameter, text: str) -> str:
     return text
 
 
+def _secret(_: Parameter, text: str) -> str:
+    """A name such as `vault/billing-token`. What looks like a secret itself is refused, and never repeated."""
+    if not _SECRET_NAME.match(text) or _SECRET_ITSELF.search(text):
+        raise Refused("It is the name of a secret such as billing/api-token, never the secret itself.")
+    return text
+
+
 def _list(parameter: Parameter, text: str) -> str:
     """Comma-separated; canonical is a JSON list of strings, bound as a PostgreSQL array."""
     items = [item.strip() for item in text.split(",")]
@@ -227,14 +242,22 @@ _PARSERS: dict[Kind, Callable[[Parameter, str], str]] = {
     Kind.TABLE: _table,
     Kind.NAME: _name,
     Kind.PERSON: _as_it_is,
+    Kind.RESOURCE: _as_it_is,
+    Kind.SECRET: _secret,
     Kind.LIST: _list,
 }
 
 
 def declared_wrong(parameter: Parameter) -> str:
     """What is wrong with a declaration itself: an impossible pattern, bound, option or default; empty if nothing."""
-    if parameter.kind is Kind.ENUM and not parameter.options:
-        return "an enum needs its options"
+    if parameter.kind is Kind.ENUM and not parameter.options and not parameter.query:
+        return "an enum needs its options, or a query that lists them"
+    if parameter.query and (parameter.kind is not Kind.ENUM or parameter.options):
+        return "a query lists the options of an enum that has no others"
+    if parameter.query and not parameter.required:
+        return "a query checks its value, so the parameter must be required"
+    if parameter.min_length > parameter.max_length:
+        return "its shortest is longer than its longest"
     if len(set(parameter.options)) != len(parameter.options):
         return "an option is listed twice"
     try:
@@ -249,12 +272,23 @@ def declared_wrong(parameter: Parameter) -> str:
                 _PARSERS[parameter.kind](Parameter(parameter.name, parameter.kind), bound)
             except (Refused, InvalidOperation):
                 return f"the bound {bound} is not a {parameter.kind.value}"
-    if parameter.default and parameter.kind is not Kind.PERSON:
+    if parameter.minimum and parameter.maximum and _above(parameter):
+        return "its least is more than its most"
+    if parameter.default and parameter.kind not in {Kind.PERSON, Kind.RESOURCE}:
         try:
             accept(parameter, parameter.default)
         except Refused as refused:
             return f"the default is not acceptable: {refused}"
     return ""
+
+
+def _above(parameter: Parameter) -> bool:
+    """Whether no value can be between the bounds."""
+    try:
+        accept(Parameter(parameter.name, parameter.kind, minimum=parameter.minimum), parameter.maximum)
+    except Refused:
+        return True
+    return False
 
 
 _BOUNDED = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.DATE, Kind.TIME, Kind.DATETIME})

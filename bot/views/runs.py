@@ -45,7 +45,7 @@ from runbooks.model import Kind, Parameter, Part, Problem
 from runbooks.render import part_of
 
 MOST = 20
-ROWS, COLUMNS, CELL, MESSAGE = 20, 8, 120, 1_500
+ROWS, COLUMNS, CELL, MESSAGE = 200, 12, 2_000, 1_500
 TABLES = 4
 RUN = "run"
 READY = State("Nothing has run yet", "📖", parts.PRIVATE.tone)

@@ -22,7 +22,7 @@ from proxy.postgres.frames import FrameError, Splitter
 from proxy.upstream import Connected, Dialling, DirectDialer, UpstreamUnreachable
 from proxy.wire import Lost
 
-ROWS = 50
+ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from proxy.masking.literals import make_visible
 from proxy.ssh.messages import CUT, REFUSED, SESSION, UNREACHABLE, login_name
 
 #: Lines of output that are kept, and characters of one.
-LINES = 50
+LINES = 200
 LINE_MAX = 500
 CONNECT_SECONDS = 10.0
 #: A command may wait for the target, but not for ever, in seconds.

@@ -287,3 +287,18 @@ async def test_values_are_sealed_and_never_on_the_parent_card_in_clear(runs: Sta
     assert row.evidence is not None
     assert '"order":"7"' not in repr(row)
     assert row.evidence.parameters[0].reveal() == '{"order":"7","why":"fraud"}'  # type: ignore[union-attr]
+
+
+async def test_a_value_outside_of_its_querys_list_ends_the_run(runs: Stage) -> None:
+    """The query went well and found nothing: that is a failed run, whatever the gate thought of the query."""
+    publish(
+        runs,
+        NEW,
+        pick="---\nparameters:\n  r: {type: enum, query: SELECT name FROM regions}\n---\nUPDATE t SET r = {{ .r }}",
+    )
+    runs.executor.answers = [replace(runs.executor.outcome, rows=(), total=0)]
+    await done(runs, "run pick r=nowhere")
+    said = words(result(runs).card)
+    assert "r is not among its choices" in said
+    assert "0 of 2 steps done" in said
+    assert len(await runs.store.read(lambda tx: tx.grants(states=[GrantState.FAILED]))) == 1

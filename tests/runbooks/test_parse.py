@@ -166,7 +166,7 @@ def test_what_does_not_load_says_where_and_why(text: str, said: str) -> None:
         ("title: {a: b}\n", "a single value is wanted"),
         ("resource: a\nlabels: {b: c}\n", "resource or labels, not both"),
         ("parameters:\n  x: {type: integer, required: yes}\n", "write true or false, not yes"),
-        ("parameters:\n  x: {type: secret}\n", "secrets are for shell"),
+        ("parameters:\n  x: {type: secret}\n", "secrets are for scripts"),
         ("parameters:\n  x: {type: int}\n", "there is no type int"),
         ("parameters:\n  x: {type: text, sql: y}\n", "there is no sql"),
         ('parameters:\n  "x;y": {type: text}\n', "is not a name"),

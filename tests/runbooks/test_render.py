@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from access.errors import Invalid
-from runbooks.model import Kind, Part, Runbook
+from runbooks.model import Broken, Kind, Known, Part, Runbook
 from runbooks.parse import parse
 from runbooks.render import (
     canonical,
@@ -24,7 +24,7 @@ def load(text: str) -> Runbook:
 
 
 def rendered(runbook: Runbook, part: Part = Part.RUN, **typed: str) -> list[tuple[str, tuple[str | None, ...]]]:
-    values, wrong = check(runbook, typed, ("dana",))
+    values, wrong = check(runbook, typed, Known(frozenset({"dana"})))
     assert not wrong
     return [(step.text, step.values) for step in render(runbook, "c" * 40, part, values).steps]
 
@@ -64,7 +64,7 @@ PLACES = (
 def test_no_value_ever_changes_the_statement(template: str, attack: str) -> None:
     runbook = load(template)
     plain = rendered(runbook, x="v")
-    values, wrong = check(runbook, {"x": attack}, ())
+    values, wrong = check(runbook, {"x": attack})
     if wrong:
         return
     (step,) = render(runbook, "c", Part.RUN, values).steps
@@ -80,7 +80,7 @@ WORDS = (
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda value: ascii(value)[:30])
 def test_a_word_is_one_of_the_files_own_even_when_the_check_was_skipped(attack: str) -> None:
     runbook = load(WORDS)
-    assert check(runbook, {"t": attack, "d": attack}, ())[1].keys() == {"t", "d"}
+    assert check(runbook, {"t": attack, "d": attack})[1].keys() == {"t", "d"}
     with pytest.raises(Invalid):
         render(runbook, "c", Part.RUN, {"t": attack, "d": "ASC"})
     with pytest.raises(Invalid):
@@ -113,7 +113,7 @@ def test_what_was_decoded_is_what_is_bound() -> None:
 
 
 def test_an_input_nobody_declared_is_wrong() -> None:
-    assert check(load("SELECT {{ .x }}"), {"x": "1", "sql": "DROP"}, ())[1] == {"sql": "There is no such parameter."}
+    assert check(load("SELECT {{ .x }}"), {"x": "1", "sql": "DROP"})[1] == {"sql": "There is no such parameter."}
 
 
 def test_the_digest_follows_every_value_and_ignores_order() -> None:
@@ -128,9 +128,9 @@ def test_values_survive_being_sealed() -> None:
     runbook = load(
         "---\nparameters:\n  ids: {type: list}\n  n: {type: text, required: false}\n---\nSELECT {{ .ids }}, {{ .n }}"
     )
-    values, _ = check(runbook, {"ids": "a, b"}, ())
+    values, _ = check(runbook, {"ids": "a, b"})
     assert canonical(written(values)) == values
-    assert check(runbook, read_back(written(values)), ())[0] == values
+    assert check(runbook, read_back(written(values)))[0] == values
 
 
 def test_parts_have_names_of_their_own() -> None:
@@ -146,3 +146,44 @@ def test_a_lock_is_of_one_resource_and_one_value() -> None:
     assert len(keys) == 4
     assert lock_key(load("SELECT 1"), "a", {}) == ""
     assert runbook.parameters[0].kind is Kind.INTEGER
+
+
+QUERY = "---\nparameters:\n  r: {type: enum, query: 'SELECT name FROM regions -- all;'}\n  n: {type: integer}\n---\n"
+
+
+def test_options_that_a_query_lists_are_looked_up_first() -> None:
+    runbook = load(QUERY + "-- step: Look\nSELECT {{ .n }}, {{ .r }}\n-- rollback: Back\nSELECT {{ .n }}")
+    values, wrong = check(runbook, {"r": "north' OR 1=1", "n": "1"})
+    assert not wrong
+    first, second = render(runbook, "c", Part.RUN, values).steps
+    assert first.must_find == "r"
+    assert first.values == ("north' OR 1=1",)
+    assert "(SELECT name FROM regions -- all\n) AS choices" in first.text
+    assert not second.must_find
+    assert [step.must_find for step in render(runbook, "c", Part.ROLLBACK, values).steps] == [""]
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("type: enum, query: SELECT 1; DROP TABLE x", "one SELECT"),
+        ("type: enum, query: DELETE FROM x", "one SELECT"),
+        ("type: enum, query: 'SELECT {{ .n }}'", "not SQL"),
+        ("type: enum, query: SELEC", "not SQL"),
+        ("type: enum, query: 'SELECT a, b FROM c'", "one column"),
+        ("type: enum, query: SELECT a INTO t FROM c", "one SELECT"),
+        ("type: enum, options: [a], query: SELECT 1", "has no others"),
+        ("type: text, query: SELECT 1", "has no others"),
+        ("type: enum, query: SELECT 1, required: false", "must be required"),
+        ("type: integer, min: 5, max: 1", "least is more than its most"),
+        ("type: date, min: 2026-02-01, max: 2026-01-01", "least is more"),
+        ("type: text, min_length: 9, max_length: 3", "shortest is longer"),
+        ("type: secret", "secrets are for scripts"),
+        ("type: text, env: NAME", "env is for scripts"),
+        ("type: password", "by its name"),
+        ("type: file", "does not travel"),
+    ],
+)
+def test_declarations_that_cannot_be_meant(declared: str, said: str) -> None:
+    with pytest.raises(Broken, match=said):
+        load(f"---\nparameters:\n  r: {{{declared}}}\n---\nSELECT {{{{ .r }}}}")

@@ -23,7 +23,7 @@ def load(body: str, head: str = HEAD) -> Runbook:
 
 
 def text(runbook: Runbook, part: Part = Part.RUN, **typed: str) -> str:
-    values, wrong = check(runbook, typed, ())
+    values, wrong = check(runbook, typed)
     assert not wrong, wrong
     return render(runbook, "c" * 40, part, values).steps[0].text
 
@@ -148,7 +148,7 @@ def test_a_real_shell_sees_exactly_the_value(shell: str, tmp_path: Path) -> None
     for place in PLACES:
         runbook = load(place)
         for value in (*ATTACKS, *EXTRA):
-            if check(runbook, {"x": value}, ())[1] or "\n" in value[-1:]:
+            if check(runbook, {"x": value})[1] or "\n" in value[-1:]:
                 continue
             try:
                 made = text(runbook, x=value)
@@ -195,7 +195,7 @@ def test_a_file_without_front_matter_is_one_script() -> None:
     assert [parameter.name for parameter in runbook.parameters] == ["a", "b"]
     assert len(runbook.steps) == 1
     assert "goes nowhere" in str(runbook.notes)
-    assert check(runbook, {"a": "x1"}, ())[1] == {"a": "The whole value must match [a-z]+."}
+    assert check(runbook, {"a": "x1"})[1] == {"a": "The whole value must match [a-z]+."}
     assert text(runbook, a="x", b="\u00e9") == '#!/bin/bash\n# step: 1\nA=""\'x\'""\n# \necho "$A"'
 
 
@@ -209,3 +209,21 @@ def test_steps_of_a_script_with_a_front_matter() -> None:
     assert text(runbook, x="a") == "rm -- 'a'"
     with pytest.raises(Broken, match="before the first # step"):
         load("ls {{ .x }}\n# step: Do\nls")
+
+
+def test_a_variable_is_set_for_every_step() -> None:
+    head = "---\nparameters:\n  t: {type: secret, env: TOKEN_NAME}\n---\n"
+    runbook = load('# step: One\nls "$TOKEN_NAME"\n# step: Two\nls\n', head)
+    values, _ = check(runbook, {"t": "ops/deploy-token"})
+    texts = [step.text for step in render(runbook, "c", Part.RUN, values).steps]
+    assert texts == [
+        "export TOKEN_NAME='ops/deploy-token'\nls \"$TOKEN_NAME\"",
+        "export TOKEN_NAME='ops/deploy-token'\nls",
+    ]
+    for declared, said in (
+        ("env: PATH", "PATH changes"),
+        ("env: a-b", "not a name"),
+        ("type: enum, query: SELECT 1", "on hosts"),
+    ):
+        with pytest.raises(Broken, match=said):
+            load("ls {{ .t }}", f"---\nparameters:\n  t: {{{declared}}}\n---\n")

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from runbooks.model import Kind, Parameter
+from runbooks.model import Kind, Known, Parameter
 from runbooks.values import Refused, accept, declared_wrong
 from tests.runbooks.attacks import ATTACKS
 
-PEOPLE = ("dana", "ann")
+PEOPLE = Known(frozenset({"dana", "ann"}), frozenset({"prod-db"}))
 
 
 def one(kind: Kind, **more: object) -> Parameter:
@@ -35,6 +35,9 @@ def one(kind: Kind, **more: object) -> Parameter:
         (Kind.TABLE, "public.orders", "public.orders"),
         (Kind.NAME, "orders_idx", "orders_idx"),
         (Kind.PERSON, "dana", "dana"),
+        (Kind.RESOURCE, "prod-db", "prod-db"),
+        (Kind.SECRET, "billing/api-token", "billing/api-token"),
+        (Kind.SECRET, "prod.db_password:latest", "prod.db_password:latest"),
         (Kind.LIST, "a, b", '["a", "b"]'),
     ],
 )
@@ -73,6 +76,14 @@ def test_a_value_has_one_canonical_form(kind: Kind, typed: str, canonical: str) 
         (Kind.TABLE, 'orders"'),
         (Kind.NAME, "public.orders"),
         (Kind.PERSON, "mallory"),
+        (Kind.RESOURCE, "web-9"),
+        (Kind.SECRET, "hunter 2"),
+        (Kind.SECRET, "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+        (Kind.SECRET, "AKIAIOSFODNN7EXAMPLE"),
+        (Kind.SECRET, "0123456789abcdef0123456789abcdef"),
+        (Kind.SECRET, "Zq8kLw3vNp5tRx7yBm2c"),
+        (Kind.SECRET, "eyJhbGciOiJIUzI1NiJ9.e30.x"),
+        (Kind.SECRET, "-rf"),
         (Kind.LIST, "a,,b"),
     ],
 )
@@ -88,7 +99,7 @@ FREE = {Kind.TEXT, Kind.LINES, Kind.LIST}
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda value: ascii(value)[:30])
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in FREE])
 def test_no_attack_is_a_value_of_a_shaped_kind(kind: Kind, attack: str) -> None:
-    if kind in {Kind.TABLE, Kind.NAME} and attack == "null":
+    if kind in {Kind.TABLE, Kind.NAME, Kind.SECRET} and attack == "null":
         assert accept(one(kind), attack) == "null"  # a plain word; it is quoted, so it is a name and nothing else
         return
     with pytest.raises(Refused):

@@ -51,7 +51,7 @@ class Runs:
         return await self.judge.describe_run(Actor(DANA.id), DANA, self.site.resource, run)
 
     def made(self, runbook: Runbook, part: Part = Part.RUN, **typed: str) -> Run:
-        values, wrong = check(runbook, typed, ())
+        values, wrong = check(runbook, typed)
         assert not wrong, wrong
         return render(runbook, COMMIT, part, values)
 
@@ -174,7 +174,7 @@ TEXT = "---\nparameters:\n  t: {type: lines, max_length: 10000}\n---\nSELECT {{ 
 async def test_every_attack_comes_back_as_the_text_it_is(runs: Runs) -> None:
     """What a value says is what the server returns: it was never anything but a value."""
     runbook = parse("x.runbook.sql", TEXT.encode())
-    said = [value for value in ATTACKS if not check(runbook, {"t": value}, ())[1]]
+    said = [value for value in ATTACKS if not check(runbook, {"t": value})[1]]
     assert len(said) >= 20
     for value in said:
         (outcome,) = await runs.run(runbook, t=value)
@@ -257,3 +257,14 @@ async def test_an_approval_that_ends_between_two_steps_stops_the_run(runs: Runs)
             await runs.site.book.refresh()
     assert outcomes == [True, False]
     assert await runs.truth("SELECT total FROM orders WHERE id = 2") != [(7,)]
+
+
+CHOICES = b"---\nparameters:\n  s: {type: enum, query: SELECT DISTINCT status FROM orders}\n---\nUPDATE orders SET status = {{ .s }} WHERE id = 1"
+
+
+async def test_a_value_is_one_that_its_query_lists(runs: Runs) -> None:
+    runbook = parse("x.runbook.sql", CHOICES)
+    assert good(await runs.run(runbook, s="paid")) == ["SELECT 1", "UPDATE 1"]
+    made = runs.made(runbook, s="paid' OR true --")
+    (looked,) = await runs.execute(await runs.granted(made), made.steps[:1])
+    assert (looked.ok, looked.total) == (True, 0)

@@ -67,7 +67,7 @@ class Runs:
     site: Site
 
     def made(self, runbook: Runbook, part: Part = Part.RUN, **typed: str) -> Run:
-        values, wrong = check(runbook, typed, ())
+        values, wrong = check(runbook, typed)
         assert not wrong, wrong
         return render(runbook, "c" * 40, part, values)
 
@@ -172,7 +172,7 @@ async def test_the_looking_runbooks(runs: Runs, tmp_path: Path) -> None:
     assert len(good(await runs.run(tail, file=f"{logs}/app.log", contains="line 29 of"))) == 0
     assert len(good(await runs.run(tail, file=f"{logs}/app.log", contains="line 299 of"))) == 1
     for bad in (f"{logs}/../../etc/passwd", "/etc/passwd", f"{logs}/.x", f"{logs}/a b"):
-        assert check(tail, {"file": bad}, ())[1]
+        assert check(tail, {"file": bad})[1]
 
 
 async def test_rotate_a_log(runs: Runs, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ async def test_every_attack_reaches_the_host_as_the_text_it_is(runs: Runs, tmp_p
     runbook = parse(
         "x.runbook.sh", b"---\nparameters:\n  t: {type: lines}\n---\nprintf '<%s>' begin \"{{ .t }}\" a'{{ .t }}'"
     )
-    said = [value for value in ATTACKS if not check(runbook, {"t": value}, ())[1]]
+    said = [value for value in ATTACKS if not check(runbook, {"t": value})[1]]
     ran = 0
     for value in said:
         try:
