@@ -8,22 +8,26 @@ How the verdict is found, strictest wins (DENY > HOLD > ALLOW):
    A deny *rule* stays deny whatever was approved.
 5. A statement the judge did not understand is DENY; only a standing ADMIN grant (or more) makes it a HOLD. No approval of the
    exact text lifts this: nobody can approve what nobody can read.
+6. A rule with `max_rows` says nothing before: it is a budget of the ALLOW, checked by what the change truly did, before
+   it is committed. Where that cannot be counted (`Flag.UNCOUNTED`), it speaks at once like any rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from access.actors import Person
+from access.budget import Budget, names
 from access.requests import Grant
 from access.resources import Resource
 from access.scopes import Level, OfRunbook, Once, level_of
 from access.statements import Digest, Effect, Flag, Statement
+from access.windows import Window
 
 
 class Action(IntEnum):
@@ -38,7 +42,9 @@ class Action(IntEnum):
 class Rule:
     """One owner-written rule. Empty conditions match anything; all given ones must match.
 
-    `tables`, `functions`, `resources` and `verbs` are globs; `verbs` match a whole verb or its first word.
+    `tables`, `functions`, `resources` and `verbs` are globs; `verbs` match a whole verb or its first word. `hours` are
+    when it speaks, always when empty. With `max_rows` it is about changes of more rows than that: `tables` are then the
+    tables whose rows count, whatever reached them; an `allow` rule raises the budget of the policy for them.
     """
 
     name: str
@@ -54,7 +60,13 @@ class Rule:
     people: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
+    hours: tuple[Window, ...] = ()
+    max_rows: int | None = None
 
+
+#: The rule of a policy's own budget.
+ROW_BUDGET = "row-budget"
+_READ_ONLY = frozenset({Effect.READ})
 
 Matrix = Mapping[Level, Mapping[Effect, Action]]
 
@@ -76,12 +88,14 @@ DEFAULT_MATRIX: Matrix = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The owner's policy as values. `hold_in_transaction` is how long a hold may keep locks, in seconds (0 = refuse)."""
+    """The owner's policy as values. `hold_in_transaction` is how long a hold may keep locks, in seconds (0 = refuse);
+    `max_rows` how many rows one change may update or delete before people are asked (0 = any number)."""
 
     rules: tuple[Rule, ...] = ()
     matrix: Matrix = field(default_factory=lambda: DEFAULT_MATRIX)
     hold_seconds: float = 900.0
     hold_in_transaction: float = 60.0
+    max_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,8 @@ class Verdict:
     """What happens to a statement and why, in the owner's words.
 
     `consumes` is the single-use grant to consume before forwarding; `level` the standing ceiling it was judged under;
-    `approvers` the groups that decide a HOLD when the rule names them (empty = the resource's own).
+    `approvers` the groups that decide a HOLD when the rule names them (empty = the resource's own); `budgets` what an
+    ALLOW is worth in rows.
     """
 
     action: Action
@@ -99,6 +114,7 @@ class Verdict:
     consumes: Grant | None = None
     level: Level = Level.NONE
     approvers: tuple[str, ...] = ()
+    budgets: tuple[Budget, ...] = ()
 
 
 def standing_level(grants: Sequence[Grant], now: datetime) -> Level:
@@ -131,7 +147,7 @@ def decide(
         return Verdict(
             Action.DENY, "no-grant", f"No live grant on {resource.name}.", f"Ask for one: /hoop request {resource.name}"
         )
-    matched = [rule for rule in policy.rules if _matches(rule, person, resource, statement)]
+    matched = [rule for rule in policy.rules if speaks(rule, person, resource, statement, now)]
     denying = next((rule for rule in matched if rule.action is Action.DENY), None)
     if denying is not None:
         message = denying.message or f"The rule {denying.name} forbids this on {resource.name}."
@@ -139,9 +155,10 @@ def decide(
     if not statement.understood and level < Level.ADMIN:
         problem = statement.problem or "The gateway could not understand this statement."
         return Verdict(Action.DENY, "not-understood", problem, level=level)
+    budgets = budgets_of(policy, person, resource, statement, now)
     if once is not None:
-        return Verdict(Action.ALLOW, "approved-once", consumes=once, level=level)
-    return _standing_verdict(policy, level, matched, resource, statement)
+        return Verdict(Action.ALLOW, "approved-once", consumes=once, level=level, budgets=budgets)
+    return _standing_verdict(policy, level, matched, resource, statement, budgets)
 
 
 def _single_use(grants: Sequence[Grant], digest: Digest | None, now: datetime) -> Grant | None:
@@ -162,7 +179,12 @@ def _covers(grant: Grant, digest: Digest) -> bool:
 
 
 def _standing_verdict(
-    policy: Policy, level: Level, matched: Sequence[Rule], resource: Resource, statement: Statement
+    policy: Policy,
+    level: Level,
+    matched: Sequence[Rule],
+    resource: Resource,
+    statement: Statement,
+    budgets: tuple[Budget, ...],
 ) -> Verdict:
     base, effect = _matrix_verdict(policy.matrix, level, statement)
     holding = next((rule for rule in matched if rule.action is Action.HOLD), None)
@@ -178,11 +200,37 @@ def _standing_verdict(
         message = holding.message or f"The rule {holding.name} wants this approved first."
         return Verdict(Action.HOLD, holding.name, message, level=level, approvers=holding.approvers)
     if base is Action.HOLD and allowing is not None:
-        return Verdict(Action.ALLOW, allowing.name, level=level)
+        return Verdict(Action.ALLOW, allowing.name, level=level, budgets=budgets)
     if base is Action.HOLD:
         message = statement.problem or f"{_named(statement)} needs approval under a {shown} grant."
         return Verdict(Action.HOLD, f"{shown}-scope-{effect.value}", message, level=level)
-    return Verdict(Action.ALLOW, f"{shown}-scope", level=level)
+    if policy.max_rows and _uncounted(statement):
+        message = statement.problem or f"{_named(statement)} changes rows that cannot be counted."
+        return Verdict(Action.HOLD, ROW_BUDGET, message, level=level)
+    return Verdict(Action.ALLOW, f"{shown}-scope", level=level, budgets=budgets)
+
+
+def budgets_of(
+    policy: Policy, person: Person, resource: Resource, statement: Statement, now: datetime
+) -> tuple[Budget, ...]:
+    """What a change may cost in rows, by every rule that is about it. A read costs nothing."""
+    if statement.effects <= _READ_ONLY:
+        return ()
+    found, raised = [], []
+    for rule in policy.rules:
+        if rule.max_rows is None or not _matches(replace(rule, tables=()), person, resource, statement, now):
+            continue
+        budget = Budget(
+            rule.name, rule.max_rows, rule.action is not Action.DENY, rule.message, rule.tables,
+            approvers=rule.approvers,
+        )  # fmt: skip
+        found.append(budget)
+        if rule.action is Action.ALLOW:
+            raised.append(budget)
+    if policy.max_rows and all(budget.tables for budget in raised):
+        without = tuple(glob for budget in raised for glob in budget.tables)
+        found.append(Budget(ROW_BUDGET, policy.max_rows, without=without))
+    return tuple(found)
 
 
 def _matrix_verdict(matrix: Matrix, level: Level, statement: Statement) -> tuple[Action, Effect]:
@@ -198,7 +246,17 @@ def _named(statement: Statement) -> str:
     return f"{verb} on {targets}" if targets else verb
 
 
-def _matches(rule: Rule, person: Person, resource: Resource, statement: Statement) -> bool:
+def _uncounted(statement: Statement) -> bool:
+    return Flag.UNCOUNTED in statement.flags and not statement.effects <= _READ_ONLY
+
+
+def speaks(rule: Rule, person: Person, resource: Resource, statement: Statement, now: datetime) -> bool:
+    """Whether a rule has a verdict on this statement. One about rows has, only where nobody can count them."""
+    silent = rule.max_rows is not None and rule.action is not Action.ALLOW and not _uncounted(statement)
+    return not silent and _matches(rule, person, resource, statement, now)
+
+
+def _matches(rule: Rule, person: Person, resource: Resource, statement: Statement, now: datetime) -> bool:
     return (
         (not rule.effects or bool(rule.effects & statement.effects))
         and (not rule.flags or bool(rule.flags & statement.flags))
@@ -209,6 +267,7 @@ def _matches(rule: Rule, person: Person, resource: Resource, statement: Statemen
         and all(resource.labels.get(key) == value for key, value in rule.labels.items())
         and (not rule.people or person.id in rule.people or person.wire_name in rule.people)
         and (not rule.groups or not person.groups.isdisjoint(rule.groups))
+        and (not rule.hours or any(window.contains(now) for window in rule.hours))
     )
 
 
@@ -216,10 +275,5 @@ def _verb(glob: str, verb: str) -> bool:
     return fnmatchcase(verb, glob.upper()) or fnmatchcase(verb.split(" ", 1)[0], glob.upper())
 
 
-def _any(globs: Sequence[str], names: Sequence[str]) -> bool:
-    """Globs match a qualified name or its last part, so `customers` covers `public.customers` in every schema."""
-    if not globs:
-        return True
-    return any(
-        fnmatchcase(name, glob) or fnmatchcase(name.rpartition(".")[2], glob) for glob in globs for name in names
-    )
+def _any(globs: Sequence[str], found: Sequence[str]) -> bool:
+    return not globs or names(globs, found)

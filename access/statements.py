@@ -27,7 +27,8 @@ class Effect(StrEnum):
 
 
 class Flag(StrEnum):
-    """A property policy can match, beyond the effect."""
+    """A property policy can match, beyond the effect. UNCOUNTED: it changes rows that the server does not count (TRUNCATE,
+    a foreign table); OUTSIDE_TRANSACTION: the server runs it only by itself, never inside of a transaction."""
 
     UNBOUNDED_WRITE = "unbounded_write"
     UNBOUNDED_READ = "unbounded_read"
@@ -43,6 +44,8 @@ class Flag(StrEnum):
     UNREGISTERED_FUNCTION = "unregistered_function"
     HIDDEN_TEXT = "hidden_text"
     CASCADE = "cascade"
+    UNCOUNTED = "uncounted"
+    OUTSIDE_TRANSACTION = "outside_transaction"
 
 
 @dataclass(frozen=True, slots=True)

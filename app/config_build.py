@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import time
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from access.actors import Person, person_id
 from access.masking import ColumnRule, MaskPolicy, Strategy
 from access.policy import DEFAULT_MATRIX, Action, Policy, Rule
 from access.resources import Files, Protocol, Resource, SshRules, Upstream, UpstreamTls
 from access.scopes import Level
-from app.settings import SshSettings, PersonSettings, ResourceSettings, RuleSettings, Settings
+from access.windows import DAYS, Window
+from app.settings import HoursSettings, PersonSettings, ResourceSettings, RuleSettings, Settings, SshSettings
 from proxy.masking.detectors import ENTITIES
 
 
@@ -112,6 +115,7 @@ def policy(settings: Settings) -> Policy:
         matrix=MappingProxyType({level: MappingProxyType(row) for level, row in matrix.items()}),
         hold_seconds=written.hold_for.total_seconds(),
         hold_in_transaction=float(written.hold_in_transaction),
+        max_rows=written.max_rows,
     )
 
 
@@ -130,7 +134,14 @@ def _rule(rule: RuleSettings) -> Rule:
         people=tuple(rule.people),
         groups=tuple(rule.groups),
         approvers=tuple(rule.approvers),
+        hours=tuple(_window(hours) for hours in rule.hours),
+        max_rows=rule.max_rows,
     )
+
+
+def _window(hours: HoursSettings) -> Window:
+    days = frozenset(DAYS.index(day) for day in hours.days) or frozenset(range(len(DAYS)))
+    return Window(time.fromisoformat(hours.start), time.fromisoformat(hours.to), ZoneInfo(hours.zone), days)
 
 
 # IP and MAC addresses are what people come to look at in an incident; owners who want them masked say so.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -56,6 +57,14 @@ def _secret(value: str) -> str:
     return value
 
 
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone such as Europe/Berlin") from None
+    return value
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration_in),
@@ -65,6 +74,8 @@ Name = Annotated[str, AfterValidator(_name)]
 SecretRef = Annotated[str, AfterValidator(_secret)]
 Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
 Verdict = Literal["allow", "hold", "deny"]
+ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Zone = Annotated[str, AfterValidator(_zone)]
 
 
 class Section(BaseModel):
@@ -216,7 +227,9 @@ class SshSettings(Section):
     """What may pass to a server besides single commands. Everything is off unless it is turned on here or granted."""
 
     terminal: bool = Field(default=False, description="A terminal for single commands (ssh -t).")
-    shell_idle: Duration = Field(default=timedelta(minutes=15), description="A shell nobody types into ends after this.")
+    shell_idle: Duration = Field(
+        default=timedelta(minutes=15), description="A shell nobody types into ends after this."
+    )
     shell_total: Duration = Field(default=timedelta(hours=4), description="No shell lasts longer.")
     shell_watched: bool = Field(default=False, description="A shell starts when somebody else watches it.")
     files: Literal["none", "read", "write"] = Field(default="none", description="sftp, scp and rsync. Not masked.")
@@ -251,6 +264,19 @@ class ResourceSettings(Section):
     ssh: SshSettings | None = Field(default=None, description="protocol: ssh only.")
 
 
+class HoursSettings(Section):
+    """A window of the week. Over midnight when `to` is not later; `days` are those on which it begins."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, populate_by_name=True)
+
+    start: ClockTime = Field(alias="from", description="HH:MM")
+    to: ClockTime
+    zone: Zone = "UTC"
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        default=[], description="Default: every day."
+    )
+
+
 class RuleSettings(Section):
     """One policy rule; empty conditions match anything, all given ones must match."""
 
@@ -269,6 +295,11 @@ class RuleSettings(Section):
     approvers: list[str] = Field(
         default=[], description="Groups that decide a hold (default: the resource's approvers)."
     )
+    hours: list[HoursSettings] = Field(default=[], description="Only then (default: always).")
+    max_rows: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] | None = Field(
+        default=None,
+        description="The rule is about changes that update or delete more rows than this in `tables`; allow: up to them.",
+    )
 
 
 class PolicySettings(Section):
@@ -277,6 +308,10 @@ class PolicySettings(Section):
     hold_for: Duration = timedelta(minutes=15)
     hold_in_transaction: Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=3600)] = Field(
         default=60, description="Seconds a hold may keep a transaction (and its locks) open; 0 refuses instead."
+    )
+    max_rows: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
+        default=1000,
+        description="Most rows one change may update or delete before people are asked, with the numbers; 0: any.",
     )
     scopes: dict[Literal["read", "write", "admin", "interactive"], dict[Effect, Verdict]] = {}
     rules: list[RuleSettings] = []

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from access.actors import Person, actor_key
+from access.budget import Budget
 from access.errors import Conflict, Denied, HoopError
 from access.events import (
     MaskingFailed,
@@ -20,12 +21,12 @@ from access.events import (
     StatementRefused,
     ValuesUnmasked,
 )
-from access.masking import ForApprover, Masked
+from access.masking import ForApprover, Masked, declare_masked
 from access.policy import Action, Verdict, decide, standing_level
 from access.ports import Clock
 from access.requests import AccessRequest, Evidence, Grant, RequestState
 from access.scopes import Level
-from access.statements import Effect, Statement, binding_digest
+from access.statements import Effect, Flag, Statement, binding_digest
 from proxy.admission import CANCELLED, Admitted, Bearer, Client, Counters, Refusal, Unit, Unmasked
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Outputs, Question, Steps, Withdraw
 from proxy.recording import Kind, assembled, head, packed, record
@@ -81,7 +82,9 @@ class Gate:
         ]
         strictest = max(verdicts, key=lambda verdict: verdict.action)
         consumes = next((verdict for verdict in verdicts if verdict.consumes is not None), None)
-        return consumes if consumes is not None and strictest.action is Action.ALLOW else strictest
+        found = consumes if consumes is not None and strictest.action is Action.ALLOW else strictest
+        budgets = tuple(dict.fromkeys(budget for verdict in verdicts for budget in verdict.budgets))
+        return found if found.budgets == budgets else replace(found, budgets=budgets)
 
     # ---------------------------------------------------------------------------------------- admitting
 
@@ -105,6 +108,28 @@ class Gate:
         return Admitted(
             number, verdict, wrap=_needs_wrap(unit, verdict), noted=_noteworthy(unit, verdict), unmasked=unit.unmasked
         )
+
+    def overdrawn(
+        self, unit: Unit, admitted: Admitted, budget: Budget, refusal: Refusal, *, ask: bool
+    ) -> Steps[Admitted | Refusal]:
+        """What was run would have changed more rows than its budget, and was rolled back. Where people may lift the
+        budget they are asked, with the numbers; an approval of this is good for this one run."""
+        self.conclude(admitted, "failed", declare_masked(refusal.message))
+        level = admitted.verdict.level
+        verdict = Verdict(
+            Action.HOLD, budget.rule, refusal.message, refusal.hint, level=level, approvers=budget.approvers
+        )
+        if not (ask and budget.hold) or level is Level.NONE:
+            return (yield from self._refuse(unit, admitted.number, verdict, refusal))
+        held = yield from self._hold(unit, admitted.number, verdict, spend=True)
+        if isinstance(held, Refusal):
+            return held
+        request, approved = held
+        problem = yield from self._register(unit, admitted.number, approved, request)
+        if problem is not None:
+            return problem
+        self.out.records.append(self._statement(unit, admitted.number, approved, request))
+        return Admitted(admitted.number, approved, wrap=_needs_wrap(unit, approved), noted=True)
 
     def refuse(self, unit: Unit, rule: str, refusal: Refusal) -> Steps[Refusal]:
         """Refuse for a reason of the wire's own; recorded like any refusal."""
@@ -233,8 +258,11 @@ class Gate:
 
     # ---------------------------------------------------------------------------------------- holding
 
-    def _hold(self, unit: Unit, number: int, verdict: Verdict) -> Steps[tuple[str, Verdict] | Refusal]:
-        """File the request, tell the client, wait. Returns the request and the verdict under the approval."""
+    def _hold(
+        self, unit: Unit, number: int, verdict: Verdict, *, spend: bool = False
+    ) -> Steps[tuple[str, Verdict] | Refusal]:
+        """File the request, tell the client, wait. Returns the request and the verdict under the approval, which must
+        use a grant up with `spend`."""
         seconds = self.bearer.policy.hold_in_transaction if unit.in_transaction else self.bearer.policy.hold_seconds
         if seconds <= 0:
             hint = "Run it outside of a transaction, or ask for write access."
@@ -252,7 +280,7 @@ class Gate:
             self.counters.refused += 1
             by = self.bearer.name(decided.decided_by) if decided.decided_by else ""
             return _not_approved(decided, by, self.client.gave_up)
-        approved = yield from self._approved(unit)
+        approved = yield from self._approved(unit, spend=spend)
         return approved if isinstance(approved, Refusal) else (filed.id, approved)
 
     def _filing(self, unit: Unit, number: int, verdict: Verdict, seconds: float) -> FileHold:
@@ -308,12 +336,12 @@ class Gate:
         }
         self.out.records.append(record(Kind.DECIDED, self.at_ms(), number, data))
 
-    def _approved(self, unit: Unit) -> Steps[Verdict | Refusal]:
+    def _approved(self, unit: Unit, *, spend: bool) -> Steps[Verdict | Refusal]:
         """Wait until the grant of the approval is known here, and judge anew: the world moved while we waited."""
         started = self.clock.monotonic()
         while True:
             verdict = self.decide(unit)
-            if verdict.action is Action.ALLOW:
+            if verdict.action is Action.ALLOW and (verdict.consumes is not None or not spend):
                 return verdict
             if self.client.gave_up:
                 return Refusal(f"{self.client.gave_up}; the statement was not run.", code=CANCELLED)
@@ -354,8 +382,15 @@ def _needs_wrap(unit: Unit, verdict: Verdict) -> bool:
 def _unwrappable(unit: Unit, verdict: Verdict) -> Refusal | None:
     """A write cannot be approved into a read-only transaction: say so before anybody is asked."""
     held = verdict.action is Action.HOLD or verdict.consumes is not None
-    if not held or unit.can_write or unit.wrappable or unit.whole.effects <= _READ_ONLY:
+    alone = Flag.OUTSIDE_TRANSACTION in unit.whole.flags
+    if not held or unit.can_write or (unit.wrappable and not alone) or unit.whole.effects <= _READ_ONLY:
         return None
+    if alone:
+        return Refusal(
+            f"{unit.whole.verbs[0]} cannot run inside of a transaction, and a read session changes things only in one",
+            "A read session runs an approved change in a transaction that is writable for just this.",
+            "Have this one command approved (/hoop exec …), or ask for write access: /hoop request … write",
+        )
     return Refusal(
         verdict.message or "This statement changes data and the session is read only.",
         "A read session runs an approved change alone: one statement, outside of a transaction.",

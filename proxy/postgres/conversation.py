@@ -21,6 +21,8 @@ from proxy.postgres.frames import FrameError, Splitter
 from proxy.postgres.framing import Violation
 from proxy.postgres.reading import Reader, Reading
 from proxy.postgres.responses import Responses
+from proxy.postgres.sending import NOTHING
+from proxy.postgres.spending import Own, Spending, mixed
 from proxy.postgres.state import SqlState
 from proxy.postgres.steps import Expect, Portal, Run, Step
 from proxy.postgres.unmasking import Unmasking
@@ -92,7 +94,11 @@ class Conversation:
     #: The client's turn is over, but there is more of it: `tick` when everybody else had theirs.
     unfinished: bool = False
     _taken: int = 0
-    _holding: bool = False
+    holding: bool = False
+    #: The gateway's own transaction around what is under way, one that is just ending; the counters of the client's.
+    own: Own | None = None
+    ending: Own | None = None
+    spending: Spending | None = None
     _stale_until: float = 0.0
     _known: dict[bytes, Known] = field(default_factory=dict)
     _script: Steps[None] = field(init=False)
@@ -134,7 +140,7 @@ class Conversation:
 
     def tick(self) -> None:
         """Time passed, or the grants changed."""
-        if self._holding or self._stale_until or self.unfinished:
+        if self.holding or self._stale_until or self.unfinished:
             self._go_on()
 
     def renew(self, reader: Reader) -> None:
@@ -147,7 +153,7 @@ class Conversation:
 
     def cancel(self) -> None:
         """A CancelRequest with this session's key."""
-        if self._holding:
+        if self.holding:
             self.gave_up = "cancelled by the client"
             self._go_on()
         elif not self.responses.quiet:
@@ -164,6 +170,7 @@ class Conversation:
     def upstream_closed(self) -> None:
         """The upstream's connection is gone."""
         busy = not self.responses.quiet
+        writable.lost(self)
         self.responses.lost()
         self.gave_up = self.gave_up or "the upstream connection was lost"
         self._go_on()
@@ -218,7 +225,7 @@ class Conversation:
             self._end(f"protocol violation: {problem}", "08P01")
         broken = self._splitter.error
         if broken is not None and not self._inbox and not self.closing:
-            if self._holding and not self.gave_up:
+            if self.holding and not self.gave_up:
                 self.gave_up = "protocol violation"
                 self._go_on()
             elif self.responses.quiet:
@@ -301,10 +308,10 @@ class Conversation:
             return
         reading = self.read(statement)
         if not reading.parsed.statements and reading.parsed.error is None:
-            self._forward_query(frame, Run(Admitted(0, extended.NOTHING), reading))
+            self._forward_query(frame, Run(Admitted(0, NOTHING), reading))
             return
         unit = units.make(self, reading, statement.encode())
-        refusal = units.refused_by_wire(self, reading)
+        refusal = units.refused_by_wire(self, reading) or mixed(self, unit, reading)
         if refusal is not None:
             refused = yield from self.gate.refuse(unit, "wire", refusal)
             yield from self.refuse_simple(refused)
@@ -312,8 +319,13 @@ class Conversation:
         admitted = yield from self.admit(unit)
         if isinstance(admitted, Refusal):
             yield from self.refuse_simple(admitted)
-        elif admitted.wrap:
-            yield from writable.query(self, frame, Run(admitted, reading, wrapped=True))
+            return
+        problem = yield from writable.prepare(self, [(unit, admitted, reading)])
+        if problem is not None:
+            yield from writable.not_prepared(self, [admitted], problem)
+            self.out.to_client.append(m.ready(self.responses.status))
+        elif self.own is not None:
+            yield from writable.query(self, frame, unit, Run(admitted, reading))
         else:
             self._forward_query(frame, Run(admitted, reading))
             self._remember(frame, reading, unit, admitted)
@@ -357,9 +369,9 @@ class Conversation:
             # The server would not run it either, so nobody needs to be asked.
             text = "current transaction is aborted, commands ignored until end of transaction block"
             return Refusal(text, code="25P02")
-        self._holding = True
+        self.holding = True
         admitted = yield from self.gate.admit(unit)
-        self._holding = False
+        self.holding = False
         if self.closing and isinstance(admitted, Admitted):
             self.gate.conclude(admitted, "failed", self.reader.masker.text("not run: the session was over"))
             return Refusal(self.closing)
@@ -420,6 +432,7 @@ class Conversation:
 
     def _transaction_over(self) -> None:
         """Portals end with their transaction, and what it defined is there for everybody to see."""
+        self.spending = None
         for name in self.portals:
             self.state.close_portal(name)
         self.portals.clear()

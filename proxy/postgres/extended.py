@@ -8,20 +8,22 @@ is another one. A held statement is asked about when it is executed, or, when it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from access.masking import ForApprover, declare_masked
-from access.policy import Action, Verdict
+from access.policy import Action
 from access.scopes import Level
 from proxy.admission import CANCELLED as QUERY_CANCELED
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
 from proxy.postgres import messages as m
-from proxy.postgres import units, writable
+from proxy.postgres import sending, units, writable
+from proxy.postgres.batches import Batch, Item
 from proxy.postgres.reading import Reading
+from proxy.postgres.sending import NOTHING
+from proxy.postgres.spending import controls, mixed
 from proxy.postgres.state import Prepared
-from proxy.postgres.steps import Expect, Portal, Run, Step
+from proxy.postgres.steps import Portal
 from proxy.postgres.values import exact_value
 from proxy.sql import judged as j
 
@@ -33,7 +35,6 @@ BATCH_CAP = 8 * 1024 * 1024
 #: The same in messages: small ones cost more memory than their bytes.
 BATCH_MESSAGES = 2000
 
-NOTHING = Verdict(Action.ALLOW, "empty")
 #: What the server says of a command that its client cancelled.
 CANCELLED = Refusal("canceling statement due to user request", code=QUERY_CANCELED)
 #: Controls after which names mean what they meant before.
@@ -51,44 +52,11 @@ class Stop(Exception):
         self.rule = rule
 
 
-@dataclass(slots=True)
-class Item:
-    """One message of a batch with what it means."""
-
-    frame: bytes
-    kind: int
-    name: str = ""
-    prepared: Prepared | None = None
-    portal: Portal | None = None
-    unit: Unit | None = None
-
-
-@dataclass(slots=True)
-class Batch:
-    """A batch while it is being looked at. `statements` and `portals` are what it makes (None: it closes them); `rest`
-    are the messages that can only be judged when what comes before them has run."""
-
-    items: list[Item] = field(default_factory=list)
-    statements: dict[str, Prepared | None] = field(default_factory=dict)
-    portals: dict[str, Portal | None] = field(default_factory=dict)
-    units: dict[int, Unit] = field(default_factory=dict)
-    rest: list[bytes] = field(default_factory=list)
-
-    def executed(self, portal: Portal) -> bool:
-        return any(item.kind == m.EXECUTE and item.portal is portal for item in self.items)
-
-    def alone(self) -> bool:
-        """One Execute without a row limit, and nothing else that runs."""
-        executes = [item for item in self.items if item.kind == m.EXECUTE]
-        binds = [item for item in self.items if item.kind == m.BIND]
-        return len(executes) == len(binds) == 1 and m.parse_execute(executes[0].frame).limit == 0
-
-
 def segment(conv: Conversation, first: bytes) -> Steps[None]:
     """Take a batch from its first message to its end."""
     if conv.responses.skipping:
         if first[0] == m.SYNC:
-            _send_sync(conv)
+            yield from sending.send_sync(conv, Batch())
         return
     frames = yield from _collect(conv, first)
     closed = frames[-1][0] == m.SYNC
@@ -111,11 +79,13 @@ def segment(conv: Conversation, first: bytes) -> Steps[None]:
     if problem is not None:
         yield from _refuse(conv, problem, closed=closed)
         return
-    wrapped = next((i.portal for i in batch.items if i.portal and i.portal.admitted and i.portal.admitted.wrap), None)
-    if wrapped is not None and wrapped.admitted is not None:
-        yield from _wrapped(conv, batch, wrapped)
-    else:
-        _send(conv, batch, closing=frames[-1])
+    pieces = batch.pieces()
+    unprepared = yield from writable.prepare(conv, pieces)
+    if unprepared is not None:
+        yield from writable.not_prepared(conv, [admitted for _, admitted, _ in pieces], unprepared)
+        yield from _discard(conv, closed=closed)
+        return
+    yield from sending.send(conv, batch, closing=frames[-1])
 
 
 def _collect(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
@@ -160,6 +130,9 @@ def look(conv: Conversation, frames: list[bytes]) -> Batch:
         elif kind == m.EXECUTE:
             name = m.parse_execute(frame).portal
             portal = _portal(conv, batch, name)
+            if _commits_what_is_before(conv, batch, portal):
+                batch.rest = frames[at - 1 :]
+                break
             batch.items.append(Item(frame, kind, name, portal=portal))
             if frames[at][0] not in {m.SYNC, m.FLUSH} and _renames(conv, portal):
                 batch.rest = frames[at:]
@@ -177,6 +150,14 @@ def _renames(conv: Conversation, portal: Portal) -> bool:
     """Whether running it may change what the messages behind it mean: settings, names, the transaction."""
     parts = conv.read_body(portal.parsed).parts
     return any(not isinstance(control, _STEADY) for part in parts for control in part.judged.controls)
+
+
+def _commits_what_is_before(conv: Conversation, batch: Batch, portal: Portal) -> bool:
+    """Whether the rows of what runs before it must be counted first."""
+    policy = conv.facts.bearer.policy
+    counts = policy.max_rows or any(rule.max_rows is not None for rule in policy.rules)
+    executes = any(item.kind == m.EXECUTE for item in batch.items)
+    return bool(counts and executes and any(isinstance(c, j.Commit) for c in controls(conv.read_body(portal.parsed))))
 
 
 def _look_parse(conv: Conversation, batch: Batch, frame: bytes) -> Item:
@@ -257,7 +238,8 @@ def _judge(conv: Conversation, batch: Batch, item: Item, *, closed: bool) -> Non
     used = portal.admitted is not None and portal.admitted.verdict.consumes is not None
     if verdict.action is Action.DENY and not used:
         raise Stop(Refusal(verdict.message, hint=verdict.hint), item.unit, verdict.rule)
-    wire = units.refused_by_wire(conv, reading, () if portal.bind is None else portal.bind.values)
+    values = () if portal.bind is None else portal.bind.values
+    wire = units.refused_by_wire(conv, reading, values) or mixed(conv, item.unit, reading)
     if wire is not None:
         raise Stop(wire, item.unit)
 
@@ -325,90 +307,16 @@ def _refuse(conv: Conversation, refusal: Refusal, *, closed: bool) -> Steps[None
     """One error, everything up to the Sync discarded, one ReadyForQuery."""
     yield from conv.fail_transaction()
     conv.say_refusal(refusal)
+    yield from _discard(conv, closed=closed)
+
+
+def _discard(conv: Conversation, *, closed: bool) -> Steps[None]:
+    """What comes before the next Sync is not looked at."""
     while not closed:
         frame = yield from conv.next_frame()
         if frame[0] == m.TERMINATE:
             conv.put_back(frame)
             return
         closed = frame[0] == m.SYNC
-    if not conv.closing:
-        conv.out.to_client.append(m.ready(conv.responses.status))
-
-
-# ------------------------------------------------------------------------------------------------ sending
-
-
-def _send(conv: Conversation, batch: Batch, *, closing: bytes) -> None:
-    if not conv.responses.unsynced:
-        conv.state.begin_unit(conv.responses.status)
-    _send_items(conv, batch)
-    if closing[0] == m.SYNC:
-        _send_sync(conv)
-    else:
-        conv.responses.unsynced = conv.responses.unsynced or bool(batch.items)
-        conv.responses.working = conv.responses.working or any(i.kind in {m.BIND, m.EXECUTE} for i in batch.items)
-        conv.out.to_upstream.append(closing)
-
-
-def _send_sync(conv: Conversation) -> None:
-    conv.responses.queue.append(Step(Expect.SYNC))
-    conv.out.to_upstream.append(m.SYNC_MESSAGE)
-
-
-def _send_items(conv: Conversation, batch: Batch, *, wrapped: bool = False) -> Run | None:
-    """Queue what will be answered and send it. Returns the run of the last Execute."""
-    asked: set[int] = set()
-    run = None
-    for item in batch.items:
-        if item.kind == m.EXECUTE and item.portal is not None:
-            run = _send_execute(conv, item, item.portal, asked, wrapped=wrapped)
-            continue
-        step = _step(conv, item)
-        if item.kind == m.DESCRIBE:
-            asked.add(id(step.described))
-        conv.responses.queue.append(step)
-        conv.out.to_upstream.append(item.frame)
-    return run
-
-
-def _step(conv: Conversation, item: Item) -> Step:
-    if item.kind == m.PARSE and item.prepared is not None:
-        prepared = item.prepared
-        return Step(Expect.PARSE, done=lambda: conv.state.define(item.name, prepared))
-    if item.kind == m.BIND and item.portal is not None:
-        portal = item.portal
-        return Step(Expect.BIND, done=lambda: conv.open_portal(portal))
-    if item.kind == m.CLOSE:
-        return Step(Expect.CLOSE, done=lambda: conv.closed(item.name[0], item.name[1:]))
-    return Step(Expect.DESCRIBE, described=item.portal or item.prepared)
-
-
-def _send_execute(conv: Conversation, item: Item, portal: Portal, asked: set[int], *, wrapped: bool) -> Run:
-    reading = portal.reading or conv.read_body(portal.parsed)
-    run = Run(portal.admitted or Admitted(0, NOTHING), reading, portal=portal, wrapped=wrapped)
-    if portal.known_columns() is None and asked.isdisjoint({id(portal), id(portal.prepared)}):
-        # Rows come without a description; what they are made of must be known before they come.
-        asked.add(id(portal))
-        conv.responses.queue.append(Step(Expect.DESCRIBE, hidden=True, described=portal))
-        conv.out.to_upstream.append(m.describe("P", portal.name))
-    conv.responses.queue.append(Step(Expect.EXECUTE, run=run))
-    conv.out.to_upstream.append(item.frame)
-    return run
-
-
-def _wrapped(conv: Conversation, batch: Batch, portal: Portal) -> Steps[None]:
-    """An approved write in a read-only session, alone in a transaction of the gateway's own."""
-    opened = yield from writable.begin(conv)
-    if opened is not None:
-        if portal.admitted is not None:
-            conv.gate.conclude(portal.admitted, "failed", declare_masked("the transaction could not be opened"))
-        yield from _refuse(conv, opened, closed=True)
-        return
-    run = _send_items(conv, batch, wrapped=True)
-    conv.responses.queue.append(Step(Expect.SYNC, hidden=True))
-    conv.out.to_upstream.append(m.SYNC_MESSAGE)
-    yield from conv.quiet()
-    if run is not None:
-        yield from writable.end(conv, run)
     if not conv.closing:
         conv.out.to_client.append(m.ready(conv.responses.status))

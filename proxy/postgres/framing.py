@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from struct import Struct
 
 from proxy.conversation import Outputs
@@ -131,6 +131,13 @@ class Framing:
         self._through -= len(piece)
         self._out.to_client.append(piece)
         return data[len(piece) :]
+
+
+def messages(data: bytes, at: int, after: int) -> Iterator[bytes]:
+    """The messages in `data[at:after]`, which holds whole ones only."""
+    while at < after:
+        start, at = at, at + 1 + _LENGTH(data, at + 1)[0]
+        yield data[start:at]
 
 
 def count_messages(data: bytes, at: int, after: int) -> int:

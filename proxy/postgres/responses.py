@@ -18,7 +18,7 @@ from proxy.gate import Gate
 from proxy.masking.plan import Masker
 from proxy.postgres import copying
 from proxy.postgres import messages as m
-from proxy.postgres.framing import DROP, KEEP, Framing, Violation, count_messages
+from proxy.postgres.framing import DROP, KEEP, Framing, Violation, count_messages, messages
 from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part, Shape, remembered, shape
 from proxy.postgres.state import Prepared, SqlState
@@ -144,7 +144,7 @@ class Responses:
         self._use(run, remembered(run.reading, run.index, columns, lambda: shape(self._masker, part, columns)))
 
     def _use(self, run: Run, found: Shape) -> None:
-        run.columns, run.plan, run.planned = found.columns, found.plan, True
+        run.columns, run.plan, run.planned, run.shown = found.columns, found.plan, True, True
         if found.plan is not None:
             run.lens = self._unmasking.lens(run.admitted.unmasked, self._masker, self._part(run), found.columns)
         run.masked_before = 0 if found.plan is None else found.plan.masked
@@ -165,7 +165,9 @@ class Responses:
         return run.plan is None
 
     def _rows(self, data: bytes, at: int, after: int) -> bytes | None:
-        if self._front().hidden:
+        step = self._front()
+        if step.hidden:
+            step.rows += [m.row_values(one) for one in messages(data, at, after)]
             return DROP
         run = self._running()
         if not run.planned:
@@ -257,6 +259,8 @@ class Responses:
         tag = m.parse_tag(frame)
         step.tag = tag
         if step.hidden:
+            if step.expect is Expect.EXECUTE:
+                self.queue.popleft()
             return DROP
         run = self._running()
         part = self._part(run)
@@ -272,7 +276,7 @@ class Responses:
         else:
             run.detail = tag
         run.next_result()
-        if run.wrapped:
+        if run.wrapped and not run.passing and run.index >= len(run.reading.parts):
             run.withheld = frame
             return DROP
         return KEEP

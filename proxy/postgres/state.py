@@ -52,6 +52,8 @@ class SqlState:
     cursors: dict[str, Parsed] = field(default_factory=dict)
     temporary: frozenset[str] = frozenset()
     epoch: int = 0
+    #: The client began a transaction, also where no ReadyForQuery has said so yet.
+    explicit: bool = False
     _local: dict[str, str] = field(default_factory=dict)
     _start: _Snapshot | None = None
     _savepoints: list[tuple[str, _Snapshot]] = field(default_factory=list)
@@ -101,6 +103,7 @@ class SqlState:
 
     def end_unit(self, status: int, *, failed: bool) -> None:
         """ReadyForQuery: outside of a transaction what a failed unit set is gone, and so is what was LOCAL."""
+        self.explicit = status != IDLE
         if status != IDLE:
             return
         if failed:
@@ -134,8 +137,9 @@ class SqlState:
         """The server completed a statement with this command tag."""
         match control:
             case j.Begin():
-                return
-            case j.Commit() | j.Rollback():
+                self.explicit = True
+            case j.Commit(chain) | j.Rollback(chain):
+                self.explicit = chain
                 self._end_transaction(committed=tag == "COMMIT")
             case j.Savepoint(name):
                 self._savepoints.append((name, self._snapshot()))

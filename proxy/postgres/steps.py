@@ -62,7 +62,9 @@ class Portal:
 class Run:
     """One execution under way: a whole Query, or one Execute.
 
-    `wrapped`: the completion is withheld until the gateway's own COMMIT; then `withheld` and `outcome` are set here.
+    `wrapped`: it is not told to be done before the gateway's own COMMIT: `outcome` is kept here, and `withheld` is the
+    last completion. With `passing` that goes on at once, because other answers follow it. `shown`: the client has seen
+    what its rows look like.
     """
 
     admitted: Admitted
@@ -82,6 +84,8 @@ class Run:
     copy_watch: CopyWatch = field(default_factory=CopyWatch)
     copy_refused: bool = False
     wrapped: bool = False
+    passing: bool = False
+    shown: bool = False
     withheld: bytes = b""
     outcome: str = ""
     detail: str = ""
@@ -98,7 +102,7 @@ class Step:
     """One awaited answer. `hidden`: the gateway's own message, the client hears nothing of it.
 
     `done` is called when the upstream confirmed; `error` holds the fields of a hidden step's ErrorResponse, `tag` its
-    last CommandComplete.
+    last CommandComplete, `rows` its rows.
     """
 
     expect: Expect
@@ -108,3 +112,4 @@ class Step:
     done: Callable[[], None] | None = None
     error: dict[str, str] = field(default_factory=dict)
     tag: str = ""
+    rows: list[list[bytes | None]] = field(default_factory=list)

@@ -19,6 +19,8 @@ INFORMATION_SCHEMA = "information_schema"
 
 #: relkind of relations that are stored queries.
 VIEW, MATERIALIZED_VIEW = "v", "m"
+#: relkind of tables that live on another server.
+FOREIGN_TABLE = "f"
 
 Name = tuple[str, str]
 

@@ -10,7 +10,7 @@ from typing import Any
 from access.statements import Effect, Flag
 from proxy.sql import relations
 from proxy.sql.bounds import Bounds
-from proxy.sql.catalog import MATERIALIZED_VIEW, PG_CATALOG, Name, Relation, Trigger
+from proxy.sql.catalog import FOREIGN_TABLE, MATERIALIZED_VIEW, PG_CATALOG, Name, Relation, Trigger
 from proxy.sql.functions import unregistered
 from proxy.sql.judged import SqlSession
 from proxy.sql.setting_calls import SettingsWalk
@@ -202,6 +202,9 @@ class DmlWalk(SettingsWalk):
         heirs = (self.catalog.by_oid.get(oid) for oid in sorted(self.catalog.descendants(relation.oid)))
         for one in (relation, *heirs):
             if one is not None:
+                if one.kind == FOREIGN_TABLE:
+                    self.flags.add(Flag.UNCOUNTED)
+                    self.problem(f"The rows of the foreign table {one.qualified} are changed on another server.")
                 self._fire_and_cascade(one, event, columns)
 
     def _behind_view(self, view: Relation, event: str) -> None:

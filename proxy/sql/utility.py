@@ -122,6 +122,13 @@ _ADMIN_CHANGES = ("AT_ChangeOwner", "AT_EnableRowSecurity", "AT_DisableRowSecuri
                   "AT_EnableReplicaRule", "AT_GenericOptions", "AT_AlterColumnGenericOptions")  # fmt: skip
 
 
+#: Statements that PostgreSQL refuses inside of a transaction, whatever their options.
+_BY_THEMSELVES = frozenset({
+    "AlterSubscriptionStmt", "AlterSystemStmt", "CreateSubscriptionStmt", "CreateTableSpaceStmt", "CreatedbStmt",
+    "DropSubscriptionStmt", "DropTableSpaceStmt", "DropdbStmt",
+})  # fmt: skip
+_WHOLE_REINDEX = frozenset({"REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_SYSTEM", "REINDEX_OBJECT_DATABASE"})
+
 #: Languages whose functions can do no more than their caller (PostgreSQL: TRUSTED).
 _TRUSTED_LANGUAGES = frozenset({"sql", "plpgsql", "plperl", "pltcl", "plv8"})
 
@@ -138,6 +145,8 @@ class UtilityWalk(DmlWalk):
     def plain(self, node: str, fields: Fields) -> None:
         verb, effects = _PLAIN[node]
         self._utility("REVOKE" if verb == "GRANT" and not fields.get("is_grant") else verb, effects)
+        if node in _BY_THEMSELVES:
+            self.flags.add(Flag.OUTSIDE_TRANSACTION)
         named = [one["RangeVar"] for one in fields.get("objects", ()) if "RangeVar" in one]
         for one in (*named, *([fields["relation"]] if "relation" in fields else [])):
             self.writes[self.resolve(one)[0]] = None
@@ -145,6 +154,8 @@ class UtilityWalk(DmlWalk):
     def on_relation(self, node: str, fields: Fields) -> None:
         verb, where, effects = _ON_RELATION[node]
         self._utility(verb, effects)
+        if node == "IndexStmt" and fields.get("concurrent"):
+            self.flags.add(Flag.OUTSIDE_TRANSACTION)
         if where in fields:
             self.writes[self.resolve(fields[where])[0]] = None
         self.generic(node, {key: value for key, value in fields.items() if key != where})
@@ -246,6 +257,8 @@ class UtilityWalk(DmlWalk):
 
     def partition(self, fields: Fields) -> None:
         """ATTACH and DETACH PARTITION change the partition as well."""
+        if fields.get("concurrent"):
+            self.flags.add(Flag.OUTSIDE_TRANSACTION)
         self.writes[self.resolve(fields["name"])[0]] = None
         if "bound" in fields:
             self.generic("PartitionBoundSpec", fields["bound"])
@@ -276,12 +289,14 @@ class UtilityWalk(DmlWalk):
                 self.writes[self.resolve(_as_range_var(parts))[0]] = None
         if fields.get("behavior") == "DROP_CASCADE":
             self.flags.add(Flag.CASCADE)
+        if fields.get("concurrent"):
+            self.flags.add(Flag.OUTSIDE_TRANSACTION)
         self.problem(f"DROP {kind} cannot be undone.")
 
     def truncate(self, fields: Fields) -> None:
         self.verbs.append(TRUNCATE)
         self.found(Effect.DANGER)
-        self.flags |= {Flag.TRUNCATE, Flag.UNBOUNDED_WRITE}
+        self.flags |= {Flag.TRUNCATE, Flag.UNBOUNDED_WRITE, Flag.UNCOUNTED}
         self.problem("TRUNCATE removes every row.")
         for one in fields.get("relations", ()):
             self.write(one["RangeVar"], TRUNCATE)
@@ -297,6 +312,9 @@ class UtilityWalk(DmlWalk):
         options = {one["DefElem"]["defname"] for one in (*fields.get("options", ()), *fields.get("params", ()))}
         if not vacuum or "full" in options:
             self.flags.add(Flag.LOCK)
+        whole = node == "ClusterStmt" and "relation" not in fields
+        if verb == "VACUUM" or whole or fields.get("kind") in _WHOLE_REINDEX or "concurrently" in options:
+            self.flags.add(Flag.OUTSIDE_TRANSACTION)
         targets = [one["VacuumRelation"].get("relation") for one in fields.get("rels", ())] + [fields.get("relation")]
         for target in targets:
             if target is not None:
@@ -305,11 +323,13 @@ class UtilityWalk(DmlWalk):
     def do(self, _: Fields) -> None:
         self.verbs.append("DO")
         self.found(Effect.OPAQUE)
+        self.flags.add(Flag.UNCOUNTED)
         self.problem("DO runs code that the gateway does not look into.")
 
     def call(self, fields: Fields) -> None:
         self.verbs.append("CALL")
         self.found(Effect.READ)
+        self.flags.add(Flag.UNCOUNTED)
         self.func_call(fields["funccall"])
 
 

@@ -262,5 +262,23 @@ def execute(portal: str = "", limit: int = 0) -> bytes:
     return m.message(m.EXECUTE, m.cstring(portal) + limit.to_bytes(4, "big"))
 
 
+def hidden(*statements: str) -> list[bytes]:
+    """What the gateway sends to run statements of its own."""
+    closes = [close("P", "hoop"), close("S", "hoop")]
+    frames = [*closes]
+    for text in statements:
+        frames += [m.parse("hoop", text), bind("hoop", "hoop"), execute("hoop"), *closes]
+    return [*frames, m.SYNC_MESSAGE]
+
+
+def ran(*answers: str | tuple[str, Sequence[bytes]]) -> bytes:
+    """What the server says to `hidden` before ReadyForQuery: a tag each, with the rows before it."""
+    said = CLOSED + CLOSED
+    for one in answers:
+        tag, rows = (one, ()) if isinstance(one, str) else one
+        said += PARSED + BOUND + b"".join(rows) + complete(tag) + CLOSED + CLOSED
+    return said
+
+
 def close(kind: str, name: str) -> bytes:
     return m.message(m.CLOSE, kind.encode() + m.cstring(name))

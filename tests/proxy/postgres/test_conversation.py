@@ -20,6 +20,7 @@ from proxy.postgres import messages as m
 from proxy.postgres.conversation import FAIL_TRANSACTION
 from tests.proxy.playbook import (
     BROKEN,
+    CLOSED,
     IDLE,
     OPEN,
     Play,
@@ -27,6 +28,8 @@ from tests.proxy.playbook import (
     described,
     failed,
     grant,
+    hidden,
+    ran,
     row,
 )
 
@@ -197,12 +200,12 @@ def test_a_hold_in_a_read_session_runs_wrapped_and_completes_after_the_commit():
     play.decided(request)
     assert play.sent() == []  # nothing before the consumption
     play.consumed()
-    assert play.log[-2:] == ["record", "forward"] and play.sent() == [m.query("BEGIN READ WRITE")]
-    play.upstream(complete("BEGIN"), OPEN)
+    assert play.log[-2:] == ["record", "forward"] and play.sent() == hidden("BEGIN READ WRITE")
+    play.upstream(ran("BEGIN"), OPEN)
     assert play.sent() == [DELETE]
     play.upstream(complete("DELETE 1"), OPEN)
-    assert play.heard() == [] and play.sent() == [m.query("COMMIT")]
-    play.upstream(complete("COMMIT"), IDLE)
+    assert play.heard() == [] and play.sent() == hidden("COMMIT")
+    play.upstream(ran("COMMIT"), IDLE)
     assert play.heard() == ["C DELETE 1", "Z I"]
     assert play.outcomes() == [("grt_req_held", "succeeded")]
     assert play.kinds() == ["held", "decided", "statement", "done"]
@@ -211,7 +214,7 @@ def test_a_hold_in_a_read_session_runs_wrapped_and_completes_after_the_commit():
 def test_the_same_statement_again_is_held_anew():
     play = Play().client(DELETE)
     play.hold()
-    play.upstream(complete("BEGIN"), OPEN).upstream(complete("DELETE 1"), OPEN).upstream(complete("COMMIT"), IDLE)
+    play.upstream(ran("BEGIN"), OPEN).upstream(complete("DELETE 1"), OPEN).upstream(ran("COMMIT"), IDLE)
     play.client(DELETE)
     play.question(FileHold)
 
@@ -219,18 +222,18 @@ def test_the_same_statement_again_is_held_anew():
 def test_a_failing_statement_is_rolled_back():
     play = Play().client(DELETE)
     play.hold()
-    play.upstream(complete("BEGIN"), OPEN).upstream(failed("23503", "still referenced"), BROKEN)
-    assert play.sent()[-1] == m.query("ROLLBACK")
-    play.upstream(complete("ROLLBACK"), IDLE)
+    play.upstream(ran("BEGIN"), OPEN).upstream(failed("23503", "still referenced"), BROKEN)
+    assert play.sent()[-8:] == hidden("ROLLBACK")
+    play.upstream(ran("ROLLBACK"), IDLE)
     assert play.heard()[1:] == ["E 23503 still referenced", "Z I"]
     assert play.outcomes() == [("grt_req_held", "failed")]
 
 
-@pytest.mark.parametrize("answer", [(failed("23503", "deferred"), IDLE), (complete("ROLLBACK"), IDLE)])
+@pytest.mark.parametrize("answer", [(CLOSED + CLOSED + failed("23503", "deferred"), IDLE), (ran("ROLLBACK"), IDLE)])
 def test_a_commit_that_fails_is_no_success(answer: tuple[bytes, ...]):
     play = Play().client(DELETE)
     play.hold()
-    play.upstream(complete("BEGIN"), OPEN).upstream(complete("DELETE 1"), OPEN).upstream(*answer)
+    play.upstream(ran("BEGIN"), OPEN).upstream(complete("DELETE 1"), OPEN).upstream(*answer)
     heard = play.heard()[1:]
     assert heard[0].startswith("E ") and heard[1:] == ["Z I"] and play.outcomes() == [("grt_req_held", "failed")]
 

@@ -136,12 +136,12 @@ CASES = [
         flags="unbounded_write cascade",
         writes="public.ruled public.counters",
     ),
-    case("write danger", "TRUNCATE staging", flags="truncate unbounded_write"),
+    case("write danger", "TRUNCATE staging", flags="truncate unbounded_write uncounted"),
     case("write danger", "TRUNCATE TABLE ONLY staging, audit RESTART IDENTITY", writes="public.staging public.audit"),
     case(
         "write danger",
         "TRUNCATE customers CASCADE",
-        flags="truncate unbounded_write cascade",
+        flags="truncate unbounded_write cascade uncounted",
         writes="public.customers public.orders public.order_items public.notes",
     ),
     *(
