@@ -19,8 +19,7 @@ from access.scopes import Unmask
 from bot.cases import World, root_of
 from bot.deliveries import Delivery, View
 from bot.platform import Places
-
-OPERATOR = "operator|"
+from bot.views.parts import by_operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +76,11 @@ def copies(plan: Plan, tx: Tx, request: AccessRequest) -> list[Delivery]:
 
 def _told_in_person(request: AccessRequest) -> bool:
     """A held statement's person sees it in their client; the operator's door needs no notice."""
-    return request.ask is not Ask.STATEMENT and not _by_operator(request)
+    return request.ask is not Ask.STATEMENT and not by_operator(request)
 
 
 def _written_to(plan: Plan, request: AccessRequest) -> tuple[PersonId, ...]:
     return request.approvers if len(request.approvers) <= plan.few else ()
-
-
-def _by_operator(request: AccessRequest) -> bool:
-    return request.decided_by is not None and request.decided_by.startswith(OPERATOR)
 
 
 # ------------------------------------------------------------------------------------------------ requests
@@ -144,7 +139,7 @@ def _issued(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) 
     if isinstance(request.scope, Unmask):
         # No new token: the sessions that are open show the values from the next statement on.
         shown.append(to_requester(plan, request, View.DECIDED, request.id))
-    elif request.ask is Ask.ACCESS and not _by_operator(request):
+    elif request.ask is Ask.ACCESS and not by_operator(request):
         shown.append(to_requester(plan, request, View.CONNECTION, str(payload["grant"])))
     return shown
 

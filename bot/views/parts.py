@@ -109,6 +109,23 @@ def asked_for(request: AccessRequest) -> str:
             return f"{more}{scope_asked(request.scope)}"
 
 
+OPERATOR = "operator|"
+
+
+def by_operator(request: AccessRequest) -> bool:
+    """Whether it was given on the gateway's own host, without an approval."""
+    return request.decided_by is not None and request.decided_by.startswith(OPERATOR)
+
+
+def headline(case: Case) -> Text:
+    """Who asks for what; who was given what, where nobody asked."""
+    request = case.request
+    if by_operator(request) and case.decided_by:
+        gave = ("Operator ", case.decided_by, " gave ", case.who, via(request))
+        return text(*gave, f" {asked_for(request)} ", Code(request.resource))
+    return text(case.who, via(request), f" {asks(request)} ", Code(request.resource))
+
+
 def asks(request: AccessRequest) -> str:
     """The same as a clause: `asks for read access to`, `asks to run one command on`."""
     verb = "asks for" if request.ask is Ask.ACCESS else "asks to run"
@@ -156,7 +173,7 @@ def decision_buttons(case: Case, *, exact: bool) -> tuple[Button, ...]:
     """Approve only where what is shown is all there is (`exact`, or evidence that lost nothing); else Review."""
     request = case.request
     if request.state is not RequestState.PENDING:
-        return ()
+        return _revoke(case)
     deny = button("Deny…", Do.DENY, request.id, Style.DANGER)
     if not exact and request.evidence is not None and not request.evidence.complete:
         return (button("Review…", Do.REVIEW, request.id, Style.PRIMARY), deny)
@@ -165,6 +182,12 @@ def decision_buttons(case: Case, *, exact: bool) -> tuple[Button, ...]:
     approve = Button("Approve", Do.APPROVE, request.id, Style.PRIMARY, arguments=seen, confirm=confirm)
     less = (button("Approve less…", Do.NARROW, request.id),) if request.ask is Ask.ACCESS else ()
     return (approve, *less, deny)
+
+
+def _revoke(case: Case) -> tuple[Button, ...]:
+    """Live access can be ended from its card; the desk judges who may."""
+    live = case.grant is not None and case.grant.state is GrantState.ACTIVE and case.request.ask is Ask.ACCESS
+    return (button("Revoke…", Do.REVOKE, case.grant.id, Style.DANGER),) if live and case.grant else ()
 
 
 def button(label: str, do: Do, subject: str, style: Style = Style.PLAIN) -> Button:

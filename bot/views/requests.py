@@ -45,7 +45,7 @@ CELL = 120
 def request_card(case: Case) -> Card:
     """The channel's card: the same before and after the decision, except for state and buttons."""
     request = case.request
-    title = text(case.who, parts.via(request), f" {parts.asks(request)} ", Code(request.resource))
+    title = parts.headline(case)
     state = parts.state_of(case)
     return Card(
         kind=_kind(request),
@@ -238,7 +238,8 @@ def _outcome(case: Case) -> tuple[Text, ...]:
     note = f": {request.note}" if request.note else ""
     if request.state is RequestState.APPROVED:
         by = (case.decided_by,) if case.decided_by else ("nobody",)
-        lines.append(text("Approved by ", *by, note))
+        how = "Given without approval, on the gateway's host, by " if parts.by_operator(request) else "Approved by "
+        lines.append(text(how, *by, note))
     elif request.state is RequestState.DENIED and case.decided_by:
         lines.append(text("Denied by ", case.decided_by, note))
     elif request.state is not RequestState.PENDING and request.note:

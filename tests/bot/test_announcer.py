@@ -34,7 +34,7 @@ async def test_a_request_is_one_card_in_the_channel_one_mirror_and_one_notice_pe
 
 async def test_one_click_updates_every_copy_and_hands_the_connection_over(stage: Stage) -> None:
     grant = await stage.live()
-    assert all(not m.card.buttons for m in stage.chat.in_channel("request"))
+    assert [[b.do for b in m.card.buttons] for m in stage.chat.in_channel("request")] == [[Do.REVOKE]]
     assert {m.card.state.word for m in stage.chat.in_channel("request")} == {"Active"}
     assert [m.card.kind for m in stage.chat.to(DANA)] == ["request", "connection", "token"]
     connection, token = [m.card for m in stage.chat.to(DANA)][1:]

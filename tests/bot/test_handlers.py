@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from access.actors import Person
 from access.errors import Unavailable
 from access.requests import GrantState, RequestState
-from bot.cards import Do, FieldKind
-from tests.bot.stage import Stage, has, words
+from access.scopes import Read
+from bot.cards import Do, FieldKind, plain
+from tests.bot.stage import Stage, has, token_of, words
 from tests.fakes.world import ANN, BOB, DANA, EVE, IAN, OLGA, SAM
 
 
@@ -236,6 +239,27 @@ async def test_revoking_asks_why_and_cuts(stage: Stage, person: Person) -> None:
     assert again is None
     assert "Revoked: Dana's access" in words(reply.last)
     assert (await stage.world.grant(grant.id)).why_ended == "left the company"
+
+
+@pytest.mark.parametrize("person", [OLGA, EVE])
+async def test_live_access_is_revoked_from_its_card_by_those_who_may(stage: Stage, person: Person) -> None:
+    grant = await stage.live()
+    form = (await stage.press(person, token_of(stage.chat.in_channel("request")[-1].card, Do.REVOKE))).form_
+    _, reply = await stage.submit(person, form, reason="left the company")
+    assert ("Revoked: Dana's access" in words(reply.last)) is (person is OLGA)
+    assert ((await stage.world.grant(grant.id)).state is GrantState.REVOKED) is (person is OLGA)
+    await stage.settle()
+    assert has(stage.chat.in_channel("request")[-1].card, Do.REVOKE) is (person is EVE)
+
+
+async def test_what_an_operator_gave_says_so(quick: Stage) -> None:
+    prod = quick.world.resources["prod-db"]
+    await quick.world.desk.grant_directly(DANA, prod.name, Read(), timedelta(hours=1), "bootstrap", "root")
+    await quick.settle()
+    card = quick.chat.in_channel("request")[-1].card
+    assert plain(card.title) == "Operator root gave Dana read access to prod-db"
+    assert "without approval" in words(card)
+    assert "Approved by" not in words(card)
 
 
 async def test_a_stranger_cannot_revoke_or_kill(stage: Stage) -> None:

@@ -17,7 +17,7 @@ async def test_access_is_asked_for_and_approved_without_leaving_slack(office: Of
     await office.ann.press(card, "Approve")
     await office.settle()
     assert "Approved by" in said(card)
-    assert labels(card.blocks) == []
+    assert labels(card.blocks) == ["Revoke…"]
     thread = [said(m) for m in office.thread(card)]
     assert any("Ann approved" in text for text in thread)
     direct = [said(m) for m in office.dana.dm.messages]
