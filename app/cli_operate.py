@@ -14,7 +14,7 @@ from access.resources import Protocol
 from access.scopes import standing_scope
 from app.cli_setup import load_or_explain
 from app.core import Core, open_core, store_url
-from app.settings import parse_duration
+from app.settings_types import parse_duration
 from identity.vault import SecretVault
 from ledger import migrations
 

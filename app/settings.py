@@ -7,75 +7,15 @@ vocabulary of `access` is `app/config_build.py`.
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from access.masking import Strategy
 from access.statements import Effect, Flag
-
-_DURATION = re.compile(r"\A(\d+)(s|m|h|d)\Z")
-_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_NAME = re.compile(r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z")
-_SECRET = re.compile(r"\A(env|file|cmd):.+\Z", re.DOTALL)
-
-
-def parse_duration(value: object) -> timedelta:
-    """`30m`, `2h`, `1d`, `90s` → timedelta. Raises ValueError for anything else, zero included."""
-    match = _DURATION.match(value) if isinstance(value, str) else None
-    if match is None or int(match[1]) == 0:
-        raise ValueError("must be a duration such as 30m, 2h or 1d")
-    return timedelta(seconds=int(match[1]) * _UNIT[match[2]])
-
-
-def _duration_in(value: object) -> object:
-    return value if isinstance(value, timedelta) else parse_duration(value)
-
-
-def _no_bool(value: object) -> object:
-    """YAML reads `yes` and `on` as true, which would count as 1."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueError
-    return value
-
-
-def _name(value: str) -> str:
-    if not _NAME.match(value):
-        raise ValueError(
-            "must be lower-case letters, digits, '-', '_' or '.', at most 63, starting with a letter or digit"
-        )
-    return value
-
-
-def _secret(value: str) -> str:
-    if not _SECRET.match(value):
-        raise ValueError("must be a secret reference (env:NAME, file:PATH or cmd:COMMAND), never the secret itself")
-    return value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be a time zone such as Europe/Berlin") from None
-    return value
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration_in),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(s|m|h|d)$", "examples": ["30m", "2h", "1d"]}),
-]
-Name = Annotated[str, AfterValidator(_name)]
-SecretRef = Annotated[str, AfterValidator(_secret)]
-Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
-Verdict = Literal["allow", "hold", "deny"]
-ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-Zone = Annotated[str, AfterValidator(_zone)]
+from app.settings_types import ClockTime, Duration, Name, Port, SecretRef, Verdict, Zone, no_bool
 
 
 class Section(BaseModel):
@@ -191,7 +131,7 @@ class SlackSettings(Section):
     teams: list[str] = Field(default=[], description="Workspaces listened to (default: the token's own).")
     app: str = Field(default="", description="App id (default: the token's own).")
     channels: dict[str, str] = Field(default={}, description="Channel as configured → Slack's id, where they differ.")
-    connections: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=10)] = Field(
+    connections: Annotated[int, BeforeValidator(no_bool), Field(ge=1, le=10)] = Field(
         default=2, description="Sockets of all gateways together; more are reported."
     )
     secrets_stay: Duration = timedelta(minutes=15)
@@ -234,7 +174,7 @@ class SshSettings(Section):
     shell_watched: bool = Field(default=False, description="A shell starts when somebody else watches it.")
     files: Literal["none", "read", "write"] = Field(default="none", description="sftp, scp and rsync. Not masked.")
     paths: list[str] = Field(default=[], description="Globs of absolute paths that may be transferred: /srv/app/**")
-    file_max_mb: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = Field(
+    file_max_mb: Annotated[int, BeforeValidator(no_bool), Field(ge=1)] = Field(
         default=1024, description="Most of one file, in MiB."
     )
     environment: list[str] = Field(default=[], description="Globs of variables that may pass: LANG, LC_*")
@@ -296,7 +236,7 @@ class RuleSettings(Section):
         default=[], description="Groups that decide a hold (default: the resource's approvers)."
     )
     hours: list[HoursSettings] = Field(default=[], description="Only then (default: always).")
-    max_rows: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] | None = Field(
+    max_rows: Annotated[int, BeforeValidator(no_bool), Field(ge=0)] | None = Field(
         default=None,
         description="The rule is about changes that update or delete more rows than this in `tables`; allow: up to them.",
     )
@@ -306,10 +246,10 @@ class PolicySettings(Section):
     """What happens to statements. `scopes` overrides cells of the built-in table scope × effect."""
 
     hold_for: Duration = timedelta(minutes=15)
-    hold_in_transaction: Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=3600)] = Field(
+    hold_in_transaction: Annotated[int, BeforeValidator(no_bool), Field(ge=0, le=3600)] = Field(
         default=60, description="Seconds a hold may keep a transaction (and its locks) open; 0 refuses instead."
     )
-    max_rows: Annotated[int, BeforeValidator(_no_bool), Field(ge=0)] = Field(
+    max_rows: Annotated[int, BeforeValidator(no_bool), Field(ge=0)] = Field(
         default=1000,
         description="Most rows one change may update or delete before people are asked, with the numbers; 0: any.",
     )
@@ -385,12 +325,12 @@ class RunbookSettings(Section):
 class LimitSettings(Section):
     """Caps that keep one client from hurting the others."""
 
-    connections: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = 500
-    connections_per_person: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = 50
+    connections: Annotated[int, BeforeValidator(no_bool), Field(ge=1)] = 500
+    connections_per_person: Annotated[int, BeforeValidator(no_bool), Field(ge=1)] = 50
     login_timeout: Duration = timedelta(seconds=10)
-    pending_requests: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = 20
+    pending_requests: Annotated[int, BeforeValidator(no_bool), Field(ge=1)] = 20
     pending_expires: Duration = timedelta(hours=4)
-    requests_per_hour: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=200)] | None = Field(
+    requests_per_hour: Annotated[int, BeforeValidator(no_bool), Field(ge=1, le=200)] | None = Field(
         default=None, description="Most requests one person may file in an hour, held statements not counted."
     )
     cool_down: Duration | None = Field(
@@ -402,7 +342,7 @@ class LimitSettings(Section):
     unmask_longest: Duration = Field(
         default=timedelta(minutes=30), description="How long columns may be unmasked, extensions included."
     )
-    unmask_rows: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=1_000_000)] = Field(
+    unmask_rows: Annotated[int, BeforeValidator(no_bool), Field(ge=1, le=1_000_000)] = Field(
         default=1000, description="How many rows with clear values one session may show; the rest is masked."
     )
 

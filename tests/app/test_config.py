@@ -17,7 +17,8 @@ from access.statements import Effect
 from app import config_build
 from app.config_check import check, loopback
 from app.config_file import load
-from app.settings import Settings, json_schema, parse_duration
+from app.settings import Settings, json_schema
+from app.settings_types import parse_duration
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,0 +1,69 @@
+"""What settings are made of: names, durations, secret references, windows of the day."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+_DURATION = re.compile(r"\A(\d+)(s|m|h|d)\Z")
+_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_NAME = re.compile(r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z")
+_SECRET = re.compile(r"\A(env|file|cmd):.+\Z", re.DOTALL)
+
+
+def parse_duration(value: object) -> timedelta:
+    """`30m`, `2h`, `1d`, `90s` → timedelta. Raises ValueError for anything else, zero included."""
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if match is None or int(match[1]) == 0:
+        raise ValueError("must be a duration such as 30m, 2h or 1d")
+    return timedelta(seconds=int(match[1]) * _UNIT[match[2]])
+
+
+def _duration_in(value: object) -> object:
+    return value if isinstance(value, timedelta) else parse_duration(value)
+
+
+def no_bool(value: object) -> object:
+    """YAML reads `yes` and `on` as true, which would count as 1."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic collects ValueError
+    return value
+
+
+def _name(value: str) -> str:
+    if not _NAME.match(value):
+        raise ValueError(
+            "must be lower-case letters, digits, '-', '_' or '.', at most 63, starting with a letter or digit"
+        )
+    return value
+
+
+def _secret(value: str) -> str:
+    if not _SECRET.match(value):
+        raise ValueError("must be a secret reference (env:NAME, file:PATH or cmd:COMMAND), never the secret itself")
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a time zone such as Europe/Berlin") from None
+    return value
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration_in),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(s|m|h|d)$", "examples": ["30m", "2h", "1d"]}),
+]
+Name = Annotated[str, AfterValidator(_name)]
+SecretRef = Annotated[str, AfterValidator(_secret)]
+Port = Annotated[int, BeforeValidator(no_bool), Field(ge=0, le=65535)]
+Verdict = Literal["allow", "hold", "deny"]
+ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Zone = Annotated[str, AfterValidator(_zone)]
