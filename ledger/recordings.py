@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 0.1
 SEAL_SECONDS = 1.0
+#: Writes of one recording that may wait to be hashed together; a seal hashes them all.
+UNHASHED_MOST = 256
 _SPACE_HINT = "Free some space; until then nothing is forwarded unrecorded."
 
 
@@ -40,6 +42,7 @@ class Recording:
         self._session = session.id
         self._owner = owner
         self._hash = hashlib.sha256()
+        self._unhashed: list[bytes] = []
         self._size = 0
         self.sealed = 0
         self._broken = ""
@@ -53,7 +56,7 @@ class Recording:
         """Append records, all or none; when this returns, the kernel has them. Raises Unavailable: then nothing may be
         forwarded."""
         try:
-            frames = b"".join([segments.framed(record) for record in records])
+            frames = segments.framed(*records)
         except ValueError as error:
             raise Unavailable(f"The recording of {self._session} can not take this: {error}.") from None
         self._append(frames)
@@ -68,14 +71,21 @@ class Recording:
         if written != len(data):
             self._cut_back()
             raise self._unavailable("the disk is full")
-        self._hash.update(data)
+        self._unhashed.append(data)
         self._size += written
+        if len(self._unhashed) >= UNHASHED_MOST:
+            self._hash_all()
         if self._owner.strict:
             self.sync()
             if self._broken:
                 raise self._unavailable(self._broken)
-        else:
+        elif not self.waits_for_sync:
             self._owner.grown(self)
+
+    def _hash_all(self) -> None:
+        """Many small pieces are hashed at once, which costs a fraction of hashing each."""
+        self._hash.update(b"".join(self._unhashed))
+        self._unhashed.clear()
 
     def _cut_back(self) -> None:
         """Take back half a record, so that the next one can be read."""
@@ -102,6 +112,7 @@ class Recording:
         """The fact that seals what there is; None when it did not grow."""
         if self._size == self.sealed and not final:
             return None
+        self._hash_all()
         return _sealed(self._session, self.name, self._size, self._hash.copy().hexdigest(), final=final)
 
     async def close(self) -> None:

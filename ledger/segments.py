@@ -22,11 +22,14 @@ MAX_RECORD = 16 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
 
 
-def framed(record: bytes) -> bytes:
-    """A record with its length before it. Raises ValueError when it is empty or too long."""
-    if not 0 < len(record) <= MAX_RECORD:
-        raise ValueError(f"a record has 1 to {MAX_RECORD} bytes, not {len(record)}")
-    return _LENGTH.pack(len(record)) + record
+def framed(*records: bytes) -> bytes:
+    """Records, each with its length before it. Raises ValueError when one is empty or too long."""
+    parts: list[bytes] = []
+    for record in records:
+        if not 0 < len(record) <= MAX_RECORD:
+            raise ValueError(f"a record has 1 to {MAX_RECORD} bytes, not {len(record)}")
+        parts += (_LENGTH.pack(len(record)), record)
+    return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

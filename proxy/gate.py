@@ -189,11 +189,10 @@ class Gate:
         left = min(((edge - now).total_seconds() for edge in edges), default=0.0)
         return self.clock.monotonic() + min(left, VERDICT_SECONDS)
 
-    def again(self, packed_statement: bytes) -> int:
-        """Record a statement whose verdict still lasts; its number."""
+    def again(self, packed_statement: bytes) -> tuple[int, bytes]:
+        """A statement whose verdict still lasts: its number, and the record that must be written before it goes on."""
         number = self._count()
-        self.out.records.append(assembled(_STATEMENT, self.at_ms(), number, packed_statement))
-        return number
+        return number, assembled(_STATEMENT, self.at_ms(), number, packed_statement)
 
     def packed(self, unit: Unit, verdict: Verdict) -> bytes:
         """What `again` records."""

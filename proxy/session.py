@@ -27,6 +27,8 @@ CANCEL_GRACE = 0.8
 LAST_WORDS = 2.0
 #: How long the ports may take with the last facts of a session, in seconds.
 LAST_FACTS = 10.0
+#: How long and how many records of what came back may wait for the next statement, to be written with it.
+LATE_SECONDS, LATE_MOST = 0.01, 512
 
 _CAPS: dict[Level, Scope] = {Level.READ: Read(), Level.WRITE: Write()}
 
@@ -70,6 +72,7 @@ class LiveSession:
     _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     _late: list[bytes] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    _catching_up: bool = False
     _resuming: bool = False
     _why: str = ""
     _ended: bool = False
@@ -92,12 +95,10 @@ class LiveSession:
     # ---------------------------------------------------------------------------------------- what happens
 
     def _from_client(self, data: bytes) -> None:
-        self.conversation.client_data(data)
-        self.perform()
+        self.perform(signals=not self.conversation.client_data(data))
 
     def _from_upstream(self, data: bytes) -> None:
-        self.conversation.upstream_data(data)
-        self.perform()
+        self.perform(signals=not self.conversation.upstream_data(data))
 
     def _client_lost(self) -> None:
         if not self._over.is_set():
@@ -132,16 +133,17 @@ class LiveSession:
 
     # ---------------------------------------------------------------------------------------- performing
 
-    def perform(self) -> None:
-        """Do what the conversation wants, in the order that makes the gate one: record, then forward."""
+    def perform(self, *, signals: bool = True) -> None:
+        """Do what the conversation wants, in the order that makes the gate one: record, then forward. `signals` is False
+        when it is sure that there is nothing but records and bytes."""
         if self._ended:
             return
         out = self.conversation.out
         if out.records:
             # What came back before goes along: one write for both, and in the order it happened.
-            late, self._late = self._late, []
-            self._write(late + out.records)
-            out.records.clear()
+            records = self._late + out.records if self._late else out.records
+            self._late, out.records = [], []
+            self._write(records)
         if out.tell:
             self._tell(out.tell)
             out.tell = []
@@ -149,18 +151,25 @@ class LiveSession:
             question, out.ask = out.ask, None
             self._tasks.create_task(self._ask(question))
         if out.to_upstream:
-            self.upstream.wire.write(b"".join(out.to_upstream))
-            out.to_upstream.clear()
+            self.upstream.wire.write(_joined(out.to_upstream))
+            out.to_upstream = []
         if out.to_client:
-            self.client.write(b"".join(out.to_client))
-            out.to_client.clear()
+            self.client.write(_joined(out.to_client))
+            out.to_client = []
         if out.results:
-            # What came back is written when the client has been served; always before the next statement.
-            if not self._late:
-                self._loop.call_soon(self._catch_up)
             self._late += out.results
-            out.results.clear()
-        self._signals()
+            out.results = []
+            self._write_soon()
+        if signals:
+            self._signals()
+
+    def _write_soon(self) -> None:
+        """What came back is written with the next statement, always before it; without one, in a moment."""
+        if len(self._late) >= LATE_MOST:
+            self._catch_up()
+        elif not self._catching_up:
+            self._catching_up = True
+            self._loop.call_later(LATE_SECONDS, self._catch_up)
 
     def _signals(self) -> None:
         """What is not bytes."""
@@ -190,6 +199,7 @@ class LiveSession:
         self.tick()
 
     def _catch_up(self) -> None:
+        self._catching_up = False
         if not self._write_late():
             self.perform()
 
@@ -308,6 +318,10 @@ class LiveSession:
                 await self.ports.log.closed(
                     replace(self.current(), closed_at=now, why_closed=self._why), recording.name
                 )
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:

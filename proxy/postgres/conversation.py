@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from access.policy import Action, Verdict
+from access.policy import Action
 from access.ports import Clock
 from proxy.admission import Admitted, Bearer, Refusal, Unit
 from proxy.conversation import Answer, Outputs, Question, Steps
@@ -19,6 +19,7 @@ from proxy.postgres import extended, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
 from proxy.postgres.framing import Violation
+from proxy.postgres.lane import Lane
 from proxy.postgres.reading import Reader, Reading
 from proxy.postgres.responses import Responses
 from proxy.postgres.sending import NOTHING
@@ -39,8 +40,6 @@ WAITING_CAP = 4 * 1024 * 1024
 FRAME_COST = 64
 #: Messages of one client that are looked at before others get their turn.
 TURN = 200
-#: How many texts a session remembers its verdict on, and how long they may be in bytes.
-KNOWN, KNOWN_BYTES = 256, 4096
 #: How long the statement after a change of definitions waits for the catalog, in seconds.
 STALE_SECONDS = 5.0
 
@@ -54,18 +53,6 @@ class Facts:
     read_only: bool
     #: How many rows with clear values it may show in all.
     clear_rows: int = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A plain read that was let through a moment ago: the same bytes need no second judgement while nothing changed."""
-
-    reading: Reading
-    verdict: Verdict
-    packed: bytes = field(repr=False)
-    epoch: int
-    version: int
-    until: float
 
 
 @dataclass(slots=True)
@@ -100,38 +87,49 @@ class Conversation:
     ending: Own | None = None
     spending: Spending | None = None
     _stale_until: float = 0.0
-    _known: dict[bytes, Known] = field(default_factory=dict)
+    lane: Lane = field(init=False)
+    #: The script waits for a message that begins something new.
+    _between: bool = False
     _script: Steps[None] = field(init=False)
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.facts.bearer, self.clock, self.out, self)
         self.unmasking = Unmasking(self.facts.bearer, self.clock, self.facts.clear_rows)
         self.responses = Responses(self.state, self.reader.masker, self.unmasking, self.gate, self.out, self.parameters)
+        self.lane = Lane(self.gate, self.clock, self.facts.bearer.version)
         self._script = self._serve()
         self.state.set_level(self.gate.level())
 
     # ---------------------------------------------------------------------------------------- what happens
 
-    def client_data(self, data: bytes) -> None:
-        """Bytes of the client, in any chunks."""
+    def client_data(self, data: bytes) -> bool:
+        """Bytes of the client, in any chunks. True when they went the short way: `out` has only records and bytes."""
         if self.closing:
-            return
+            return False
+        if self.lane.take(self, data):
+            return True
         for frame in self._splitter.feed(data):
             self._inbox.append(frame)
             self._inbox_bytes += len(frame) + FRAME_COST
         self._go_on()
+        return False
 
-    def upstream_data(self, data: bytes) -> None:
-        """Bytes of the upstream, in any chunks."""
+    def upstream_data(self, data: bytes) -> bool:
+        """Bytes of the upstream, in any chunks. True when they were a small answer, as with `client_data`."""
+        if self.responses.short:
+            if not self._inbox and not self.closing and self.lane.answer(self, data):
+                return True
+            self.lane.leave(self)
         try:
             self.responses.feed(data)
         except Violation as violation:
             self.out.cancel_upstream = True
             self._end(str(violation), "XX000")
-            return
+            return False
         if self.responses.quiet and self.responses.status == m.IDLE and not self.responses.unsynced:
             self._transaction_over()
         self._go_on()
+        return False
 
     def answer(self, question: Question, value: Answer) -> None:
         """The answer to a question that was in `out.ask`."""
@@ -170,6 +168,7 @@ class Conversation:
     def upstream_closed(self) -> None:
         """The upstream's connection is gone."""
         busy = not self.responses.quiet
+        self.lane.leave(self)
         writable.lost(self)
         self.responses.lost()
         self.gave_up = self.gave_up or "the upstream connection was lost"
@@ -191,6 +190,18 @@ class Conversation:
     def crowded(self) -> bool:
         """The client sent so much ahead that it should not be read for now."""
         return self._inbox_bytes > WAITING_CAP
+
+    @property
+    def free(self) -> bool:
+        """Nothing is under way or waits: the next bytes may begin anything."""
+        return (
+            self._between
+            and not self._inbox
+            and not self._splitter.buffered
+            and self.responses.at_rest
+            and not self.portals
+            and (not self._stale_until or self.clock.monotonic() >= self._stale_until)
+        )
 
     @property
     def busy(self) -> bool:
@@ -276,7 +287,9 @@ class Conversation:
 
     def _serve(self) -> Steps[None]:
         while True:
+            self._between = True
             frame = yield from self.next_frame()
+            self._between = False
             kind = frame[0]
             if kind == m.TERMINATE:
                 self.out.to_upstream.append(m.TERMINATE_MESSAGE)
@@ -296,9 +309,11 @@ class Conversation:
     # ---------------------------------------------------------------------------------------- simple protocol
 
     def _query(self, frame: bytes) -> Steps[None]:
-        known = self._known.get(frame)
-        if known is not None and self._lasts(known):
-            self._forward_query(frame, Run(Admitted(self.gate.again(known.packed), known.verdict), known.reading))
+        known = self.lane.known(frame, self.state.epoch)
+        if known is not None:
+            number, record = self.gate.again(known.packed)
+            self.out.records.append(record)
+            self._forward_query(frame, Run(Admitted(number, known.verdict), known.reading))
             return
         statement = m.text(m.parse_query(frame))
         self.state.set_level(self.gate.level())
@@ -328,26 +343,7 @@ class Conversation:
             yield from writable.query(self, frame, unit, Run(admitted, reading))
         else:
             self._forward_query(frame, Run(admitted, reading))
-            self._remember(frame, reading, unit, admitted)
-
-    def _lasts(self, known: Known) -> bool:
-        """Whether nothing happened since that could change what is known of a text."""
-        return (
-            known.epoch == self.state.epoch
-            and known.version == self.facts.bearer.version()
-            and self.clock.monotonic() < known.until
-        )
-
-    def _remember(self, frame: bytes, reading: Reading, unit: Unit, admitted: Admitted) -> None:
-        until = self.gate.lasting(unit, admitted.verdict) if reading.stable and len(frame) <= KNOWN_BYTES else 0.0
-        if not until:
-            return
-        if len(self._known) >= KNOWN:
-            self._known.clear()
-        packed = self.gate.packed(unit, admitted.verdict)
-        self._known[frame] = Known(
-            reading, admitted.verdict, packed, self.state.epoch, self.facts.bearer.version(), until
-        )
+            self.lane.remember(frame, reading, unit, admitted.verdict, self.state.epoch)
 
     def _forward_query(self, frame: bytes, run: Run) -> None:
         if not self.responses.unsynced:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from struct import Struct
 
+from proxy.native import native
+
 _LENGTH = Struct(">I").unpack_from
 HEADER = 5
 
@@ -17,6 +19,21 @@ SMALL_CAP = 10_000
 LARGE_CAP = 64 * 1024 * 1024
 
 FRONTEND = frozenset(b"BCDEFHPQSXcdfp")
+
+
+def _run_of(data: bytes, at: int, kind: int) -> tuple[int, int]:
+    """Where the run of whole messages of this kind that starts at `at` ends, and how many they are."""
+    end, number = len(data), 0
+    while end - at >= HEADER and data[at] == kind:
+        after: int = at + 1 + _LENGTH(data, at + 1)[0]
+        if after > end or after < at + HEADER:
+            break
+        at = after
+        number += 1
+    return at, number
+
+
+run_of = _run_of if native is None else native.run_of
 
 
 class FrameError(Exception):

@@ -7,7 +7,7 @@ from struct import Struct
 
 from proxy.conversation import Outputs
 from proxy.postgres import messages as m
-from proxy.postgres.frames import HEADER, FrameError
+from proxy.postgres.frames import HEADER, FrameError, run_of
 
 _LENGTH = Struct(">I").unpack_from
 
@@ -28,7 +28,7 @@ class Violation(Exception):
 class Framing:
     """Cuts the stream, hands each message to its handler, appends what the client gets to `out.to_client`.
 
-    `rows(data, at, after)` is given runs of whole DataRow messages; `free_row()` says whether the row that is coming
+    `rows(data, at, after, number)` is given runs of whole DataRow messages; `free_row()` says whether the row that is coming
     passes unmasked, and counts it if so.
     """
 
@@ -36,7 +36,7 @@ class Framing:
         self,
         out: Outputs,
         handlers: Mapping[int, Callable[[bytes], bytes | None]],
-        rows: Callable[[bytes, int, int], bytes | None],
+        rows: Callable[[bytes, int, int, int], bytes | None],
         free_row: Callable[[], bool],
     ) -> None:
         self._out = out
@@ -82,8 +82,8 @@ class Framing:
             if after > end:
                 break
             if kind == m.DATA_ROW:
-                after = self._end_of_rows(data, after, end)
-                replacement = self._rows(data, at, after)
+                after, number = run_of(data, at, m.DATA_ROW)
+                replacement = self._rows(data, at, after, number)
             else:
                 handler = self._handlers.get(kind)
                 if handler is None:
@@ -98,16 +98,6 @@ class Framing:
             at = after
         if start < at:
             client.append(data[start:at])
-        return at
-
-    @staticmethod
-    def _end_of_rows(data: bytes, at: int, end: int) -> int:
-        """The end of the run of whole DataRow messages that goes on at `at`."""
-        while end - at >= HEADER and data[at] == m.DATA_ROW:
-            after: int = at + 1 + _LENGTH(data, at + 1)[0]
-            if after > end or after < at + HEADER:
-                break
-            at = after
         return at
 
     def _keep_rest(self, data: bytes, at: int) -> None:
@@ -138,12 +128,3 @@ def messages(data: bytes, at: int, after: int) -> Iterator[bytes]:
     while at < after:
         start, at = at, at + 1 + _LENGTH(data, at + 1)[0]
         yield data[start:at]
-
-
-def count_messages(data: bytes, at: int, after: int) -> int:
-    """How many messages there are in `data[at:after]`, which holds whole ones only."""
-    number = 0
-    while at < after:
-        at += 1 + _LENGTH(data, at + 1)[0]
-        number += 1
-    return number

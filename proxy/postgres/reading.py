@@ -182,7 +182,7 @@ def shape(masker: Masker, part: Part, columns: tuple[Field, ...]) -> Shape:
     seen = [Column(c.name, c.table_oid, c.attnum, c.type_oid, c.format) for c in columns]
     plan = masker.plan(seen, part.output, part.touched)
     told = tuple(replace(c, name=masker.column_name(c.name)) for c in columns)
-    names = packed({"names": [c.name for c in told]})
+    names = packed([c.name for c in told])
     return Shape(columns, plan, names, None if told == columns else row_description(told))
 
 

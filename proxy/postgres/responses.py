@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from struct import Struct
 
 from access.statements import Effect, Flag
 from proxy.conversation import Outputs
@@ -18,17 +17,15 @@ from proxy.gate import Gate
 from proxy.masking.plan import Masker
 from proxy.postgres import copying
 from proxy.postgres import messages as m
-from proxy.postgres.framing import DROP, KEEP, Framing, Violation, count_messages, messages
+from proxy.postgres.framing import DROP, KEEP, Framing, Violation, messages
+from proxy.postgres.kept import each_row
 from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part, Shape, remembered, shape
 from proxy.postgres.state import Prepared, SqlState
 from proxy.postgres.steps import Expect, Run, Step
 from proxy.postgres.unmasking import Unmasking
-from proxy.postgres.values import kept_row
-from proxy.recording import ROWS_KEPT, Kind, assembled, head, record
+from proxy.recording import ROWS_KEPT, Kind, assembled, head, packed, record
 from proxy.sql import judged as j
-
-_LENGTH = Struct(">I").unpack_from
 
 #: Reported parameters that only the gateway may change: a change ends the session (DESIGN: read scope).
 READ_ONLY = "default_transaction_read_only"
@@ -45,7 +42,8 @@ TRACKED = frozenset({"search_path", "datestyle", "intervalstyle", "timezone"})
 #: Effects after which names may mean something else.
 _DEFINING = frozenset({Effect.DDL, Effect.ADMIN, Effect.OPAQUE})
 
-_COLUMNS = head(Kind.COLUMNS)
+_COLUMNS, _NAMES = head(Kind.COLUMNS), b"\x81" + packed("names")
+_ROW, _VALUES = head(Kind.ROW), b"\x81" + packed("values")
 
 
 class Responses:
@@ -61,6 +59,8 @@ class Responses:
         parameters: dict[str, str],
     ) -> None:
         self.queue: deque[Step] = deque()
+        #: A query is under way on the short way (`lane`), where nothing is queued.
+        self.short = False
         self.status = m.IDLE
         #: Something was sent since the last Sync, in a transaction of its own.
         self.unsynced = False
@@ -111,7 +111,12 @@ class Responses:
     @property
     def quiet(self) -> bool:
         """Everything sent so far was answered."""
-        return not self.queue
+        return not self.queue and not self.short
+
+    @property
+    def at_rest(self) -> bool:
+        """Quiet, and the next statement would run."""
+        return not self.queue and not self.short and not self.unsynced and self.status != m.FAILED
 
     @property
     def whole(self) -> bool:
@@ -148,7 +153,7 @@ class Responses:
         if found.plan is not None:
             run.lens = self._unmasking.lens(run.admitted.unmasked, self._masker, self._part(run), found.columns)
         run.masked_before = 0 if found.plan is None else found.plan.masked
-        self._out.results.append(assembled(_COLUMNS, self._at_ms, run.admitted.number, found.names))
+        self._out.results.append(assembled(_COLUMNS, self._at_ms, run.admitted.number, _NAMES + found.names))
 
     @staticmethod
     def _part(run: Run) -> Part:
@@ -164,7 +169,7 @@ class Responses:
             self._count_rows(1)
         return run.plan is None
 
-    def _rows(self, data: bytes, at: int, after: int) -> bytes | None:
+    def _rows(self, data: bytes, at: int, after: int, number: int) -> bytes | None:
         step = self._front()
         if step.hidden:
             step.rows += [m.row_values(one) for one in messages(data, at, after)]
@@ -174,9 +179,10 @@ class Responses:
             self._plan(run)
         rewritten = None if run.plan is None else run.plan.rewrite(memoryview(data)[at:after])
         if run.rows < ROWS_KEPT:
-            self._keep_rows(run, data[at:after] if rewritten is None else rewritten)
-        else:
-            self._count_rows(count_messages(data, at, after))
+            shown = data[at:after] if rewritten is None else rewritten
+            for values in each_row(shown, 0, ROWS_KEPT - run.rows, run.columns or ()):
+                self._out.results.append(assembled(_ROW, self._at_ms, run.admitted.number, _VALUES + values))
+        self._count_rows(number)
         # What was recorded above is the masked row, whatever the client sees.
         if run.lens is None or rewritten is None:
             return rewritten
@@ -185,17 +191,6 @@ class Responses:
     def _count_rows(self, number: int) -> None:
         self._running().rows += number
         self._gate.counters.rows += number
-
-    def _keep_rows(self, run: Run, frames: bytes) -> None:
-        """Record the first rows of a result, as the client sees them."""
-        at = 0
-        columns = run.columns or ()
-        while at < len(frames) and run.rows < ROWS_KEPT:
-            after = at + 1 + _LENGTH(frames, at + 1)[0]
-            self._record(Kind.ROW, run, {"values": kept_row(frames[at:after], columns)})
-            self._count_rows(1)
-            at = after
-        self._count_rows(count_messages(frames, at, len(frames)))
 
     def _row_description(self, frame: bytes) -> bytes | None:
         step = self._front()
@@ -292,6 +287,10 @@ class Responses:
             self._record(Kind.COPY, run, copying.summary(run))
             run.copy_in = False
         self._record(Kind.DONE, run, {"tag": tag, "rows": run.rows, "masked": masked})
+        self.tell_failures()
+
+    def tell_failures(self) -> None:
+        """A detector that failed is told once."""
         if self._masker.failures and not self._told_failure:
             self._told_failure = True
             self._gate.masking_failed(*self._masker.failures[0])

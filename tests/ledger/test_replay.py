@@ -239,3 +239,17 @@ def test_tables_line_up_with_wide_and_combining_characters() -> None:
 def test_a_row_with_more_values_than_columns_is_still_shown() -> None:
     assert "b" in table(Result(["one"], [["a", "b"]], 1))
     assert table(Result([], [], 0)).endswith("(0 rows)\n")
+
+
+def test_a_small_result_in_one_record_reads_like_its_parts():
+    values = [["1", "a***@example.com"], ["2", None]]
+    done = {"tag": "SELECT 2", "rows": 2, "masked": 2}
+    asked = ["statement", T0, 1, {"text": "SELECT 1", "verdict": "allow"}]
+    together = recording(asked, ["result", T0 + 3, 1, {"names": ["id", "email"], "values": values, **done}])
+    apart = recording(
+        asked,
+        ["columns", T0 + 3, 1, {"names": ["id", "email"]}],
+        *(["row", T0 + 3, 1, {"values": one}] for one in values),
+        ["done", T0 + 3, 1, done],
+    )
+    assert timeline(together) == timeline(apart) and list(frames(together)) == list(frames(apart))
