@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from access.errors import Invalid
 from app.demo.report import Report
 from app.demo.site import Site, gateway, hoop, new_home, reach, running, sample_target, target_from
+from app.demo.ssh_host import ssh_host
 from app.demo.steps import OWN_TARGET, SAMPLE
 from app.demo.tour import play
 from app.embedded_postgres import EmbeddedPostgres
@@ -39,7 +41,9 @@ async def demo(home: Path, *, stay: bool, own: str = "") -> int:
         else:
             target, server = stack.enter_context(sample_target(home))
             psql = server.psql
-        async with gateway(home, target, psql) as site:
+        async with AsyncExitStack() as servers:
+            web = await servers.enter_async_context(ssh_host(home)) if target.sample else None
+            site = await servers.enter_async_context(gateway(home, target, psql, web))
             good = await play(site, target, report, SAMPLE if target.sample else OWN_TARGET)
             if stay:
                 _invite(site)

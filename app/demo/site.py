@@ -24,6 +24,7 @@ from access.errors import Invalid, Unavailable
 from app.cli_setup import KEY_BYTES, write_key
 from app.clock import SystemEntropy
 from app.demo import repository
+from app.demo.ssh_host import SshHost
 from app.embedded_postgres import EmbeddedPostgres
 
 HERE = Path(__file__).parent
@@ -64,6 +65,7 @@ class Site:
     psql: str
     pid: int
     sample: bool
+    ssh_port: int = 0
 
     @property
     def config(self) -> Path:
@@ -144,9 +146,9 @@ def running(home: Path) -> Site | None:
     return site
 
 
-def write_config(home: Path, target: Target) -> tuple[int, int]:
-    """The demo's hoop.yaml with free ports and the target's address filled in; (gateway port, console port)."""
-    gateway, console = free_port(15432), free_port(8080)
+def write_config(home: Path, target: Target, server: SshHost | None = None) -> tuple[int, int, int]:
+    """The demo's hoop.yaml with free ports and the targets' addresses filled in; (gateway, console, ssh port)."""
+    gateway, console, ssh = free_port(15432), free_port(8080), free_port(2222)
     text = (HERE / "hoop.yaml").read_text(encoding="utf-8")
     changes = {
         "postgres: {host: 127.0.0.1, port: 15432}": f"postgres: {{host: {HOST}, port: {gateway}}}",
@@ -163,10 +165,13 @@ def write_config(home: Path, target: Target) -> tuple[int, int]:
         changes["database: shop"] = f"database: {json.dumps(target.database)}"
         changes["description: The shop's production database"] = "description: Your own database, read only"
         changes["    reason_required"] = "    reason_required"
+    if server is not None:
+        changes["  web: {host"] = f"  ssh: {{host: {HOST}, port: {ssh}}}\n  web: {{host"
+        changes["\npolicy:\n"] = f"{server.yaml()}\npolicy:\n"
     for old, new in changes.items():
         text = text.replace(old, new)
     _write(home / "hoop.yaml", text)
-    return gateway, console
+    return gateway, console, ssh
 
 
 def free_port(wanted: int) -> int:
@@ -193,9 +198,9 @@ def hoop(config: Path, *arguments: str) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def gateway(home: Path, target: Target, psql: Path) -> AsyncIterator[Site]:
+async def gateway(home: Path, target: Target, psql: Path, server: SshHost | None = None) -> AsyncIterator[Site]:
     """Upgrade the store, start `hoop serve`, wait until it is ready; SIGTERM at the end."""
-    gateway_port, console_port = write_config(home, target)
+    gateway_port, console_port, ssh_port = write_config(home, target, server)
     config = home / "hoop.yaml"
     status, printed = await asyncio.to_thread(hoop, config, "db", "upgrade")
     if status:
@@ -204,7 +209,8 @@ async def gateway(home: Path, target: Target, psql: Path) -> AsyncIterator[Site]
     command = [sys.executable, "-m", "app", "--config", str(config), "serve"]
     process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, start_new_session=True)
     try:
-        site = Site(home, f"http://{HOST}:{console_port}", gateway_port, str(psql), process.pid, target.sample)
+        console = f"http://{HOST}:{console_port}"
+        site = Site(home, console, gateway_port, str(psql), process.pid, target.sample, ssh_port if server else 0)
         await _ready(site, process)
         _write(home / STATE, json.dumps({**asdict(site), "home": str(home)}))
         yield site

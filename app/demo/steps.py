@@ -11,6 +11,7 @@ from access.ids import Prefix, parse_id
 from app.demo.report import expect
 from app.demo.runbook_steps import runbook
 from app.demo.site import hoop
+from app.demo.ssh_steps import server
 from app.demo.tour import CHANNEL, Step, Tour
 from app.demo.visitor import Seen
 
@@ -312,6 +313,7 @@ SAMPLE: tuple[Step, ...] = (
     ("A risky statement in the middle of a session is held, approved, run once", hold),
     ("A single command, from chat", from_chat),
     ("A runbook from Git: dry run, apply", runbook),
+    ("A server: the ordinary ssh, through the same approvals", server),
     ("An AI agent under Dana's access", agent),
     ("Early end: access is revoked while a statement runs", revoke),
     ("What happened: summary and replay", replay),
