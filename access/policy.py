@@ -10,6 +10,9 @@ How the verdict is found, strictest wins (DENY > HOLD > ALLOW):
    exact text lifts this: nobody can approve what nobody can read.
 6. A rule with `max_rows` says nothing before: it is a budget of the ALLOW, checked by what the change truly did, before
    it is committed. Where that cannot be counted (`Flag.UNCOUNTED`), it speaks at once like any rule.
+7. Under write or admin access taken by break-glass, what would be held is allowed, recorded as that, when it was understood.
+   DENY stays DENY; taken for reading, it reads.
+8. While the resource is frozen (`Grant.barred`): DENY, whatever was granted.
 """
 
 from __future__ import annotations
@@ -134,6 +137,9 @@ def decide(
     """Judge one statement. `grants` are those this session may use; `digest` its binding (None: cannot be bound)."""
     if not person.active:
         return Verdict(Action.DENY, "person-inactive", f"{person.name} is no longer active in the directory.")
+    barred = next((grant.barred for grant in grants if grant.barred), "")
+    if barred:
+        return Verdict(Action.DENY, "frozen", barred, "Nothing runs there until two people lift it.")
     level = standing_level(grants, now)
     once = _single_use(grants, digest, now)
     if level is Level.NONE and once is None:
@@ -158,7 +164,19 @@ def decide(
     budgets = budgets_of(policy, person, resource, statement, now)
     if once is not None:
         return Verdict(Action.ALLOW, "approved-once", consumes=once, level=level, budgets=budgets)
-    return _standing_verdict(policy, level, matched, resource, statement, budgets)
+    broken_glass = _broken_glass(grants, now) >= max(level, Level.WRITE)
+    if broken_glass:
+        budgets = tuple(budget for budget in budgets if not budget.hold)
+    verdict = _standing_verdict(policy, level, matched, resource, statement, budgets)
+    if verdict.action is Action.HOLD and broken_glass and statement.understood:
+        rule = f"break-glass, instead of {verdict.rule}"
+        return Verdict(Action.ALLOW, rule, level=level, budgets=budgets)
+    return verdict
+
+
+def _broken_glass(grants: Sequence[Grant], now: datetime) -> Level:
+    """The level that was taken by break-glass and lasts."""
+    return standing_level([grant for grant in grants if grant.emergency], now)
 
 
 def _single_use(grants: Sequence[Grant], digest: Digest | None, now: datetime) -> Grant | None:

@@ -47,6 +47,7 @@ class Bots:
                 core.clock,
                 core.entropy,
                 runbooks,
+                replays.statements,
             )
         )
         self.slack = _slack(core, self.handlers, replays) if used else None

@@ -99,6 +99,11 @@ class Replays:
         entries = [Shown(entry) for entry in timeline(recording) if entry.number]
         return Replayed(entries, asciicast(recording, title=f"{session.resource} · {session.id}"))
 
+    async def statements(self, id: SessionId) -> list[Masked]:
+        """What was run in a session, as recorded; nothing when its recording is not on this node."""
+        replayed = await self.load(id)
+        return [shown.statement for shown in replayed.timeline] if replayed else []
+
     async def log(self, id: RequestId) -> list[LogLine]:
         """What happened to a request, in words."""
         lines = await self._core.store.read(lambda tx: views.request_history(tx, id, self._core.name_of))

@@ -216,6 +216,11 @@ class Do(StrEnum):
     APPLY = "apply"
     ROLLBACK = "rollback"
     STOP = "stop_run"
+    ACKNOWLEDGE = "acknowledge"
+    ATTEST = "attest"
+    JUSTIFIED = "justified"
+    UNJUSTIFIED = "unjustified"
+    FOLLOW_UP = "follow_up"
 
 
 class Style(StrEnum):

@@ -11,11 +11,11 @@ from access.actors import Actor, PersonId
 from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.policy import Action, Policy
-from access.statements import Effect
 from access.ports import Desk, Directory, Progress, Tx
 from access.requests import AccessRequest, Grant, Review, Session
 from access.resources import Resource
 from access.scopes import Level, Scope, Unmask, level_of, standing
+from access.statements import Effect
 from bot.cards import Mention
 from bot.links import Links
 
@@ -45,7 +45,8 @@ class World:
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request with what came of it. `deciders` are those of now while it waits, else those who were told. `stages`
-    are the flow's while it waits: name, approvals it has, approvals it wants."""
+    are the flow's while it waits: name, approvals it has, approvals it wants. `told`, `acknowledged_by` and `closed_by` are
+    of a use of break-glass."""
 
     request: AccessRequest
     who: Mention
@@ -55,6 +56,9 @@ class Case:
     reviews: tuple[tuple[Mention, Review], ...] = ()
     grant: Grant | None = None
     ended_by: Mention | None = None
+    told: tuple[Mention, ...] = ()
+    acknowledged_by: Mention | None = None
+    closed_by: Mention | None = None
     resource: Resource | None = None
     allows: str = ""
     links: Links = field(default_factory=lambda: Links(""))
@@ -82,6 +86,7 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
     waiting = request.decided_at is None
     progress = world.desk.progress(request, reviews) if waiting else Progress()
     people = [person.id for person in progress.deciders] if waiting else request.approvers
+    glass = request.emergency
     return Case(
         request=request,
         who=actor_mention(world, request.actor),
@@ -91,6 +96,9 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
         reviews=tuple((world.mention(review.person), review) for review in reviews),
         grant=grant,
         ended_by=world.mention(grant.ended_by) if grant and grant.ended_by else None,
+        told=tuple(world.mention(one, ping=True) for one in glass.told) if glass else (),
+        acknowledged_by=world.mention(glass.acknowledged_by) if glass and glass.acknowledged_by else None,
+        closed_by=world.mention(glass.closed_by) if glass and glass.closed_by else None,
         resource=world.resources.get(request.resource),
         allows=allows(world.policy, request.scope),
         links=world.links,

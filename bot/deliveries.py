@@ -26,6 +26,7 @@ class View(StrEnum):
     WAITING = "waiting"
     VOTE = "vote"
     NUDGE = "nudge"
+    ALARM = "alarm"
     DECIDED = "decided"
     CONNECTION = "connection"
     TOKEN = "token"  # noqa: S105 - a view

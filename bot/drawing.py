@@ -14,7 +14,7 @@ from access.scopes import OfRunbook
 from bot.cards import Card
 from bot.cases import World, case_of, case_of_grant, visit_of
 from bot.deliveries import Delivery, View
-from bot.views import access, requests, runs, sessions
+from bot.views import access, emergencies, requests, runs, sessions
 
 
 def draw(tx: Tx, world: World, delivery: Delivery) -> Card | None:
@@ -63,6 +63,18 @@ def _nudge(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     told = [world.mention(PersonId(one), ping=True) for one in called]
     said = str(event.payload.get("stage", event.payload.get("revision", "")))
     return requests.nudge_line(case, event.kind, told, said)
+
+
+def _alarm(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    case, event = case_of(tx, world, RequestId(delivery.about)), _event(tx, delivery)
+    if case is None or event is None or event.payload is None or case.request.emergency is None:
+        return None
+    mine = (event.actor,) if event.kind != "attestation.due" else (case.request.actor.person,)
+    called = event.payload.get("told", mine)
+    people = [world.mention(PersonId(one), ping=event.kind != "emergency.closed") for one in called]
+    card = emergencies.alarm_line(case, event.kind, people, str(event.payload.get("note", "")))
+    mine_to_do = delivery.audience == case.request.actor.person
+    return replace(card, buttons=card.buttons if mine_to_do else (), private=bool(delivery.audience))
 
 
 def _event(tx: Tx, delivery: Delivery) -> StoredEvent | None:
@@ -123,6 +135,7 @@ _DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
     View.DECIDED: _decided,
     View.VOTE: _vote,
     View.NUDGE: _nudge,
+    View.ALARM: _alarm,
     View.EXPIRING: _expiring,
     View.CHANGED: _changed,
     View.SESSION: _session,

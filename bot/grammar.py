@@ -15,6 +15,7 @@ import difflib
 from collections.abc import Callable
 
 from bot.grammar_asking import MAX_NAME, exec_, request
+from bot.grammar_guarding import GUARDING
 from bot.grammar_naming import ALONE, ID_KINDS, about_id, about_resource, about_target, agent, bare, why
 from bot.intents import Help, Mistake, Parsed, Verb
 from bot.leaks import ADVICE, looks_secret
@@ -92,6 +93,7 @@ _PARSERS: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.SESSIONS: about_resource,
     Verb.TOKEN: about_resource,
     Verb.WHO: about_resource,
+    **GUARDING,
     **dict.fromkeys(ALONE, bare),
     **dict.fromkeys(ID_KINDS, about_id),
 }

@@ -11,15 +11,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from access.errors import Conflict, HoopError, Invalid
-from bot import asking, deciding, looking, pressing, running, submitting
+from bot import asking, deciding, guarding, looking, pressing, running, submitting
 from bot.cards import Form
 from bot.completion import Suggestion
 from bot.grammar import parse
 from bot.intents import (
+    Acknowledge,
     AgentToken,
     Approve,
+    Attest,
+    BreakGlass,
     Cancel,
     Change,
+    Close,
     Console,
     Deny,
     Done,
@@ -81,6 +85,10 @@ _USE_CASES: Mapping[type, UseCase] = {
     Why: looking.why,
     WhoAmI: looking.whoami,
     Help: looking.help_,
+    BreakGlass: guarding.break_glass,
+    Acknowledge: guarding.acknowledge,
+    Attest: guarding.attest,
+    Close: guarding.close,
 }
 
 

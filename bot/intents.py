@@ -7,10 +7,14 @@ handlers. `duration` is None where the person left it to the resource's default.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import StrEnum
 
 from access.ids import RequestId, SessionId
+from bot.intents_guarding import Acknowledge, Attest, BreakGlass, Close
+from bot.spans import Span, Until
+
+# defined in `bot.spans` and `bot.intents_guarding`, and part of this vocabulary like the classes below
+__all__ = ["Acknowledge", "Attest", "BreakGlass", "Close", "Span", "Until"]
 
 
 class Verb(StrEnum):
@@ -37,26 +41,15 @@ class Verb(StrEnum):
     REPLAY = "replay"
     TOKEN = "token"  # noqa: S105 - a verb
     AGENT = "agent"
+    BREAK_GLASS = "break-glass"
+    ACK = "ack"
+    ATTEST = "attest"
+    CLOSE = "close"
     WHO = "who"
     WHY = "why"
     WHOAMI = "whoami"
     CONSOLE = "console"
     HELP = "help"
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """A point on the wall clock of the person who asked: `until 17:00`, `until fri`, `until fri 17:00`.
-
-    `weekday` counts from Monday = 0 and is None for the next time the clock shows `hour:minute`.
-    """
-
-    hour: int = 0
-    minute: int = 0
-    weekday: int | None = None
-
-
-Span = timedelta | Until
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +282,10 @@ Intent = (
     | WhoAmI
     | Console
     | Help
+    | BreakGlass
+    | Acknowledge
+    | Attest
+    | Close
 )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 
 from access.actors import Actor, Agent, Person
 from access.errors import Denied, Invalid
-from access.ids import GrantId, Prefix, RequestId, parse_id
+from access.ids import GrantId, Prefix, RequestId, SessionId, parse_id
+from access.masking import Masked
 from access.ports import Clock, Credentials, Desk, Entropy, Judge, LoginLinks, Store, Tx
 from access.requests import AccessRequest, Grant
 from access.resources import Resource
@@ -19,10 +20,17 @@ from bot.platform import Caller, Reply
 from bot.tokens import with_minted
 from runbooks.catalog import Catalog
 
+Recorded = Callable[[SessionId], Awaitable[Sequence[Masked]]]
+
+
+async def not_at_hand(_: SessionId) -> Sequence[Masked]:
+    """Where no recordings can be read."""
+    return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """The ports the use cases talk to."""
+    """The ports the use cases talk to. `recorded` gives the statements of a session's recording, where it is at hand."""
 
     world: World
     store: Store
@@ -33,6 +41,7 @@ class Kit:
     clock: Clock
     entropy: Entropy
     runbooks: Catalog = field(default_factory=Catalog)
+    recorded: Recorded = not_at_hand
 
     def person(self, who: Caller) -> Person:
         """The caller as the directory knows them now. Raises Denied for somebody unknown or inactive."""

@@ -80,6 +80,9 @@ def _told_in_person(request: AccessRequest) -> bool:
 
 
 def _written_to(plan: Plan, request: AccessRequest) -> tuple[PersonId, ...]:
+    """While they are few; when glass was broken, everybody."""
+    if request.emergency is not None:
+        return request.emergency.told
     return request.approvers if len(request.approvers) <= plan.few else ()
 
 
@@ -126,6 +129,22 @@ def _settled(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> li
     bad = request.state in {RequestState.DENIED, RequestState.EXPIRED}
     told = [to_requester(plan, request, View.DECIDED, request.id)] if bad and _told_in_person(request) else []
     return [*copies(plan, tx, request), *told]
+
+
+def _alarmed(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """What happened to a broken glass: every copy changes, the thread says it by name, and its user is written to when
+    it is their turn, or when it was closed."""
+    request = _request_of(tx, event)
+    if request is None or request.emergency is None:
+        return []
+    part = str(event.position)
+    line = in_channel(plan, tx, request, View.ALARM, request.id, part=part)
+    if event.kind in {"attestation.due", "attestation.overdue", "emergency.closed"}:
+        line.append(to_requester(plan, request, View.ALARM, request.id, part=part))
+    if event.kind in {"emergency.escalated", "attestation.overdue"}:
+        called = (PersonId(one) for one in payload.get("told", []) if one != request.actor.person)
+        line += [to_person(plan, one, View.ALARM, request.id, part=part) for one in called]
+    return [*copies(plan, tx, request), *line]
 
 
 # ------------------------------------------------------------------------------------------------ grants
@@ -212,6 +231,14 @@ def _upstream(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]
     return in_channel(plan, tx, request, View.FAILURE, event.stream, part=str(event.position))
 
 
+ALARMS = (
+    "emergency.acknowledged",
+    "emergency.escalated",
+    "attestation.due",
+    "attestation.given",
+    "attestation.overdue",
+    "emergency.closed",
+)
 _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Delivery]]] = {
     "access.requested": _shown,
     "review.given": _voted,
@@ -223,6 +250,8 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "request.cancelled": _shown,
     "request.expired": _settled,
     "grant.issued": _issued,
+    "emergency.opened": _shown,
+    **dict.fromkeys(ALARMS, _alarmed),
     "grant.extended": _changed,
     "grant.ended": _changed,
     "grant.used": _used,

@@ -9,13 +9,13 @@ from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
 from access.scopes import Unmask, scope_name
-from bot import asking, deciding, looking, running
+from bot import asking, deciding, guarding, looking, running
 from bot.cards import Do, Form
 from bot.durations import format_duration
 from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run
 from bot.kit import Kit, found_grant, found_request
 from bot.platform import Caller, Reply
-from bot.tokens import SUBJECT
+from bot.tokens import subject
 from bot.views import forms
 from bot.views.requests import approvable_in_channel
 from runbooks.model import Part
@@ -39,11 +39,6 @@ async def press(kit: Kit, token: str, who: Caller, reply: Reply) -> None:
     row = await redeem(kit, token, who)
     kit.person(who)
     await _PRESSED[Do(row.action)](kit, row, token, who, reply)
-
-
-def subject(row: ActionToken) -> str:
-    """What the token is about."""
-    return row.arguments.get(SUBJECT, row.request)
 
 
 async def _approve(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
@@ -179,6 +174,7 @@ _PRESSED: Mapping[Do, Pressed] = {
     Do.APPLY: _apply,
     Do.ROLLBACK: _roll_back,
     Do.STOP: _stop,
+    **guarding.PRESSED,
 }
 
 
@@ -207,6 +203,7 @@ _ACTION_OF = {
     forms.REVOKE: Do.REVOKE,
     forms.KILL: Do.KILL,
     forms.EXTEND: Do.EXTEND,
+    **{name: form.do for name, form in guarding.FORMS.items()},
 }
 WITH_TOKEN = frozenset(_ACTION_OF)
 
@@ -217,6 +214,8 @@ def _again_with(form: Form, wrong: HoopError, values: Mapping[str, str]) -> Form
 
 
 async def _form_of(kit: Kit, name: str, token: str, row: ActionToken, who: Caller) -> Form:
+    if name in guarding.FORMS:
+        return await guarding.FORMS[name].open(kit, subject(row), token)
     if name == forms.NARROW:
         return _narrow_form(kit, await kit.store.read(lambda tx: found_request(tx, row.request)), token)
     if name != forms.EXTEND:
@@ -237,6 +236,9 @@ async def _give_less(kit: Kit, row: ActionToken, values: Mapping[str, str], who:
 async def _submitted(
     kit: Kit, name: str, row: ActionToken, values: Mapping[str, str], who: Caller, reply: Reply
 ) -> None:
+    if name in guarding.FORMS:
+        await guarding.FORMS[name].take(kit, subject(row), values, who, reply)
+        return
     if name == forms.EXTEND:
         span = forms.span_of(values, required=True)
         person, now = kit.person(who), kit.clock.now()

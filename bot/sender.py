@@ -217,5 +217,8 @@ def _thread(tx: Tx, delivery: Delivery) -> MessageRef | None:
 
 
 def _pending(tx: Tx, delivery: Delivery) -> bool:
+    """Whether somebody still has to look at it: at a request that waits, at broken glass that is not closed."""
     request = tx.request(RequestId(delivery.about))
+    if request is not None and request.emergency is not None:
+        return not request.emergency.closed
     return request is not None and request.state is RequestState.PENDING

@@ -13,6 +13,7 @@ from bot.durations import format_span
 from bot.grammar_asking import AGENT_RULE, unmask_errors
 from bot.intents import (
     AgentToken,
+    BreakGlass,
     Exec,
     Incomplete,
     Mistake,
@@ -30,7 +31,7 @@ from bot.intents import (
 from bot.kit import Kit
 from bot.platform import Caller, Reply
 from bot.usage import EXAMPLES
-from bot.views import forms, runs
+from bot.views import emergencies, forms, runs
 from bot.views.answers import mistake_card
 
 Perform = Callable[[Any, Caller, Reply], Awaitable[None]]
@@ -49,6 +50,8 @@ async def ask(kit: Kit, incomplete: Incomplete, who: Caller, reply: Reply) -> No
             await reply.form(forms.exec_form(resources, given, errors))
         case Verb.AGENT:
             await reply.form(forms.agent_form(resources, given, errors))
+        case Verb.BREAK_GLASS:
+            await reply.form(emergencies.glass_form(resources, given, errors))
         case Verb.TOKEN | Verb.WHO | Verb.WHY:
             await reply.form(forms.resource_form(verb.value, resources, errors))
         case Verb.APPROVE | Verb.DENY:
@@ -82,6 +85,16 @@ def form_for(kit: Kit, intent: Any, wrong: Invalid) -> Form | None:
         case Exec():
             given = {"resource": intent.resource, "command": intent.command, "reason": intent.reason}
             form = forms.exec_form(kit.resources(), given | {"ticket": intent.ticket, "agent": intent.agent}, {})
+        case BreakGlass():
+            given = {
+                "resource": intent.resource,
+                "confirmed": intent.confirmed,
+                "scope": intent.scope,
+                "duration": format_span(intent.duration) if intent.duration is not None else "",
+                "reason": intent.reason,
+                "ticket": intent.ticket,
+            }
+            form = emergencies.glass_form(kit.resources(), given, {})
         case AgentToken():
             form = forms.agent_form(kit.resources(), {"agent": intent.name, "resource": intent.resource}, {})
         case _:
@@ -116,6 +129,8 @@ def _blank(kit: Kit, name: str, values: Mapping[str, str]) -> Form:
             return forms.exec_form(resources, values, {})
         case forms.AGENT:
             return forms.agent_form(resources, values, {})
+        case emergencies.BREAK_GLASS:
+            return emergencies.glass_form(resources, values, {})
         case runs.RUN:
             return running.form_of(kit, verb, values)
         case forms.RESOURCE if verb in {v.value for v in _ON_RESOURCE}:
@@ -140,6 +155,9 @@ def _intent(name: str, values: Mapping[str, str]) -> Any:
         return AgentToken(agent, resource)
     reason = forms.line_of(values, "reason")
     ticket = forms.line_of(values, "ticket", most=64)
+    if kind == emergencies.BREAK_GLASS:
+        confirmed = forms.line_of(values, "confirmed", required=True, most=100)
+        return BreakGlass(resource, confirmed, forms.scope_of(values, "read"), forms.span_of(values), reason, ticket)
     if kind == forms.EXEC:
         return Exec(resource, _command(values), reason, ticket, agent)
     unmask = forms.line_of(values, "unmask")

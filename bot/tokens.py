@@ -43,6 +43,11 @@ def with_minted(tx: Tx, entropy: Entropy, card: Card, audience: PersonId | None)
     return with_tokens(card, lambda button: mint(tx, entropy, button, audience))
 
 
+def subject(row: ActionToken) -> str:
+    """What a pressed token is about."""
+    return row.arguments.get(SUBJECT, row.request)
+
+
 def slot(button: Button) -> str:
     """What tells the buttons of one card apart."""
     return f"{button.do.value}/{button.subject}"

@@ -82,6 +82,24 @@ USAGE: dict[Verb, Usage] = {
         "agent token claude --on prod-db",
         ("on",),
     ),
+    Verb.BREAK_GLASS: Usage(
+        "break-glass RESOURCE [DURATION] [TICKET] reason … [--scope write] --confirm RESOURCE",
+        "Emergency: access at once, everybody who answers for it is called, and I account for it afterwards.",
+        "break-glass prod-db 30m INC-42 checkout is down and orders pile up --scope write --confirm prod-db",
+        ("for", "reason", "ticket", "scope", "confirm"),
+    ),
+    Verb.ACK: Usage(
+        "ack ID [note …]", "I have seen this break-glass and look after it.", "ack req_7k3f9a2b", ("note",)
+    ),
+    Verb.ATTEST: Usage(
+        "attest ID [what I did …]", "What I did under break-glass; without words a form opens.", "attest req_7k3f9a2b"
+    ),
+    Verb.CLOSE: Usage(
+        "close ID justified|unjustified|follow-up [note …]",
+        "What I find about somebody's break-glass.",
+        "close req_7k3f9a2b follow-up rotate the key",
+        ("note",),
+    ),
     Verb.WHO: Usage("who RESOURCE", "Who can decide on it and who has access now.", "who prod-db"),
     Verb.WHY: Usage(
         'why RESOURCE  ·  why "SQL" on RESOURCE  ·  why RESOURCE -- SQL',
@@ -141,6 +159,12 @@ SYNONYMS: dict[str, Verb] = {
     "explain": Verb.WHY,
     "login": Verb.CONSOLE,
     "web": Verb.CONSOLE,
+    "breakglass": Verb.BREAK_GLASS,
+    "break": Verb.BREAK_GLASS,
+    "emergency": Verb.BREAK_GLASS,
+    "acknowledge": Verb.ACK,
+    "seen": Verb.ACK,
+    "attestation": Verb.ATTEST,
     "me": Verb.WHOAMI,
     "?": Verb.HELP,
     "-h": Verb.HELP,

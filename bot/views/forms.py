@@ -28,7 +28,7 @@ def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors
     """Ask for access."""
     chosen = next((resource for resource in resources if resource.name == given.get("resource")), None)
     fields = (
-        _resource(resources, given.get("resource", "")),
+        resource_field(resources, given.get("resource", "")),
         _what_for(given),
         _duration(chosen, given.get("duration", "")),
         FormField(
@@ -51,12 +51,14 @@ def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors
 def _what_for(given: Mapping[str, str]) -> FormField:
     """A scope, or the columns whose clear values somebody began to ask for."""
     if given.get("unmask"):
-        return FormField("unmask", "Clear values of", value=given["unmask"], placeholder="customers.email", hint=_BESIDE)
-    return FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=_SCOPES)
+        return FormField(
+            "unmask", "Clear values of", value=given["unmask"], placeholder="customers.email", hint=_BESIDE
+        )
+    return FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=SCOPE_OPTIONS)
 
 
 _BESIDE = "Columns, with commas between. Recordings, threads and agents stay masked."
-_SCOPES = (
+SCOPE_OPTIONS = (
     Option("read", "Read"),
     Option("write", "Read and write"),
     Option("admin", "Change the schema"),
@@ -67,7 +69,8 @@ def _agent(given: Mapping[str, str]) -> tuple[FormField, ...]:
     return (FormField("agent", "As my agent", value=given["agent"], required=False),) if given.get("agent") else ()
 
 
-def _resource(resources: Sequence[Resource], value: str, label: str = "Resource") -> FormField:
+def resource_field(resources: Sequence[Resource], value: str, label: str = "Resource") -> FormField:
+    """The choice of a resource."""
     options = tuple(
         Option(resource.name, f"{resource.name} — {resource.description}" if resource.description else resource.name)
         for resource in resources
@@ -86,7 +89,7 @@ def _duration(resource: Resource | None, value: str, label: str = "How long") ->
 def exec_form(resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str]) -> Form:
     """Ask for one command."""
     fields = (
-        _resource(resources, given.get("resource", "")),
+        resource_field(resources, given.get("resource", "")),
         FormField(
             "command",
             "Command",
@@ -106,7 +109,7 @@ def narrow_form(request: AccessRequest, who: str, token: str) -> Form:
     """Approve less than was asked for: a shorter time, a smaller scope. More is not offered and not taken."""
     asked, level = format_duration(request.duration), level_of(request.scope)
     chips = tuple(Option(format_duration(c), format_duration(c)) for c in CHIPS if c < request.duration)
-    scopes = tuple(option for option in _SCOPES if level_of(standing_scope(option.value)) <= level)
+    scopes = tuple(option for option in SCOPE_OPTIONS if level_of(standing_scope(option.value)) <= level)
     fields = [
         FormField(
             "duration", "How long", FieldKind.DURATION, asked, options=chips, hint=f"At most {asked}, as asked for."
@@ -162,13 +165,13 @@ def extend_form(subject: str, token: str, resource: Resource | None, *, value: s
 def agent_form(resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str]) -> Form:
     """A credential for an agent."""
     name = FormField("agent", "Name of the agent", value=given.get("agent", ""), placeholder="claude", max_length=31)
-    fields = (name, _resource(resources, given.get("resource", "")))
+    fields = (name, resource_field(resources, given.get("resource", "")))
     return Form(AGENT, "Token for an AI agent", fields, "Issue").with_errors(errors, {})
 
 
 def resource_form(verb: str, resources: Sequence[Resource], errors: Mapping[str, str]) -> Form:
     """A verb that only lacks its resource. The name carries the verb: `resource:who`."""
-    return Form(f"{RESOURCE}:{verb}", f"{verb}: which resource?", (_resource(resources, ""),), "Go").with_errors(
+    return Form(f"{RESOURCE}:{verb}", f"{verb}: which resource?", (resource_field(resources, ""),), "Go").with_errors(
         errors, {}
     )
 

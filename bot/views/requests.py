@@ -34,6 +34,7 @@ from bot.cards import (
 from bot.cases import Case
 from bot.durations import format_duration
 from bot.views import parts
+from bot.views.emergencies import glass_card, own_buttons
 
 SHOWN_MAX = 2_800
 RUNBOOK = "runbook"
@@ -45,6 +46,8 @@ CELL = 120
 def request_card(case: Case) -> Card:
     """The channel's card: the same before and after the decision, except for state and buttons."""
     request = case.request
+    if request.emergency is not None:
+        return glass_card(case)
     title = parts.headline(case)
     state = parts.state_of(case)
     return Card(
@@ -81,6 +84,8 @@ def _review_only(request: AccessRequest) -> tuple[Button, ...]:
 def mirror_card(case: Case) -> Card:
     """The requester's private copy: who is asked, and Cancel while it waits."""
     card = request_card(case)
+    if case.request.emergency is not None:
+        return replace(card, buttons=own_buttons(case), private=True)
     waiting = case.request.state is RequestState.PENDING
     cancel = (parts.button("Cancel", Do.CANCEL, case.request.id),) if waiting else ()
     over = case.request.state in {RequestState.DENIED, RequestState.EXPIRED, RequestState.CANCELLED}

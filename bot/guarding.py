@@ -1,0 +1,161 @@
+"""Use cases of break-glass: take access, acknowledge, attest, close. The desk judges who may."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from access import ports
+from access.emergencies import Finding
+from access.errors import Conflict, Invalid
+from access.ids import RequestId, SessionId
+from access.ports import ActionToken
+from access.requests import AccessRequest
+from access.scopes import standing_scope
+from bot.cards import Do, Form
+from bot.durations import resolve
+from bot.intents import Acknowledge, Attest, BreakGlass, Close
+from bot.kit import Kit, actor_of, found_request
+from bot.platform import Caller, Reply
+from bot.tokens import mint, subject
+from bot.views import emergencies, forms
+from bot.views.answers import done_card
+from bot.views.parts import button
+
+MOST_STATEMENTS = 30
+_TOLD = {"statement.allowed": "ran", "statement.held": "held", "statement.refused": "refused"}
+
+
+async def break_glass(kit: Kit, intent: BreakGlass, who: Caller, reply: Reply) -> None:
+    """Take access at once. Raises what the desk raises; Invalid names the field that must change."""
+    person = kit.person(who)
+    length = intent.duration
+    wanted = ports.BreakGlass(
+        intent.resource,
+        intent.confirmed,
+        standing_scope(intent.scope),
+        resolve(length, kit.clock.now(), person.time_zone) if length is not None else None,
+        intent.reason,
+        intent.ticket,
+        who.place,
+    )
+    request = await kit.desk.break_glass(actor_of(person), wanted)
+    told = ", ".join(kit.world.mention(one).name for one in request.approvers[:8])
+    said = f"You have {intent.scope} access to {request.resource} now. How to connect comes in a private message."
+    await reply.card(done_card(said, hint=f"Called: {told}. It is {request.id}; you account for it when it has ended."))
+
+
+async def acknowledge(kit: Kit, intent: Acknowledge, who: Caller, reply: Reply) -> None:
+    """Look after somebody's use of it."""
+    kit.person(who)
+    request = await kit.desk.acknowledge(intent.request, who.person, intent.note)
+    name = kit.world.mention(request.actor.person, request.actor.display).name
+    await reply.card(done_card(f"Acknowledged: you look after {name}'s access to {request.resource} ({request.id})."))
+
+
+async def attest(kit: Kit, intent: Attest, who: Caller, reply: Reply) -> None:
+    """Say what was done; without words the form opens, prefilled from what was recorded."""
+    kit.person(who)
+    if not intent.account.strip():
+        opener = button("Attest…", Do.ATTEST, intent.request)
+        token = await kit.store.transact(lambda tx: mint(tx, kit.entropy, opener, who.person))
+        await reply.form(await _attest_form(kit, intent.request, token))
+        return
+    request = await kit.desk.attest(intent.request, who.person, intent.account)
+    await reply.card(done_card(f"Attested: {request.id}.", hint="Another person closes it now."))
+
+
+async def close(kit: Kit, intent: Close, who: Caller, reply: Reply) -> None:
+    """Review somebody's attestation."""
+    kit.person(who)
+    request = await kit.desk.close(intent.request, who.person, intent.finding, intent.note)
+    await reply.card(done_card(f"Closed as {intent.finding.value}: {request.id}."))
+
+
+# ------------------------------------------------------------------------------------------------ what was recorded
+
+
+async def recorded(kit: Kit, request: AccessRequest) -> str:
+    """What was done under a request, as its sessions recorded it (masked), in lines."""
+    sessions = await kit.store.read(lambda tx: tx.sessions(request=request.id))
+    lines: list[str] = []
+    for session in reversed(sessions):
+        lines.append(f"{session.id}: {session.statements} statements, {session.refused} refused, {session.rows} rows")
+        lines += await _statements(kit, session.id)
+    kept = lines[:MOST_STATEMENTS]
+    if len(lines) > len(kept):
+        kept.append(f"… and {len(lines) - len(kept)} more, in the recording")
+    return "\n".join(kept)
+
+
+async def _statements(kit: Kit, session: SessionId) -> list[str]:
+    """From the recording where it is at hand, else from the ledger, which has everything but plain reads."""
+    shown = await kit.recorded(session)
+    if shown:
+        return [f"- {' '.join(statement.split())[:200]}" for statement in shown]
+    events = await kit.store.read(lambda tx: tx.events_of(session))
+    found = [(_TOLD[event.kind], event.payload) for event in events if event.kind in _TOLD and event.payload]
+    return [f"- {word}: {' '.join(str(payload.get('statement', '')).split())[:200]}" for word, payload in found]
+
+
+async def _attest_form(kit: Kit, id: str, token: str) -> Form:
+    request = await kit.store.read(lambda tx: found_request(tx, RequestId(id)))
+    if request.emergency is None:
+        raise Invalid(f"{request.id} is no use of break-glass.", field="id")
+    if request.emergency.ended_at is None:
+        raise Conflict("It still lasts.", hint=f"Give it back first: /hoop done {request.id}")
+    done = await recorded(kit, request) or "Nothing was run."
+    return emergencies.attest_form(request.id, token, done[: emergencies.ACCOUNT_SHOWN])
+
+
+# ------------------------------------------------------------------------------------------------ buttons and forms
+
+
+async def _acknowledged(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await acknowledge(kit, Acknowledge(RequestId(subject(row))), who, reply)
+
+
+async def _justified(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await close(kit, Close(RequestId(subject(row)), Finding.JUSTIFIED), who, reply)
+
+
+async def _opened(kit: Kit, row: ActionToken, token: str, _: Caller, reply: Reply) -> None:
+    form = next(one for one in FORMS.values() if one.do.value == row.action)
+    await reply.form(await form.open(kit, subject(row), token))
+
+
+async def _take_account(kit: Kit, id: str, values: Mapping[str, str], who: Caller, reply: Reply) -> None:
+    account = forms.line_of(values, "account", required=True, most=emergencies.MAX_ACCOUNT)
+    await attest(kit, Attest(RequestId(id), account), who, reply)
+
+
+def _finding(name: str, do: Do, finding: Finding) -> TokenForm:
+    async def open_(_kit: Kit, id: str, token: str) -> Form:
+        return emergencies.finding_form(name, id, token)
+
+    async def take(kit: Kit, id: str, values: Mapping[str, str], who: Caller, reply: Reply) -> None:
+        note = forms.line_of(values, "reason", required=True)
+        await close(kit, Close(RequestId(id), finding, note), who, reply)
+
+    return TokenForm(do, open_, take)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenForm:
+    """A form behind a button: the action that opens it, how it is drawn for a subject, what it does when submitted."""
+
+    do: Do
+    open: Callable[[Kit, str, str], Awaitable[Form]]
+    take: Callable[[Kit, str, Mapping[str, str], Caller, Reply], Awaitable[None]]
+
+
+FORMS: Mapping[str, TokenForm] = {
+    emergencies.ATTEST: TokenForm(Do.ATTEST, _attest_form, _take_account),
+    emergencies.UNJUSTIFIED: _finding(emergencies.UNJUSTIFIED, Do.UNJUSTIFIED, Finding.UNJUSTIFIED),
+    emergencies.FOLLOW_UP: _finding(emergencies.FOLLOW_UP, Do.FOLLOW_UP, Finding.FOLLOW_UP),
+}
+PRESSED: Mapping[Do, Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]] = {
+    Do.ACKNOWLEDGE: _acknowledged,
+    Do.JUSTIFIED: _justified,
+    **{form.do: _opened for form in FORMS.values()},
+}

@@ -1,0 +1,233 @@
+"""Break-glass as people see it: the loud card, who is written to, the thread, the attestation and its review."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from access.emergencies import EmergencyState
+from access.requests import AccessRequest
+from bot.card_json import card_to_json
+from bot.cards import Card, Do
+from bot.grammar import parse
+from bot.intents import Incomplete, Mistake
+from bot.views import emergencies
+from tests.approval_flows.test_break_glass import REASON, glass
+from tests.bot.stage import Stage, has, token_of, words
+from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA, SAM
+
+GOLDEN = Path(__file__).parent / "golden" / "emergencies"
+BREAK = f"break-glass prod-db 30m INC-7 {REASON} --scope write --confirm prod-db"
+
+
+async def broken(stage: Stage) -> AccessRequest:
+    """Glass broken by Dana in chat, and everybody told."""
+    glass(stage.world)
+    reply = await stage.say(DANA, BREAK)
+    assert reply.last.kind == "done", words(reply.last)
+    await stage.settle()
+    return (await stage.world.requests())[0]
+
+
+async def over(stage: Stage) -> AccessRequest:
+    request = await broken(stage)
+    await stage.say(DANA, f"done {request.id}")
+    await stage.settle()
+    return await stage.world.request(request.id)
+
+
+def root(stage: Stage) -> Card:
+    return stage.chat.in_channel("emergency")[0].card
+
+
+def golden(name: str, card: Card) -> None:
+    path = GOLDEN / f"{name}.json"
+    bare = replace(card, buttons=tuple(replace(button, token="") for button in card.buttons))
+    drawn = json.dumps(card_to_json(bare), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    if os.environ.get("HOOP_WRITE_GOLDEN"):
+        path.write_text(drawn, encoding="utf-8")
+    assert drawn == path.read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------------------ the alarm
+
+
+async def test_everybody_is_written_to_by_name_and_the_user_gets_the_way_in(stage: Stage) -> None:
+    await broken(stage)
+    for person in (ANN, BOB, OLGA, SAM):
+        (told,) = stage.chat.to(person)
+        assert told.card.state == emergencies.LIVE
+        assert has(told.card, Do.ACKNOWLEDGE)
+        assert has(told.card, Do.REVOKE)
+    assert stage.chat.to(DANA, "connection")
+    assert not stage.chat.to(EVE)
+    assert "Called" in str(root(stage))
+    assert words(root(stage)).startswith("Dana broke glass: write access to prod-db without approval")
+
+
+async def test_notices_leave_even_when_the_process_died_in_between(stage: Stage) -> None:
+    """They wait in the ledger with the grant, so whoever comes next sends them."""
+    glass(stage.world)
+    await stage.say(DANA, BREAK)
+    assert stage.chat.messages == {}
+    stage.restart()
+    await stage.settle()
+    assert stage.chat.to(SAM)
+
+
+async def test_without_a_second_naming_the_form_opens_and_nothing_happened(quick: Stage) -> None:
+    glass(quick.world)
+    reply = await quick.say(DANA, f"break-glass prod-db 30m {REASON}")
+    form = reply.form_
+    assert (form.name, {f.name: f.value for f in form.fields}["reason"]) == (emergencies.BREAK_GLASS, REASON)
+    assert await quick.world.grants() == []
+    again, _ = await quick.submit(DANA, form, confirmed="prod-bd")
+    assert again is not None
+    assert "once more" in {f.name: f.error for f in again.fields}["confirmed"]
+    again, reply = await quick.submit(DANA, form, confirmed="prod-db")
+    assert again is None
+    assert "You have read access to prod-db now" in words(reply.last)
+
+
+async def test_a_short_reason_is_asked_for_again_in_the_form(quick: Stage) -> None:
+    glass(quick.world)
+    reply = await quick.say(DANA, "break-glass prod-db 30m it is down --confirm prod-db")
+    assert "30 characters" in {f.name: f.error for f in reply.form_.fields}["reason"]
+
+
+async def test_somebody_else_is_refused_in_words(quick: Stage) -> None:
+    glass(quick.world)
+    reply = await quick.say(EVE, BREAK)
+    assert "may not break glass" in words(reply.last)
+    assert await quick.world.grants() == []
+
+
+# ------------------------------------------------------------------------------------------------ looked after
+
+
+async def test_a_click_acknowledges_and_every_copy_changes(stage: Stage) -> None:
+    await broken(stage)
+    await stage.press(OLGA, token_of(stage.chat.to(OLGA)[0].card, Do.ACKNOWLEDGE))
+    await stage.settle()
+    assert root(stage).state == emergencies.SEEN
+    assert "Acknowledged by Olga" in words(root(stage))
+    assert all(not has(stage.chat.to(person)[0].card, Do.ACKNOWLEDGE) for person in (ANN, BOB, OLGA, SAM))
+    assert "Acknowledged by Olga" in words(stage.chat.in_channel("alarm")[-1].card)
+
+
+async def test_its_user_can_not_acknowledge_from_the_channel(stage: Stage) -> None:
+    request = await broken(stage)
+    reply = await stage.press(DANA, token_of(root(stage), Do.ACKNOWLEDGE))
+    assert "Another person" in words(reply.last)
+    now = (await stage.world.request(request.id)).emergency
+    assert now is not None
+    assert now.state is EmergencyState.OPEN
+
+
+async def test_kill_now_ends_access_with_a_reason(stage: Stage) -> None:
+    request = await broken(stage)
+    reply = await stage.press(SAM, token_of(stage.chat.to(SAM)[0].card, Do.REVOKE))
+    again, _ = await stage.submit(SAM, reply.form_, reason="not an incident")
+    assert again is None
+    await stage.settle()
+    assert (await stage.world.grants(request.id))[0].ended_by == SAM.id
+    assert root(stage).state == emergencies.DUE
+
+
+async def test_when_nobody_acknowledges_more_people_are_written_to(stage: Stage) -> None:
+    await broken(stage)
+    stage.clock.advance(15 * 60)
+    await stage.world.desk.tick()
+    await stage.settle()
+    (line,) = stage.chat.in_channel("alarm")
+    assert "Nobody acknowledged this in time" in words(line.card)
+    assert stage.chat.to(EVE)
+    assert len([m for m in stage.chat.to(SAM) if m.card.kind == "alarm"]) == 1
+
+
+# ------------------------------------------------------------------------------------------------ accounted for
+
+
+async def test_the_attestation_is_prefilled_from_what_was_recorded(stage: Stage) -> None:
+    request = await broken(stage)
+    grant = (await stage.world.grants(request.id))[0]
+    await stage.session(grant, statements=2, rows=7)
+    await stage.say(DANA, f"done {request.id}")
+    await stage.settle()
+    (asked,) = stage.chat.to(DANA, "alarm")
+    reply = await stage.press(DANA, token_of(asked.card, Do.ATTEST))
+    (field,) = reply.form_.fields
+    assert "ses_000000000001: 2 statements, 0 refused, 7 rows" in field.value
+    again, said = await stage.submit(DANA, reply.form_, account=f"Restarted the queue.\n{field.value}")
+    assert again is None
+    assert "Attested" in words(said.last)
+    await stage.settle()
+    assert "Restarted the queue." in words(root(stage))
+
+
+@pytest.mark.parametrize(
+    ("do", "word"), [(Do.JUSTIFIED, "justified"), (Do.UNJUSTIFIED, "unjustified"), (Do.FOLLOW_UP, "follow-up")]
+)
+async def test_another_person_closes_it_with_one_click_or_a_reason(quick: Stage, do: Do, word: str) -> None:
+    request = await over(quick)
+    await quick.say(DANA, f"attest {request.id} Restarted the queue.")
+    await quick.settle()
+    reply = await quick.press(SAM, token_of(root(quick), do))
+    if do is not Do.JUSTIFIED:
+        again, _ = await quick.submit(SAM, reply.form_, reason="Rotate the key.")
+        assert again is None
+    await quick.settle()
+    assert root(quick).state.word == f"Closed: {word}"
+    assert word in words(quick.chat.to(DANA, "alarm")[-1].card)
+
+
+async def test_typed_all_the_way(quick: Stage) -> None:
+    request = await broken(quick)
+    assert "look after" in words((await quick.say(OLGA, f"ack {request.id} watching")).last)
+    await quick.say(DANA, f"done {request.id}")
+    reply = await quick.say(DANA, f"attest {request.id}")
+    assert reply.form_.name == emergencies.ATTEST
+    await quick.say(DANA, f"attest {request.id} Restarted the queue.")
+    assert "Say why it is unjustified" in words((await quick.say(SAM, f"close {request.id} unjustified")).last)
+    assert "Closed as follow-up" in words((await quick.say(SAM, f"close {request.id} follow-up rotate the key")).last)
+
+
+async def test_attesting_while_it_lasts_says_how_to_end_it(quick: Stage) -> None:
+    request = await broken(quick)
+    reply = await quick.say(DANA, f"attest {request.id}")
+    assert f"/hoop done {request.id}" in words(reply.last)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("close req_7k3f9a2b fine", "justified"),
+        ("close req_7k3f9a2b", "justified"),
+        ("ack grt_7k3f9a2b4c", "starts with req_"),
+        ("attest nothing", "starts with req_"),
+        (f"attest req_7k3f9a2b {'x' * 4_001}", "4,0"),
+        ("break-glass prod-db --unmask a.b --confirm prod-db", "no --unmask"),
+    ],
+)
+def test_what_cannot_be_meant_is_explained(text: str, said: str) -> None:
+    parsed = parse(text)
+    assert isinstance(parsed, Mistake)
+    assert said in parsed.message
+
+
+@pytest.mark.parametrize("text", ["break-glass", "ack", "attest", "close", "break-glass prod-db --confirm prod-db"])
+def test_what_is_missing_is_asked_for(text: str) -> None:
+    assert isinstance(parse(text), Incomplete)
+
+
+async def test_the_cards(quick: Stage) -> None:
+    request = await broken(quick)
+    golden("emergency_open", root(quick))
+    await quick.say(DANA, f"done {request.id}")
+    await quick.say(DANA, f"attest {request.id} Restarted the queue.")
+    await quick.settle()
+    golden("emergency_attested", root(quick))
