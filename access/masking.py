@@ -6,8 +6,8 @@ function that makes one is banned elsewhere by lint and by a test. Whatever leav
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import final
@@ -62,12 +62,41 @@ class Strategy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """The people a rule is for: by wire name or group. Without either, everybody."""
+
+    people: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def everybody(self) -> bool:
+        return not (self.people or self.groups)
+
+    def has(self, name: str, groups: Collection[str]) -> bool:
+        return self.everybody() or name in self.people or not frozenset(groups).isdisjoint(self.groups)
+
+
+EVERYBODY = Audience()
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """Mask columns by name. `pattern` is a glob over `schema.table.column`; missing parts match anything."""
+    """Mask columns by name. `pattern` is a glob over `schema.table.column`; missing parts match anything.
+
+    With `audience` it is for some people only.
+    """
 
     pattern: str
     entity: str
     strategy: Strategy = Strategy.SHAPE
+    audience: Audience = field(default_factory=lambda: EVERYBODY)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRule:
+    """What value detectors do for some people, over what they do for everybody."""
+
+    entities: Mapping[str, Strategy]
+    audience: Audience
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +105,7 @@ class MaskPolicy:
 
     `columns` mask whole columns by identity; `entities` are the value detectors to run on everything else with
     their strategy; `words` and `patterns` (RE2) add the owner's own detectors as entity → list. `strict`: a protected
-    column may not be tested either (WHERE, JOIN, GROUP BY, HAVING, ORDER BY).
+    column may not be tested either (WHERE, JOIN, GROUP BY, HAVING, ORDER BY). `entity_rules` are those with an audience.
     """
 
     columns: tuple[ColumnRule, ...] = ()
@@ -84,3 +113,30 @@ class MaskPolicy:
     patterns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     words: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     strict: bool = False
+    entity_rules: tuple[EntityRule, ...] = ()
+
+    def recorded(self, name: str = "", groups: Collection[str] = ()) -> MaskPolicy:
+        """What holds for everything this person's session leaves behind: the rules for everybody, and those for them that
+        mask. What keeps values for some people keeps them for nobody else who reads along. Nobody is named: all that mask."""
+        columns = tuple(
+            rule
+            for rule in self.columns
+            if rule.audience.everybody()
+            or (rule.strategy is not Strategy.KEEP and (not name or rule.audience.has(name, groups)))
+        )
+        entities = dict(self.entities)
+        for rule in self.entity_rules:
+            if not name or rule.audience.has(name, groups):
+                entities |= {key: how for key, how in rule.entities.items() if how is not Strategy.KEEP}
+        return replace(self, columns=columns, entities=MappingProxyType(entities), entity_rules=())
+
+    def seen(self, name: str, groups: Collection[str], *, agent: bool = False) -> MaskPolicy:
+        """What holds for rows this person gets. An agent gets no more than what may be recorded."""
+        if agent:
+            return self.recorded(name, groups)
+        entities = dict(self.entities)
+        for rule in self.entity_rules:
+            if rule.audience.has(name, groups):
+                entities |= rule.entities
+        columns = tuple(rule for rule in self.columns if rule.audience.has(name, groups))
+        return replace(self, columns=columns, entities=MappingProxyType(entities), entity_rules=())

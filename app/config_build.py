@@ -9,12 +9,20 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from access.actors import Person, person_id
-from access.masking import ColumnRule, MaskPolicy, Strategy
+from access.masking import Audience, ColumnRule, EntityRule, MaskPolicy, Strategy
 from access.policy import DEFAULT_MATRIX, Action, Policy, Rule
 from access.resources import Files, Protocol, Resource, SshRules, Upstream, UpstreamTls
 from access.scopes import Level
 from access.windows import DAYS, Window
-from app.settings import HoursSettings, PersonSettings, ResourceSettings, RuleSettings, Settings, SshSettings
+from app.settings import (
+    HoursSettings,
+    PersonSettings,
+    ResourceSettings,
+    RuleSettings,
+    Settings,
+    SshSettings,
+)
+from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
 from proxy.masking.detectors import ENTITIES
 
 
@@ -156,17 +164,34 @@ def mask_policy(settings: Settings, resource: str) -> MaskPolicy:
     """The masking of one resource: column rules that name it (or name none), and the detectors."""
     masking = settings.masking
     labels = next((entry.labels for entry in settings.resources if entry.name == resource), {})
+
+    def here(rule: ColumnRuleSettings | DetectRuleSettings) -> bool:
+        named = not rule.resources or any(fnmatchcase(resource, glob) for glob in rule.resources)
+        return named and rule.labels.items() <= labels.items()
+
     columns = tuple(
-        ColumnRule(pattern, rule.entity, rule.strategy)
+        ColumnRule(pattern, rule.entity, rule.strategy, _audience(rule))
         for rule in masking.columns
-        if (not rule.resources or any(fnmatchcase(resource, glob) for glob in rule.resources))
-        and rule.labels.items() <= labels.items()
-        for pattern in rule.columns
+        if here(rule)
+        for pattern in (*rule.columns, *(f"{table}.*" for table in rule.tables))
     )
+    entities = {**DEFAULT_DETECTION, **masking.detect}
+    for rule in masking.detect_where:
+        if here(rule) and _audience(rule).everybody():
+            entities |= rule.detect
     return MaskPolicy(
         columns=columns,
-        entities=MappingProxyType({**DEFAULT_DETECTION, **masking.detect}),
+        entities=MappingProxyType(entities),
+        entity_rules=tuple(
+            EntityRule(MappingProxyType(dict(rule.detect)), _audience(rule))
+            for rule in masking.detect_where
+            if here(rule) and not _audience(rule).everybody()
+        ),
         patterns=MappingProxyType({entity: tuple(texts) for entity, texts in masking.patterns.items()}),
         words=MappingProxyType({entity: tuple(texts) for entity, texts in masking.words.items()}),
         strict=any(fnmatchcase(resource, glob) for glob in masking.strict),
     )
+
+
+def _audience(rule: ColumnRuleSettings | DetectRuleSettings) -> Audience:
+    return Audience(tuple(rule.people), tuple(rule.groups))

@@ -18,6 +18,7 @@ from app import config_build
 from app.config_file import Loaded, Problem, Where
 from app.config_ssh import ssh_problems
 from app.settings import PostgresListener, ResourceSettings, Settings
+from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
 from approval_flows.shelf import load_folder
 from identity.directory import StaticDirectory
 from identity.directory import problems as directory_problems
@@ -203,10 +204,22 @@ def _masking(settings: Settings, known: _Known, entities: frozenset[str] | None)
             yield ("masking", "detect", entity), f"is not a detector. Known: {', '.join(sorted(entities | own))}"
     yield from _globs(masking.strict, ("masking", "strict"), known)
     labels = [entry.labels.items() for entry in settings.resources]
-    for index, rule in enumerate(masking.columns):
-        yield from _globs(rule.resources, ("masking", "columns", index, "resources"), known)
-        if rule.labels and not any(rule.labels.items() <= has for has in labels):
-            yield ("masking", "columns", index, "labels"), "matches no resource"
+    for index, rule in enumerate(masking.detect_where):
+        for entity in rule.detect:
+            if entities is not None and entity not in entities | own | ALIASES.keys():
+                yield ("masking", "detect_where", index, "detect", entity), "is not a detector"
+    rules: list[tuple[Where, ColumnRuleSettings | DetectRuleSettings]] = [
+        *((("masking", "columns", at), one) for at, one in enumerate(masking.columns)),
+        *((("masking", "detect_where", at), one) for at, one in enumerate(masking.detect_where)),
+    ]
+    for where, one in rules:
+        yield from _globs(one.resources, (*where, "resources"), known)
+        if one.labels and not any(one.labels.items() <= has for has in labels):
+            yield (*where, "labels"), "matches no resource"
+        for what, names, there in (("people", one.people, known.people), ("groups", one.groups, known.groups)):
+            for at, name in enumerate(names):
+                if name not in there:
+                    yield (*where, what, at), f"{name} is not in {what}"
     for entity, patterns in masking.patterns.items():
         for index, pattern in enumerate(patterns):
             for problem in pattern_problems(pattern):

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from access.masking import Strategy
 from access.statements import Effect, Flag
+from app.settings_masking import MaskingSettings
 from app.settings_types import ClockTime, Duration, Name, Port, SecretRef, Verdict, Zone, no_bool
 
 
@@ -255,37 +255,6 @@ class PolicySettings(Section):
     )
     scopes: dict[Literal["read", "write", "admin", "interactive"], dict[Effect, Verdict]] = {}
     rules: list[RuleSettings] = []
-
-
-class ColumnRuleSettings(Section):
-    """Mask whole columns by name, whatever is in them."""
-
-    columns: list[str] = Field(
-        min_length=1, description="Globs over schema.table.column; leading parts may be left out."
-    )
-    entity: Name
-    strategy: Strategy = Strategy.SHAPE
-    resources: list[str] = Field(default=[], description="Resource globs (default: all).")
-    labels: dict[str, str] = Field(default={}, description="Only on resources with all of these labels.")
-
-
-class MaskingSettings(Section):
-    """What is masked before it leaves."""
-
-    columns: list[ColumnRuleSettings] = []
-    detect: dict[str, Strategy] = Field(
-        default={},
-        description="Value detectors by entity, over the defaults (all on, ip and mac off); keep turns one off.",
-    )
-    patterns: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → RE2 patterns.")
-    words: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → words.")
-    strict: list[str] = Field(
-        default=[],
-        description="Resource globs: there, protected columns may not be tested either (WHERE, JOIN, GROUP BY, ORDER BY).",
-    )
-    key: SecretRef | None = Field(
-        default=None, description="Key of hashes and pseudonyms (default: derived from store.key)."
-    )
 
 
 class ApprovalSettings(Section):

@@ -83,10 +83,10 @@ class Targets:
         core = self._core
 
         def masker(resource: Resource, catalog: Catalog) -> Masker:
-            return Masker(self.masking[resource.name], catalog, self.mask_key)
+            return Masker(self.masking[resource.name].recorded(), catalog, self.mask_key)
 
         def detectors(resource: Resource) -> Detectors:
-            return Detectors(self.masking[resource.name], self.mask_key)
+            return Detectors(self.masking[resource.name].recorded(), self.mask_key)
 
         return Judges(Judge(catalogs, masker, core.policy, core.clock), SshJudge(detectors, core.policy, core.clock))
 

@@ -265,6 +265,7 @@ class Arrival:
             ceiling=ceiling,
             make_reader=lambda newer: Reader(newer, self._masker(row, newer)),
             stale_catalog=lambda: self._stale(visitor),
+            audience=lambda: self._audience(row),
         )  # fmt: skip
 
     def _name(self, id: PersonId) -> str:
@@ -274,7 +275,18 @@ class Arrival:
     def _masker(self, row: Session, catalog: Catalog) -> Masker:
         """Its hashes and pseudonyms are those of every session under the same request, and of no other."""
         key = hmac.digest(self.gateway.secret, f"mask/{row.resource}/{row.request}".encode(), hashlib.sha256)
-        return Masker(self.gateway.masking[row.resource], catalog, key)
+        policy = self.gateway.masking[row.resource]
+        person = self.gateway.ports.directory.person(row.actor.person)
+        if person is None:
+            return Masker(policy.recorded(), catalog, key)
+        name, groups = person.wire_name, person.groups
+        seen = policy.seen(name, groups, agent=row.actor.via is not None)
+        return Masker(policy.recorded(name, groups), catalog, key, seen=seen)
+
+    def _audience(self, row: Session) -> frozenset[str]:
+        """What the rules for this session's person depend on."""
+        person = self.gateway.ports.directory.person(row.actor.person)
+        return frozenset() if person is None else person.groups
 
     def _stale(self, visitor: Visitor) -> None:
         if self.gateway.catalogs is not None:

@@ -64,6 +64,8 @@ class LiveSession:
     ceiling: Level
     make_reader: Callable[[Catalog], Reader]
     stale_catalog: Callable[[], None]
+    #: The groups its person is in now: masking rules may be for some of them.
+    audience: Callable[[], frozenset[str]] = frozenset
     opened_under: Grant | None = None
     _over: asyncio.Event = field(default_factory=asyncio.Event)
     _calm: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,8 +76,12 @@ class LiveSession:
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _catching_up: bool = False
     _resuming: bool = False
+    _audience: frozenset[str] = field(init=False)
     _why: str = ""
     _ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._audience = self.audience()
 
     async def run(self) -> None:
         """Until the session is over and everything about it is told."""
@@ -111,7 +117,10 @@ class LiveSession:
             self.perform()
 
     def tick(self) -> None:
-        """Time passed, or the grants changed."""
+        """Time passed, or the grants or people changed."""
+        if (audience := self.audience()) != self._audience:
+            self._audience = audience
+            self.conversation.renew(self.make_reader(self.conversation.reader.catalog))
         self.conversation.tick()
         self.perform()
 

@@ -41,6 +41,7 @@ class Masker:
     """Masks everything one session receives. `key` makes hashes and pseudonyms: stable within it, useless without.
     Raises `access.errors.Invalid` when a pattern of the policy is not RE2 (`detectors.pattern_problems` says why).
 
+    `policy` is what holds for everything a session leaves behind, `seen` for the rows its person gets, where they differ.
     `failures` grows by (detector, why), once for each detector that failed; what it looked at was redacted whole.
     """
 
@@ -51,10 +52,13 @@ class Masker:
         key: bytes,
         extra_detectors: Sequence[Detector] = (),
         clear: Collection[str] = (),
+        seen: MaskPolicy | None = None,
     ) -> None:
         self.catalog = catalog
         self._key = key
-        self._made_of = policy, extra_detectors
+        self._made_of = seen or policy, extra_detectors
+        #: The rules keep some values for this person that others who read along must not see.
+        self.personal = seen is not None and seen != policy
         self._rules = Rules(policy.columns, clear)
         self._strict = policy.strict
         self._detectors = Detectors(policy, key, extra_detectors)
@@ -64,7 +68,8 @@ class Masker:
         self._statements = guarded(self._without_literals, REDACTED.encode())
 
     def clearing(self, columns: Collection[str]) -> Masker:
-        """The same masker, but for the values of these columns (`schema.table.column`)."""
+        """What the session's person sees in rows: by the rules for them, and with the values of these columns
+        (`schema.table.column`) as they are."""
         policy, extra = self._made_of
         return Masker(policy, self.catalog, self._key, extra, columns)
 

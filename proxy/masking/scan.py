@@ -49,7 +49,7 @@ class Scanner:
     """Looks at columns one by one. `policy` is the resource's: what it covers is not proposed again."""
 
     def __init__(self, policy: MaskPolicy) -> None:
-        self._rules = Rules(policy.columns)
+        self._rules = Rules(policy.recorded().columns)
         every = MaskPolicy(
             entities=dict.fromkeys(ENTITIES, Strategy.REDACT), patterns=policy.patterns, words=policy.words
         )

@@ -90,12 +90,12 @@ class Unmasking:
         return Unmasked(frozenset(columns), tuple(sorted({self._grants[column] for column in columns})))
 
     def lens(self, admitted: Unmasked | None, public: Masker, part: Part, columns: tuple[Field, ...]) -> Lens | None:
-        """How a result of an admitted statement looks; None = masked."""
-        if admitted is None or part.copy is not None:
+        """How a result of an admitted statement looks to the person; None = as it is recorded."""
+        if part.copy is not None or (admitted is None and not public.personal):
             return None
+        clear = frozenset[str]() if admitted is None else admitted.columns
         seen = [Column(c.name, c.table_oid, c.attnum, c.type_oid, c.format) for c in columns]
-        plan = self._masker(public, admitted.columns).plan(seen, part.output, part.touched)
-        return Lens(admitted.columns, plan)
+        return Lens(clear, self._masker(public, clear).plan(seen, part.output, part.touched))
 
     def _masker(self, public: Masker, columns: frozenset[str]) -> Masker:
         if public is not self._public or len(self._maskers) >= _KEPT:
@@ -108,6 +108,8 @@ class Unmasking:
 
     def show(self, lens: Lens, frames: bytes, masked: bytes) -> bytes:
         """Rows as the client gets them: clear while the grant lives and the session's share lasts, then masked."""
+        if not lens.columns:
+            return lens.rewrite(frames)
         if not lens.columns <= self.live():
             return masked
         if self._left <= 0:

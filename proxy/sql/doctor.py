@@ -96,7 +96,7 @@ async def _readable(
     connection: psycopg.AsyncConnection[tuple[Any, ...]], catalog: Catalog, policy: MaskPolicy
 ) -> list[str]:
     """The protected columns that the role may SELECT, of tables and of what is built on them."""
-    rules, names = Rules(policy.columns), []
+    rules, names = Rules(policy.recorded().columns), []
     for relation in _relations(catalog):
         protected = _protected(relation, catalog, rules)
         if relation.schema == MASKED and str(relation.definition).count(REDACTED) >= len(protected):
@@ -130,7 +130,7 @@ def role(catalog: Catalog, policy: MaskPolicy, database: str, name: str) -> list
 
     To be run by an administrator; afterwards `hoop doctor` checks it as that role.
     """
-    rules, who = Rules(policy.columns), _quoted(name)
+    rules, who = Rules(policy.recorded().columns), _quoted(name)
     lines = [
         f"-- A role that cannot read protected columns. Run this as an administrator of {_comment(database)}, set a password with",
         f"-- \\password {_comment(name)}, put the role into hoop.yaml (resources[].upstream.user) and run hoop doctor again.",

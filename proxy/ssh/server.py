@@ -77,7 +77,7 @@ class SshGateway:
     def detectors(self, resource: Resource) -> Counting:
         """The masking of one resource's output."""
         key = hmac.digest(self.secret, f"mask/{resource.name}".encode(), hashlib.sha256)
-        return Counting(self._masking[resource.name], key)
+        return Counting(self._masking[resource.name].recorded(), key)
 
     # ---------------------------------------------------------------------------------------- life
 

@@ -148,6 +148,10 @@ def test_the_schema_file_is_the_settings_model() -> None:
             "masking: {columns: [{columns: [a], entity: e, labels: {env: x}}]}",
             "masking.columns[0].labels: matches no resource",
         ),
+        ("masking: {columns: [{entity: e}]}", "must name columns or tables"),
+        ("masking: {columns: [{tables: [a], entity: e, people: [zed]}]}", "people[0]: zed is not in people"),
+        ("masking: {detect_where: [{detect: {ip: keep}, groups: [zzz]}]}", "groups[0]: zzz is not in groups"),
+        ("masking: {detect_where: [{detect: {zzz: keep}}]}", "detect_where[0].detect.zzz: is not a detector"),
         ("masking: {detect: {emial: shape}}", "masking.detect.emial: is not a detector. Known: email"),
         ("masking: {columns: [{columns: [a], entity: e, resources: [zzz]}]}", "zzz matches no resource"),
         ("policy: {scopes: {read: {write: allow}}}", "policy.scopes.read.write: cannot be allow"),
@@ -272,6 +276,20 @@ def test_masking_rules_by_label_and_strictness_by_resource(tmp_path: Path) -> No
     masks = config_build.mask_policy(settings, "prod-db")
     assert masks.strict and [rule.pattern for rule in masks.columns] == ["a"]
     assert not config_build.mask_policy(settings, "staging-db").strict
+
+
+def test_masking_rules_by_table_person_and_group_and_detectors_by_resource(tmp_path: Path) -> None:
+    text = GOOD + (
+        "masking: {columns: [{tables: [pay.*], entity: e, people: [dana]}], detect_where: [{detect: {ip: redact},"
+        " resources: [prod-*]}, {detect: {ip: keep, email: keep}, people: [dana]}]}\n"
+    )
+    settings = load(written(tmp_path, text), {}).settings
+    masks = config_build.mask_policy(settings, "prod-db")
+    (rule,) = masks.columns
+    assert (rule.pattern, rule.audience.people, masks.entities["ip"]) == ("pay.*.*", ("dana",), "redact")
+    assert masks.seen("dana", []).entities["email"] == "keep"
+    assert masks.recorded("dana", []).entities["email"] == "shape"
+    assert config_build.mask_policy(settings, "staging-db").entities["ip"] == "keep"
 
 
 @pytest.mark.parametrize(

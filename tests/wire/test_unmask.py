@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import LiteralString
@@ -13,12 +14,13 @@ import pytest
 from access.actors import Actor, Agent
 from access.errors import Invalid
 from access.ids import GrantId
-from access.masking import ColumnRule, MaskPolicy, Strategy
+from access.masking import Audience, ColumnRule, MaskPolicy, Strategy
 from access.requests import Choice, Place
 from access.scopes import Read, Unmask, unmask_scope
 from app.embedded_postgres import EmbeddedPostgres
+from identity.directory import StaticDirectory
 from proxy.server import Settings
-from tests.fakes.world import ANN, DANA
+from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS
 from tests.wire.site import Site, open_site
 
 EMAIL = "public.customers.email"
@@ -178,3 +180,27 @@ async def test_a_copy_of_clear_values_into_another_column_is_a_danger_as_ever(of
         await connection.execute("SET statement_timeout = '1s'")
         with pytest.raises(psycopg.Error):
             await connection.execute("UPDATE customers SET note = email WHERE id = 7")
+
+
+async def test_a_rule_that_keeps_a_column_for_some_people(
+    postgres: EmbeddedPostgres, shop: str, tmp_path: Path
+) -> None:
+    mask = MaskPolicy(
+        columns=(ColumnRule("customers.email", "email", Strategy.KEEP, Audience(groups=("support",))), *MASK.columns)
+    )
+    people = [replace(one, groups=frozenset({"support"})) if one.id == DANA.id else one for one in EVERYBODY]
+    async with open_site(postgres, shop, tmp_path, mask=mask) as site:
+        directory = site.gateway.ports.directory
+        assert isinstance(directory, StaticDirectory)
+        directory.replace(people, GROUPS)
+        async with await site.connect(Read()) as connection:
+            assert await one(connection, "SELECT email, name FROM customers WHERE id = 7") == (CLEAR, MASKED)
+            assert await one(connection, "SELECT lower(email) FROM customers WHERE id = 7") == CLEAR
+            directory.replace(EVERYBODY, GROUPS)
+            site.gateway.sessions[next(iter(site.gateway.sessions))].tick()
+            assert await one(connection, QUERY) == MASKED
+        await site.gone()
+        assert "person7" not in str(await site.recorded())
+        options = await site.access(Read(), agent=Agent("claude"))
+        async with await psycopg.AsyncConnection.connect(**options, autocommit=True) as connection:  # type: ignore[arg-type]
+            assert await one(connection, QUERY) == MASKED

@@ -1,0 +1,63 @@
+"""The settings of masking: which columns and values, where, and for whom."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from access.masking import Strategy
+from app.settings_types import Name, SecretRef
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ColumnRuleSettings(_Section):
+    """Mask whole columns by name, whatever is in them."""
+
+    columns: list[str] = Field(default=[], description="Globs over schema.table.column; leading parts may be left out.")
+    tables: list[str] = Field(default=[], description="Globs over schema.table: all of their columns.")
+    entity: Name
+    strategy: Strategy = Strategy.SHAPE
+    resources: list[str] = Field(default=[], description="Resource globs (default: all).")
+    labels: dict[str, str] = Field(default={}, description="Only on resources with all of these labels.")
+    people: list[str] = Field(default=[], description="Only for these people, by wire name, and for groups.")
+    groups: list[str] = Field(default=[], description="Only for members of these groups, and for people.")
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.columns and not self.tables:
+            raise ValueError("must name columns or tables")
+        return self
+
+
+class DetectRuleSettings(_Section):
+    """Other value detectors on some resources or for some people; later rules win."""
+
+    detect: dict[str, Strategy] = Field(min_length=1, description="Entity → strategy; keep turns one off.")
+    resources: list[str] = Field(default=[], description="Resource globs (default: all).")
+    labels: dict[str, str] = Field(default={}, description="Only on resources with all of these labels.")
+    people: list[str] = Field(default=[], description="Only for these people, by wire name, and for groups.")
+    groups: list[str] = Field(default=[], description="Only for members of these groups, and for people.")
+
+
+class MaskingSettings(_Section):
+    """What is masked before it leaves."""
+
+    columns: list[ColumnRuleSettings] = []
+    detect: dict[str, Strategy] = Field(
+        default={},
+        description="Value detectors by entity, over the defaults (all on, ip and mac off); keep turns one off.",
+    )
+    detect_where: list[DetectRuleSettings] = []
+    patterns: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → RE2 patterns.")
+    words: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → words.")
+    strict: list[str] = Field(
+        default=[],
+        description="Resource globs: there, protected columns may not be tested either (WHERE, JOIN, GROUP BY, ORDER BY).",
+    )
+    key: SecretRef | None = Field(
+        default=None, description="Key of hashes and pseudonyms (default: derived from store.key)."
+    )
