@@ -35,6 +35,8 @@ class Upstream:
     secret: str = ""
     tls: UpstreamTls = UpstreamTls.DISABLE
     tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
     #: SSH: a reference to the private key, and the file that holds the target's host key.
     private_key: str = ""
     known_hosts: str = ""

@@ -64,6 +64,8 @@ def _resource(entry: ResourceSettings, settings: Settings) -> Resource:
             secret=upstream.password or "",
             tls=UpstreamTls(upstream.tls),
             tls_ca=upstream.tls_ca,
+            tls_certificate=upstream.tls_certificate,
+            tls_key=upstream.tls_key,
             private_key=upstream.private_key or "",
             known_hosts=upstream.known_hosts,
         ),

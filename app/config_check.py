@@ -133,6 +133,24 @@ def _resources(settings: Settings, known: _Known) -> Iterator[Finding]:
                 yield (*where, "upstream", "tls_ca"), f"{path} is not a file"
         elif entry.upstream.tls_ca:
             yield (*where, "upstream", "tls_ca"), "is used only with tls: verify-full"
+        yield from _client_certificate(entry, (*where, "upstream"), known.base)
+
+
+def _client_certificate(entry: ResourceSettings, where: Where, base: Path) -> Iterator[Finding]:
+    """The certificate that the gateway shows to a target."""
+    upstream = entry.upstream
+    if not upstream.tls_certificate and not upstream.tls_key:
+        return
+    if not (upstream.tls_certificate and upstream.tls_key):
+        yield where, "needs both tls_certificate and tls_key, or neither"
+    elif upstream.tls == "disable":
+        yield (*where, "tls_certificate"), "is used only with tls: require or verify-full"
+    else:
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_cert_chain(base / upstream.tls_certificate, base / upstream.tls_key, password=lambda: "")
+        except (OSError, ValueError) as error:
+            yield (*where, "tls_certificate"), f"cannot be used with tls_key: {error}"
 
 
 def _upstream(entry: ResourceSettings, where: Where) -> Iterator[Finding]:

@@ -48,6 +48,11 @@ class Process:
         """This process among all that share the store: its writer's id."""
         return self.core.store.writer
 
+    def reload(self) -> None:
+        """SIGHUP: read the listener's certificate again."""
+        if self.gateway is not None:
+            self.gateway.reload_certificate()
+
     @cached_property
     def targets(self) -> Targets:
         return Targets(self.core)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 
 from access.errors import Unavailable
@@ -15,6 +14,10 @@ from ledger.sessions import SessionLog
 from proxy.server import Gateway, Ports, Settings
 from proxy.ssh.house import Settings as SshSettings
 from proxy.ssh.server import SshGateway
+from proxy.tls import ServerTls
+
+#: Where processes that share the port hand each other cancels.
+SIBLINGS = "siblings"
 
 
 class ProxyRole:
@@ -72,22 +75,23 @@ class ProxyRole:
 def _settings(process: Process) -> Settings:
     core = process.core
     listener, limits = core.settings.listeners.postgres, core.settings.limits
-    context = None
+    tls = None
     if listener.tls_certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(core.base / listener.tls_certificate, core.base / listener.tls_key)
+        tls = ServerTls(core.base / listener.tls_certificate, core.base / listener.tls_key)
     return Settings(
         host=listener.host,
         port=listener.port,
         node=process.node,
-        tls=context,
+        tls=tls,
         require_tls=listener.tls_required,
         key=process.targets.mask_key,
         connections=limits.connections,
         connections_per_person=limits.connections_per_person,
         handshake=limits.login_timeout.total_seconds(),
         clear_rows=limits.unmask_rows,
+        arriving_per_address=limits.logins_per_address,
+        reuse_port=listener.shared,
+        siblings=core.base / SIBLINGS if listener.shared else None,
     )
 
 

@@ -55,6 +55,7 @@ async def _serve_until_stopped(loaded: Loaded, only: Sequence[str]) -> None:
         directory = core.base / core.settings.recordings.path
         recordings = Recordings(directory, sessions, strict=core.settings.recordings.strict)
         process = Process(core, recordings, tasks)
+        loop.add_signal_handler(signal.SIGHUP, process.reload)
         watching = tasks.create_task(watch(core.flows, core.store, process.node))
         if {"web", "worker"} & set(only):
             every = core.settings.runbooks.refresh.total_seconds()

@@ -60,9 +60,14 @@ class PostgresListener(Section):
     host: str = "127.0.0.1"
     port: Port = 15432
     public_host: str = Field(default="", description="Host name in connection strings (default: host).")
-    tls_certificate: str = Field(default="", description="PEM file; with tls_key, TLS is offered.")
+    tls_certificate: str = Field(
+        default="", description="PEM file; with tls_key, TLS is offered. Read again when it changes, and on SIGHUP."
+    )
     tls_key: str = ""
     tls_required: bool = False
+    shared: bool = Field(
+        default=False, description="Other processes of this machine listen on the same port (SO_REUSEPORT)."
+    )
 
 
 class SshListener(Section):
@@ -157,6 +162,10 @@ class UpstreamSettings(Section):
     password: SecretRef | None = None
     tls: Literal["disable", "require", "verify-full"] = "disable"
     tls_ca: str = ""
+    tls_certificate: str = Field(
+        default="", description="PEM file; with tls_key, the gateway shows it to servers that ask (pg_hba.conf: cert)."
+    )
+    tls_key: str = ""
     private_key: SecretRef | None = Field(
         default=None, description="ssh: the gateway's key on the target, by reference."
     )
@@ -297,6 +306,9 @@ class LimitSettings(Section):
     connections: Annotated[int, BeforeValidator(no_bool), Field(ge=1)] = 500
     connections_per_person: Annotated[int, BeforeValidator(no_bool), Field(ge=1)] = 50
     login_timeout: Duration = timedelta(seconds=10)
+    logins_per_address: Annotated[int, BeforeValidator(no_bool), Field(ge=1)] = Field(
+        default=100, description="Connections of one address that are logging in; one more ends the oldest of them."
+    )
     pending_requests: Annotated[int, BeforeValidator(no_bool), Field(ge=1)] = 20
     pending_expires: Duration = timedelta(hours=4)
     requests_per_hour: Annotated[int, BeforeValidator(no_bool), Field(ge=1, le=200)] | None = Field(

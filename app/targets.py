@@ -74,6 +74,8 @@ class Targets:
             password=self._core.vault.secret(upstream.secret) if upstream.secret else None,
             sslmode=_SSLMODE[upstream.tls],
             sslrootcert=tls_ca if upstream.tls is UpstreamTls.VERIFY_FULL else None,
+            sslcert=_path(self._core.base, upstream.tls_certificate),
+            sslkey=_path(self._core.base, upstream.tls_key),
             application_name="hoop catalog",
             options="-c default_transaction_read_only=on -c statement_timeout=30s",
         )
@@ -96,7 +98,17 @@ class Targets:
 
 
 def absolute(resource: Resource, base: Path) -> Resource:
-    """The resource with the paths of its certificate authority and host keys made absolute."""
+    """The resource with the paths of its certificates and host keys made absolute."""
     upstream = resource.upstream
-    tls_ca, known_hosts = (str(base / path) if path else "" for path in (upstream.tls_ca, upstream.known_hosts))
-    return replace(resource, upstream=replace(upstream, tls_ca=tls_ca, known_hosts=known_hosts))
+    upstream = replace(
+        upstream,
+        tls_ca=_path(base, upstream.tls_ca) or "",
+        tls_certificate=_path(base, upstream.tls_certificate) or "",
+        tls_key=_path(base, upstream.tls_key) or "",
+        known_hosts=_path(base, upstream.known_hosts) or "",
+    )
+    return replace(resource, upstream=upstream)
+
+
+def _path(base: Path, path: str) -> str | None:
+    return str(base / path) if path else None

@@ -44,6 +44,8 @@ PINNED = {"client_encoding": "UTF8", "standard_conforming_strings": "on", "backs
 #: Reported to every client like a setting of the server, so that people and programs can name their session.
 SESSION = "hoop.session"
 CHECK_INTERVAL = "client_connection_check_interval"
+#: The length of a cancel secret by minor version.
+KEY_BYTES = {0: 4, 2: 32}
 _PASSWORD = frozenset(b"p")
 
 
@@ -89,7 +91,7 @@ class Arrival:
 
     async def _prove(self, hello: Hello, resource: str) -> Credential:
         if hello.negotiate is not None:
-            self.wire.write(m.negotiate(0, hello.negotiate))
+            self.wire.write(m.negotiate(hello.minor, hello.negotiate))
         credential = await self.gateway.ports.credentials.find(hello.user, resource)
         try:
             if credential is None:
@@ -295,7 +297,7 @@ class Arrival:
     async def _run(self, session: LiveSession, visitor: Visitor) -> None:
         """Tell the client it is in, and serve it. Its cancel key is the gateway's own; the process id is the server's."""
         gateway, reported = self.gateway, session.upstream.session
-        key = (reported.process, gateway.ports.entropy.token(4))
+        key = (reported.process, gateway.ports.entropy.token(KEY_BYTES[visitor.hello.minor]))
         shown = {**reported.parameters, "application_name": visitor.hello.application, SESSION: session.row.id}
         masker = session.conversation.reader.masker
         greeting = [m.parameter_status(name, masker.parameter_status(name, value)) for name, value in shown.items()]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from access.actors import PersonId
 from access.errors import HoopError
@@ -22,10 +24,14 @@ from access.requests import Session
 from access.resources import Resource
 from proxy.arrival import Arrival, Visitor
 from proxy.catalogs import Catalogs, Key, Loader
+from proxy.entrance import Entrance, Guest
+from proxy.listening import Doorway, Listener, Newcomer
 from proxy.postgres import messages as m
-from proxy.postgres.startup import Cancel, Hello, Refused, WantGss, WantTls, first_packet
+from proxy.postgres.startup import Cancel, Refused
 from proxy.session import LiveSession
+from proxy.siblings import Siblings
 from proxy.sql.catalog import Catalog
+from proxy.tls import ServerTls
 from proxy.upstream import Dialer, DirectDialer
 from proxy.watch import Watch
 from proxy.wire import Lost, Wire
@@ -57,20 +63,27 @@ class Ports:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where to listen and what to put up with. `tls` is offered when given; `key` seeds what must be stable but secret
-    (mock authentication, hashes in masks). Times are in seconds."""
+    (mock authentication, hashes in masks). Times are in seconds.
+
+    `arriving` connections may be on their way in, `arriving_per_address` of them from one address; the oldest makes room.
+    `siblings` is the directory where gateways that share the port meet.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
     node: str = "node"
-    tls: ssl.SSLContext | None = None
+    tls: ServerTls | None = None
     require_tls: bool = False
     key: bytes = field(default=b"", repr=False)
     connections: int = 2000
     connections_per_person: int = 50
+    arriving: int = 500
+    arriving_per_address: int = 100
     drain: float = 30.0
     handshake: float = HANDSHAKE_SECONDS
     reuse_port: bool = False
     clear_rows: int = 1000
+    siblings: Path | None = None
 
 
 class Gateway:
@@ -101,9 +114,10 @@ class Gateway:
         self.people: Counter[PersonId] = Counter()
         self.secret = settings.key or ports.entropy.token(32)
         self.catalogs: Catalogs | None = None
-        self._wires: set[Wire] = set()
-        self._arriving: set[Wire] = set()
-        self._server: asyncio.Server | None = None
+        self._doorway = Doorway(settings.arriving, settings.arriving_per_address)
+        self._connections = 0
+        self._listener: Listener | None = None
+        self._siblings: Siblings | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._running: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -111,10 +125,8 @@ class Gateway:
     @property
     def port(self) -> int:
         """Where it listens."""
-        if self._server is None:
-            return self.settings.port
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        listening = self._listener is not None and self._listener.listening
+        return self._listener.port if self._listener is not None and listening else self.settings.port
 
     # ---------------------------------------------------------------------------------------- life
 
@@ -135,10 +147,9 @@ class Gateway:
 
     async def stop(self) -> None:
         """Take nobody in any more, let sessions finish for `drain` seconds, then end them (57P01)."""
-        if self._server is not None:
-            self._server.close()
-        for wire in list(self._arriving):
-            wire.abort()
+        if self._listener is not None:
+            self._listener.close()
+        self._doorway.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain):
                 while any(session.conversation.busy for session in self.sessions.values()):  # noqa: ASYNC110 - once, at the end
@@ -150,25 +161,39 @@ class Gateway:
             await self._running
 
     async def _run(self, ready: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
         watch = Watch(self)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self.catalogs = Catalogs(self.ports.catalogs, self._catalog_changed, tasks)
-            self._server = await loop.create_server(
-                self._accepted, self.settings.host, self.settings.port, backlog=512, reuse_port=self.settings.reuse_port
-            )
+            await self._listen()
             background = [
                 tasks.create_task(self.catalogs.keep_fresh(self.resources.get)),
                 tasks.create_task(watch.ticks()),
                 tasks.create_task(watch.beats(BEAT_SECONDS)),
             ]
+            if self.settings.tls is not None:
+                background.append(tasks.create_task(self.settings.tls.follow()))
             unsubscribe = self.ports.grants.subscribe(watch.look)
             ready.set()
             await self._stopping.wait()
             unsubscribe()
             for task in background:
                 task.cancel()
+            if self._siblings is not None:
+                self._siblings.close()
+
+    async def _listen(self) -> None:
+        settings = self.settings
+        if settings.siblings is not None:
+            self._siblings = Siblings(settings.siblings, self._cancel_here)
+            self._siblings.open()
+        self._listener = Listener(self._accepted)
+        await self._listener.open(settings.host, settings.port, reuse_port=settings.reuse_port)
+
+    def reload_certificate(self) -> None:
+        """Use what is in the certificate's files now, for the connections to come."""
+        if self.settings.tls is not None:
+            self.settings.tls.reload()
 
     def current(self) -> Sequence[Session]:
         return [session.current() for session in self.sessions.values()]
@@ -188,90 +213,61 @@ class Gateway:
 
     # ---------------------------------------------------------------------------------------- arrivals
 
-    def _accepted(self) -> Wire:
-        wire = Wire()
-        if self._tasks is not None:
-            self._tasks.create_task(self._serve(wire))
-        return wire
+    def _accepted(self, raw: socket.socket) -> None:
+        if self._tasks is None:
+            raw.close()
+            return
+        full = self._connections >= self.settings.connections
+        guest = Guest(raw, crowded=full and not self._doorway.make_room())
+        task = self._tasks.create_task(self._serve(guest))
+        newcomer = Newcomer(guest.address, lambda: _evict(guest, task))
+        guest.leave = lambda: self._doorway.leave(newcomer)
+        self._connections += 1
+        task.add_done_callback(lambda _: self._gone(guest))
+        self._doorway.enter(newcomer)
 
-    async def _serve(self, wire: Wire) -> None:
+    def _gone(self, guest: Guest) -> None:
+        self._connections -= 1
+        guest.leave()
+        guest.close()
+
+    async def _serve(self, guest: Guest) -> None:
         """One connection, from its first byte to its last. Nothing that goes wrong here is anybody else's problem."""
-        self._wires.add(wire)
         try:
-            await self._one(wire)
+            await self._one(guest)
         except Refused as refused:
-            text = m.error(refused.code, refused.message, hint=refused.hint, severity="FATAL")
-            await self._say_last(wire, text)
+            await guest.say_last(m.error(refused.code, refused.message, hint=refused.hint, severity="FATAL"))
         except (Lost, OSError, ssl.SSLError, TimeoutError):
             pass
         except HoopError as problem:
-            text = m.error("58000", problem.message, hint=problem.hint, severity="FATAL")
-            await self._say_last(wire, text)
+            await guest.say_last(m.error("58000", problem.message, hint=problem.hint, severity="FATAL"))
         except Exception:
             log.exception("a connection failed")
-            text = m.error("XX000", "internal error of the gateway", severity="FATAL")
-            await self._say_last(wire, text)
-        finally:
-            self._wires.discard(wire)
-            wire.abort()
+            await guest.say_last(m.error("XX000", "internal error of the gateway", severity="FATAL"))
 
-    @staticmethod
-    async def _say_last(wire: Wire, text: bytes) -> None:
-        wire.write(text)
-        wire.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(2.0):
-                await wire.wait_closed()
-
-    async def _one(self, wire: Wire) -> None:
-        self._arriving.add(wire)
+    async def _one(self, guest: Guest) -> None:
         try:
             async with asyncio.timeout(self.settings.handshake):
-                hello = await self._greet(wire)
-                if hello is None:
+                found = await Entrance(self.settings.tls, self.settings.require_tls, self._cancel).greet(guest)
+                if found is None:  # libpq takes an end without TLS's own goodbye for a failed cancel
+                    await guest.say_last(b"")
                     return
+                wire, hello = found
                 visitor = await Arrival(self, wire).authenticate(hello)
         except TimeoutError:
             raise Refused("08P01", "the login took too long") from None
-        finally:
-            self._arriving.discard(wire)
+        guest.leave()
         await self._admit(wire, visitor)
 
-    async def _greet(self, wire: Wire) -> Hello | None:
-        """Negotiate encryption and read the startup packet; None when the connection was only there to cancel."""
-        buffer = b""
-        await wire.connected.wait()
-        if len(self._wires) > self.settings.connections:
-            raise Refused("53300", "too many connections to the gateway", "Try again later.")
-        while True:
-            while (found := first_packet(buffer)) is None:
-                buffer += await wire.more()
-            packet, size = found
-            rest = buffer[size:]
-            if isinstance(packet, Cancel):
-                self._cancel(packet)
-                return None
-            if rest:
-                # A client waits for the answer here: what came ahead of it could be anybody's.
-                raise Lost
-            if isinstance(packet, Hello):
-                if self.settings.require_tls and not wire.encrypted:
-                    raise Refused("28000", "this gateway wants encryption", "Connect with sslmode=require.")
-                return packet
-            await self._encryption(wire, packet)
-            buffer = b""
-
-    async def _encryption(self, wire: Wire, packet: WantTls | WantGss) -> None:
-        if isinstance(packet, WantTls) and self.settings.tls is not None and not wire.encrypted:
-            await wire.encrypt(self.settings.tls, server_side=True, first=b"S")
-        else:
-            wire.write(b"N")
-
     def _cancel(self, packet: Cancel) -> None:
-        """A wrong key is ignored without a word, as the server does."""
-        session = self.sessions.get(self.keys.get((packet.process, packet.secret), SessionId("")))
+        if not self._cancel_here(packet.process, packet.secret) and self._siblings is not None:
+            self._siblings.tell(packet.process, packet.secret)
+
+    def _cancel_here(self, process: int, secret: bytes) -> bool:
+        session = self.sessions.get(self.keys.get((process, secret), SessionId("")))
         if session is not None:
             session.cancel()
+        return session is not None
 
     async def _admit(self, wire: Wire, visitor: Visitor) -> None:
         person = visitor.person.id
@@ -289,3 +285,8 @@ class Gateway:
 
     def nonce(self) -> str:
         return base64.b64encode(self.ports.entropy.token(18)).decode()
+
+
+def _evict(guest: Guest, task: asyncio.Task[None]) -> None:
+    guest.evicted = True
+    task.cancel()

@@ -12,6 +12,7 @@ from access.resources import Upstream, UpstreamTls
 from proxy.postgres import messages as m
 from proxy.postgres.frames import Splitter
 from proxy.postgres.login import Login, LoginFailed, Upstreamed
+from proxy.tls import ALPN
 from proxy.wire import Lost, Wire
 
 DIAL_SECONDS = 10.0
@@ -121,14 +122,20 @@ class Dialling:
             raise
 
     def _context(self) -> ssl.SSLContext:
-        if self.upstream.tls is UpstreamTls.VERIFY_FULL:
-            return ssl.create_default_context(cafile=self.upstream.tls_ca or None)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        if self.upstream.tls_ca:
-            context.load_verify_locations(self.upstream.tls_ca)
+        """Raises OSError (an ssl.SSLError is one) when a file is not what it should be."""
+        upstream = self.upstream
+        if upstream.tls is UpstreamTls.VERIFY_FULL:
+            context = ssl.create_default_context(cafile=upstream.tls_ca or None)
         else:
-            context.verify_mode = ssl.CERT_NONE
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            if upstream.tls_ca:
+                context.load_verify_locations(upstream.tls_ca)
+            else:
+                context.verify_mode = ssl.CERT_NONE
+        if upstream.tls_certificate:
+            context.load_cert_chain(upstream.tls_certificate, upstream.tls_key, password=lambda: "")
+        context.set_alpn_protocols([ALPN])
         return context
 
     async def cancel(self, session: Upstreamed) -> None:

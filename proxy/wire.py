@@ -158,6 +158,12 @@ class Wire(asyncio.Protocol):
         return None if secured is None else cast("bytes | None", secured.getpeercert(binary_form=True))
 
     @property
+    def alpn(self) -> str | None:
+        """The protocol that was agreed on in the TLS handshake."""
+        secured = None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        return None if secured is None else cast("str | None", secured.selected_alpn_protocol())
+
+    @property
     def encrypted(self) -> bool:
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
 

@@ -142,11 +142,12 @@ class Login:
         offered = []
         while name := reader.name():
             offered.append(name)
-        binding = None
         mechanisms = [name for name in offered if name == _PLAIN]
-        if _PLUS in offered and self._certificate is not None:
-            mechanisms = [_PLUS]
+        # Told also when the server does not offer it: one that does will not go on, so nobody in between can hide it.
+        binding = None
+        if self._certificate is not None:
             binding = ("tls-server-end-point", certificate_hash(self._certificate))
+            mechanisms = [_PLUS] if _PLUS in offered else mechanisms
         if not mechanisms:
             raise LoginFailed(f"the server offers none of the gateway's login mechanisms: {', '.join(offered)}")
         user = self._parameters["user"]

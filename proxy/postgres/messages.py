@@ -350,8 +350,9 @@ def authentication(kind: int, payload: bytes = b"") -> bytes:
 
 
 def negotiate(minor: int, unknown: Sequence[str]) -> bytes:
-    """NegotiateProtocolVersion: the newest minor version spoken, and the `_pq_.` options not known."""
-    payload = pack(">ii", minor, len(unknown)) + b"".join(map(cstring, unknown))
+    """NegotiateProtocolVersion: the newest version spoken, and the `_pq_.` options not known. Whatever the chapter
+    "Message Formats" says, servers send the whole version, and libpq refuses less."""
+    payload = pack(">ii", PROTOCOL + minor, len(unknown)) + b"".join(map(cstring, unknown))
     return message(NEGOTIATE, payload)
 
 

@@ -16,8 +16,9 @@ from proxy.postgres.messages import CANCEL_REQUEST, GSS_REQUEST, SSL_REQUEST, Re
 
 #: MAX_STARTUP_PACKET_LENGTH of the server.
 STARTUP_CAP = 10_000
-#: Minor versions up to this one are answered by negotiation; the messages in use are those of 3.0.
 _MAJOR = 3
+#: The minor versions spoken; others are answered by negotiation. 3.1 never was, 3.2 has long cancel keys.
+MINORS = (0, 2)
 _CANCEL_KEYS = range(4, 257)
 
 
@@ -53,7 +54,8 @@ class Cancel:
 class Hello:
     """StartupMessage. `settings` are run-time parameters (from the packet and its `options`), names in lower case.
 
-    `negotiate` is what must be answered before authentication: None, or the `_pq_.` options not known.
+    `minor` is the version that is spoken. `negotiate` is what must be answered before authentication: None, or the
+    `_pq_.` options not known.
     """
 
     user: str
@@ -61,6 +63,7 @@ class Hello:
     application: str
     settings: Mapping[str, str]
     negotiate: tuple[str, ...] | None = None
+    minor: int = 0
 
 
 FirstPacket = WantTls | WantGss | Cancel | Hello
@@ -132,7 +135,9 @@ def _hello(pairs: Sequence[tuple[str, str]], minor: int) -> Hello:
             raise Refused("08P01", f'startup parameter "{name}" is given twice')
         settings[name] = value
     application = settings.pop("application_name", application)
-    return Hello(user, database, application, settings, tuple(unknown) if unknown or minor else None)
+    spoken = max(one for one in MINORS if one <= minor)
+    negotiate = tuple(unknown) if unknown or minor != spoken else None
+    return Hello(user, database, application, settings, negotiate, spoken)
 
 
 def parse_options(options: str) -> dict[str, str]:

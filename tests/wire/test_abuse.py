@@ -6,6 +6,8 @@ import asyncio
 import os
 import resource
 import struct
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,26 +116,70 @@ async def test_a_slow_loris_gets_no_more_time_than_others(site: Site, monkeypatc
     await _usable(site)
 
 
-async def test_a_flood_of_half_open_connections_is_capped_and_the_sessions_go_on(
+async def test_a_flood_of_half_open_connections_makes_room_for_who_comes_after(
     postgres: EmbeddedPostgres, shop: str, tmp_path: Path
 ):
-    async with open_site(postgres, shop, tmp_path, settings=Settings(connections=20)) as site:
-        async with await site.connect() as connection:
-            flood = [await _open(site) for _ in range(40)]
-            full = [reader for reader, _ in flood if (await _peek(reader)).startswith(b"E")]
-            assert len(full) >= 20
+    """Those who stay longest without saying who they are make room; sessions go on and people get in at once."""
+    settings = Settings(connections=20, arriving=15, arriving_per_address=10)
+    async with open_site(postgres, shop, tmp_path, settings=settings) as site:
+        options = await site.access()
+        async with await psycopg.AsyncConnection.connect(**options, autocommit=True) as connection:  # type: ignore[arg-type]
+            flood = [await _open(site) for _ in range(60)]
+            evicted = await asyncio.gather(*(asyncio.wait_for(reader.read(), 3) for reader, _ in flood[:50]))
+            # One that was evicted before anybody looked at it hears nothing.
+            assert all(said == b"" or b"53300" in said for said in evicted)
+            assert sum(map(bool, evicted)) > 25
+            assert not any(reader.at_eof() for reader, _ in flood[50:])
             assert await (await connection.execute("SELECT 1")).fetchone() == (1,)
-            for _, writer in flood:
-                writer.close()
-        await asyncio.sleep(0.1)
-        await _usable(site)
+            async with asyncio.timeout(1):
+                await (await psycopg.AsyncConnection.connect(**options)).close()  # type: ignore[arg-type]
+            await _close(writer for _, writer in flood)
 
 
-async def _peek(reader: asyncio.StreamReader) -> bytes:
-    try:
-        return await asyncio.wait_for(reader.read(100), 0.3)
-    except TimeoutError:
-        return b""
+async def test_a_client_gets_in_while_others_keep_coming(postgres: EmbeddedPostgres, shop: str, tmp_path: Path):
+    settings = Settings(arriving_per_address=50)
+    async with open_site(postgres, shop, tmp_path, settings=settings) as site:
+        options, open_ones = await site.access(), list[asyncio.StreamWriter]()
+
+        async def pour() -> None:
+            while True:
+                for begin in (
+                    b"",
+                    b"\0",
+                    struct.pack(">II", 9000, m.PROTOCOL),
+                    struct.pack(">II", 64 << 20, m.PROTOCOL),
+                ):
+                    _, writer = await _open(site)
+                    writer.write(begin)
+                    open_ones.append(writer)
+
+        pouring = asyncio.ensure_future(pour())
+        slowest = 0.0
+        for _ in range(5):
+            began = asyncio.get_running_loop().time()
+            async with await psycopg.AsyncConnection.connect(**options, autocommit=True) as connection:  # type: ignore[arg-type]
+                assert await (await connection.execute("SELECT 1")).fetchone() == (1,)
+            slowest = max(slowest, asyncio.get_running_loop().time() - began)
+        pouring.cancel()
+        assert slowest < 1
+        assert len(open_ones) > 100
+        await _close(open_ones)
+
+
+async def _close(writers: Iterable[asyncio.StreamWriter]) -> None:
+    for writer in list(writers):
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def test_who_finds_only_sessions_is_refused_with_a_reason(postgres: EmbeddedPostgres, shop: str, tmp_path: Path):
+    async with open_site(postgres, shop, tmp_path, settings=Settings(connections=1)) as site:
+        options = await site.access()
+        async with await psycopg.AsyncConnection.connect(**options) as connection:  # type: ignore[arg-type]
+            with pytest.raises(psycopg.OperationalError, match="too many connections to the gateway"):
+                await psycopg.AsyncConnection.connect(**options)  # type: ignore[arg-type]
+            await connection.execute("SELECT 1")
 
 
 async def test_one_person_has_a_cap_of_their_own(postgres: EmbeddedPostgres, shop: str, tmp_path: Path):
@@ -168,7 +214,7 @@ async def test_long_cancel_keys_and_newer_minor_versions_are_negotiated(site: Si
     body = b"user\0dana\0database\0prod-db\0_pq_.something\0on\0\0"
     writer.write(struct.pack(">II", len(body) + 8, (3 << 16) | 2) + body)
     first = await asyncio.wait_for(reader.read(65536), 3)
-    assert first[:1] == b"v" and b"_pq_.something" in first and first[5:9] == b"\0\0\0\0"
+    assert first[:1] == b"v" and b"_pq_.something" in first and first[5:9] == b"\0\3\0\2"
     writer.close()
     assert options
 

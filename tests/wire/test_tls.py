@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import asyncpg
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from access.resources import Upstream, UpstreamTls
 from app.embedded_postgres import EmbeddedPostgres
 from proxy.postgres import messages as m
 from proxy.server import Settings
+from proxy.tls import ServerTls
 from proxy.upstream import Dialling, DirectDialer, UpstreamUnreachable
 from proxy.wire import Lost, Wire
+from tests.fakes.certificates import self_signed
 from tests.wire.site import open_site
 
 PARAMETERS = {"user": "postgres", "database": "postgres"}
@@ -32,24 +30,7 @@ PARAMETERS = {"user": "postgres", "database": "postgres"}
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A self-signed certificate for 127.0.0.1 with its key, in one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gateway")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = (
-        builder.serial_number(7).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    )
-    builder = builder.add_extension(
-        x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-    )
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    signed = builder.sign(key, hashes.SHA256())
-    path = tmp_path / "gateway.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + private)
-    return path
+    return self_signed(tmp_path / "gateway.pem")
 
 
 def _server_context(certificate: Path) -> ssl.SSLContext:
@@ -59,7 +40,7 @@ def _server_context(certificate: Path) -> ssl.SSLContext:
 
 
 async def test_clients_may_encrypt_and_verify(postgres: EmbeddedPostgres, shop: str, tmp_path: Path, certificate: Path):
-    settings = Settings(tls=_server_context(certificate))
+    settings = Settings(tls=ServerTls(certificate, certificate))
     async with open_site(postgres, shop, tmp_path / "r", settings=settings) as site:
         options = await site.access()
         for mode in ("require", "verify-full", "prefer", "disable"):
@@ -79,7 +60,7 @@ async def test_clients_may_encrypt_and_verify(postgres: EmbeddedPostgres, shop: 
 
 
 async def test_encryption_can_be_demanded(postgres: EmbeddedPostgres, shop: str, tmp_path: Path, certificate: Path):
-    settings = Settings(tls=_server_context(certificate), require_tls=True)
+    settings = Settings(tls=ServerTls(certificate, certificate), require_tls=True)
     async with open_site(postgres, shop, tmp_path / "r", settings=settings) as site:
         options = await site.access()
         with pytest.raises(psycopg.OperationalError, match="encryption"):
@@ -91,12 +72,94 @@ async def test_encryption_can_be_demanded(postgres: EmbeddedPostgres, shop: str,
 async def test_clear_text_behind_the_request_is_never_read_as_encrypted(
     postgres: EmbeddedPostgres, shop: str, tmp_path: Path, certificate: Path
 ):
-    settings = Settings(tls=_server_context(certificate))
+    settings = Settings(tls=ServerTls(certificate, certificate))
     async with open_site(postgres, shop, tmp_path / "r", settings=settings) as site:
         reader, writer = await asyncio.open_connection("127.0.0.1", site.gateway.port)
         writer.write(m.special_request(m.SSL_REQUEST) + m.startup(PARAMETERS))
         assert await asyncio.wait_for(reader.read(), 3) in {b"", b"S"}
         writer.close()
+
+
+async def test_direct_tls_with_real_clients(postgres: EmbeddedPostgres, shop: str, tmp_path: Path, certificate: Path):
+    """No SSLRequest: the first byte is TLS, and ALPN says which protocol is meant."""
+    settings = Settings(tls=ServerTls(certificate, certificate), require_tls=True)
+    async with open_site(postgres, shop, tmp_path / "r", settings=settings) as site:
+        options = await site.access()
+        secure = {"sslmode": "verify-full", "sslnegotiation": "direct", "sslrootcert": str(certificate)}
+        connection = await psycopg.AsyncConnection.connect(**options, **secure, autocommit=True)  # type: ignore[arg-type]
+        async with connection:
+            assert connection.pgconn.ssl_in_use
+            assert len(await (await connection.execute("SELECT n, filler FROM numbers")).fetchall()) == 20000
+            running = asyncio.ensure_future(connection.execute("SELECT pg_sleep(30)"))
+            await asyncio.sleep(0.2)
+            await connection.cancel_safe()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                await running
+
+
+@pytest.mark.parametrize("protocols", [[], ["http/1.1"], ["h2", "http/1.1"]])
+async def test_direct_tls_of_another_protocol_is_refused(
+    postgres: EmbeddedPostgres, shop: str, tmp_path: Path, certificate: Path, protocols: list[str]
+):
+    settings = Settings(tls=ServerTls(certificate, certificate))
+    async with open_site(postgres, shop, tmp_path / "r", settings=settings) as site:
+        context = ssl.create_default_context(cafile=str(certificate))
+        if protocols:
+            context.set_alpn_protocols(protocols)
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.gateway.port, ssl=context)
+        writer.write(m.startup({"user": "dana", "database": "prod-db"}))
+        assert b"ALPN" in await asyncio.wait_for(reader.read(), 3)
+        writer.close()
+
+
+async def test_tls_inside_of_tls_and_half_a_handshake(
+    postgres: EmbeddedPostgres, shop: str, tmp_path: Path, certificate: Path
+):
+    settings = Settings(tls=ServerTls(certificate, certificate), handshake=1.0)
+    async with open_site(postgres, shop, tmp_path / "r", settings=settings) as site:
+        context = ssl.create_default_context(cafile=str(certificate))
+        context.set_alpn_protocols(["postgresql"])
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.gateway.port, ssl=context)
+        writer.write(m.special_request(m.SSL_REQUEST))
+        assert await asyncio.wait_for(reader.read(1), 3) == b"N"
+        writer.write(m.startup({"user": "dana", "database": "prod-db"}))
+        assert (await asyncio.wait_for(reader.read(1), 3)) == b"R"
+        writer.close()
+        for began in (b"\x16", b"\x16\x03\x01\x02\x00", b"\x16" * 200):
+            reader, writer = await asyncio.open_connection("127.0.0.1", site.gateway.port)
+            writer.write(began)
+            with suppress(ConnectionError):
+                await asyncio.wait_for(reader.read(), 3)
+            writer.close()
+        async with await psycopg.AsyncConnection.connect(**await site.access(), sslmode="require") as connection:  # type: ignore[arg-type]
+            await connection.execute("SELECT 1")
+
+
+async def test_a_certificate_is_replaced_while_sessions_go_on(
+    postgres: EmbeddedPostgres, shop: str, tmp_path: Path, certificate: Path
+):
+    settings = Settings(tls=ServerTls(certificate, certificate))
+    async with open_site(postgres, shop, tmp_path / "r", settings=settings) as site:
+        options = await site.access()
+
+        async def trusting(root: Path) -> psycopg.AsyncConnection[tuple[object, ...]]:
+            secure = {"sslmode": "verify-full", "sslrootcert": str(root), "autocommit": True}
+            return await psycopg.AsyncConnection.connect(**options, **secure)  # type: ignore[arg-type]
+
+        def put(data: bytes) -> None:
+            certificate.write_bytes(data)
+            site.gateway.reload_certificate()
+
+        old, new = tmp_path / "old.pem", self_signed(tmp_path / "new.pem")
+        shutil.copy(certificate, old)
+        async with await trusting(old) as before:
+            put(b"half of a certificate")
+            await (await trusting(old)).close()
+            put(await asyncio.to_thread(new.read_bytes))
+            with pytest.raises(psycopg.OperationalError, match="certificate"):
+                await trusting(old)
+            await (await trusting(new)).close()
+            assert await (await before.execute("SELECT 1")).fetchone() == (1,)
 
 
 # ------------------------------------------------------------------------------------------------ the upstream's side

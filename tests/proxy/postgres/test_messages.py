@@ -100,4 +100,4 @@ def test_row_values():
 def test_special_requests():
     assert m.special_request(m.SSL_REQUEST) == b"\0\0\0\x08\x04\xd2\x16\x2f"
     assert m.startup({"user": "x"}) == b"\0\0\0\x10\0\x03\0\0user\0x\0\0"
-    assert m.negotiate(0, ["_pq_.a"])[5:] == b"\0\0\0\0\0\0\0\x01_pq_.a\0"
+    assert m.negotiate(2, ["_pq_.a"])[5:] == b"\0\3\0\2\0\0\0\x01_pq_.a\0"
