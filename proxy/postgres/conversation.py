@@ -15,7 +15,7 @@ from access.ports import Clock
 from proxy.admission import Admitted, Bearer, Refusal, Unit
 from proxy.conversation import Answer, Outputs, Question, Steps
 from proxy.gate import Gate
-from proxy.postgres import extended, units, writable
+from proxy.postgres import copying, extended, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
 from proxy.postgres.framing import Violation
@@ -32,7 +32,6 @@ from proxy.sql.parse import Parsed
 #: A statement that no server executes: it fails the open transaction, which is what a refusal inside of one must do.
 FAIL_TRANSACTION = "hoop refused"
 
-_COPYING = frozenset({m.COPY_DATA, m.COPY_DONE, m.COPY_FAIL})
 _EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
 #: Bytes of the client that may wait before its socket is not read any more.
 WAITING_CAP = 4 * 1024 * 1024
@@ -270,15 +269,16 @@ class Conversation:
             yield
 
     def _copy_ahead(self) -> None:
-        """COPY data goes on while the server takes it, and waits while it may still ask for it. When nothing runs it is
-        what is left of a COPY that failed: dropped, as the server does."""
-        while self._inbox and self._inbox[0][0] in _COPYING:
-            if self.responses.copying_in is not None:
-                self.out.to_upstream.append(self.responses.sent_copy_data(self._pop()))
-            elif self.responses.quiet:
-                self._pop()
-            else:
+        """COPY data goes on while the server takes it, and waits while it may still ask for it."""
+        while self._inbox:
+            taking = self.responses.copying_in is not None
+            sent = copying.in_order(self._inbox[0], taking=taking, quiet=self.responses.quiet)
+            if sent is None:
                 return
+            if self._inbox[0][0] != m.TERMINATE:
+                self._pop()
+            if sent:
+                self.out.to_upstream.append(self.responses.sent_copy_data(sent))
 
     def _pop(self) -> bytes:
         frame = self._inbox.popleft()

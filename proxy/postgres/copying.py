@@ -10,6 +10,24 @@ from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part
 from proxy.postgres.steps import Run
 
+_DATA = frozenset({m.COPY_DATA, m.COPY_DONE, m.COPY_FAIL})
+_IGNORED = frozenset({m.SYNC, m.FLUSH})
+_UNEXPECTED = m.message(m.COPY_FAIL, m.cstring("unexpected message during COPY from stdin"))
+
+
+def in_order(frame: bytes, *, taking: bool, quiet: bool) -> bytes | None:
+    """What the server gets for the client's next message around a COPY FROM STDIN: empty when the message is dropped,
+    None when it is not for the COPY. (copyfromparse.c, CopyGetData.)
+
+    While the server takes data it ignores Sync and Flush, and every other message ends the COPY. When nothing runs, data
+    is what is left of a COPY that failed, and dropped.
+    """
+    if frame[0] in _DATA:
+        return frame if taking else (b"" if quiet else None)
+    if not taking:
+        return None
+    return b"" if frame[0] in _IGNORED else _UNEXPECTED
+
 
 def start_out(run: Run, part: Part, masker: Masker) -> None:
     """COPY TO STDOUT begins. Raises Violation when it was not judged as one, or cannot be masked."""

@@ -47,7 +47,9 @@ def test_the_database_is_the_user_by_default_and_options_are_settings():
 
 
 def test_negotiation_is_asked_for_by_minor_or_unknown_options():
-    spoken = {minor: (hello.minor, hello.negotiate) for minor in range(5) if (hello := _hello("user", "d", minor=minor))}
+    spoken = {
+        minor: (hello.minor, hello.negotiate) for minor in range(5) if (hello := _hello("user", "d", minor=minor))
+    }
     assert spoken == {0: (0, None), 1: (0, ()), 2: (2, None), 3: (2, ()), 4: (2, ())}
     assert _hello("user", "d", minor=9999).negotiate == ()
     assert _hello("user", "d", "_pq_.x", "1").negotiate == ("_pq_.x",)
