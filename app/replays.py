@@ -13,7 +13,7 @@ from app.core import Core
 from bot.console.context import LogLine
 from ledger import views
 from ledger.recordings import Recordings
-from ledger.replay import Entry, asciicast, timeline
+from ledger.replay import Entry, Tail, asciicast, timeline
 from ledger.segments import name_of
 
 
@@ -80,6 +80,22 @@ class Replayed:
     asciicast: str
 
 
+class Following:
+    """A recording from its beginning, as it grows (`bot.console.context.Following`)."""
+
+    def __init__(self, recordings: Recordings, name: str) -> None:
+        self._recordings = recordings
+        self._name = name
+        self._at = 0
+        self._tail = Tail()
+
+    async def more(self) -> list[tuple[float, str, str]]:
+        """What came since the last call. Raises Unavailable, Invalid."""
+        found = await asyncio.to_thread(self._recordings.read_on, self._name, self._at)
+        self._at += len(found)
+        return await asyncio.to_thread(self._tail.feed, found) if found else []
+
+
 class Replays:
     """What the console asks for; whoever asks was checked by the console before."""
 
@@ -103,6 +119,18 @@ class Replays:
         """What was run in a session, as recorded; nothing when its recording is not on this node."""
         replayed = await self.load(id)
         return [shown.statement for shown in replayed.timeline] if replayed else []
+
+    async def follow(self, id: SessionId) -> Following | None:
+        """A session's recording as it grows; None when there is none on this node."""
+        session = await self._core.store.read(lambda tx: tx.session(id))
+        if session is None:
+            return None
+        following = Following(self._recordings, name_of(session))
+        try:
+            await following.more()
+        except HoopError:
+            return None
+        return Following(self._recordings, name_of(session))
 
     async def log(self, id: RequestId) -> list[LogLine]:
         """What happened to a request, in words."""

@@ -76,6 +76,7 @@ class WebRole:
                 address, wire_name(person, Agent(agent) if agent else None), resource
             ),
             load_replay=replays.load,
+            follow=replays.follow,
             load_log=replays.log,
         )
 

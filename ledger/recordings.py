@@ -236,6 +236,20 @@ class Recordings:
         except (OSError, ValueError) as error:
             raise Unavailable(f"The recording {name} can not be read: {error}.") from error
 
+    def read_on(self, name: str, after: int) -> bytes:
+        """The bytes of a recording from `after` on, for whoever follows it while it grows. Raises as `read`."""
+        path = (self.directory / name).resolve()
+        if path.suffix == segments.SUFFIX and self.directory.resolve() in path.parents:
+            try:
+                with path.open("rb") as file:
+                    file.seek(after)
+                    return file.read(segments.MAX_RECORD)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise Unavailable(f"The recording {name} can not be read: {error}.") from error
+        return self.read(name)[after:]
+
 
 class _Syncer:
     """A thread that makes recordings durable at most `SYNC_SECONDS` after they grew, many writes per fsync."""

@@ -212,38 +212,84 @@ def frames(recording: bytes) -> Iterator[tuple[int, str]]:
 def events(recording: bytes) -> Iterator[tuple[int, str, str]]:
     """What a replay is made of, as (milliseconds, code, data): `o` text with newlines, `t` a terminal's own output, `r` its
     new size, `x` the exit status of what ran in it."""
-    prompt = "=> "
-    results: dict[int, Result] = {}
-    terminals: dict[int, Drawing] = {}
+    show = Show()
     last = 0
     for moment in moments(recording):
         last = moment.at_ms
+        yield from ((last, code, data) for code, data in show.of(moment))
+    yield from ((last, "o", text) for text in show.unfinished())
+
+
+class Show:
+    """What each record adds to a replay, one after the other."""
+
+    def __init__(self) -> None:
+        self._prompt = "=> "
+        self._results: dict[int, Result] = {}
+        self._terminals: dict[int, Drawing] = {}
+
+    def of(self, moment: Moment) -> Iterator[tuple[str, str]]:
+        """(code, data) of the events of one record, as in `events`."""
+        data, number = moment.data, moment.number
         match moment.kind:
             case "open":
-                prompt = f"{_line(moment.data, 'database')}=> "
-                yield last, "o", f"-- {remark(moment)}\n"
+                self._prompt = f"{_line(data, 'database')}=> "
+                yield "o", f"-- {remark(moment)}\n"
             case "statement":
-                yield last, "o", _typed(prompt, visible(_text(moment.data, "text"), keep="\n\t"))
+                yield "o", _typed(self._prompt, visible(_text(data, "text"), keep="\n\t"))
             case "terminal":
-                terminals[moment.number] = Drawing()
-            case "output" if moment.number in terminals:
-                yield last, "t", terminals[moment.number].feed(_text(moment.data, "text"))
+                self._terminals[number] = Drawing()
+                yield "r", _size(data)
+            case "output" if number in self._terminals:
+                yield "t", self._terminals[number].feed(_text(data, "text"))
             case "resize":
-                yield last, "r", _size(moment.data)
-            case "done" if moment.number in terminals:
-                yield last, "x", _line(moment.data, "tag").removeprefix("exit status ")
+                yield "r", _size(data)
+            case "done" if number in self._terminals:
+                yield "x", _line(data, "tag").removeprefix("exit status ")
             case "output":
-                yield last, "o", visible(_text(moment.data, "text"), keep="\n\t")
+                yield "o", visible(_text(data, "text"), keep="\n\t")
             case "columns" | "row" | "done" | "error":
-                result = results.setdefault(moment.number, Result())
+                result = self._results.setdefault(number, Result())
                 if (text := _grow(result, moment)) is not None:
-                    results[moment.number] = Result()
-                    yield last, "o", text
+                    self._results[number] = Result()
+                    yield "o", text
             case _:
-                yield last, "o", f"{remark(moment)}\n" if moment.kind == "notice" else f"-- {remark(moment)}\n"
-    for result in results.values():
-        if result.columns:
-            yield last, "o", table(result) + "-- the result was not finished\n"
+                yield "o", f"{remark(moment)}\n" if moment.kind == "notice" else f"-- {remark(moment)}\n"
+
+    def unfinished(self) -> Iterator[str]:
+        """The tables that did not end."""
+        for result in self._results.values():
+            if result.columns:
+                yield table(result) + "-- the result was not finished\n"
+
+
+class Tail:
+    """A recording that still grows, as events for a player. Feed it the bytes of the file as they come."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._begin = 0
+        self._show = Show()
+
+    def feed(self, more: bytes) -> list[tuple[float, str, str]]:
+        """(seconds since the first record, `o` or `r`, data) of every whole record. Raises ValueError when it is no segment."""
+        data = self._rest + more
+        begun = segments.parse(data)
+        if begun.size:
+            self._rest = segments.MAGIC + data[begun.size :]
+        else:
+            self._rest = data
+        found = []
+        for record in begun.records:
+            moment = _moment(record)
+            self._begin = self._begin or moment.at_ms
+            at = max(0, moment.at_ms - self._begin) / 1000
+            for code, text in self._show.of(moment):
+                if code in "ot":
+                    found.append((at, "o", text.replace("\n", "\r\n") if code == "o" else text))
+                elif code == "r":
+                    found.append((at, "r", text))
+        return found
 
 
 def _size(data: dict[str, Any]) -> str:
@@ -286,7 +332,11 @@ def asciicast(recording: bytes, *, title: str = "") -> str:
         header["title"] = visible(title)
     lines = [json.dumps(header, ensure_ascii=False)]
     before = 0
+    first = f"{header['term']['cols']}x{header['term']['rows']}"
     for at_ms, code, text in events(recording):
+        if (code, text) == ("r", first):
+            continue  # the size it has already
+        first = text if code == "r" else first
         at = max(at_ms, before)
         shown = text.replace("\n", "\r\n") if code == "o" else text
         lines.append(json.dumps([(at - before) / 1000, "o" if code == "t" else code, shown], ensure_ascii=False))

@@ -20,6 +20,7 @@ from bot.console.platform import NAME
 from bot.console.replays import Replays
 from bot.console.replies import Answers
 from bot.console.statics import Statics
+from bot.console.watching import Watching
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def create_app(ports: Ports, settings: Settings, *, pace: Pace | None = None) ->
     console = Console(_context(ports, settings, pace or Pace()))
     app.add_routes(console.routes())
     app.on_shutdown.append(console.live.close)
+    app.on_shutdown.append(console.watching.close)
     return app
 
 
@@ -70,6 +72,7 @@ class Console:
         self._replays = Replays(context, self._pages)
         self._actions = Actions(context)
         self.live = Live(context)
+        self.watching = Watching(context, self._replays)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes; in the demo every page exists once more for every person, under `/~name`."""
@@ -85,6 +88,7 @@ class Console:
             "/sessions": pages.sessions,
             "/sessions/{id}": self._replays.page,
             "/sessions/{id}/cast": self._replays.cast,
+            "/sessions/{id}/live": self.watching.follow,
             "/complete": actions.complete,
         }
         posts: dict[str, PersonHandler] = {
@@ -193,7 +197,7 @@ class Console:
 def _wants_json(request: web.Request) -> bool:
     if request.path in {"/login", "/logout"}:
         return False
-    return request.method == "POST" or request.path.endswith(("/events", "/complete", "/cast"))
+    return request.method == "POST" or request.path.endswith(("/events", "/complete", "/cast", "/live"))
 
 
 def _status(error: HoopError) -> int:

@@ -72,6 +72,17 @@ class LogLine:
 LoadReplay = Callable[[SessionId], Awaitable[ReplayView | None]]
 """The recording of a session, None when there is none (yet). Who may see it was decided before the call."""
 
+
+class Following(Protocol):
+    """A recording that may still grow."""
+
+    async def more(self) -> Sequence[tuple[float, str, str]]:
+        """(seconds, `o` output or `r` size, data) since the last call. Raises `access.errors`."""
+
+
+Follow = Callable[[SessionId], Awaitable[Following | None]]
+"""A session's recording from its beginning, None when there is none (yet). Who may see it was decided before the call."""
+
 LoadLog = Callable[[RequestId], Awaitable[Sequence[LogLine]]]
 """What happened to a request, oldest first, fit for everybody who is logged in."""
 
@@ -101,6 +112,7 @@ class Ports:
     places: Places
     connection_url: ConnectionUrl
     load_replay: LoadReplay
+    follow: Follow
     load_log: LoadLog
 
 

@@ -30,7 +30,7 @@ from bot.console.render import Viewer
 
 log = logging.getLogger(__name__)
 
-_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
+STREAM_HEADERS = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Live:
         given = request.headers.get("Last-Event-ID") or request.query.get("after", "")
         at = int(given) if given.isascii() and given.isdecimal() and len(given) < 16 else None
         with self._seat(me.person.id) as wake:
-            response = web.StreamResponse(headers=security_headers() | _HEADERS)
+            response = web.StreamResponse(headers=security_headers() | STREAM_HEADERS)
             await response.prepare(request)
             stream = _Stream(request, response, me, at, wake, checked=self._context.ports.clock.monotonic())
             unsubscribe = self._context.ports.store.subscribe(wake.set)

@@ -22,7 +22,7 @@ class Replays:
 
     async def page(self, request: web.Request, me: Me) -> web.Response:
         """The page. Raises Refused 404, the same for what does not exist and for what is not theirs."""
-        session = await self._session(request, me)
+        session = await self.session(request, me)
         replay = await self._context.ports.load_replay(session.id)
         side, change = await self._pages.frame(me)
         now = self._context.ports.clock.now()
@@ -37,12 +37,15 @@ class Replays:
             "stats": views.stats(session, now),
             "entries": [views.replay_entry(entry) for entry in replay.timeline] if replay else [],
             "recorded": replay is not None,
+            "live": session.closed_at is None,
+            "may_kill": self._context.lists.may_replay(me.person, session),
+            "watches": me.person.id != session.actor.person,
         }
         return self._pages.html("replay.html", request, me, values, player=True)
 
     async def cast(self, request: web.Request, me: Me) -> web.Response:
         """The recording as asciicast, for the player. Raises Refused 404."""
-        session = await self._session(request, me)
+        session = await self.session(request, me)
         replay = await self._context.ports.load_replay(session.id)
         if replay is None:
             raise Refused(404, "No recording", "This session has no recording yet.")
@@ -51,7 +54,8 @@ class Replays:
             text=replay.asciicast, content_type="application/x-asciicast", charset="utf-8", headers=headers
         )
 
-    async def _session(self, request: web.Request, me: Me) -> Session:
+    async def session(self, request: web.Request, me: Me) -> Session:
+        """The session of the address, when this person may see it. Raises Refused 404."""
         named = parse_id(request.match_info["id"], Prefix.SESSION)
         found = None
         if named is not None:

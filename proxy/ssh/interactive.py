@@ -79,7 +79,7 @@ class Interactive(Execution):
         clock, row = self.session.clock, self.session.row
         self.say(
             "this shell starts when somebody watches it",
-            f"Ask a colleague to open the session {row.id} in the console and press Watch.",
+            f"Ask a colleague to open it in the console: /sessions/{row.id}",
         )
         until = clock.monotonic() + WATCHER_SECONDS
         while clock.monotonic() < until and not self.gave_up:

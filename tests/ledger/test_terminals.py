@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.terminals import Drawing, as_text
+from ledger import segments
+from ledger.replay import Tail, asciicast, render_terminal, timeline
+from ledger.terminals import RESTORE, Drawing, as_text
 
 
 def through(*pieces: str) -> str:
@@ -51,3 +56,44 @@ def test_pieces_make_no_difference(text: str, cut: int) -> None:
 
 def test_lines_for_lists() -> None:
     assert as_text("$ ls\b \b\bcat x\r\n\x1b[32mgreen\x1b[0m\r\n10%\r20%\r\ndone") == "$ cat x\ngreen\n20%\ndone"
+
+
+SHELL = segments.MAGIC + b"".join(
+    segments.framed(msgpack.packb(record))
+    for record in (
+        ["open", 1_000_000, 0, {"person": "dana", "database": "deploy"}],
+        ["statement", 1_000_010, 1, {"text": "an interactive shell", "verdict": "allow"}],
+        ["terminal", 1_000_020, 1, {"type": "xterm", "columns": 90, "rows": 30}],
+        ["output", 1_000_100, 1, {"stream": "o", "text": "$ ls\r\n\x1b]0;title\x07\x1b[1mfile\x1b[0m\r\n\x1b["}],
+        ["resize", 1_000_200, 1, {"columns": 100, "rows": 40}],
+        ["output", 1_000_300, 1, {"stream": "o", "text": "31m$ \x1b[0m"}],
+        ["done", 1_000_400, 1, {"tag": "exit status 3", "rows": 2, "masked": 0}],
+    )
+)
+
+
+def test_a_shell_as_asciicast() -> None:
+    header, *events = (json.loads(line) for line in asciicast(SHELL).splitlines())
+    assert header["term"] == {"cols": 90, "rows": 30, "type": "xterm"}
+    assert [event[1:] for event in events[2:]] == [
+        ["o", "$ ls\r\n\x1b[1mfile\x1b[0m\r\n"], ["r", "100x40"], ["o", "\x1b[31m$ \x1b[0m"], ["x", "3"],
+    ]  # fmt: skip
+
+
+def test_a_shell_in_lists_and_on_another_terminal() -> None:
+    [entry] = [entry for entry in timeline(SHELL) if entry.number]
+    assert entry.rows == [("$ ls",), ("file",), ("$",)]
+    shown: list[str] = []
+    render_terminal(SHELL, shown.append, wait=False)
+    assert shown[-1] == RESTORE
+
+
+@given(st.lists(st.integers(0, len(SHELL)), max_size=5))
+def test_a_tail_in_any_pieces(cuts: list[int]) -> None:
+    whole = Tail().feed(SHELL)
+    assert ("r", "100x40") in [event[1:] for event in whole]
+    tail, at, found = Tail(), 0, []
+    for cut in sorted({*cuts, len(SHELL)}):
+        found += tail.feed(SHELL[at:cut])
+        at = cut
+    assert found == whole

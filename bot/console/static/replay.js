@@ -5,6 +5,17 @@ import { all, one } from "./page.js";
 const box = one("#player");
 const entries = all(".entry").map((node) => ({ node, offset: Number(node.dataset.offset) }));
 
+const look = {
+  fit: "width",
+  theme: "asciinema",
+  terminalFontFamily: '"JetBrains Mono", ui-monospace, Menlo, Consolas, monospace',
+};
+
+function watch() {
+  box.replaceChildren();
+  AsciinemaPlayer.create({ driver: "eventsource", url: box.dataset.live, bufferTime: 0 }, box, { ...look, autoPlay: true });
+}
+
 async function start() {
   const response = await fetch(box.dataset.cast).catch(() => null);
   if (!response?.ok) {
@@ -14,12 +25,10 @@ async function start() {
   const cast = await response.text();
   box.replaceChildren();
   const player = AsciinemaPlayer.create({ data: cast }, box, {
-    fit: "width",
+    ...look,
     idleTimeLimit: 2,
     preload: true,
     poster: "npt:0:02",
-    theme: "asciinema",
-    terminalFontFamily: '"JetBrains Mono", ui-monospace, Menlo, Consolas, monospace',
     markers: entries.map((entry) => [entry.offset, ""]),
   });
   for (const button of all("[data-seek]")) {
@@ -38,4 +47,5 @@ function follow(time) {
   for (const entry of entries) entry.node.classList.toggle("now", time > 0 && entry === now);
 }
 
-start();
+if (box.dataset.live) watch();
+else start();

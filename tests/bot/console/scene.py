@@ -68,6 +68,17 @@ class Recorded:
     asciicast: str = '{"version":3,"term":{"cols":80,"rows":24}}\n[0.5,"o","psql"]\n'
 
 
+@dataclass
+class Growing:
+    """A recording that grows by what is put into `events`."""
+
+    events: list[tuple[float, str, str]] = field(default_factory=list)
+
+    async def more(self) -> list[tuple[float, str, str]]:
+        found, self.events = self.events, []
+        return found
+
+
 class Scene:
     """Everything behind the console; `server` starts it, `browser` opens it as somebody."""
 
@@ -89,6 +100,7 @@ class Scene:
         self.logins = WebLogins(store, clock, self.entropy, self.directory)
         self.judge = FakeJudge()
         self.recordings: dict[str, Recorded | None] = {}
+        self.growing: dict[str, Growing] = {}
         self.base, self.demo, self.pace = base, demo, pace
         bot = Bot(self.directory, self.world.resources, POLICY, Links(base), self.world.desk)
         credentials = FakeCredentials(clock)
@@ -129,12 +141,16 @@ class Scene:
             places=self.places,
             connection_url=_connection_url,
             load_replay=self._load_replay,
+            follow=self._follow,
             load_log=self._load_log,
         )
         return create_app(ports, Settings(self.base, demo=self.demo), pace=self.pace)
 
     async def _load_replay(self, session: str) -> Recorded | None:
         return self.recordings.get(session, Recorded())
+
+    async def _follow(self, session: str) -> Growing | None:
+        return self.growing.get(session)
 
     async def _load_log(self, request: str) -> list[LogLine]:
         events = await self.store.read(lambda tx: tx.events_of(request))

@@ -210,7 +210,7 @@ async def test_four_eyes(site: Site) -> None:
     assert process.stderr is not None
     async with asyncio.timeout(10):
         said = b""
-        while b"press Watch" not in said:
+        while b"in the console: /sessions/ses_" not in said:
             said += await process.stderr.readline()
         [session] = site.gateway.current()
         await site.store.transact(lambda tx: watch(tx, session.id, DANA.id))  # oneself does not count
