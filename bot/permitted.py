@@ -27,6 +27,8 @@ _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
     Verb.APPROVE: lambda one: one.decides,
     Verb.DENY: lambda one: one.decides,
     Verb.PENDING: lambda one: one.decides,
+    Verb.ACK: lambda one: one.decides,
+    Verb.CLOSE: lambda one: one.decides,
     Verb.RUN: lambda one: one.runbooks,
     Verb.RUNBOOKS: lambda one: one.runbooks,
     Verb.RUNS: lambda one: one.runbooks,

@@ -6,7 +6,7 @@ Only a head start: a form that comes without one is opened by the same trigger i
 from __future__ import annotations
 
 from bot.grammar import parse
-from bot.intents import Extend, Incomplete
+from bot.intents import Attest, Deny, Extend, Incomplete, Parsed, Revoke
 from bot.slack.payloads import Delivery, Kind
 
 
@@ -22,6 +22,19 @@ def wants_modal(delivery: Delivery) -> bool:
             return delivery.opens or not delivery.channel
         case Kind.COMMAND:
             meant = parse(delivery.text)
-            return isinstance(meant, Incomplete) or (isinstance(meant, Extend) and meant.duration is None)
+            return isinstance(meant, Incomplete) or _asks_more(meant)
+        case _:
+            return False
+
+
+def _asks_more(meant: Parsed) -> bool:
+    """Whether a complete command still opens a form: for a length, a reason, an account."""
+    match meant:
+        case Extend():
+            return meant.duration is None
+        case Deny() | Revoke():
+            return not meant.reason.strip()
+        case Attest():
+            return not meant.account.strip()
         case _:
             return False

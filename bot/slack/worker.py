@@ -34,7 +34,7 @@ OLD = timedelta(minutes=10)
 YOUNG = 60.0
 """Seconds: until then a posted message may not have been remembered yet, because its sender was slow or died."""
 PATIENCE = 4
-SHORTCUTS = {"hoop_request": "request", "hoop_exec": "exec", "hoop_run": "run"}
+SHORTCUTS = {"hoop_request": "request", "hoop_exec": "exec", "hoop_run": "run", "hoop_break_glass": "break-glass"}
 """What a shortcut of the manifest types."""
 ASK = "hoop_ask"
 EXTEND_FORM = "extend"

@@ -14,7 +14,7 @@ from runbooks.catalog import Shelf
 from tests.bot.stage import Stage, words
 from tests.fakes.world import ANN, DANA, EVE, OLGA
 
-DECIDE = {Verb.APPROVE, Verb.DENY, Verb.PENDING}
+DECIDE = {Verb.APPROVE, Verb.DENY, Verb.PENDING, Verb.ACK, Verb.CLOSE}
 RUN = {Verb.RUN, Verb.RUNBOOKS, Verb.RUNS, Verb.RERUN}
 
 

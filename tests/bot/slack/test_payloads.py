@@ -211,7 +211,9 @@ def test_nothing_typed_or_secret_is_in_a_repr() -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [("request", True), ("exec prod-db", True), ("who", True), ("extend prod-db", True), ("my", False), ("approve", True),
-     ("request prod-db 1h because", False), ("nonsense", False), ("extend prod-db 30m", False)],
+     ("request prod-db 1h because", False), ("nonsense", False), ("extend prod-db 30m", False),
+     ("deny req_7k3f9a2b", True), ("deny req_7k3f9a2b no", False), ("revoke grt_7k3f9a2b4c", True),
+     ("attest req_7k3f9a2b", True), ("attest req_7k3f9a2b restarted it", False)],
 )  # fmt: skip
 def test_commands_that_will_need_a_form_open_one_at_once(text: str, wanted: bool) -> None:
     assert wants_modal(read(COMMAND | {"text": text})) is wanted

@@ -122,7 +122,10 @@ async def test_a_mention_that_needs_a_form_offers_a_button_that_opens_it(quick_o
     assert "too old" in words(office.ann.modal.content["blocks"])
 
 
-@pytest.mark.parametrize(("name", "title"), [("hoop_request", "Request access"), ("hoop_exec", "Run one command")])
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("hoop_request", "Request access"), ("hoop_exec", "Run one command"), ("hoop_break_glass", "Break glass")],
+)
 async def test_global_shortcuts_open_their_form(quick_office: Office, name: str, title: str) -> None:
     await quick_office.dana.shortcut(name)
     await quick_office.idle()
