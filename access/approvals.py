@@ -12,6 +12,7 @@ from access.emergencies import Finding
 from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
+from access.orders import Allowance, Freeze
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, Review, Session
 from access.resources import Resource
 from access.scopes import OfRunbook, Scope
@@ -48,10 +49,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """Less than was asked for, as an approver gives it; None = as asked."""
+    """Less than was asked for, as an approver gives it; None = as asked. `repeat`: the same command may run again for so
+    long, where the flow permits it."""
 
     duration: timedelta | None = None
     scope: Scope | None = None
+    repeat: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,19 @@ class BreakGlass:
     reason: str
     ticket: str = ""
     place: Place = field(default_factory=Place)
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """What somebody is to be allowed ahead: `person` by wire name, `length` how long the allowance lasts, `longest` one request
+    under it."""
+
+    person: str
+    resource: str
+    scope: Scope
+    length: timedelta
+    longest: timedelta
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +192,21 @@ class Desk(Protocol):
 
     def overseers(self, request: AccessRequest) -> frozenset[PersonId]:
         """Who may acknowledge and close this use of break-glass now."""
+
+    async def freeze(self, resource: str, by: PersonId, why: str, *, cut: bool) -> Sequence[Freeze]:
+        """Stop everything on a resource (`*` = all that `by` may stop) at once; with `cut` its sessions end, too."""
+
+    async def lift(self, resource: str, by: PersonId, why: str = "") -> Freeze | None:
+        """Let it go on: the first person asks, the second does it (then None)."""
+
+    async def allow(self, wanted: Allow, by: PersonId) -> Allowance:
+        """Propose a yes ahead; the flow's people, at least two of them, say yes to it."""
+
+    async def confirm(self, id: str, by: PersonId) -> Allowance:
+        """Another yes to a proposed allowance."""
+
+    async def disallow(self, id: str, by: PersonId, why: str = "") -> Allowance:
+        """Take an allowance back."""
 
     async def tick(self) -> int:
         """Expire what is over (pending requests, grants); idempotent. Returns how many rows changed."""

@@ -23,10 +23,20 @@ from access.facts import FACTS, Fact, StoredEvent
 from access.flow_events import FlowsLoaded, RequestEscalated, RequestReminded, RequestRevised, StageReached
 from access.masking import Masked
 from access.masking_events import ValuesUnmasked
+from access.order_events import (
+    AllowanceEnded,
+    AllowanceVoted,
+    OrderRefused,
+    ResourceFrozen,
+    ResourceThawed,
+    ThawAsked,
+)
 
 # rooms import every fact from here; the classes below are exported as they are
 __all__ = [
     "FACTS",
+    "AllowanceEnded",
+    "AllowanceVoted",
     "AttestationDue",
     "AttestationGiven",
     "AttestationOverdue",
@@ -37,11 +47,15 @@ __all__ = [
     "EmergencyRefused",
     "Fact",
     "FlowsLoaded",
+    "OrderRefused",
     "RequestEscalated",
     "RequestReminded",
     "RequestRevised",
+    "ResourceFrozen",
+    "ResourceThawed",
     "StageReached",
     "StoredEvent",
+    "ThawAsked",
     "ValuesUnmasked",
 ]
 

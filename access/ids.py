@@ -29,11 +29,19 @@ class Prefix(StrEnum):
     SESSION = "ses"
     CREDENTIAL = "crd"
     RUN = "run"
+    ALLOWANCE = "alw"
 
 
-_LENGTH = {Prefix.REQUEST: 8, Prefix.GRANT: 10, Prefix.SESSION: 12, Prefix.CREDENTIAL: 12, Prefix.RUN: 8}
+_LENGTH = {
+    Prefix.REQUEST: 8,
+    Prefix.GRANT: 10,
+    Prefix.SESSION: 12,
+    Prefix.CREDENTIAL: 12,
+    Prefix.RUN: 8,
+    Prefix.ALLOWANCE: 8,
+}
 ENTROPY_BYTES = 8
-_SHAPE = re.compile(r"(?ia)\A(req|grt|ses|crd|run)[-_]([0-9a-z]{6,12})\Z")
+_SHAPE = re.compile(r"(?ia)\A(req|grt|ses|crd|run|alw)[-_]([0-9a-z]{6,12})\Z")
 
 
 def new_id(prefix: Prefix, entropy: bytes) -> str:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from access.actors import Actor, Agent, Person, PersonId
-from access.approvals import Asked, BreakGlass, Change, Desk, Narrowed, Outlook, Progress
+from access.approvals import Allow, Asked, BreakGlass, Change, Desk, Narrowed, Outlook, Progress
 from access.duty import OnCall
 from access.events import Fact, StoredEvent
 from access.ids import CredentialId, GrantId, RequestId, SessionId
@@ -35,7 +35,7 @@ from access.scopes import OfRunbook
 T = TypeVar("T")
 
 # defined in `access.approvals` and `access.duty`, and part of the ports like the classes below
-__all__ = ["Asked", "BreakGlass", "Change", "Desk", "Narrowed", "OnCall", "Outlook", "Progress"]
+__all__ = ["Allow", "Asked", "BreakGlass", "Change", "Desk", "Narrowed", "OnCall", "Outlook", "Progress"]
 
 
 class Clock(Protocol):

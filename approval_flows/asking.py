@@ -14,9 +14,10 @@ from access.ports import Asked, Tx
 from access.requests import AccessRequest, Ask, Evidence, Grant, Place, RequestState
 from access.resources import Resource
 from access.scopes import Level, OfRunbook, Once, Scope, level_of, scope_asked
-from approval_flows import flow, granting, lifecycle, routing
+from approval_flows import allowing, flow, granting, lifecycle, routing
 from approval_flows.break_glass import not_extended
 from approval_flows.choose import check_words
+from approval_flows.freezing import frozen
 from approval_flows.granting import live_grant, requested
 from approval_flows.model import Flow
 from approval_flows.office import Office
@@ -35,7 +36,7 @@ def ask_access(
     place: Place,
 ) -> Asked | HoopError:
     """File a request for standing access."""
-    resource = allowed(office, actor, resource_name, reason, ticket)
+    resource = allowed(office, tx, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
     wrong = flow.check_scope(actor, resource, scope)
@@ -79,7 +80,7 @@ def ask_extension(
         return Conflict(f"{id} expired at {lifecycle.clock_time(grant.expires_at)}.", hint="Ask again.")
     first = tx.request(grant.request)
     ticket = first.ticket if first else ""
-    resource = allowed(office, grant.actor, grant.resource, reason, ticket)
+    resource = allowed(office, tx, grant.actor, grant.resource, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, grant.actor, grant.resource, resource)
     resource = flow.for_scope(resource, grant.scope, office.limits)
@@ -115,7 +116,7 @@ def ask_command(
     """
     if not reason.strip():
         reason, ticket = _reason_of_live_access(tx, actor, resource_name, ticket)
-    resource = allowed(office, actor, resource_name, reason, ticket)
+    resource = allowed(office, tx, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
     limits = office.limits
@@ -137,7 +138,7 @@ def ask_run(
     groups: Sequence[str],
 ) -> Asked | HoopError:
     """File a request for one run of a runbook. A file may narrow who decides, never widen it."""
-    resource = allowed(office, actor, resource_name, reason, ticket)
+    resource = allowed(office, tx, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
     outside = [group for group in groups if group not in resource.approvers]
@@ -174,7 +175,7 @@ def hold(
     """File a request for a statement whose client waits, together with the fact that it was held."""
     if not isinstance(fact, StatementHeld):
         raise TypeError("a held statement is recorded as StatementHeld")
-    resource = _known(office, actor, resource_name)
+    resource = _known(office, tx, actor, resource_name)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
     row = tx.session(session)
@@ -200,14 +201,17 @@ def refused(tx: Tx, actor: Actor, resource_name: str, error: HoopError) -> HoopE
     return error
 
 
-def _known(office: Office, actor: Actor, name: str) -> Resource | HoopError:
+def _known(office: Office, tx: Tx, actor: Actor, name: str) -> Resource | HoopError:
     person = flow.active_person(office.directory, actor.person)
-    return person if isinstance(person, Denied) else flow.find_resource(office.resources, name)
+    if isinstance(person, Denied):
+        return person
+    resource = flow.find_resource(office.resources, name)
+    return resource if isinstance(resource, Invalid) else frozen(office, tx, resource.name) or resource
 
 
-def allowed(office: Office, actor: Actor, name: str, reason: str, ticket: str) -> Resource | HoopError:
+def allowed(office: Office, tx: Tx, actor: Actor, name: str, reason: str, ticket: str) -> Resource | HoopError:
     """The resource, or why this person can not ask for it in these words."""
-    resource = _known(office, actor, name)
+    resource = _known(office, tx, actor, name)
     if isinstance(resource, HoopError):
         return resource
     return flow.check_words(resource, reason, ticket) or resource
@@ -274,10 +278,11 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
     tiring = flow.check_pace(tx.requests(person=actor.person), request, tx.now, office.limits)
     if tiring is not None:
         return refused(tx, actor, resource.name, tiring)
-    if taken.automatic:
+    ahead = None if taken.automatic else allowing.covering(office, tx, request)
+    if taken.automatic or ahead is not None:
         tx.insert_request(request)
         tx.append(requested(request))
-        return Asked(granting.approve_automatically(office, tx, request, resource))
+        return Asked(granting.approve_automatically(office, tx, request, resource, ahead))
     way = routing.course_of(office, request, resource, tx.now)
     if not way.feasible():
         return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, missing(way)))

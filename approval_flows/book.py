@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from access.actors import Actor, Person, PersonId
 from access.errors import HoopError
 from access.ids import GrantId, SessionId
+from access.orders import FREEZE, Freeze
 from access.ports import Clock, Directory, Store, Tx
 from access.requests import EXECUTOR, Grant, Session
 from access.scopes import Level, Unmask, level_of
+from approval_flows.freezing import said
 
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 1.0
@@ -35,6 +37,7 @@ class Snapshot:
     grants: Mapping[tuple[PersonId, str], tuple[Grant, ...]] = field(default_factory=lambda: MappingProxyType({}))
     killed: Mapping[SessionId, Session] = field(default_factory=lambda: MappingProxyType({}))
     people: tuple[Person, ...] = ()
+    frozen: Mapping[str, Freeze] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class GrantBook:
@@ -65,7 +68,13 @@ class GrantBook:
             return ()
         now = self._clock.now()
         held = self._snapshot.grants.get((actor.person, resource), ())
-        return tuple(one for one in held if one.live(now) and _for(one, actor, session, only))
+        mine = tuple(one for one in held if one.live(now) and _for(one, actor, session, only))
+        freeze = self._snapshot.frozen.get(resource)
+        return mine if freeze is None else tuple(replace(one, barred=self._barred(freeze)) for one in mine)
+
+    def _barred(self, freeze: Freeze) -> str:
+        person = self._directory.person(freeze.by)
+        return said(person.name if person else "somebody who left", freeze)
 
     def killed(self) -> Mapping[SessionId, Session]:
         """Open sessions somebody asked to cut. The last known ones also while not `healthy`."""
@@ -100,12 +109,12 @@ class GrantBook:
         """Take a new snapshot; False when the store did not answer. Never raises for that: old entries run out."""
         started = self._clock.monotonic()
         try:
-            grants, sessions = await self._store.read(_read)
+            grants, sessions, frozen = await self._store.read(_read)
         except (HoopError, OSError) as error:
             log.warning("grants could not be refreshed: %s", error)
             self._tell_if(changed=False)
             return False
-        fresh = Snapshot(_by_holder(grants), _to_cut(sessions), tuple(self._directory.people()))
+        fresh = Snapshot(_by_holder(grants), _to_cut(sessions), tuple(self._directory.people()), frozen)
         changed = fresh != self._snapshot
         self._snapshot = fresh
         self._fresh_at = started
@@ -122,8 +131,10 @@ class GrantBook:
             callback()
 
 
-def _read(tx: Tx) -> tuple[list[Grant], list[Session]]:
-    return tx.grants(live_at=tx.now, limit=EVERYTHING), tx.sessions(open_only=True, limit=EVERYTHING)
+def _read(tx: Tx) -> tuple[list[Grant], list[Session], Mapping[str, Freeze]]:
+    frozen = {name: Freeze.from_json(data) for name, data in tx.docs(FREEZE, limit=EVERYTHING)}
+    grants, sessions = tx.grants(live_at=tx.now, limit=EVERYTHING), tx.sessions(open_only=True, limit=EVERYTHING)
+    return grants, sessions, MappingProxyType(frozen)
 
 
 def _by_holder(grants: Sequence[Grant]) -> Mapping[tuple[PersonId, str], tuple[Grant, ...]]:

@@ -29,7 +29,7 @@ from access.ports import BreakGlass, Tx
 from access.requests import AccessRequest, Grant
 from access.resources import Resource
 from access.scopes import Level, level_of, scope_name, scope_to_json
-from approval_flows import emergency, flow, granting, routing
+from approval_flows import emergency, flow, freezing, granting, routing
 from approval_flows.choose import check_words
 from approval_flows.emergency import EmergencyCommand
 from approval_flows.lifecycle import RequestCommand, clock_time, decide_request
@@ -123,6 +123,8 @@ def _checked(office: Office, tx: Tx, actor: Actor, wanted: BreakGlass) -> _Ready
     resource = flow.find_resource(office.resources, wanted.resource)
     if isinstance(resource, Invalid):
         return resource
+    if (stopped := freezing.frozen(office, tx, resource.name)) is not None:
+        return stopped
     if level_of(wanted.scope) is Level.NONE:
         return Invalid("Break-glass is for read, write or admin.", field="scope")
     draft = _draft(office, tx, actor, resource, wanted)

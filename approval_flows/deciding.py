@@ -18,8 +18,9 @@ from access.requests import (
     RequestState,
     Review,
 )
-from access.scopes import Level, Scope, level_of
-from approval_flows import flow, granting, routing
+from access.resources import Resource
+from access.scopes import Level, Once, Scope, level_of
+from approval_flows import allowing, flow, freezing, granting, routing
 from approval_flows.granting import put, requested
 from approval_flows.lifecycle import RequestCommand, decide_request, request_refusal
 from approval_flows.office import Office
@@ -60,6 +61,9 @@ def review(
     less = flow.narrow(request, choice, narrowed)
     if isinstance(less, Invalid):
         return less
+    wrong = _no_repeat(office, tx, request, resource, choice, narrowed)
+    if wrong is not None:
+        return wrong
     request, said = less
     vote = Review(id, revision, by, choice, note, tx.now)
     tx.insert_review(vote)
@@ -70,8 +74,28 @@ def review(
     if not way.complete(yes):
         return _next_stage(office, tx, request, way, yes, by)
     approved = put(tx, decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=by, note=note))
-    granting.issue(office, tx, approved, resource, tuple(one for one in yes if one in way.people))
+    givers = tuple(one for one in yes if one in way.people)
+    if narrowed.repeat is not None:
+        allowing.repeat(office, tx, approved, narrowed.repeat, givers)
+    granting.issue(office, tx, approved, resource, givers)
     return approved
+
+
+def _no_repeat(
+    office: Office, tx: Tx, request: AccessRequest, resource: Resource, choice: Choice, narrowed: Narrowed
+) -> Invalid | None:
+    """Why this command may not be allowed again for `narrowed.repeat`; None if it may, or if nobody says so."""
+    if narrowed.repeat is None:
+        return None
+    taken = routing.flow_of(office, request)
+    if choice is not Choice.APPROVE or not isinstance(request.scope, Once) or taken is None or taken.repeat is None:
+        return Invalid("This is approved for one run only; its flow permits no more.", field="repeat")
+    if sum(len(step.places) for step in routing.course_of(office, request, resource, tx.now).steps) != 1:
+        return Invalid("What takes several people runs once for each approval.", field="repeat")
+    if not timedelta(0) < narrowed.repeat <= taken.repeat:
+        most = flow.shown_duration(taken.repeat)
+        return Invalid(f"The flow {taken.name} allows the same again for at most {most}.", field="repeat")
+    return None
 
 
 def _next_stage(
@@ -109,6 +133,8 @@ def _refusal(
         return Conflict(f"You have voted on {request.id} already.")
     if (removed := routing.gone(office, request)) is not None:
         return removed
+    if choice is Choice.APPROVE and (stopped := freezing.frozen(office, tx, request.resource)) is not None:
+        return stopped
     if request.resource not in office.resources:
         return None
     now = routing.progress(office, request, tx.reviews(request.id, request.revision), tx.now)
@@ -157,6 +183,8 @@ def grant_directly(
     resource = flow.find_resource(office.resources, resource_name)
     if isinstance(resource, Invalid):
         return resource
+    if (stopped := freezing.frozen(office, tx, resource.name)) is not None:
+        return stopped
     wanted = flow.check_duration(resource, duration)
     if isinstance(wanted, Invalid):
         return wanted

@@ -12,12 +12,13 @@ from access.errors import Invalid
 from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
-from access.ports import Asked, BreakGlass, Change, Clock, Narrowed, Outlook, Progress, Store, Tx
+from access.orders import Allowance, Freeze
+from access.ports import Allow, Asked, BreakGlass, Change, Clock, Narrowed, Outlook, Progress, Store, Tx
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Review, Session
 from access.resources import Resource
 from access.scopes import OfRunbook, Scope
 from access.statements import Digest
-from approval_flows import asking, break_glass, deciding, flow, granted, revising, routing
+from approval_flows import allowing, asking, break_glass, deciding, flow, freezing, granted, revising, routing
 from approval_flows.office import Office, settle
 
 POLL_SECONDS = 2.0
@@ -208,6 +209,26 @@ class Desk:
     def overseers(self, request: AccessRequest) -> frozenset[PersonId]:
         """Who may acknowledge and close this use of break-glass now."""
         return break_glass.overseers(self._office, request, self._clock.now())
+
+    async def freeze(self, resource: str, by: PersonId, why: str, *, cut: bool) -> Sequence[Freeze]:
+        """Stop everything on a resource at once."""
+        return await settle(self._store, lambda tx: freezing.freeze(self._office, tx, resource, by, why, cut=cut))
+
+    async def lift(self, resource: str, by: PersonId, why: str = "") -> Freeze | None:
+        """Let it go on: the first person asks, the second does it."""
+        return await settle(self._store, lambda tx: freezing.lift(self._office, tx, resource, by, why))
+
+    async def allow(self, wanted: Allow, by: PersonId) -> Allowance:
+        """Propose a yes ahead."""
+        return await settle(self._store, lambda tx: allowing.allow(self._office, tx, wanted, by))
+
+    async def confirm(self, id: str, by: PersonId) -> Allowance:
+        """Another yes to a proposed allowance."""
+        return await settle(self._store, lambda tx: allowing.confirm(self._office, tx, id, by))
+
+    async def disallow(self, id: str, by: PersonId, why: str = "") -> Allowance:
+        """Take an allowance back."""
+        return await settle(self._store, lambda tx: allowing.end(self._office, tx, id, by, why))
 
     async def tick(self) -> int:
         """Write down what is over. Returns how many rows changed; run it every few seconds on one node or on all."""

@@ -15,7 +15,7 @@ from access.ports import Tx
 from access.requests import EXECUTOR, Grant, GrantState, RequestState, Session
 from access.scopes import Level, OfRunbook, Once, level_of
 from access.statements import Digest
-from approval_flows import break_glass, flow, granting, routing, timetable
+from approval_flows import break_glass, flow, freezing, granting, routing, timetable
 from approval_flows.asking import check_extension
 from approval_flows.deciding import expire, withdraw
 from approval_flows.lifecycle import (
@@ -41,6 +41,7 @@ def consume(
     if grant is None:
         return _unknown(id)
     refusal = grant_refusal(grant, GrantCommand.CONSUME, office.name) or _not_yours(office, tx, grant, session)
+    refusal = refusal or freezing.frozen(office, tx, grant.resource)
     if refusal is not None:
         return refusal
     if not _is_next(grant, session, digest):
@@ -160,6 +161,8 @@ def extend(office: Office, tx: Tx, id: GrantId, by: PersonId, add: timedelta) ->
         return refusal
     if not grant.live(tx.now):
         return Conflict(f"{id} expired at {clock_time(grant.expires_at)}.", hint="Ask again.")
+    if (stopped := freezing.frozen(office, tx, grant.resource)) is not None:
+        return stopped
     length = grant.expires_at - grant.starts_at + add
     draft = flow.draft_of(grant.actor, resource, grant.scope, length, tx.now)
     barred = routing.lone_decider(office, replace(draft, parent=grant.request), resource, by, tx.now)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from access.actors import Actor, PersonId, actor_key, person_id
 from access.events import AccessRequested, Fact, GrantIssued
 from access.ids import GrantId, Prefix, RequestId
+from access.orders import Allowance
 from access.ports import Tx
 from access.requests import EXECUTOR, AccessRequest, Ask, Grant
 from access.resources import Resource
 from access.scopes import Scope, scope_to_json
 from approval_flows import flow, routing
-from approval_flows.lifecycle import RequestCommand, decide_request, extend_grant
+from approval_flows.lifecycle import RequestCommand, clock_time, decide_request, extend_grant
 from approval_flows.office import Office
 
 FLOW = "flow"
@@ -46,12 +47,16 @@ def live_grant(tx: Tx, actor: Actor, resource: str, scope: Scope, parent: Reques
     return next((g for g in mine if g.live(tx.now)), None)
 
 
-def approve_automatically(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> AccessRequest:
-    """Approve a request whose flow asks nobody; the flow itself is named as the one who decided."""
-    by = person_id(FLOW, request.flow)
+def approve_automatically(
+    office: Office, tx: Tx, request: AccessRequest, resource: Resource, ahead: Allowance | None = None
+) -> AccessRequest:
+    """Approve a request whose flow asks nobody (the flow is named as the one who decided), or that was allowed ahead."""
+    by: tuple[PersonId, ...] = (person_id(FLOW, request.flow),)
     note = "automatic, by the flow"
-    approved = put(tx, decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=by, note=note))
-    issue(office, tx, approved, resource, (by,))
+    if ahead is not None:
+        by, note = ahead.by, f"allowed ahead until {clock_time(ahead.until)} ({ahead.id})"
+    approved = put(tx, decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=by[-1], note=note))
+    issue(office, tx, approved, resource, by)
     return approved
 
 

@@ -54,7 +54,7 @@ def _changed(request: AccessRequest, wanted: Change) -> AccessRequest:
 
 def _filed_anew(office: Office, tx: Tx, old: AccessRequest, new: AccessRequest) -> AccessRequest | HoopError:
     """All that is checked when something is asked is checked again, by the flow the new revision takes."""
-    resource = allowed(office, new.actor, new.resource, new.reason, new.ticket)
+    resource = allowed(office, tx, new.actor, new.resource, new.reason, new.ticket)
     if isinstance(resource, HoopError):
         return resource
     taken = routed(office, tx, new, resource)

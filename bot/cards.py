@@ -221,6 +221,9 @@ class Do(StrEnum):
     JUSTIFIED = "justified"
     UNJUSTIFIED = "unjustified"
     FOLLOW_UP = "follow_up"
+    LIFT = "lift"
+    CONFIRM = "confirm"
+    DISALLOW = "disallow"
 
 
 class Style(StrEnum):

@@ -27,6 +27,8 @@ class View(StrEnum):
     VOTE = "vote"
     NUDGE = "nudge"
     ALARM = "alarm"
+    FREEZE = "freeze"
+    ALLOWANCE = "allowance"
     DECIDED = "decided"
     CONNECTION = "connection"
     TOKEN = "token"  # noqa: S105 - a view

@@ -14,7 +14,7 @@ from access.scopes import OfRunbook
 from bot.cards import Card
 from bot.cases import World, case_of, case_of_grant, visit_of
 from bot.deliveries import Delivery, View
-from bot.views import access, emergencies, requests, runs, sessions
+from bot.views import access, emergencies, orders, requests, runs, sessions
 
 
 def draw(tx: Tx, world: World, delivery: Delivery) -> Card | None:
@@ -77,6 +77,32 @@ def _alarm(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     return replace(card, buttons=card.buttons if mine_to_do else (), private=bool(delivery.audience))
 
 
+def _freeze(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    """The freeze that `part` began, as it is now."""
+    events = [one for one in tx.events_of(delivery.about) if one.position >= int(delivery.part)]
+    begun = next((one for one in events if one.kind == "resource.frozen"), None)
+    if begun is None or begun.payload is None:
+        return None
+    said = [one for one in events if one.kind in {"thaw.asked", "resource.thawed"}]
+    over = next((n for n, one in enumerate(said) if one.kind == "resource.thawed"), len(said))
+    people = [world.mention(PersonId(one.actor)) for one in said[: over + 1]]
+    by = world.mention(PersonId(begun.actor))
+    return orders.freeze_card(delivery.about, by, str(begun.payload["why"]), people, lifted=over < len(said))
+
+
+def _allowance(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    events = tx.events_of(delivery.about)
+    said = [one for one in events if one.kind == "allowance.voted" and one.payload]
+    if not said:
+        return None
+    ended = next((one for one in events if one.kind == "allowance.ended"), None)
+    last = said[-1].payload or {}
+    for_whom = world.mention(PersonId(str(last["person"])))
+    by = [world.mention(PersonId(one)) for one in last["by"]]
+    card = orders.allowance_card(delivery.about, for_whom, last, by, ended=ended is not None)
+    return replace(card, private=bool(delivery.audience))
+
+
 def _event(tx: Tx, delivery: Delivery) -> StoredEvent | None:
     return next((event for event in tx.events_of(delivery.about) if str(event.position) == delivery.part), None)
 
@@ -136,6 +162,8 @@ _DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
     View.VOTE: _vote,
     View.NUDGE: _nudge,
     View.ALARM: _alarm,
+    View.FREEZE: _freeze,
+    View.ALLOWANCE: _allowance,
     View.EXPIRING: _expiring,
     View.CHANGED: _changed,
     View.SESSION: _session,

@@ -1,4 +1,4 @@
-"""How break-glass is spelled. Pure; raises `bot.lines.Wrong` only."""
+"""How break-glass, freezes and allowances are spelled. Pure; raises `bot.lines.Wrong` only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,24 @@ from dataclasses import replace
 from access.emergencies import Finding
 from access.ids import Prefix, RequestId, parse_id
 from bot.durations import format_span
-from bot.grammar_asking import MAX_REASON, request
-from bot.intents import Acknowledge, Attest, BreakGlass, Close, Incomplete, Parsed, Request, Verb
-from bot.lines import Wrong, cut_line
+from bot.grammar_asking import MAX_NAME, MAX_REASON, SCOPES, request, span_of
+from bot.intents import (
+    Acknowledge,
+    Allow,
+    Attest,
+    BreakGlass,
+    Close,
+    Confirm,
+    DenyAll,
+    Disallow,
+    Incomplete,
+    Lift,
+    Parsed,
+    Request,
+    Span,
+    Verb,
+)
+from bot.lines import Line, Wrong, cut_line
 from bot.visible import cut, visible_line
 
 MAX_ACCOUNT = 4_000
@@ -73,9 +88,78 @@ def _about(verb: Verb, rest: str, *, most: int) -> tuple[RequestId, str] | Incom
     return RequestId(found), said
 
 
+def deny_all(verb: Verb, rest: str) -> Parsed:
+    line = cut_line(verb, rest)
+    if not line.words:
+        return Incomplete(verb, dict(line.flags), ("resource",))
+    sessions = line.flags.get("sessions", "cut").lower()
+    if sessions not in {"cut", "keep"}:
+        raise Wrong("Sessions are cut or kept: --sessions keep.")
+    return DenyAll(_name(line), _said(line), sessions == "cut")
+
+
+def lift(verb: Verb, rest: str) -> Parsed:
+    line = cut_line(verb, rest)
+    return Lift(_name(line), _said(line)) if line.words else Incomplete(verb, {}, ("resource",))
+
+
+def allow(verb: Verb, rest: str) -> Parsed:
+    """`allow alw_…` is a yes to a proposal, everything else a proposal."""
+    line = cut_line(verb, rest)
+    if line.words and (id_ := parse_id(line.words[0].text, Prefix.ALLOWANCE)):
+        return Confirm(id_)
+    if len(line.words) < 2 or not {"length", "request"} <= line.flags.keys():
+        raise Wrong("It is: allow @PERSON RESOURCE --length 5d --request 2h and why; or allow alw_… for a yes to one.")
+    person, resource = (word.text for word in line.words[:2])
+    if len(person) > MAX_NAME or len(resource) > MAX_NAME:
+        raise Wrong("That is too long for a name.")
+    scope = line.flags.get("scope", "read").lower()
+    if scope not in SCOPES:
+        raise Wrong(f"A scope is {', '.join(SCOPES)}.")
+    lengths = _length(line, "length"), _length(line, "request")
+    return Allow(person.removeprefix("@"), resource, scope, *lengths, _said(line, after=2))
+
+
+def _length(line: Line, flag: str) -> Span:
+    errors: dict[str, str] = {}
+    found = span_of(line.flags[flag].split(), errors)
+    if errors or found is None:
+        raise Wrong(f"--{flag}: {next(iter(errors.values()), 'is not a length of time.')}")
+    return found
+
+
+def disallow(verb: Verb, rest: str) -> Parsed:
+    line = cut_line(verb, rest)
+    if not line.words:
+        return Incomplete(verb, {}, ("id",))
+    found = parse_id(line.words[0].text, Prefix.ALLOWANCE)
+    if found is None:
+        raise Wrong(f"“{visible_line(cut(line.words[0].text, 30))}” is not an id here; it starts with alw_….")
+    return Disallow(found, _said(line))
+
+
+def _name(line: Line) -> str:
+    name = line.words[0].text
+    if len(name) > MAX_NAME:
+        raise Wrong("That is too long for a name.")
+    return name
+
+
+def _said(line: Line, *, after: int = 1) -> str:
+    """The reason: the words after the names, or --reason."""
+    said = line.flags.get("reason", "") or " ".join(word.text for word in line.words[after:])
+    if len(said) > MAX_REASON:
+        raise Wrong(f"The reason has {len(said):,} characters; at most {MAX_REASON:,}.")
+    return said
+
+
 GUARDING: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.BREAK_GLASS: break_glass,
     Verb.ACK: acknowledge,
     Verb.ATTEST: attest,
     Verb.CLOSE: close,
+    Verb.DENY_ALL: deny_all,
+    Verb.LIFT: lift,
+    Verb.ALLOW: allow,
+    Verb.DISALLOW: disallow,
 }

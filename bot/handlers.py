@@ -11,27 +11,32 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from access.errors import Conflict, HoopError, Invalid
-from bot import asking, deciding, guarding, looking, pressing, running, submitting
+from bot import asking, deciding, guarding, looking, ordering, pressing, running, submitting
 from bot.cards import Form
 from bot.completion import Suggestion
 from bot.grammar import parse
 from bot.intents import (
     Acknowledge,
     AgentToken,
+    Allow,
     Approve,
     Attest,
     BreakGlass,
     Cancel,
     Change,
     Close,
+    Confirm,
     Console,
     Deny,
+    DenyAll,
+    Disallow,
     Done,
     Exec,
     Extend,
     Help,
     Incomplete,
     Kill,
+    Lift,
     Mistake,
     My,
     Parsed,
@@ -89,6 +94,11 @@ _USE_CASES: Mapping[type, UseCase] = {
     Acknowledge: guarding.acknowledge,
     Attest: guarding.attest,
     Close: guarding.close,
+    DenyAll: ordering.deny_all,
+    Lift: ordering.lift,
+    Allow: ordering.allow,
+    Confirm: ordering.confirm,
+    Disallow: ordering.disallow,
 }
 
 

@@ -10,11 +10,33 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from access.ids import RequestId, SessionId
-from bot.intents_guarding import Acknowledge, Attest, BreakGlass, Close
+from bot.intents_guarding import (
+    Acknowledge,
+    Allow,
+    Attest,
+    BreakGlass,
+    Close,
+    Confirm,
+    DenyAll,
+    Disallow,
+    Lift,
+)
 from bot.spans import Span, Until
 
 # defined in `bot.spans` and `bot.intents_guarding`, and part of this vocabulary like the classes below
-__all__ = ["Acknowledge", "Attest", "BreakGlass", "Close", "Span", "Until"]
+__all__ = [
+    "Acknowledge",
+    "Allow",
+    "Attest",
+    "BreakGlass",
+    "Close",
+    "Confirm",
+    "DenyAll",
+    "Disallow",
+    "Lift",
+    "Span",
+    "Until",
+]
 
 
 class Verb(StrEnum):
@@ -45,6 +67,10 @@ class Verb(StrEnum):
     ACK = "ack"
     ATTEST = "attest"
     CLOSE = "close"
+    DENY_ALL = "deny-all"
+    LIFT = "lift"
+    ALLOW = "allow"
+    DISALLOW = "disallow"
     WHO = "who"
     WHY = "why"
     WHOAMI = "whoami"
@@ -286,6 +312,11 @@ Intent = (
     | Acknowledge
     | Attest
     | Close
+    | DenyAll
+    | Lift
+    | Allow
+    | Confirm
+    | Disallow
 )
 
 

@@ -1,4 +1,4 @@
-"""What a person can mean about break-glass. `bot.intents` re-exports them."""
+"""What a person can mean about break-glass, freezes and allowances. `bot.intents` re-exports them."""
 
 from __future__ import annotations
 
@@ -44,3 +44,47 @@ class Close:
     request: RequestId
     finding: Finding
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DenyAll:
+    """Stop everything on a resource (`*`: on all that are mine); `cut` ends its sessions, too."""
+
+    resource: str
+    reason: str = ""
+    cut: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """Let a frozen resource go on; it takes two people."""
+
+    resource: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """A yes given ahead: for `length`, requests of this person up to `longest` are granted at once."""
+
+    person: str
+    resource: str
+    scope: str
+    length: Span
+    longest: Span
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """My yes to a proposed allowance."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disallow:
+    """Take an allowance back."""
+
+    id: str
+    reason: str = ""

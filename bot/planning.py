@@ -231,6 +231,24 @@ def _upstream(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]
     return in_channel(plan, tx, request, View.FAILURE, event.stream, part=str(event.position))
 
 
+def _ordered(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """A freeze or an allowance: one card in the resource's channels that changes, and whom it is for in person."""
+    resource = plan.world.resources.get(str(payload.get("resource", "")))
+    if resource is None:
+        return []
+    view = View.ALLOWANCE if event.kind.startswith("allowance") else View.FREEZE
+    part = str(_latest(tx, event.stream, "resource.frozen", event).position) if view is View.FREEZE else ""
+    about, places = event.stream, plan.places.of(resource)
+    shown = [Delivery(view, about, (place.platform,), place.channel, part=part) for place in places]
+    if event.kind == "allowance.ended" or payload.get("given") is True:
+        shown.append(to_person(plan, PersonId(str(payload["person"])), view, about, part=str(event.position)))
+    return shown
+
+
+def _latest(tx: Tx, stream: str, kind: str, otherwise: StoredEvent) -> StoredEvent:
+    return next((one for one in reversed(tx.events_of(stream)) if one.kind == kind), otherwise)
+
+
 ALARMS = (
     "emergency.acknowledged",
     "emergency.escalated",
@@ -239,6 +257,7 @@ ALARMS = (
     "attestation.overdue",
     "emergency.closed",
 )
+ORDERS = ("resource.frozen", "thaw.asked", "resource.thawed", "allowance.voted", "allowance.ended")
 _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Delivery]]] = {
     "access.requested": _shown,
     "review.given": _voted,
@@ -251,6 +270,7 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "request.expired": _settled,
     "grant.issued": _issued,
     "emergency.opened": _shown,
+    **dict.fromkeys(ORDERS, _ordered),
     **dict.fromkeys(ALARMS, _alarmed),
     "grant.extended": _changed,
     "grant.ended": _changed,

@@ -9,7 +9,7 @@ from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
 from access.scopes import Unmask, scope_name
-from bot import asking, deciding, guarding, looking, running
+from bot import asking, deciding, guarding, looking, ordering, running
 from bot.cards import Do, Form
 from bot.durations import format_duration
 from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run
@@ -175,6 +175,7 @@ _PRESSED: Mapping[Do, Pressed] = {
     Do.ROLLBACK: _roll_back,
     Do.STOP: _stop,
     **guarding.PRESSED,
+    **ordering.PRESSED,
 }
 
 

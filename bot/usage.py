@@ -100,6 +100,22 @@ USAGE: dict[Verb, Usage] = {
         "close req_7k3f9a2b follow-up rotate the key",
         ("note",),
     ),
+    Verb.DENY_ALL: Usage(
+        "deny-all RESOURCE|* reason … [--sessions keep]",
+        "Freeze: nothing runs there until two people lift it. Sessions end unless they are kept.",
+        "deny-all prod-db restoring from backup",
+        ("reason", "sessions"),
+    ),
+    Verb.LIFT: Usage("lift RESOURCE [reason …]", "Lift a freeze; it takes two people.", "lift prod-db", ("reason",)),
+    Verb.ALLOW: Usage(
+        "allow @PERSON RESOURCE --length 5d --request 2h [--scope write] reason …  ·  allow ID",
+        "A yes ahead: their requests up to that long are granted at once. It takes the flow's people, at least two.",
+        "allow @dana prod-db --length 5d --request 2h --scope write on duty this week",
+        ("length", "request", "scope", "reason"),
+    ),
+    Verb.DISALLOW: Usage(
+        "disallow ID [reason …]", "Take an allowance back.", "disallow alw_7k3f9a2b moved team", ("reason",)
+    ),
     Verb.WHO: Usage("who RESOURCE", "Who can decide on it and who has access now.", "who prod-db"),
     Verb.WHY: Usage(
         'why RESOURCE  ·  why "SQL" on RESOURCE  ·  why RESOURCE -- SQL',
@@ -134,7 +150,12 @@ SYNONYMS: dict[str, Verb] = {
     "yes": Verb.APPROVE,
     "ok": Verb.APPROVE,
     "accept": Verb.APPROVE,
-    "allow": Verb.APPROVE,
+    "freeze": Verb.DENY_ALL,
+    "lockdown": Verb.DENY_ALL,
+    "unfreeze": Verb.LIFT,
+    "thaw": Verb.LIFT,
+    "preapprove": Verb.ALLOW,
+    "pre-approve": Verb.ALLOW,
     "no": Verb.DENY,
     "reject": Verb.DENY,
     "refuse": Verb.DENY,

@@ -1,0 +1,86 @@
+"""Use cases of freezes and allowances. The desk judges who may."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from access import ports
+from access.ports import ActionToken
+from access.scopes import standing_scope
+from bot.cards import Do
+from bot.durations import resolve
+from bot.intents import Allow, Confirm, DenyAll, Disallow, Lift
+from bot.kit import Kit
+from bot.platform import Caller, Reply
+from bot.tokens import subject
+from bot.views.answers import done_card
+
+
+async def deny_all(kit: Kit, intent: DenyAll, who: Caller, reply: Reply) -> None:
+    """Stop everything there at once."""
+    kit.person(who)
+    frozen = await kit.desk.freeze(intent.resource, who.person, intent.reason, cut=intent.cut)
+    names = ", ".join(one.resource for one in frozen)
+    sessions = "Open sessions are being cut." if intent.cut else "Sessions stay connected; shells are cut."
+    await reply.card(done_card(f"Frozen: {names}. {sessions}", hint="Two people lift it, each: /hoop lift RESOURCE"))
+
+
+async def lift(kit: Kit, intent: Lift, who: Caller, reply: Reply) -> None:
+    """Let it go on; the second person's word does it."""
+    kit.person(who)
+    waits = await kit.desk.lift(intent.resource, who.person, intent.reason)
+    if waits is None:
+        await reply.card(done_card(f"Lifted: {intent.resource} goes on."))
+        return
+    hint = f"They say: /hoop lift {intent.resource}"
+    await reply.card(done_card("Noted. Another owner, approver or member of security has to agree.", hint=hint))
+
+
+async def allow(kit: Kit, intent: Allow, who: Caller, reply: Reply) -> None:
+    """Propose a yes ahead."""
+    person, now = kit.person(who), kit.clock.now()
+    wanted = ports.Allow(
+        intent.person,
+        intent.resource,
+        standing_scope(intent.scope),
+        resolve(intent.length, now, person.time_zone),
+        resolve(intent.longest, now, person.time_zone),
+        intent.reason,
+    )
+    made = await kit.desk.allow(wanted, person.id)
+    await reply.card(done_card(f"Proposed: {made.id}.", hint=f"Another person says: /hoop allow {made.id}"))
+
+
+async def confirm(kit: Kit, intent: Confirm, who: Caller, reply: Reply) -> None:
+    """Another yes."""
+    kit.person(who)
+    made = await kit.desk.confirm(intent.id, who.person)
+    said = "It is in force now." if made.given else "It needs one more person."
+    await reply.card(done_card(f"Yes to {made.id}. {said}"))
+
+
+async def disallow(kit: Kit, intent: Disallow, who: Caller, reply: Reply) -> None:
+    """Take it back."""
+    kit.person(who)
+    ended = await kit.desk.disallow(intent.id, who.person, intent.reason)
+    name = kit.world.mention(ended.person).name
+    await reply.card(done_card(f"Taken back: {name} asks for {ended.resource} as everybody does ({ended.id})."))
+
+
+async def _lift(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await lift(kit, Lift(subject(row)), who, reply)
+
+
+async def _confirm(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await confirm(kit, Confirm(subject(row)), who, reply)
+
+
+async def _disallow(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await disallow(kit, Disallow(subject(row)), who, reply)
+
+
+PRESSED: Mapping[Do, Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]] = {
+    Do.LIFT: _lift,
+    Do.CONFIRM: _confirm,
+    Do.DISALLOW: _disallow,
+}
