@@ -17,6 +17,7 @@ from access.actors import Actor, Agent, Person, PersonId
 from access.approvals import Allow, Asked, BreakGlass, Change, Desk, Narrowed, Outlook, Progress
 from access.duty import OnCall
 from access.events import Fact, StoredEvent
+from access.explain import Understood
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import Masked
 from access.requests import (
@@ -380,6 +381,9 @@ class Judge(Protocol):
 
     async def describe(self, actor: Actor, person: Person, resource: Resource, text: str) -> Evidence:
         """Raises Denied when policy would refuse it anyway, Invalid when it cannot be one command."""
+
+    async def understand(self, resource: Resource, text: str) -> Understood:
+        """What a text of any number of statements does, before any policy. Raises Unavailable."""
 
     async def describe_run(
         self, actor: Actor, person: Person, resource: Resource, run: Run

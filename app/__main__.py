@@ -86,6 +86,15 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     doctor.add_argument("--fix", action="store_true", help="print the SQL of a role that cannot read protected columns")
     doctor.add_argument("--role", default="hoop_reader", help="what --fix calls that role (default: hoop_reader)")
 
+    why = commands.add_parser("why", help="what the policy makes of a statement, and why")
+    why.add_argument("statement", help="the SQL (or shell command), in quotes")
+    why.add_argument("--as", dest="person", required=True, metavar="PERSON", help="wire name")
+    why.add_argument("--on", dest="resource", required=True, metavar="RESOURCE")
+    simulate = commands.add_parser("simulate", help="what a policy would have made of the recorded statements")
+    simulate.add_argument("--since", default="7d", help="how far back: 7d, 12h")
+    simulate.add_argument(
+        "--config", dest="changed", metavar="NEW", help="a changed hoop.yaml (default: the one in force)"
+    )
     ledger = commands.add_parser("ledger", help="the hash-chained event ledger")
     what = ledger.add_subparsers(dest="what", required=True)
     verify = what.add_parser("verify", help="check every chain; names the first bad event")
@@ -145,6 +154,8 @@ MODULES = {
     "sessions": "app.cli_operate",
     "runbooks": "app.cli_runbooks",
     "scan": "app.cli_protect",
+    "why": "app.cli_policy",
+    "simulate": "app.cli_policy",
     "doctor": "app.cli_protect",
     "replay": "app.cli_ledger",
     "ledger": "app.cli_ledger",

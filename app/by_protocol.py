@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from access.actors import Actor, Person
+from access.explain import Understood
 from access.ports import Outcome
 from access.requests import AccessRequest, Evidence, Grant
 from access.resources import Protocol, Resource
@@ -27,6 +28,10 @@ class Judges:
     async def describe(self, actor: Actor, person: Person, resource: Resource, text: str) -> Evidence:
         judge = self.ssh if resource.protocol is Protocol.SSH else self.postgres
         return await judge.describe(actor, person, resource, text)
+
+    async def understand(self, resource: Resource, text: str) -> Understood:
+        judge = self.ssh if resource.protocol is Protocol.SSH else self.postgres
+        return await judge.understand(resource, text)
 
     async def describe_run(
         self, actor: Actor, person: Person, resource: Resource, run: Run

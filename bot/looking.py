@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from access.actors import Person, PersonId
-from access.errors import Denied, Invalid
+from access.errors import Invalid
+from access.explain import explain
 from access.ids import GrantId, Prefix, RequestId, SessionId, parse_id
-from access.policy import decide, standing_level
 from access.ports import Tx
-from access.requests import AccessRequest, Evidence, Grant, RequestState
+from access.requests import AccessRequest, Grant, RequestState
 from access.resources import Resource
 from access.scopes import scope_name, standing_scope
-from access.statements import Effect, Statement
 from bot.cards import Card
 from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
 from bot.completion import Known, Suggestion, complete
@@ -21,7 +20,7 @@ from bot.intents import Help, My, Pending, Replay, Sessions, Show, Verb, Who, Wh
 from bot.kit import Kit, actor_of, show
 from bot.permitted import oversees, standing_of, verbs_of
 from bot.platform import Caller, Reply
-from bot.views import lists
+from bot.views import lists, verdicts
 from bot.views.parts import mentions_of
 from bot.views.requests import request_card, review_card
 from bot.views.sessions import session_card
@@ -150,27 +149,9 @@ async def why(kit: Kit, intent: Why, who: Caller, reply: Reply) -> None:
         return
     outlook = kit.desk.outlook(actor_of(person), resource, standing_scope("read"))
     deciders = mentions_of(kit.world, outlook.progress.deciders)
-    try:
-        evidence = await kit.judge.describe(actor_of(person), person, resource, intent.statement)
-    except Denied as denied:
-        await reply.card(lists.refusal_card(resource, denied))
-        return
-    verdict = decide(kit.world.policy, grants, person, resource, _statement(resource, evidence), None, now)
-    await reply.card(lists.verdict_card(resource, evidence, verdict, standing_level(grants, now), deciders))
-
-
-def _statement(resource: Resource, evidence: Evidence) -> Statement:
-    """What the judge understood, as the policy reads it; a table that may be written counts as written."""
-    writes = evidence.tables if evidence.effects - {Effect.READ} else ()
-    return Statement(
-        protocol=resource.protocol.value,
-        text="",
-        effects=evidence.effects,
-        verbs=evidence.verbs,
-        reads=evidence.tables,
-        writes=writes,
-        flags=evidence.flags,
-    )
+    understood = await kit.judge.understand(resource, intent.statement)
+    found = explain(kit.world.policy, grants, person, resource, understood, now)
+    await reply.card(verdicts.verdict_card(resource, understood.shown, found, deciders))
 
 
 async def whoami(kit: Kit, _: WhoAmI, who: Caller, reply: Reply) -> None:

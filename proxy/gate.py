@@ -42,6 +42,8 @@ VERDICT_SECONDS = 1.0
 _STATEMENT = head(Kind.STATEMENT)
 
 _READ_ONLY = frozenset({Effect.READ})
+#: What a rule of the owner's may let through in a read session too. Code that nobody declared stays read only.
+_CHANGES = frozenset({Effect.WRITE, Effect.DDL, Effect.DANGER})
 
 
 @dataclass(slots=True)
@@ -375,12 +377,14 @@ def _noteworthy(unit: Unit, verdict: Verdict) -> bool:
 
 
 def _needs_wrap(unit: Unit, verdict: Verdict) -> bool:
-    return verdict.consumes is not None and not unit.can_write and not unit.whole.effects <= _READ_ONLY
+    lifted = verdict.consumes is not None or bool(unit.whole.effects & _CHANGES)
+    return lifted and not unit.can_write and not unit.whole.effects <= _READ_ONLY
 
 
 def _unwrappable(unit: Unit, verdict: Verdict) -> Refusal | None:
     """A write cannot be approved into a read-only transaction: say so before anybody is asked."""
-    held = verdict.action is Action.HOLD or verdict.consumes is not None
+    lifted = verdict.consumes is not None or bool(unit.whole.effects & _CHANGES)
+    held = verdict.action is Action.HOLD or (verdict.action is Action.ALLOW and lifted)
     alone = Flag.OUTSIDE_TRANSACTION in unit.whole.flags
     if not held or unit.can_write or (unit.wrappable and not alone) or unit.whole.effects <= _READ_ONLY:
         return None

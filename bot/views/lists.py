@@ -6,17 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from access.actors import Person
-from access.errors import Denied
-from access.policy import Action, Policy, Verdict
+from access.policy import Policy
 from access.ports import Outlook
-from access.requests import AccessRequest, Ask, Evidence, Grant, RequestState, Session
+from access.requests import AccessRequest, Ask, Grant, RequestState, Session
 from access.resources import Resource
-from access.scopes import Level, scope_name
+from access.scopes import scope_name
 from bot.cards import (
     Button,
     Card,
     Code,
-    CodeBlock,
     Do,
     Field,
     Item,
@@ -200,52 +198,6 @@ def why_card(resource: Resource, policy: Policy, grants: Sequence[Grant], ways: 
             Field("Ask", text(Code(f"/hoop request {resource.name} 30m …"))),
         ),
         notes=(text("The owner's rules come on top: ", ", ".join(rules[:12])),) if rules else (),
-        private=True,
-    )
-
-
-def verdict_card(
-    resource: Resource, evidence: Evidence, verdict: Verdict, level: Level, deciders: Sequence[Mention]
-) -> Card:
-    """What would happen to one statement under the viewer's access now, and what the judge understood of it."""
-    says = f"{_WOULD[verdict.action]} {verdict.message or evidence.message} {verdict.hint}".strip()
-    effects = ", ".join(sorted(effect.value for effect in evidence.effects)) or "none"
-    return Card(
-        kind="why",
-        state=parts.PRIVATE,
-        title=text("What would happen to this on ", Code(resource.name)),
-        fallback=f"On {resource.name}: {says}",
-        lines=(text(says),),
-        fields=(
-            Field("Effects", text(effects)),
-            Field("Tables", text(", ".join(evidence.tables) or "none")),
-            Field("Rule", text(Code(verdict.rule))),
-            Field("Your access now", text(level.name.lower())),
-            Field("Can decide", parts.people(deciders)),
-        ),
-        blocks=(CodeBlock(evidence.shown),),
-        notes=tuple(text(note) for note in evidence.notes),
-        private=True,
-    )
-
-
-_WOULD = {
-    Action.ALLOW: "It would run.",
-    Action.HOLD: "It would be held for approval.",
-    Action.DENY: "It would be refused.",
-}
-
-
-def refusal_card(resource: Resource, denied: Denied) -> Card:
-    """What policy refuses whatever is approved."""
-    says = f"{_WOULD[Action.DENY]} {denied.message}"
-    return Card(
-        kind="why",
-        state=parts.PRIVATE,
-        title=text("What would happen to this on ", Code(resource.name)),
-        fallback=f"On {resource.name}: {says}",
-        lines=(text(says), *((text(denied.hint),) if denied.hint else ())),
-        fields=(Field("Rule", text(Code(denied.rule))),) if denied.rule else (),
         private=True,
     )
 

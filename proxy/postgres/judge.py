@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from access.actors import Actor, Person
 from access.errors import Denied, Invalid
+from access.explain import Understood
 from access.ids import GrantId, RequestId
 from access.masking import ForApprover
 from access.policy import Action, Policy, decide
@@ -21,7 +23,7 @@ from proxy.postgres.extended import bound_form
 from proxy.postgres.protection import refused
 from proxy.postgres.reading import Reader, Reading, bound
 from proxy.postgres.state import SqlState
-from proxy.postgres.units import with_parameters
+from proxy.postgres.units import TEXT_CAP, TOO_LONG, at_once, with_parameters
 from proxy.runs import described
 from proxy.sql.catalog import Catalog
 
@@ -51,6 +53,12 @@ class Judge:
         target's catalog is not there to judge it by."""
         reader = await self._reader(resource)
         return self._describe(reader, actor, person, resource, text, ())
+
+    async def understand(self, resource: Resource, text: str) -> Understood:
+        """Raises Unavailable when the target's catalog is not there to judge by."""
+        if len(text.encode()) > TEXT_CAP:
+            raise Invalid(f"{TOO_LONG.message}. {TOO_LONG.detail}", field="statement", hint=TOO_LONG.hint)
+        return understood(await self._reader(resource), resource, text)
 
     async def describe_run(
         self, actor: Actor, person: Person, resource: Resource, run: Run
@@ -100,6 +108,18 @@ class Judge:
             GrantId(""), RequestId(""), actor, resource.name, Once(digest), now, now + resource.max_duration, (),
             holder=EXECUTOR,
         )  # fmt: skip
+
+
+def understood(reader: Reader, resource: Resource, text: str) -> Understood:
+    """A text as a new session of the resource would run it, by this catalog and masker."""
+    state = SqlState(resource.upstream.user, {"search_path": DEFAULT_PATH}, level=Level.NONE)
+    reading = reader.read(text, state.session(), state.epoch)
+    parts = tuple(at_once(part) for part in reading.parts) or (reading.judged.combined,)
+    refusal = refused(reading, reader.masker)
+    bare = tuple(replace(one, text="") for one in parts)
+    if refusal is None:
+        return Understood(reading.shown.text, bare)
+    return Understood(reading.shown.text, bare, refusal.message, "masking")
 
 
 def _with_values(text: str, values: tuple[str | None, ...]) -> str:

@@ -48,7 +48,7 @@ def make(
     alone = len(reading.parts) == 1 and all(isinstance(c, _ALONE) for c in reading.parts[0].judged.controls)
     settings = (*_settings(conv, reading), *form)
     return Unit(
-        statements=tuple(_now(part) for part in reading.parts),
+        statements=tuple(at_once(part) for part in reading.parts),
         whole=_whole(reading),
         shown=with_parameters(reading.shown.text, shown),
         complete=complete and reading.shown.complete,
@@ -92,7 +92,7 @@ def _settings(conv: Conversation, reading: Reading) -> tuple[tuple[str, str], ..
     return tuple(sorted([*conv.state.binding(), *bodies]))
 
 
-def _now(part: Part) -> Statement:
+def at_once(part: Part) -> Statement:
     """What a statement does when it is sent. PREPARE runs nothing: its body is judged again, and held, at EXECUTE."""
     statement = part.judged.statement
     if any(isinstance(control, j.Prepare) for control in part.judged.controls):
@@ -101,7 +101,7 @@ def _now(part: Part) -> Statement:
 
 
 def _whole(reading: Reading) -> Statement:
-    parts = [_now(part) for part in reading.parts]
+    parts = [at_once(part) for part in reading.parts]
     if all(new is part.judged.statement for new, part in zip(parts, reading.parts, strict=True)):
         return reading.judged.combined
     return replace(reading.judged.combined, effects=frozenset().union(*(one.effects for one in parts)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from access.actors import Actor, Person
+from access.actors import Actor, Person, PersonId
 from access.errors import Denied, Invalid
+from access.explain import Understood
 from access.ids import GrantId, RequestId
 from access.masking import ForApprover
 from access.policy import Action, Policy, decide
@@ -35,6 +37,13 @@ class Judge:
     async def describe(self, actor: Actor, person: Person, resource: Resource, text: str) -> Evidence:
         """Raises Denied when policy would refuse it anyway, Invalid when it cannot be read as a command."""
         return self._describe(actor, person, resource, text)
+
+    async def understand(self, resource: Resource, text: str) -> Understood:
+        """What a shell command does."""
+        if is_transfer(text):
+            raise Denied(TRANSFER, rule="transfer-off")
+        one = unit(text, resource, Actor(PersonId("")), self._detectors(resource))
+        return Understood(one.shown, (replace(one.whole, text=""),))
 
     async def describe_run(
         self, actor: Actor, person: Person, resource: Resource, run: Run

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from access.actors import Actor, Agent, Person, PersonId, wire_name
 from access.errors import Denied
+from access.explain import Understood
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import ForApprover, Masked, declare_masked
 from access.policy import Action, Policy, Rule
@@ -17,7 +18,7 @@ from access.requests import AccessRequest, Credential, Evidence, Grant, Place, S
 from access.resources import Resource
 from access.runs import Run, RunStep, run_digest, run_scope
 from access.scopes import OfRunbook
-from access.statements import Digest, Effect
+from access.statements import Digest, Effect, Statement
 from bot.announcer import Announcer
 from bot.cards import Button, Card, Do, ExactBlock, Form, SecretBlock, plain
 from bot.cases import World as Bot
@@ -152,6 +153,20 @@ class FakeJudge:
             rule="read-scope-write" if writes else "",
             message="This writes." if writes else "",
         )
+
+    async def understand(self, resource: Resource, text: str) -> Understood:
+        writes = not text.upper().startswith("SELECT")
+        effects = frozenset({Effect.DDL if "DROP" in text.upper() else Effect.WRITE if writes else Effect.READ})
+        tables = ("public.customers",)
+        one = Statement(
+            "postgres",
+            "",
+            effects,
+            (text.split(" ", 1)[0].upper(),),
+            () if writes else tables,
+            tables if writes else (),
+        )
+        return Understood(declare_masked(text), (one,))
 
     async def describe_run(
         self, actor: Actor, person: Person, resource: Resource, run: Run

@@ -302,7 +302,7 @@ async def test_why_explains_access_and_a_statement(stage: Stage) -> None:
     assert "would run" in words((await stage.say(DANA, "why prod-db -- SELECT 1")).last)
     assert "held for approval" in words((await stage.say(DANA, 'why "DELETE FROM customers" on prod-db')).last)
     said = words((await stage.say(DANA, 'why "DROP TABLE customers" on prod-db')).last)
-    assert "DROP is never allowed here." in said
+    assert "would be refused" in said and "ddl" in said
 
 
 async def test_token_is_two_messages_and_needs_live_access(stage: Stage) -> None:

@@ -294,3 +294,16 @@ async def test_an_approved_change_in_a_read_session_has_the_budget_too(site: Sit
         assert connection.info.parameter_status("default_transaction_read_only") == "on"
     states = [grant.state.value for grant in await site.store.read(lambda tx: tx.grants())]
     assert sorted(states) == ["active", "failed", "succeeded"]
+
+
+async def test_what_a_rule_lets_through_in_a_read_session_runs_in_a_writable_transaction(
+    postgres: EmbeddedPostgres, shop: str, tmp_path: Path
+):
+    free = Rule("free", Action.ALLOW, tables=("scratch",), effects=frozenset({Effect.WRITE}))
+    async with open_site(postgres, shop, tmp_path, policy=Policy(rules=(free,))) as site:
+        async with await site.connect() as connection:
+            assert (await connection.execute("DELETE FROM scratch WHERE id = 1")).statusmessage == "DELETE 1"
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="read only"):
+                async with connection.transaction():
+                    await connection.execute("DELETE FROM scratch WHERE id = 2")
+        assert await _rows(site) == 9
