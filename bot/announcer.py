@@ -20,6 +20,7 @@ from bot.deliveries import Delivery, View, to_outbox
 from bot.drawing import draw
 from bot.loops import follow
 from bot.planning import KINDS, Plan, to_requester
+from bot.preferences import Notice, wants
 from bot.tokens import minted
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,9 @@ class Announcer:
     def _warn(self, tx: Tx, grants: list[Grant]) -> None:
         for grant in grants:
             request = tx.request(grant.request)
-            if request is not None and not tx.seen(_warning(grant)):
+            if request is None or tx.seen(_warning(grant)):
+                continue
+            if wants(tx, grant.actor.person, Notice.EXPIRING):
                 self._enqueue(tx, to_requester(self._plan, request, View.EXPIRING, grant.id, part=_stamp(grant)))
 
 

@@ -201,6 +201,7 @@ class Do(StrEnum):
     DENY = "deny"
     REVIEW = "review"
     SHOW = "show"
+    SETTING = "setting"
     CANCEL = "cancel"
     EXTEND = "extend"
     DONE = "done"

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from bot.grammar_asking import MAX_NAME, exec_, request
 from bot.grammar_guarding import GUARDING
 from bot.grammar_naming import ALONE, ID_KINDS, about_id, about_resource, about_target, agent, bare, why
-from bot.intents import Help, Mistake, Parsed, Verb
+from bot.intents import Help, Mistake, Parsed, Settings, Verb
 from bot.leaks import ADVICE, looks_secret
 from bot.lines import Wrong, cut_line
 from bot.runline import parse_run, parse_runbooks
@@ -80,6 +80,15 @@ def _help(verb: Verb, rest: str) -> Parsed:
     return Help(VERBS.get(named.lower()) or nearest_verb(named))
 
 
+def _settings(verb: Verb, rest: str) -> Parsed:
+    words = [word.text.lower() for word in cut_line(verb, rest).words]
+    if not words:
+        return Settings()
+    if len(words) != 2 or words[0] not in {"waiting", "expiring"} or words[1] not in {"on", "off"}:
+        raise Wrong("It is: settings waiting off, or settings expiring on.")
+    return Settings(words[0], words[1] == "on")
+
+
 _PARSERS: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.REQUEST: request,
     Verb.EXEC: exec_,
@@ -87,6 +96,7 @@ _PARSERS: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.RUNBOOKS: parse_runbooks,
     Verb.AGENT: agent,
     Verb.WHY: why,
+    Verb.SETTINGS: _settings,
     Verb.HELP: _help,
     Verb.EXTEND: about_target,
     Verb.DONE: about_target,

@@ -49,6 +49,7 @@ from bot.intents import (
     Runbooks,
     Runs,
     Sessions,
+    Settings,
     Show,
     Token,
     Who,
@@ -57,6 +58,7 @@ from bot.intents import (
 )
 from bot.kit import Kit
 from bot.platform import Caller, Reply
+from bot.preferences import settings
 from bot.views.answers import error_card, failure_card, mistake_card
 
 log = logging.getLogger(__name__)
@@ -89,6 +91,7 @@ _USE_CASES: Mapping[type, UseCase] = {
     Who: looking.who_can,
     Why: looking.why,
     WhoAmI: looking.whoami,
+    Settings: settings,
     Help: looking.help_,
     BreakGlass: guarding.break_glass,
     Acknowledge: guarding.acknowledge,

@@ -75,6 +75,7 @@ class Verb(StrEnum):
     WHY = "why"
     WHOAMI = "whoami"
     CONSOLE = "console"
+    SETTINGS = "settings"
     HELP = "help"
 
 
@@ -275,6 +276,14 @@ class Console:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What I am written to about; with `notice` (`waiting`, `expiring`), switch that one."""
+
+    notice: str = ""
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """The verbs, or one of them."""
 
@@ -307,6 +316,7 @@ Intent = (
     | Why
     | WhoAmI
     | Console
+    | Settings
     | Help
     | BreakGlass
     | Acknowledge

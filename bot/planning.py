@@ -19,6 +19,7 @@ from access.scopes import Unmask
 from bot.cases import World, root_of
 from bot.deliveries import Delivery, View
 from bot.platform import Places
+from bot.preferences import Notice, wants
 from bot.views.parts import by_operator
 
 
@@ -70,7 +71,7 @@ def copies(plan: Plan, tx: Tx, request: AccessRequest) -> list[Delivery]:
     if _told_in_person(request):
         shown.append(to_requester(plan, request, View.MIRROR, request.id))
     had = (PersonId(ref.audience) for ref in tx.refs(request.id, kind=View.WAITING.value))
-    people = dict.fromkeys((*_written_to(plan, request), *had))
+    people = dict.fromkeys((*_written_to(plan, tx, request), *had))
     return [*shown, *(to_person(plan, person, View.WAITING, request.id) for person in people)]
 
 
@@ -79,11 +80,12 @@ def _told_in_person(request: AccessRequest) -> bool:
     return request.ask is not Ask.STATEMENT and not by_operator(request)
 
 
-def _written_to(plan: Plan, request: AccessRequest) -> tuple[PersonId, ...]:
-    """While they are few; when glass was broken, everybody."""
+def _written_to(plan: Plan, tx: Tx, request: AccessRequest) -> tuple[PersonId, ...]:
+    """While they are few, those who want it; when glass was broken, everybody."""
     if request.emergency is not None:
         return request.emergency.told
-    return request.approvers if len(request.approvers) <= plan.few else ()
+    few = request.approvers if len(request.approvers) <= plan.few else ()
+    return tuple(person for person in few if wants(tx, person, Notice.WAITING))
 
 
 # ------------------------------------------------------------------------------------------------ requests

@@ -15,6 +15,7 @@ from bot.durations import format_duration
 from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run
 from bot.kit import Kit, found_grant, found_request
 from bot.platform import Caller, Reply
+from bot.preferences import pressed as switched
 from bot.tokens import subject
 from bot.views import forms
 from bot.views.requests import approvable_in_channel
@@ -174,6 +175,7 @@ _PRESSED: Mapping[Do, Pressed] = {
     Do.APPLY: _apply,
     Do.ROLLBACK: _roll_back,
     Do.STOP: _stop,
+    Do.SETTING: switched,
     **guarding.PRESSED,
     **ordering.PRESSED,
 }

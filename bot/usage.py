@@ -124,6 +124,11 @@ USAGE: dict[Verb, Usage] = {
     ),
     Verb.WHOAMI: Usage("whoami", "Which person this account is.", "whoami"),
     Verb.CONSOLE: Usage("console", "A private link into the web console, good once for five minutes.", "console"),
+    Verb.SETTINGS: Usage(
+        "settings [waiting|expiring on|off]",
+        "What I am written to about in private, with switches.",
+        "settings waiting off",
+    ),
     Verb.HELP: Usage("help [VERB]", "This, or more about one verb.", "help exec"),
 }
 
@@ -180,6 +185,8 @@ SYNONYMS: dict[str, Verb] = {
     "explain": Verb.WHY,
     "login": Verb.CONSOLE,
     "web": Verb.CONSOLE,
+    "preferences": Verb.SETTINGS,
+    "mute": Verb.SETTINGS,
     "breakglass": Verb.BREAK_GLASS,
     "break": Verb.BREAK_GLASS,
     "emergency": Verb.BREAK_GLASS,

@@ -23,7 +23,7 @@ from access.requests import Place
 from access.resources import Resource
 from bot.cards import Card, Form, text
 from bot.cases import usable
-from bot.intents import My, Pending, WhoAmI
+from bot.intents import My, Pending, Settings, WhoAmI
 from bot.loops import follow
 from bot.planning import KINDS
 from bot.platform import Caller, Conversation, RetryLater
@@ -171,7 +171,7 @@ class Home:
 
     async def _draw(self, person: PersonId) -> Json:
         caller, reply = Caller(person, "slack", Place("slack")), Collected()
-        for question in (WhoAmI(), Pending(), My()):
+        for question in (WhoAmI(), Pending(), My(), Settings()):
             await self._conversation.handle(question, caller, reply)
         return home_view(reply.cards, await self._connections(person))
 

@@ -96,6 +96,8 @@ class Worker:
                 await self._shortcut(delivery, caller, reply)
             case Kind.PRESS:
                 await self._press(delivery, caller, reply)
+                if not (delivery.channel or delivery.view):
+                    await self._home.opened(delivery.user, caller)  # what was pressed there shows there
             case Kind.SUBMIT:
                 await self._submit(delivery, caller, reply)
             case Kind.HOME:
