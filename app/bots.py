@@ -26,7 +26,8 @@ class Bots:
 
     def __init__(self, core: Core, judge: Judge, runbooks: Catalog, replays: Replays) -> None:
         self.core = core
-        self.world = World(core.directory, core.resources, core.policy, Links(core.public_url), core.desk)
+        links, security = Links(core.public_url), core.settings.security_group
+        self.world = World(core.directory, core.resources, core.policy, links, core.desk, security)
         self.console = ConsolePlatform(core.store, core.directory, core.clock)
         self.platforms: dict[str, Platform] = {}
         if core.settings.chat.console.enabled:

@@ -31,6 +31,7 @@ class World:
     policy: Policy
     links: Links
     desk: Desk
+    security_group: str = ""
 
     def mention(self, person: PersonId, fallback: str = "", *, ping: bool = False) -> Mention:
         """A person by the directory's name; somebody unknown to it by the last part of the id."""

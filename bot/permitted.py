@@ -17,9 +17,11 @@ from bot.kit import Kit
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a person is here: `decides` for some resource, or something waits for them; whether there are `runbooks`."""
+    """What a person is here: `decides` for some resource, or something waits for them; `guards`: they may act on what
+    others do (approvers, owners, the security group); whether there are `runbooks`."""
 
     decides: bool = False
+    guards: bool = False
     runbooks: bool = False
 
 
@@ -27,8 +29,11 @@ _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
     Verb.APPROVE: lambda one: one.decides,
     Verb.DENY: lambda one: one.decides,
     Verb.PENDING: lambda one: one.decides,
-    Verb.ACK: lambda one: one.decides,
-    Verb.CLOSE: lambda one: one.decides,
+    Verb.ALLOW: lambda one: one.decides,
+    Verb.ACK: lambda one: one.guards,
+    Verb.CLOSE: lambda one: one.guards,
+    Verb.DENY_ALL: lambda one: one.guards,
+    Verb.LIFT: lambda one: one.guards,
     Verb.RUN: lambda one: one.runbooks,
     Verb.RUNBOOKS: lambda one: one.runbooks,
     Verb.RUNS: lambda one: one.runbooks,
@@ -44,8 +49,11 @@ def verbs_of(standing: Standing) -> tuple[Verb, ...]:
 
 def standing_of(kit: Kit, person: Person, *, waiting: bool) -> Standing:
     """What this person is here now; `waiting` when something waits for their decision, as a flow may name anybody."""
+    decides = waiting or any(oversees(kit, person, resource) for resource in kit.resources())
+    security = kit.world.security_group
     return Standing(
-        decides=waiting or any(oversees(kit, person, resource) for resource in kit.resources()),
+        decides=decides,
+        guards=decides or (bool(security) and person.id in kit.world.directory.members(security)),
         runbooks=bool(kit.runbooks.mirrors or kit.runbooks.shelves),
     )
 

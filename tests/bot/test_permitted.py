@@ -12,9 +12,10 @@ from bot.intents import Verb
 from bot.permitted import Standing, verbs_of
 from runbooks.catalog import Shelf
 from tests.bot.stage import Stage, words
-from tests.fakes.world import ANN, DANA, EVE, OLGA
+from tests.fakes.world import ANN, DANA, EVE, OLGA, SAM
 
-DECIDE = {Verb.APPROVE, Verb.DENY, Verb.PENDING, Verb.ACK, Verb.CLOSE}
+DECIDE = {Verb.APPROVE, Verb.DENY, Verb.PENDING, Verb.ALLOW}
+GUARD = {Verb.ACK, Verb.CLOSE, Verb.DENY_ALL, Verb.LIFT}
 RUN = {Verb.RUN, Verb.RUNBOOKS, Verb.RUNS, Verb.RERUN}
 
 
@@ -25,9 +26,10 @@ async def helped(stage: Stage, person: Person) -> set[str]:
 
 def test_everybody_asks_looks_and_ends_their_own() -> None:
     shown = set(verbs_of(Standing()))
-    assert shown.isdisjoint(DECIDE | RUN)
+    assert shown.isdisjoint(DECIDE | GUARD | RUN)
     assert {Verb.REQUEST, Verb.EXEC, Verb.MY, Verb.CANCEL, Verb.DONE, Verb.KILL, Verb.WHO, Verb.HELP} <= shown
     assert set(verbs_of(Standing(decides=True))) == shown | DECIDE
+    assert set(verbs_of(Standing(guards=True))) == shown | GUARD
     assert set(verbs_of(Standing(runbooks=True))) == shown | RUN
 
 
@@ -35,6 +37,15 @@ def test_everybody_asks_looks_and_ends_their_own() -> None:
 async def test_deciding_is_shown_to_approvers_and_owners(stage: Stage, person: Person, decides: bool) -> None:
     assert ("approve" in await helped(stage, person)) is decides
     assert ("approve" in [s.text for s in await stage.handlers.complete("app", stage.caller(person))]) is decides
+
+
+async def test_security_guards_and_does_not_decide(quick: Stage) -> None:
+    quick.bot = replace(quick.bot, security_group="security")
+    quick.restart()
+    shown = await helped(quick, SAM)
+    assert {"ack", "deny-all", "lift"} <= shown
+    assert "approve" not in shown
+    assert "ack" not in await helped(quick, DANA)
 
 
 async def test_deciding_is_shown_to_whoever_a_flow_asks_while_it_asks(quick: Stage) -> None:

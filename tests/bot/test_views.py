@@ -183,7 +183,6 @@ CARDS: dict[str, Card | None] = {
     "my": lists.my_card(MINE),
     "pending": lists.pending_card([case(), case(HELD)]),
     "who": lists.who_card(PROD, WAYS, [(DANA, GRANT)]),
-    "help": lists.help_card(None),
     "help_exec": lists.help_card(Verb.EXEC),
     "error_conflict": answers.error_card(Conflict("Bob approved it already.", hint="Nothing to do.")),
     "error_denied": answers.error_card(Denied("You can not decide your own request.")),
