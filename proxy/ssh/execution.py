@@ -13,11 +13,10 @@ from proxy.gate import Gate
 from proxy.ssh import messages as m
 from proxy.ssh.admitting import Admitting, Ended
 from proxy.ssh.channels import ClientChannel, Sink, TargetChannel
-from proxy.ssh.classify import is_transfer
 from proxy.ssh.house import Surroundings
 from proxy.ssh.messages import Asked
 from proxy.ssh.output import Stream, Tape
-from proxy.ssh.refusals import NUL, TRANSFER_OFF
+from proxy.ssh.refusals import NUL
 from proxy.ssh.upstream import UpstreamUnreachable
 
 #: A pause after which an unfinished line is let through, in seconds.
@@ -108,8 +107,6 @@ class Execution(Admitting):
         """Its verdict; what the client ends with when it is not to run."""
         if "\0" in self.asked.text:
             return await self.refuse("not-understood", NUL)
-        if is_transfer(self.asked.text):
-            return await self.refuse("transfer-off", TRANSFER_OFF)
         await self.reach()
         return await self.heard(gate, self.command())
 

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 from proxy.ssh.admitting import Admitting, Ended
 from proxy.ssh.channels import ClientChannel
+from proxy.ssh.classify import is_transfer
+from proxy.ssh.copies import Copying
 from proxy.ssh.execution import Execution
 from proxy.ssh.house import Surroundings
 from proxy.ssh.interactive import Interactive
 from proxy.ssh.messages import Asked
 from proxy.ssh.refusals import NOT_READ, SUBSYSTEM_OFF
+from proxy.ssh.transfer import Transfer
 
 
 class NotOffered(Admitting):
@@ -36,8 +39,10 @@ def opened_for(session: Surroundings) -> Callable[[ClientChannel, Asked], Admitt
 def _kind(asked: Asked) -> type[Admitting]:
     match asked.kind:
         case "exec" if asked.terminal is None:
-            return Execution
+            return Copying if is_transfer(asked.text) else Execution
         case "exec" | "shell":
             return Interactive
+        case "subsystem" if asked.text == "sftp":
+            return Transfer
         case _:
             return NotOffered
