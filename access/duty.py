@@ -1,8 +1,9 @@
-"""The port of on-call systems. `access.ports` re-exports it."""
+"""The ports of on-call and paging systems. `access.ports` re-exports them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -28,3 +29,23 @@ class NoSchedules:
 
     def on_call(self, schedule: str, at: datetime) -> frozenset[PersonId]:  # noqa: ARG002 - the port's signature
         return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that people outside of chat are to be called for. `id` names it for good: the same one may come twice."""
+
+    id: str
+    kind: str
+    at: datetime
+    subject: str
+    resource: str
+    who: str
+    text: str
+
+
+class Pager(Protocol):
+    """Something that pages people or files tickets."""
+
+    async def page(self, alarm: Alarm) -> None:
+        """Hand it over. Raises Unavailable when that did not work: it is tried again."""

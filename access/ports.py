@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from access.actors import Actor, Agent, Person, PersonId
 from access.approvals import Allow, Asked, BreakGlass, Change, Desk, Narrowed, Outlook, Progress
-from access.duty import OnCall
+from access.duty import Alarm, OnCall, Pager
 from access.events import Fact, StoredEvent
 from access.explain import Understood
 from access.ids import CredentialId, GrantId, RequestId, SessionId
@@ -36,7 +36,19 @@ from access.scopes import OfRunbook
 T = TypeVar("T")
 
 # defined in `access.approvals` and `access.duty`, and part of the ports like the classes below
-__all__ = ["Allow", "Asked", "BreakGlass", "Change", "Desk", "Narrowed", "OnCall", "Outlook", "Progress"]
+__all__ = [
+    "Alarm",
+    "Allow",
+    "Asked",
+    "BreakGlass",
+    "Change",
+    "Desk",
+    "Narrowed",
+    "OnCall",
+    "Outlook",
+    "Pager",
+    "Progress",
+]
 
 
 class Clock(Protocol):

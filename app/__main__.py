@@ -57,6 +57,17 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     grant.add_argument("--for", dest="duration", default="", help="30m, 2h (default: the resource's)")
     grant.add_argument("--reason", required=True)
 
+    glass = commands.add_parser(
+        "break-glass", help="take access for somebody on duty, when chat is down; called loudly"
+    )
+    glass.add_argument("person")
+    glass.add_argument("resource")
+    glass.add_argument("--confirm", required=True, help="the resource's name once more")
+    glass.add_argument("--scope", choices=("read", "write", "admin"), default="read")
+    glass.add_argument("--for", dest="duration", default="", help="30m, 1h (default: the resource's)")
+    glass.add_argument("--reason", required=True)
+    glass.add_argument("--ticket", default="")
+
     link = commands.add_parser("login-link", help="a single-use console link for a person, valid five minutes")
     link.add_argument("person")
 
@@ -149,6 +160,7 @@ MODULES = {
     "keygen": "app.cli_setup",
     "version": "app.cli_setup",
     "db": "app.cli_operate",
+    "break-glass": "app.cli_emergency",
     "grant": "app.cli_operate",
     "login-link": "app.cli_operate",
     "sessions": "app.cli_operate",

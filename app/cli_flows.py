@@ -10,7 +10,7 @@ from access.errors import HoopError, Invalid
 from app import config_build
 from app.cli_setup import load_or_explain
 from app.clock import SystemClock
-from app.flows import shelf_of
+from app.flows import on_call_of, shelf_of
 from approval_flows.explain import explain, found_person, overview, parse_wish
 from approval_flows.flow import find_resource
 from identity.directory import StaticDirectory
@@ -20,7 +20,8 @@ def _flows(arguments: argparse.Namespace) -> int:
     loaded = load_or_explain(arguments.config)
     directory = StaticDirectory(config_build.people(loaded.settings), {})
     resources = config_build.resources(loaded.settings)
-    flows = shelf_of(loaded.settings, loaded.base, directory, resources).current.flows
+    on_call = on_call_of(loaded.settings, loaded.base, directory)
+    flows = shelf_of(loaded.settings, loaded.base, directory, resources, on_call).current.flows
     if arguments.what == "list":
         print("\n".join(overview(flows)))
         return 0
@@ -35,7 +36,7 @@ def _flows(arguments: argparse.Namespace) -> int:
     if isinstance(resource, HoopError):
         raise resource
     at = _instant(arguments.at) if arguments.at else SystemClock().now()
-    print("\n".join(explain(flows, directory, person, resource, wish, at)))
+    print("\n".join(explain(flows, directory, person, resource, wish, at, on_call)))
     return 0
 
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from access.actors import Person, person_id
+from access.actors import Person, PersonId, person_id
 from access.masking import Audience, ColumnRule, EntityRule, MaskPolicy, Strategy
 from access.policy import DEFAULT_MATRIX, Action, Policy, Rule
 from access.resources import Files, Protocol, Resource, SshRules, Upstream, UpstreamTls
@@ -28,10 +28,11 @@ from proxy.masking.detectors import ENTITIES
 
 def people(settings: Settings) -> list[Person]:
     """Everybody in the file, with the groups that name them."""
-    return [_person(entry, settings.groups) for entry in settings.people]
+    ids = {entry.wire_name: person_id(entry.issuer, entry.subject or entry.wire_name) for entry in settings.people}
+    return [_person(entry, settings.groups, ids.get(entry.manager)) for entry in settings.people]
 
 
-def _person(entry: PersonSettings, groups: Mapping[str, list[str]]) -> Person:
+def _person(entry: PersonSettings, groups: Mapping[str, list[str]], manager: PersonId | None) -> Person:
     return Person(
         id=person_id(entry.issuer, entry.subject or entry.wire_name),
         name=entry.name,
@@ -40,6 +41,7 @@ def _person(entry: PersonSettings, groups: Mapping[str, list[str]]) -> Person:
         email=entry.email,
         active=entry.active,
         time_zone=entry.time_zone,
+        manager=manager,
     )
 
 

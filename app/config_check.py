@@ -19,6 +19,7 @@ from app.config_file import Loaded, Problem, Where
 from app.config_ssh import ssh_problems
 from app.settings import PostgresListener, ResourceSettings, Settings
 from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
+from approval_flows.on_call_file import read_schedules
 from approval_flows.shelf import load_folder
 from identity.directory import StaticDirectory
 from identity.directory import problems as directory_problems
@@ -89,6 +90,9 @@ def _store(settings: Settings, _known: _Known) -> Iterator[Finding]:
 def _people(settings: Settings, _known: _Known) -> Iterator[Finding]:
     """What the directory itself refuses, put back on the line of the person or group it is about."""
     rows = {person.wire_name: ("people", index) for index, person in enumerate(settings.people)}
+    for index, person in enumerate(settings.people):
+        if person.manager and (person.manager not in rows or person.manager == person.wire_name):
+            yield ("people", index, "manager"), f"{person.manager} is not somebody else in people"
     for problem in directory_problems(config_build.people(settings), {}):
         kind, _, name = problem.where.partition(".")
         yield rows.get(name, (kind,)), problem.message
@@ -303,11 +307,15 @@ def _console(settings: Settings, _known: _Known) -> Iterator[Finding]:
 def _flows(loaded: Loaded) -> list[Problem]:
     """The owner's flow files, once the people and resources they name are known to be right."""
     settings = loaded.settings
-    if not settings.approvals.flows:
-        return []
-    directory = StaticDirectory(config_build.people(settings), {})
-    _, problems = load_folder(loaded.base / settings.approvals.flows, directory, config_build.resources(settings))
-    return [Problem(one.file, one.line, one.where, one.message) for one in problems]
+    directory, found, schedules = StaticDirectory(config_build.people(settings), {}), [], tuple[str, ...]()
+    if settings.approvals.on_call:
+        read, wrong = read_schedules(loaded.base / settings.approvals.on_call, directory)
+        found, schedules = [*wrong], tuple(read)
+    if settings.approvals.flows:
+        folder = loaded.base / settings.approvals.flows
+        _, wrong = load_folder(folder, directory, config_build.resources(settings), schedules)
+        found += wrong
+    return [Problem(one.file, one.line, one.where, one.message) for one in found]
 
 
 def _runbooks(settings: Settings, _known: _Known) -> Iterator[Finding]:
@@ -357,6 +365,7 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
         (("store", "password"), settings.store.password),
         (("ledger", "signing_key"), settings.ledger.signing_key),
         (("masking", "key"), settings.masking.key),
+        (("approvals", "alarms", "secret"), settings.approvals.alarms.secret),
     ]
     for i, repository in enumerate(settings.runbooks.repositories):
         refs.append((("runbooks", "repositories", i, "token"), repository.token))

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from access.actors import PersonId
+from access.duty import OnCall
 from access.errors import Unavailable
 from access.policy import Policy
 from access.ports import Clock, Entropy
@@ -22,7 +23,7 @@ from access.resources import Resource
 from app import config_build
 from app.clock import SystemClock, SystemEntropy
 from app.config_file import Loaded
-from app.flows import shelf_of
+from app.flows import on_call_of, shelf_of
 from app.settings import Settings
 from approval_flows.book import GrantBook
 from approval_flows.desk import Desk
@@ -52,6 +53,7 @@ class Core:
     resources: Mapping[str, Resource]
     policy: Policy
     flows: FlowShelf
+    on_call: OnCall
     desk: Desk
     book: GrantBook
     credentials: CredentialService
@@ -127,11 +129,12 @@ async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
     resources = config_build.resources(settings)
     sealer = Sealer(key_bytes(vault, settings.store.key), entropy=entropy)
     url = store_url(settings, loaded.base, vault)
-    flows = shelf_of(settings, loaded.base, directory, resources)
+    on_call = on_call_of(settings, loaded.base, directory)
+    flows = shelf_of(settings, loaded.base, directory, resources, on_call)
     store = Store(url, clock, entropy, sealer, synchronous=settings.store.durability.upper())
     await store.start()
     try:
-        office = Office(directory, resources, entropy, limits(settings), flows)
+        office = Office(directory, resources, entropy, limits(settings), flows, on_call)
         yield Core(
             settings=settings,
             base=loaded.base,
@@ -143,6 +146,7 @@ async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
             resources=resources,
             policy=config_build.policy(settings),
             flows=flows,
+            on_call=on_call,
             desk=Desk(store, office, clock),
             book=GrantBook(store, directory, clock),
             credentials=CredentialService(

@@ -7,11 +7,13 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from access.duty import NoSchedules, OnCall
 from access.errors import Invalid, Unavailable
 from access.events import FlowsLoaded
 from access.ports import Directory, Store, Tx
 from access.resources import Resource
 from app.settings import Settings
+from approval_flows.on_call_file import OnCallFile
 from approval_flows.shelf import FlowSet, FlowShelf, load_folder
 
 LOOK_SECONDS = 5.0
@@ -19,7 +21,14 @@ LOOK_SECONDS = 5.0
 log = logging.getLogger("hoop")
 
 
-def shelf_of(settings: Settings, base: Path, directory: Directory, resources: Mapping[str, Resource]) -> FlowShelf:
+def on_call_of(settings: Settings, base: Path, directory: Directory) -> OnCall:
+    """The schedules of the owner's file. Raises Invalid with every problem in it."""
+    return OnCallFile(base / settings.approvals.on_call, directory) if settings.approvals.on_call else NoSchedules()
+
+
+def shelf_of(
+    settings: Settings, base: Path, directory: Directory, resources: Mapping[str, Resource], on_call: OnCall
+) -> FlowShelf:
     """The flows that ship and those of the owner's directory.
 
     Raises Invalid with every problem: a gateway never starts with less than the owner wrote.
@@ -27,18 +36,20 @@ def shelf_of(settings: Settings, base: Path, directory: Directory, resources: Ma
     if not settings.approvals.flows:
         return FlowShelf()
     folder = base / settings.approvals.flows
-    shelf = FlowShelf(lambda: load_folder(folder, directory, resources))
+    shelf = FlowShelf(lambda: load_folder(folder, directory, resources, on_call.schedules()))
     if shelf.problems:
         listed = "\n  ".join(map(str, shelf.problems))
         raise Invalid(f"{len(shelf.problems)} problem(s) in the approval flows:\n  {listed}")
     return shelf
 
 
-async def watch(shelf: FlowShelf, store: Store, node: str) -> None:
+async def watch(shelf: FlowShelf, on_call: OnCall, store: Store, node: str) -> None:
     """Take changed files into force, on record, until cancelled; what can not be read leaves the flows as they are."""
     recorded = shelf.current.digest
     while True:
         await asyncio.sleep(LOOK_SECONDS)
+        if isinstance(on_call, OnCallFile):
+            await asyncio.to_thread(on_call.reload)
         await asyncio.to_thread(shelf.reload)
         if shelf.current.digest != recorded:
             try:

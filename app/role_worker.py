@@ -9,6 +9,7 @@ from typing import Any
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 
+from app.alarms import Alarms, pagers
 from app.by_protocol import Executors
 from app.core import key_bytes, store_url
 from app.leader import FileLeader, Leader, PostgresLeader
@@ -49,6 +50,7 @@ class WorkerRole:
             key_bytes(core.vault, core.settings.ledger.signing_key),
             export=core.base / core.settings.ledger.checkpoint_file,
         )
+        self._alarms = Alarms(core.store, pagers(core), core.name_of)
         self._timers = Timers(_leader(process), self._jobs())
 
     def _listener(self) -> Listener:
@@ -77,7 +79,7 @@ class WorkerRole:
 
     async def start(self) -> str:
         self._timers.start()
-        loops = (self._announcer.run, self._sender.run, self._runner.run)
+        loops = (self._announcer.run, self._sender.run, self._runner.run, self._alarms.run)
         self._running = [self._process.tasks.create_task(loop()) for loop in loops]
         return "announcing, executing, keeping time"
 

@@ -56,7 +56,7 @@ async def _serve_until_stopped(loaded: Loaded, only: Sequence[str]) -> None:
         recordings = Recordings(directory, sessions, strict=core.settings.recordings.strict)
         process = Process(core, recordings, tasks)
         loop.add_signal_handler(signal.SIGHUP, process.reload)
-        watching = tasks.create_task(watch(core.flows, core.store, process.node))
+        watching = tasks.create_task(watch(core.flows, core.on_call, core.store, process.node))
         if {"web", "worker"} & set(only):
             every = core.settings.runbooks.refresh.total_seconds()
             reading = tasks.create_task(process.runbooks.run(every))

@@ -110,6 +110,7 @@ class PersonSettings(Section):
     email: str = ""
     active: bool = True
     time_zone: str = "UTC"
+    manager: str = Field(default="", description="Wire name of whom they report to (flows: manager: true).")
     slack: str = Field(
         default="",
         pattern=r"^([TE][A-Z0-9]{2,20}/[UW][A-Z0-9]{2,20})?$",
@@ -266,12 +267,22 @@ class PolicySettings(Section):
     rules: list[RuleSettings] = []
 
 
+class AlarmSettings(Section):
+    """Who is given alarms outside of chat: broken glass, nobody acknowledging it, overdue attestations, freezes."""
+
+    url: str = Field(default="", pattern=r"^(https?://.+)?$", description="POST each alarm there as JSON.")
+    secret: SecretRef | None = Field(default=None, description="Signs the body: X-Hoop-Signature, HMAC-SHA256.")
+    command: list[str] = Field(default=[], description="Program and arguments; it reads the JSON from standard input.")
+
+
 class ApprovalSettings(Section):
     """How requests are decided."""
 
     flows: str = Field(
         default="", description="Directory of your own approval flows (*.yml), read again when they change."
     )
+    on_call: str = Field(default="", description="File of on-call schedules, read again when it changes.")
+    alarms: AlarmSettings = AlarmSettings()
 
 
 class RepositorySettings(Section):

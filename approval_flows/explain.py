@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from access.actors import Person
+from access.duty import NoSchedules, OnCall
 from access.errors import Denied, Invalid
 from access.ports import Directory
 from access.requests import Ask
@@ -14,12 +15,24 @@ from access.resources import Resource
 from access.statements import Effect, Flag
 from approval_flows import flow as limits
 from approval_flows.choose import Facts, check_words, consider
-from approval_flows.model import Flow, FlowProblem
+from approval_flows.model import BreakGlass, Flow, FlowProblem
 from approval_flows.parse import SCOPES
-from approval_flows.stages import Course, course, escalated
+from approval_flows.stages import Course, Duty, People, course, escalated
 from approval_flows.yaml_lines import Reader
 
-_WISH = ("person", "agent", "resource", "ask", "scope", "duration", "reason", "ticket", "effects", "flags")
+_WISH = (
+    "person",
+    "agent",
+    "resource",
+    "ask",
+    "scope",
+    "duration",
+    "reason",
+    "ticket",
+    "effects",
+    "flags",
+    "break_glass",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,7 @@ class Wish:
     agent: bool = False
     effects: frozenset[Effect] = frozenset()
     flags: frozenset[Flag] = frozenset()
+    emergency: bool = False
 
 
 def parse_wish(file: str, text: str) -> tuple[Wish, tuple[FlowProblem, ...]]:
@@ -65,14 +79,27 @@ def parse_wish(file: str, text: str) -> tuple[Wish, tuple[FlowProblem, ...]]:
         agent=bool(reader.text(keys["agent"], "agent")) if "agent" in keys else False,
         effects=reader.choices(keys["effects"], "effects", Effect) if "effects" in keys else frozenset(),
         flags=reader.choices(keys["flags"], "flags", Flag) if "flags" in keys else frozenset(),
+        emergency=reader.flag(keys["break_glass"], "break_glass") if "break_glass" in keys else False,
     )
     return wish, tuple(reader.problems)
 
 
 def explain(
-    flows: Sequence[Flow], directory: Directory, person: Person, resource: Resource, wish: Wish, at: datetime
+    flows: Sequence[Flow],
+    directory: Directory,
+    person: Person,
+    resource: Resource,
+    wish: Wish,
+    at: datetime,
+    on_call: OnCall | None = None,
 ) -> list[str]:
     """In lines: the flows looked at and why each is not taken, then what the one that is taken does."""
+    calling = on_call or NoSchedules()
+
+    def duty(schedule: str) -> People:
+        return calling.on_call(schedule, at)
+
+    mine = frozenset(name for name in calling.schedules() if person.id in duty(name))
     facts = Facts(
         person,
         resource.name,
@@ -85,6 +112,8 @@ def explain(
         wish.agent,
         wish.effects,
         wish.flags,
+        mine,
+        wish.emergency,
     )
     looked = consider(flows, facts)
     lines = [f"{one.flow.name}: not taken, {one.why_not}" for one in looked if one.why_not]
@@ -98,12 +127,35 @@ def explain(
         return [*lines, f"  refused: {refusal}"]
     if flow.automatic:
         return [*lines, "  approved at once, nobody is asked"]
-    steps = course(flow, directory, resource, resource.approvers, asker=person.id)
+    steps = course(flow, directory, resource, resource.approvers, asker=person.id, duty=duty)
+    if flow.break_glass is not None:
+        return [*lines, *_emergency(flow, flow.break_glass, steps, directory, person, mine)]
     lines += _stages(steps, flow, directory)
     if not steps.feasible():
         nobody = limits.nobody(directory, resource, "the stages can not be completed without the person who asks")
         return [*lines, f"  refused: {nobody}"]
-    return [*lines, *_times(flow, directory, resource, person, at)]
+    return [*lines, *_times(flow, directory, resource, person, at, duty)]
+
+
+def _emergency(
+    flow: Flow, rules: BreakGlass, steps: Course, directory: Directory, person: Person, mine: frozenset[str]
+) -> list[str]:
+    """What breaking glass does, or why this person may not."""
+    if person.groups.isdisjoint(rules.groups):
+        return [f"  refused: {person.name} is not in {' or '.join(rules.groups)}"]
+    if person.groups.isdisjoint(rules.roles) and mine.isdisjoint(rules.on_call):
+        wanted = (*(f"on call for {one}" for one in rules.on_call), *(f"in {one}" for one in rules.roles))
+        return [f"  refused: {person.name} is not {' or '.join(wanted)}"]
+    shown = limits.shown_duration
+    known = [found.name for one in steps.people if (found := directory.person(one)) is not None]
+    who = f"{', '.join(sorted(known)) or 'nobody'}, the owners or the security group"
+    most = f", at most {shown(flow.max_duration)}" if flow.max_duration else ""
+    return [
+        f"  access at once{most}; the reason has at least {rules.reason_at_least} characters",
+        f"  within {shown(rules.acknowledge)} acknowledged by {who}, else escalated",
+        f"  within {shown(rules.attest)} of its end attested, and closed by another person",
+        "  no next use before that" if rules.blocks else "  the next use does not wait for that",
+    ]
 
 
 def _too_long(flow: Flow, resource: Resource, wish: Wish) -> Invalid | None:
@@ -121,18 +173,20 @@ def _stages(steps: Course, flow: Flow, directory: Directory) -> list[str]:
         who = ", ".join(sorted(named)) or "nobody"
         lines.append(f"  stage {number}, {step.name}: {len(step.places)} of {step.whence} (now: {who})")
     places = sum(len(step.places) for step in steps.steps)
+    if flow.step_up:
+        lines.append("  an approval is confirmed in the console, with the digest typed; a click alone does not count")
     if places > 1:
         counted = "different people" if flow.distinct else "approvals"
         lines.append(f"  needs {places} {counted} in all, never the person who asks")
     return lines
 
 
-def _times(flow: Flow, directory: Directory, resource: Resource, person: Person, at: datetime) -> list[str]:
+def _times(flow: Flow, directory: Directory, resource: Resource, person: Person, at: datetime, duty: Duty) -> list[str]:
     """What the clock does while nobody decides."""
     shown, lines = limits.shown_duration, []
     moments = [(after, "those asked are reminded") for after in flow.remind]
     for one in flow.escalate:
-        added = escalated(one, directory, resource, resource.approvers) - {person.id}
+        added = escalated(one, directory, resource, resource.approvers, asker=person.id, duty=duty)
         found = [known.name for new in added if (known := directory.person(new)) is not None]
         moments.append((one.after, f"may decide in every stage: {', '.join(sorted(found)) or 'nobody'}"))
     if flow.waits is not None:
@@ -148,6 +202,7 @@ def overview(flows: Sequence[Flow]) -> list[str]:
     """The flows in the order they are asked, one line each."""
     return [
         f"{flow.priority:>6}  {flow.name:<24} "
+        + ("break-glass, then " if flow.break_glass else "")
         + ("automatic" if flow.automatic else " → ".join(stage.name for stage in flow.stages))
         + (f" — {flow.description}" if flow.description else "")
         for flow in flows

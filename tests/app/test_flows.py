@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from access.duty import NoSchedules
 from access.errors import Invalid
 from app import config_build
 from app.__main__ import main
@@ -24,7 +25,7 @@ people:
   - {wire_name: dana, name: Dana}
   - {wire_name: ann, name: Ann}
   - {wire_name: sam, name: Sam}
-groups: {dba: [ann], security: [sam], owners: [sam]}
+groups: {dba: [ann], security: [sam], owners: [sam], firefighters: [dana], incident: [dana]}
 resources:
   - name: prod-db
     upstream: {host: db, user: gate, database: shop}
@@ -73,7 +74,7 @@ def test_five_broken_files_are_reported_at_once(home: Path, capsys: pytest.Captu
         "b.yml:3: stages.s: nobody active is in a group dbas. Did you mean dba?",
         "c.yml:3: stages[0].need: must be a whole number from 1 to 20",
         "d.yml:3: when.hours[0].zone: Berlin is not a time zone; write it like Europe/Berlin",
-        "d.yml:5: stages[0].any: names nobody: people, groups, owners, approvers",
+        "d.yml:5: stages[0].any: names nobody: people, groups, on_call, owners, approvers, manager",
         "e.yml:2: automatic: needs conditions (when): nothing is granted to everybody",
     ):
         assert line in said
@@ -84,7 +85,7 @@ def test_a_gateway_does_not_start_with_less_than_the_owner_wrote(home: Path) -> 
     settings = loaded(home).settings
     directory = StaticDirectory(config_build.people(settings), {})
     with pytest.raises(Invalid, match=r"a\.yml:2"):
-        shelf_of(settings, home, directory, config_build.resources(settings))
+        shelf_of(settings, home, directory, config_build.resources(settings), NoSchedules())
 
 
 def test_a_folder_that_is_not_there_is_a_problem(home: Path) -> None:
@@ -96,7 +97,7 @@ def test_flows_are_listed_in_the_order_they_are_asked(home: Path, capsys: pytest
     example(home)
     assert run(home, "flows", "list") == 0
     names = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
-    assert names == ["danger-at-night", "production-writes", "reads-by-day", "default"]
+    assert names == ["emergency", "danger-at-night", "production-writes", "reads-by-day", "default"]
 
 
 def test_what_would_happen_to_a_request(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,12 +140,12 @@ def test_a_file_that_is_not_there(home: Path, capsys: pytest.CaptureFixture[str]
 async def test_a_change_comes_into_force_on_record(home: Path, clock: ManualClock) -> None:
     settings, store = loaded(home).settings, MemoryStore(clock)
     directory = StaticDirectory(config_build.people(settings), {})
-    shelf = shelf_of(settings, home, directory, config_build.resources(settings))
+    shelf = shelf_of(settings, home, directory, config_build.resources(settings), NoSchedules())
     assert [flow.name for flow in shelf.current.flows] == ["default"]
     example(home)
     assert shelf.reload()
     await record(shelf.current, store, "n1")
     (event,) = await store.read(lambda tx: tx.events(kinds=["flows.loaded"]))
     assert event.payload is not None
-    assert event.payload["names"][0] == "danger-at-night"
+    assert event.payload["names"][0] == "emergency"
     assert event.payload["digest"] == shelf.current.digest

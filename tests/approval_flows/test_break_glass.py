@@ -16,6 +16,7 @@ from access.requests import AccessRequest, GrantState, RequestState
 from access.scopes import Once, Read, Write
 from tests.fakes.clock import ManualClock
 from tests.fakes.world import ANN, BOB, CLAUDE, DANA, DANA_SELF, DELETE, EVE, IAN, OLGA, PLACE, SAM, World
+from tests.fakes.world import GROUPS as EVERYBODYS_GROUPS
 
 REASON = "The checkout is down since 02:10, orders pile up in the queue."
 FLOW = """
@@ -35,14 +36,7 @@ escalate:
   - after: 15m
     to: {people: [eve]}
 """
-GROUPS = {
-    "dba": ("ann", "bob", "ian"),
-    "owners": ("olga",),
-    "security": ("sam",),
-    "oncall": ("bob",),
-    "firefighters": ("dana", "bob"),
-    "incident": ("bob",),
-}
+GROUPS = {**EVERYBODYS_GROUPS, "firefighters": ("dana", "bob")}
 
 
 def glass(world: World, flow: str = FLOW, *, on_call: tuple[PersonId, ...] = (DANA.id,)) -> World:

@@ -52,6 +52,9 @@ REQUESTS: dict[str, Wish] = {
     "write 1h on test": Wish("dana", "test-db", scope="write", reason="repair order 7"),
     "held DROP": Wish("dana", "prod-db", Ask.STATEMENT, "once", effects=frozenset({Effect.DDL})),
     "held UPDATE": Wish("dana", "prod-db", Ask.STATEMENT, "once", effects=frozenset({Effect.WRITE})),
+    "break-glass by the owner": Wish("olga", "prod-db", scope="write", reason="down", emergency=True),
+    "break-glass by a firefighter": Wish("bob", "prod-db", scope="write", reason="down", emergency=True),
+    "break-glass on test": Wish("bob", "test-db", scope="write", reason="down", emergency=True),
     "command TRUNCATE": Wish("dana", "prod-db", Ask.COMMAND, "once", reason="x", effects=frozenset({Effect.DANGER})),
 }
 
@@ -175,7 +178,13 @@ def test_no_flow_is_no_grant() -> None:
 def test_the_first_flow_whose_conditions_hold_is_taken() -> None:
     resources: dict[str, Resource] = {LIVE.name: LIVE}
     flows = build(TEXTS, DIRECTORY, resources)[0].flows
-    assert [flow.name for flow in flows] == ["danger-at-night", "production-writes", "reads-by-day", "default"]
+    assert [flow.name for flow in flows] == [
+        "emergency",
+        "danger-at-night",
+        "production-writes",
+        "reads-by-day",
+        "default",
+    ]
     taken = choose(flows, FACTS)
     assert taken is not None
     assert taken.name == "production-writes"

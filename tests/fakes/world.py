@@ -43,7 +43,14 @@ EVE = a_person("eve")  # nobody in particular
 IAN = a_person("ian", active=False)  # left; still listed among the administrators
 
 EVERYBODY = (DANA, ANN, BOB, OLGA, SAM, EVE, IAN)
-GROUPS = {"dba": ("ann", "bob", "ian"), "owners": ("olga",), "security": ("sam",), "oncall": ("bob",)}
+GROUPS = {
+    "dba": ("ann", "bob", "ian"),
+    "owners": ("olga",),
+    "security": ("sam",),
+    "oncall": ("bob",),
+    "firefighters": ("bob",),
+    "incident": ("bob",),
+}
 
 PROD = Resource(
     "prod-db",
