@@ -16,7 +16,7 @@ from proxy.masking.rules import Rules
 from proxy.masking.strategies import REDACTED, looks_masked
 from proxy.masking.types import Kind, kind_of
 from proxy.sql.catalog import Catalog
-from proxy.sql.lineage import Taint, trace
+from proxy.sql.lineage import trace
 from proxy.sql.parse import Parsed
 
 #: Characters of a statement a card can show.
@@ -163,7 +163,7 @@ def _collect(tree: dict[str, Any], catalog: Catalog, search_path: Sequence[str],
         if taint.unknown or rules.protecting_rules(taint.touches):
             tested = True
             _constants(node, found.literals, found.parameters)
-        elif taint == Taint():
+        elif taint.clean:
             plain.append(node)
     if tested:
         for node in plain:

@@ -95,6 +95,8 @@ class Masker:
             one = output[index] if output is not None and not contradicted else None
             if contradicted and touched:
                 cell: Cell | None = redacted(column.type_oid, column.format == 1)
+            elif one is not None and one.mixed and self._rules.told(one.mixed):
+                cell = redacted(column.type_oid, column.format == 1)
             elif one is not None and one.explain:
                 cell = PlanLines(self._detectors, touched).cell(column.type_oid)
             else:
@@ -119,7 +121,8 @@ class Masker:
         cells: dict[int, Cell] = {}
         for index, one in enumerate(output):
             column = Column(one.name, 0, 0, one.type_oid or (0 if binary else 25), int(binary))
-            cell = self._cell(column, one, touched)
+            told = bool(one.mixed) and self._rules.told(one.mixed)
+            cell = redacted(column.type_oid, binary) if told else self._cell(column, one, touched)
             if cell is not None:
                 cells[index] = cell
         return CopyPlan(fmt, len(output), cells)

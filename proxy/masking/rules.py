@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from access.masking import ColumnRule, Strategy
+from proxy.sql.lineage_mixing import Mix
 
 #: Entity of columns that hold other people's statements: their literals are data, the rest is what people look for.
 STATEMENT = "statement"
@@ -19,7 +20,11 @@ _COPIES_OF_DATA = (
     ColumnRule("pg_catalog.pg_cursors.statement", STATEMENT, Strategy.REDACT),
     ColumnRule("pg_catalog.pg_statistic.stavalues*", "statistics", Strategy.NULL),
     ColumnRule("pg_catalog.pg_statistic_ext_data.*", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_statistic.stawidth", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_statistic.stanumbers*", "statistics", Strategy.NULL),
     ColumnRule("pg_catalog.pg_stats.most_common_*", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_stats.avg_width", "statistics", Strategy.NULL),
+    ColumnRule("pg_catalog.pg_stats.correlation", "statistics", Strategy.NULL),
     ColumnRule("pg_catalog.pg_stats.histogram_bounds", "statistics", Strategy.NULL),
     ColumnRule("pg_catalog.pg_stats.*_histogram", "statistics", Strategy.NULL),
     ColumnRule("pg_catalog.pg_stats_ext*.most_common_*", "statistics", Strategy.NULL),
@@ -60,6 +65,20 @@ class Rules:
         found = {id(rule): rule for column in columns if (rule := self.of(column)) is not None}
         protecting = [rule for rule in found.values() if rule.strategy is not Strategy.KEEP]
         return sorted(protecting, key=lambda rule: self._order[id(rule)])
+
+    def told(self, mixed: Iterable[Mix]) -> bool:
+        """Whether a mix lets a protected column be read off data that is not protected itself."""
+        if not self.protecting:
+            return False
+        for items in mixed:
+            hidden = [any(self.protecting_rules(column) for column in columns) for columns in items]
+            shown = [any(not self.protecting_rules(column) for column in columns) for columns in items]
+            if any(
+                hides and any(shows for at, shows in enumerate(shown) if at != index)
+                for index, hides in enumerate(hidden)
+            ):
+                return True
+        return False
 
     def kept(self, columns: Iterable[str]) -> bool:
         """Whether the owner said of every one of these columns that it may pass as it is."""

@@ -13,6 +13,7 @@ from typing import Any
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage_expressions import Tree, Untraceable
 from proxy.sql.lineage_functions import is_free_setting
+from proxy.sql.lineage_mixing import NONE, Mix
 from proxy.sql.lineage_queries import Queries
 from proxy.sql.lineage_scope import Field, Rel, Taint
 
@@ -42,7 +43,7 @@ class OutputColumn:
     `touches` are the base columns (`schema.table.column`) its value is computed from; `plain` = exactly the value of
     one of them, not an expression; `safe` = computed, but from nothing that gives a value away (count, IS NULL, now());
     `unknown` = it may also depend on anything else (a user-defined function, a name nobody knows); `explain` = lines
-    of an EXPLAIN. `type_oid` 0 = not known.
+    of an EXPLAIN. `type_oid` 0 = not known. `mixed`: conditions let it stand for other columns (see `lineage_mixing`).
     """
 
     name: str = ""
@@ -52,6 +53,7 @@ class OutputColumn:
     unknown: bool = False
     explain: bool = False
     type_oid: int = 0
+    mixed: frozenset[Mix] = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ def _output(walker: Queries, tree: Tree, bodies: Mapping[str, Tree]) -> tuple[Ou
     if explained:
         everything = rel.everything()
         touches = everything.touches | walker.predicates
-        return (OutputColumn("QUERY PLAN", touches, unknown=everything.unknown, explain=True),)
+        mixed = everything.mixed | rel.rows
+        return (OutputColumn("QUERY PLAN", touches, unknown=everything.unknown, explain=True, mixed=mixed),)
     if kind == "CreateTableAsStmt" or (kind == "CopyStmt" and body.get("is_from")):
         return ()
     if rel.rest is not None:
@@ -183,4 +186,7 @@ def _copied(walker: Queries, body: Tree) -> Rel:
 
 
 def _column(one: Field) -> OutputColumn:
-    return OutputColumn(one.name, one.taint.touches, one.plain, one.safe, one.taint.unknown, type_oid=one.type_oid)
+    taint = one.taint
+    return OutputColumn(
+        one.name, taint.touches, one.plain, one.safe, taint.unknown, type_oid=one.type_oid, mixed=taint.mixed
+    )

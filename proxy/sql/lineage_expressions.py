@@ -13,6 +13,7 @@ from typing import Any
 from proxy.sql import lineage_functions as functions
 from proxy.sql.catalog import PG_CATALOG, Catalog
 from proxy.sql.lineage_functions import strings
+from proxy.sql.lineage_mixing import NONE, Mix, mixes
 from proxy.sql.lineage_scope import ANYTHING, CLEAN, Field, Rel, Scope, Taint, union
 
 Tree = Mapping[str, Any]
@@ -125,7 +126,49 @@ class Expressions(ABC):
             elif one and "BoolExpr" in one:
                 pending.extend(one["BoolExpr"]["args"])
             elif one:
-                self._test(self.noted(one, scope))
+                taint = self.noted(one, scope)
+                self._test(taint)
+                self.compared(one, taint, scope)
+
+    def compared(self, node: Tree, taint: Taint, scope: Scope) -> None:
+        """A comparison decides about rows: what it tells through the other items that take part in it."""
+        columns = self._equal_columns(node, scope)
+        if columns is not None:
+            self.equal(*columns, scope)
+        else:
+            scope.mixed |= taint.mixed | mixes(taint.items)
+
+    def equal(self, one: Taint, other: Taint, scope: Scope) -> None:
+        """Two stored columns are the same in every row: each shows the other, and nothing else of its item does."""
+        mixed = mixes(one.items | other.items)
+        for item in one.items | other.items if mixed else ():
+            scope.marks[item] = scope.marks.get(item, NONE) | mixed
+
+    def _equal_columns(self, node: Tree, scope: Scope) -> tuple[Taint, Taint] | None:
+        """Both sides of `a.x = b.y`, stored columns as they are; None for any other condition."""
+        body = node.get("A_Expr", {})
+        if body.get("kind") != "AEXPR_OP" or strings(body.get("name", ())) != ["="]:
+            return None
+        sides = []
+        for side in (body.get("lexpr", {}), body.get("rexpr", {})):
+            found = self.column(side["ColumnRef"], scope)[1] if "ColumnRef" in side else None
+            if found is None or not found.plain or found.taint.mixed:
+                return None
+            sides.append(found.taint)
+        return sides[0], sides[1]
+
+    def _filtered(self, node: Any, scope: Scope) -> Taint:
+        """What a FILTER tells through an aggregate."""
+        mixed: frozenset[Mix] = NONE
+        pending = [node]
+        while pending:
+            one = pending.pop()
+            if isinstance(one, dict) and "BoolExpr" in one:
+                pending.extend(one["BoolExpr"]["args"])
+            elif one:
+                taint = self._walked(one, scope).taint
+                mixed |= taint.mixed | mixes(taint.items)
+        return Taint(mixed=mixed)
 
     def noted(self, node: Any, scope: Scope, against: Taint = CLEAN) -> Taint:
         """An expression that stands on its own; `against` is what it is written to or compared with."""
@@ -172,6 +215,8 @@ class Expressions(ABC):
         name = strings(body["funcname"])
         args = body.get("args", [])
         work.push(body.get("agg_filter"), tested=True)
+        if "agg_filter" in body:
+            work.add(self._filtered(body["agg_filter"], scope))
         over = body.get("over")
         work.push(body.get("agg_order"), tested=work.tested or not body.get("agg_within_group"))
         if over is not None:
@@ -202,14 +247,14 @@ class Expressions(ABC):
 
     def _sublink(self, body: Tree, scope: Scope, work: _Work) -> None:
         rel, tested = self._inner(body["subselect"], scope)
-        work.add(tested)
+        work.add(tested | Taint(mixed=rel.rows))
         if body.get("subLinkType") != "EXISTS_SUBLINK":
             work.add(rel.everything())
         work.push(body.get("testexpr"), tested=work.tested)
 
     def _subquery(self, body: Tree, scope: Scope, work: _Work) -> None:
         rel, tested = self._inner({"SelectStmt": body}, scope)
-        work.add(rel.everything() | tested)
+        work.add(rel.everything() | tested | Taint(mixed=rel.rows))
 
     def _inner(self, tree: Tree, scope: Scope) -> tuple[Rel, Taint]:
         """A query inside an expression: its rows become one value, so its conditions are part of that value."""

@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from proxy.sql import lineage_functions as functions
 from proxy.sql.lineage_expressions import Expressions, Tree, Untraceable
 from proxy.sql.lineage_functions import strings
-from proxy.sql.lineage_scope import OPAQUE, Field, Rel, Scope, Table, column_taint, common_names, join_rels, union
+from proxy.sql.lineage_mixing import counted, mixes
+from proxy.sql.lineage_scope import (
+    ANYTHING,
+    OPAQUE,
+    Field,
+    Rel,
+    Scope,
+    Table,
+    column_taint,
+    common_names,
+    join_rels,
+    union,
+)
 
 MAX_NESTED_JOINS = 60
 
@@ -36,7 +48,7 @@ class From(Expressions, ABC):
             return self._join(body, scope, depth)
         if kind == "RangeSubselect":
             inner = scope if body.get("lateral") else scope.parent
-            return self._named(self.statement(body["subquery"], inner), body.get("alias"), scope, "")
+            return self._named(self.statement(body["subquery"], inner).at(id(body)), body.get("alias"), scope, "")
         if kind == "RangeFunction":
             return self._function(body, scope)
         if kind == "RangeTableSample":
@@ -50,6 +62,7 @@ class From(Expressions, ABC):
 
     def _named(self, rel: Rel, alias: Tree | None, scope: Scope, name: str, schema: str = "") -> Rel:
         """Enter a relation into the scope under its alias, or its own name."""
+        scope.rows |= rel.rows
         if alias:
             name, schema = alias["aliasname"], ""
             rel = rel.renamed(strings(alias.get("colnames", ())))
@@ -61,7 +74,7 @@ class From(Expressions, ABC):
         schema = body.get("schemaname", "")
         cte = scope.cte(name) if allow_cte and not schema else None
         if cte is not None:
-            return self._named(cte, body.get("alias"), scope, name)
+            return self._named(cte.at(id(body)), body.get("alias"), scope, name)
         relation = self.catalog.resolve((schema, name) if schema else (name,), self.search_path)
         if relation is None or (not schema and name in self.temporary):
             self.resolved = False
@@ -72,7 +85,7 @@ class From(Expressions, ABC):
             for one in sorted(relation.columns, key=lambda one: one.attnum)
             if generated or one.generated_from is None
         ]
-        return self._named(Rel(tuple(fields)), body.get("alias"), scope, name, relation.schema)
+        return self._named(Rel(tuple(fields)).at(id(body)), body.get("alias"), scope, name, relation.schema)
 
     def stored_columns(self, body: Tree) -> Rel:
         """The columns COPY writes of a table when none are named: all but generated ones."""
@@ -107,6 +120,8 @@ class From(Expressions, ABC):
         else:
             rel = join_rels(left, right, merged)
             self._test(union(one.taint for one in rel.fields[: len(merged)]))
+            for name in merged:
+                self._merged(left, right, name, scope)
         using = join.get("join_using_alias")
         if using:
             scope.tables.append(Table(using["aliasname"], Rel(rel.fields[: len(merged or ())], rel.rest)))
@@ -115,6 +130,15 @@ class From(Expressions, ABC):
             del scope.tables[mark:]
             return self._named(rel, join["alias"], scope, "")
         return rel
+
+    def _merged(self, left: Rel, right: Rel, name: str, scope: Scope) -> None:
+        """USING compares the columns of that name."""
+        sides = [[one for one in rel.fields if one.name == name] for rel in (left, right)]
+        if all(len(side) == 1 and side[0].plain and not side[0].taint.mixed for side in sides):
+            self.equal(sides[0][0].taint, sides[1][0].taint, scope)
+        else:
+            both = (left.named(name) or ANYTHING) | (right.named(name) or ANYTHING)
+            scope.mixed |= both.mixed | mixes(both.items)
 
     # -- functions -----------------------------------------------------------------------------------------------
 
@@ -128,9 +152,13 @@ class From(Expressions, ABC):
             parts.append(self._result(items[0], definitions or body.get("coldeflist", []), alias, scope))
         rests = [part.rest for part in parts if part.rest is not None]
         fields = [one for part in parts for one in part.fields]
+        given = union([*(one.taint for one in fields), *rests])
         if body.get("ordinality"):
-            fields.append(Field("ordinality", safe=True))
+            fields.append(Field("ordinality", given, safe=given.clean))
+        scope.rows |= counted(given.touches)
         rel = Rel(tuple(fields), union(rests) if rests else None)
+        if not given.items:
+            rel = rel.at(id(body))
         return self._named(rel, alias, scope, functions.column_name(body["functions"][0]["List"]["items"][0]))
 
     def _result(self, call: Tree, definitions: Sequence[Tree], alias: Tree | None, scope: Scope) -> Rel:
@@ -159,7 +187,9 @@ class From(Expressions, ABC):
             column = one["RangeTableFuncCol"]
             own = self.expression([column.get("colexpr", {}), column.get("coldefexpr", {})], scope)
             fields.append(Field(column["colname"], own if column.get("for_ordinality") else taint | own))
-        return self._named(Rel(tuple(fields)), body.get("alias"), scope, "xmltable")
+        scope.rows |= counted(taint.touches)
+        rel = Rel(tuple(fields))
+        return self._named(rel if taint.items else rel.at(id(body)), body.get("alias"), scope, "xmltable")
 
     def _json_table(self, body: Tree, scope: Scope) -> Rel:
         taint = self.expression(
@@ -175,4 +205,6 @@ class From(Expressions, ABC):
                 own = self.expression([column.get("on_empty", {}), column.get("on_error", {})], scope)
                 ordinality = column.get("coltype") == "JTC_FOR_ORDINALITY"
                 fields.append(Field(column["name"], own if ordinality else taint | own))
-        return self._named(Rel(tuple(fields)), body.get("alias"), scope, "json_table")
+        scope.rows |= counted(taint.touches)
+        rel = Rel(tuple(fields))
+        return self._named(rel if taint.items else rel.at(id(body)), body.get("alias"), scope, "json_table")

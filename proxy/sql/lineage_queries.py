@@ -10,6 +10,7 @@ from proxy.sql.catalog import Catalog
 from proxy.sql.lineage_expressions import Expressions, Tree, Untraceable
 from proxy.sql.lineage_from import From
 from proxy.sql.lineage_functions import strings
+from proxy.sql.lineage_mixing import counted, mixes
 from proxy.sql.lineage_scope import ANYTHING, CLEAN, OPEN_CLEAN, Field, Rel, Scope, Table, Taint, combine, union
 
 MAX_DEPTH = 40
@@ -83,7 +84,7 @@ class Queries(From, Expressions):
         for name, sources in added:
             taints = (rel.named(one) or ANYTHING for one in strings(sources))
             columns.append(Field(name, union(taints)))
-        return Rel((*rel.fields, *columns), rel.rest)
+        return Rel((*rel.fields, *columns), rel.rest, rel.rows)
 
     # -- SELECT --------------------------------------------------------------------------------------------------
 
@@ -91,20 +92,21 @@ class Queries(From, Expressions):
         outer = self._with(body.get("withClause"), outer)
         if body.get("op", "SETOP_NONE") != "SETOP_NONE":
             rel = self._set_operation(body, outer)
-            self._order(body, rel, Scope(parent=outer))
-            return rel
+            level = Scope(parent=outer)
+            self._order(body, rel, level)
+            return level.telling(rel)
         if "valuesLists" in body:
             scope = Scope(parent=outer)
             rel = self._values(body["valuesLists"], scope)
             self._order(body, rel, scope)
-            return rel
+            return scope.telling(rel)
         scope = self.from_clause(body.get("fromClause", []), outer)
         for one in body.get("windowClause", []):
             scope.windows[one["WindowDef"].get("name", "")] = one["WindowDef"]
         self.predicate([body.get(part, {}) for part in ("whereClause", "havingClause")], scope)
         rel = self.targets(body.get("targetList", []), scope)
         self._order(body, rel, scope)
-        return rel
+        return scope.telling(rel)
 
     def _order(self, body: Tree, rel: Rel, scope: Scope) -> None:
         """GROUP BY, ORDER BY, DISTINCT ON and LIMIT: they may name output columns, by name or by position."""
@@ -115,11 +117,15 @@ class Queries(From, Expressions):
                 fields = [field for field in rel.fields if [field.name] == named] or rel.fields[position - 1 : position]
                 if fields:
                     self._test(fields[0].taint)
+                    scope.mixed |= mixes(fields[0].taint.items)
                 if not fields or any(
                     field.name == name for star in scope.star for field in star.fields for name in named
                 ):
                     self.predicate(node, scope)
-        self.predicate([body.get("limitCount", {}), body.get("limitOffset", {})], scope)
+        for part in ("limitCount", "limitOffset"):
+            taint = self.noted(body.get(part), scope) if part in body else CLEAN
+            self._test(taint)
+            scope.mixed |= taint.mixed | counted(taint.touches)
 
     def _set_operation(self, body: Tree, outer: Scope | None) -> Rel:
         """Chains lean to the left and can be long, so the left side is unrolled."""
@@ -196,7 +202,7 @@ class Queries(From, Expressions):
             source = found[1]
             return Field(name, source.taint, source.plain, source.safe, source.type_oid)
         taint = found[0] if found is not None and "ColumnRef" in value else self.noted(value, scope)
-        return Field(name, taint, safe=taint == Taint() and "A_Const" not in value)
+        return Field(name, taint, safe=taint.clean and "A_Const" not in value)
 
     # -- INSERT, UPDATE, DELETE, MERGE ---------------------------------------------------------------------------
 
@@ -230,7 +236,7 @@ class Queries(From, Expressions):
         scope.star[0] = written
         if "sourceRelation" in body:
             scope.star.append(scope.star.pop(0))  # what * means: first the source, then the target
-        return self.targets(body.get("returningList", []), scope)
+        return scope.telling(self.targets(body.get("returningList", []), scope))
 
     def _inserted(self, body: Tree, target: Rel, outer: Scope | None) -> dict[str, Taint]:
         """What INSERT … SELECT or VALUES puts into each column."""

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any
 
 from proxy.sql.catalog import Catalog, Relation
+from proxy.sql.lineage_mixing import NONE, Item, Mix, stamped
 
 #: PostgreSQL documentation, "System Columns": never user data, and no user column can have such a name.
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -15,17 +16,36 @@ SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 @dataclass(frozen=True, slots=True)
 class Taint:
-    """What a value is computed from: base columns, and whether it may also be from anything else."""
+    """What a value is computed from: base columns, and whether it may also be from anything else.
+
+    `items` are the items of FROM it comes from, `mixed` what it tells beside (see `lineage_mixing`).
+    """
 
     touches: frozenset[str] = frozenset()
     unknown: bool = False
+    items: frozenset[Item] = frozenset()
+    mixed: frozenset[Mix] = NONE
 
     def __or__(self, other: Taint) -> Taint:
         if other is CLEAN or other == self:
             return self
         if self is CLEAN:
             return other
-        return Taint(self.touches | other.touches, self.unknown or other.unknown)
+        return Taint(
+            self.touches | other.touches,
+            self.unknown or other.unknown,
+            self.items | other.items,
+            self.mixed | other.mixed,
+        )
+
+    @property
+    def clean(self) -> bool:
+        """Whether it is computed from no column."""
+        return not (self.touches or self.unknown)
+
+    def at(self, item: int) -> Taint:
+        """The same value as a column of an item of FROM."""
+        return replace(self, items=stamped(self.items, item, self.touches))
 
 
 CLEAN = Taint()
@@ -48,16 +68,26 @@ class Field:
 
     def tainted(self, more: Taint) -> Field:
         if more.touches <= self.taint.touches and (self.taint.unknown or not more.unknown):
-            return self
+            return self if more.mixed <= self.taint.mixed else self.mixing(more.mixed)
         return replace(self, taint=self.taint | more, plain=False, safe=False)
+
+    def mixing(self, mixed: frozenset[Mix]) -> Field:
+        return replace(self, taint=replace(self.taint, mixed=self.taint.mixed | mixed)) if mixed else self
 
 
 @dataclass(frozen=True, slots=True)
 class Rel:
-    """The columns of a query or table. With `rest` there may be more of them, anywhere, tainted by it."""
+    """The columns of a query or table. With `rest` there may be more of them, anywhere, tainted by it; `rows` is what the
+    number of its rows tells."""
 
     fields: tuple[Field, ...] = ()
     rest: Taint | None = None
+    rows: frozenset[Mix] = NONE
+
+    def at(self, item: int) -> Rel:
+        """The same columns as an item of FROM."""
+        fields = tuple(replace(one, taint=one.taint.at(item)) for one in self.fields)
+        return Rel(fields, None if self.rest is None else self.rest.at(item), self.rows)
 
     def everything(self) -> Taint:
         return union([*(one.taint for one in self.fields), self.rest or CLEAN])
@@ -73,7 +103,7 @@ class Rel:
 
     def assigned(self, taints: Mapping[str, Taint]) -> Rel:
         """The same columns after values of these taints were written into some of them."""
-        return Rel(tuple(one.tainted(taints.get(one.name, CLEAN)) for one in self.fields), self.rest)
+        return Rel(tuple(one.tainted(taints.get(one.name, CLEAN)) for one in self.fields), self.rest, self.rows)
 
     def renamed(self, names: Sequence[str]) -> Rel:
         """Column aliases: `AS t(a, b)` renames the first columns and keeps the others."""
@@ -82,9 +112,10 @@ class Rel:
         if self.rest is not None:
             # Positions are not known: each alias may be any of the columns.
             anything = self.everything()
-            return Rel(tuple(Field(name, anything) for name in names), anything)
+            return Rel(tuple(Field(name, anything) for name in names), anything, self.rows)
         kept = self.fields[len(names) :]
-        return Rel((*(replace(old, name=new) for old, new in zip(self.fields, names, strict=False)), *kept))
+        renamed = (replace(old, name=new) for old, new in zip(self.fields, names, strict=False))
+        return Rel((*renamed, *kept), None, self.rows)
 
 
 OPEN_CLEAN = Rel(rest=CLEAN)
@@ -105,7 +136,8 @@ class Scope:
     """The names visible at one level of a query.
 
     `tables` can qualify; `star` is what `*` means (USING columns merged); `ctes` are WITH queries and `windows` the
-    WINDOW definitions by name.
+    WINDOW definitions by name. `mixed` is what its conditions tell of every row, `marks` of single columns, `rows` the number
+    of rows.
     """
 
     parent: Scope | None = None
@@ -113,6 +145,23 @@ class Scope:
     tables: list[Table] = field(default_factory=list)
     star: list[Rel] = field(default_factory=list)
     windows: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    mixed: frozenset[Mix] = NONE
+    rows: frozenset[Mix] = NONE
+    marks: dict[Item, frozenset[Mix]] = field(default_factory=dict)
+
+    def telling(self, rel: Rel) -> Rel:
+        """The output columns of this level, with what its conditions tell through them."""
+        rows = self.rows | self.mixed
+        if not (rows or self.marks):
+            return rel
+        fields = tuple(one.mixing(self._told(one)) for one in rel.fields)
+        rest = rel.rest if rel.rest is None else replace(rel.rest, mixed=rel.rest.mixed | rows)
+        return Rel(fields, rest, rel.rows | rows)
+
+    def _told(self, one: Field) -> frozenset[Mix]:
+        marks = frozenset(mix for item in one.taint.items for mix in self.marks.get(item, NONE))
+        counting = one.taint.clean and not one.plain and not one.taint.items
+        return self.mixed | marks | (self.rows if counting else NONE)
 
     def levels(self) -> Iterable[Scope]:
         level: Scope | None = self
@@ -165,7 +214,7 @@ def join_rels(left: Rel, right: Rel, merged: Sequence[str]) -> Rel:
         taint = (left.named(name) or ANYTHING) | (right.named(name) or ANYTHING)
         columns.append(Field(name, taint))
     others = [one for one in (*left.fields, *right.fields) if one.name not in merged]
-    return Rel((*columns, *others), rest)
+    return Rel((*columns, *others), rest, left.rows | right.rows)
 
 
 def common_names(left: Rel, right: Rel) -> list[str] | None:
@@ -181,12 +230,14 @@ def combine(left: Rel, right: Rel) -> Rel:
     if left.rest is None and right.rest is None:
         if len(left.fields) != len(right.fields):
             return Rel(rest=left.everything() | right.everything() | ANYTHING)
-        return Rel(tuple(_both(mine, other) for mine, other in zip(left.fields, right.fields, strict=True)))
+        both = (_both(mine, other) for mine, other in zip(left.fields, right.fields, strict=True))
+        return Rel(tuple(both), None, left.rows | right.rows)
+    rows = left.rows | right.rows
     if left.rest is None:
-        return Rel(tuple(one.tainted(right.everything()) for one in left.fields))
+        return Rel(tuple(one.tainted(right.everything()) for one in left.fields), None, rows)
     if right.rest is None:
-        return Rel(tuple(one.tainted(left.everything()) for one in right.fields))
-    return Rel(rest=left.everything() | right.everything())
+        return Rel(tuple(one.tainted(left.everything()) for one in right.fields), None, rows)
+    return Rel(rest=left.everything() | right.everything(), rows=rows)
 
 
 def _both(mine: Field, other: Field) -> Field:

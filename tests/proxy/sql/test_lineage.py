@@ -159,7 +159,7 @@ CASES = (
     # functions in FROM
     ("SELECT g FROM generate_series(1, 3) g", "g="),
     ("SELECT u FROM people, unnest(ARRAY[email]) u", "u=people.email"),
-    ("SELECT a, b, ordinality FROM people, unnest(ARRAY[id], ARRAY[email]) WITH ORDINALITY AS t(a, b)", "a=people.id b=people.email ordinality=!"),
+    ("SELECT a, b, ordinality FROM people, unnest(ARRAY[id], ARRAY[email]) WITH ORDINALITY AS t(a, b)", "a=people.id b=people.email ordinality=people.email+people.id"),
     ("SELECT key, value FROM people p, jsonb_each(to_jsonb(p))", "key=people.born+people.email+people.id+people.name value=people.born+people.email+people.id+people.name"),
     ("SELECT r.x FROM people, jsonb_to_record(to_jsonb(email)) AS r(x text)", "x=people.email"),
     ("SELECT o.note FROM people p, jsonb_populate_record(NULL::orders, to_jsonb(p.email)) o", "note=people.email"),
