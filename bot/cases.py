@@ -12,7 +12,7 @@ from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.policy import Action, Policy
 from access.ports import Desk, Directory, Progress, Tx
-from access.requests import AccessRequest, Grant, Review, Session
+from access.requests import AccessRequest, Ask, Grant, RequestState, Review, Session
 from access.resources import Resource
 from access.scopes import Level, Scope, Unmask, level_of, standing
 from access.statements import Effect
@@ -46,7 +46,7 @@ class World:
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request with what came of it. `deciders` are those of now while it waits, else those who were told. `stages`
-    are the flow's while it waits: name, approvals it has, approvals it wants. `told`, `acknowledged_by` and `closed_by` are
+    are the flow's while it waits: name, approvals it has, approvals it wants. `narrowed`: less was given than asked for. `told`, `acknowledged_by` and `closed_by` are
     of a use of break-glass."""
 
     request: AccessRequest
@@ -62,6 +62,7 @@ class Case:
     closed_by: Mention | None = None
     resource: Resource | None = None
     allows: str = ""
+    narrowed: str = ""
     links: Links = field(default_factory=lambda: Links(""))
 
 
@@ -102,8 +103,17 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
         closed_by=world.mention(glass.closed_by) if glass and glass.closed_by else None,
         resource=world.resources.get(request.resource),
         allows=allows(world.policy, request.scope),
+        narrowed=_narrowed(tx, request),
         links=world.links,
     )
+
+
+def _narrowed(tx: Tx, request: AccessRequest) -> str:
+    """What an approver gave instead of what was asked for; empty when it was the same."""
+    if request.state is not RequestState.APPROVED or request.ask is not Ask.ACCESS:
+        return ""
+    votes = [event.payload for event in tx.events_of(request.id) if event.kind == "review.given" and event.payload]
+    return ", ".join(str(vote["narrowed"]) for vote in votes if vote.get("narrowed"))
 
 
 def case_of_grant(tx: Tx, world: World, id: GrantId) -> Case | None:

@@ -245,6 +245,8 @@ def _outcome(case: Case) -> tuple[Text, ...]:
         by = (case.decided_by,) if case.decided_by else ("nobody",)
         how = "Given without approval, on the gateway's host, by " if parts.by_operator(request) else "Approved by "
         lines.append(text(how, *by, note))
+        if case.narrowed:
+            lines.append(text("Less than was asked for: ", case.narrowed))
     elif request.state is RequestState.DENIED and case.decided_by:
         lines.append(text("Denied by ", case.decided_by, note))
     elif request.state is not RequestState.PENDING and request.note:

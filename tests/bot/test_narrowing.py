@@ -33,6 +33,7 @@ async def test_less_is_given_from_the_card(stage: Stage) -> None:
     vote = words(stage.chat.in_channel("vote")[-1].card)
     assert "read for 30m instead of write for 2h" in vote
     assert "reads are enough" in vote
+    assert "Less than was asked for: read for 30m" in words(stage.chat.in_channel("request")[-1].card)
 
 
 async def test_the_form_taken_as_it_is_gives_what_was_asked_for(quick: Stage) -> None:
