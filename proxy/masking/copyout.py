@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proxy.masking.values import Cell
+from proxy.masking.swift import Cell, columns
+from proxy.native import native
 
 #: A row is held until it is complete. Longer ones are not read: they leave as NULLs (bytes).
 MAX_ROW = 16 << 20
@@ -106,7 +107,28 @@ class CopyPlan:
         self._ended = False
         self._delimiter, self._null = fmt.delimiter.encode(), fmt.null.encode()
         self._quote, self._escape = fmt.quote.encode(), fmt.escape.encode()
+        #: What the compiled part is given, when it can read this at all.
+        self._columns = columns([cells.get(index) for index in range(count)]) if count and self._plain() else None
         self._edge = re.compile(b"[\n" + re.escape(self._quote) + re.escape(self._escape) + b"]")
+
+    @property
+    def passes(self) -> bool:
+        """Whether everything leaves as it comes."""
+        return self._pass and not self.refuse
+
+    def _plain(self) -> bool:
+        fmt = self._fmt
+        return native is not None and (fmt.kind, fmt.delimiter, fmt.null) == ("text", "\t", "\\N") and not self.refuse
+
+    def messages(self, data: bytes, at: int, after: int) -> tuple[int, bytes, bytes]:
+        """As many of the whole CopyData messages `data[at:after]` as can be read at once: where the rest begins, what
+        the client gets, and that without headers. The rest is for `feed`, one by one."""
+        if self._columns is None or self._buffer or self._header or self._skipping or self._pass:
+            return at, b"", b""
+        c = self._columns
+        stop, frames, payload, masked = native.mask_copy(data, at, after, c.how, c.looks_for, c.cells)
+        self.masked += masked
+        return stop, frames, payload
 
     def feed(self, data: bytes) -> bytes:
         """The masked form of the next bytes of CopyData payload (may be empty: a row is not complete yet)."""

@@ -157,7 +157,7 @@ class Detectors:
         self._by_name = BY_NAME & self.strategies.keys()
         self._judges = numbers.judges_for(self.strategies.keys())
         self._finders = words.finders(self.strategies.keys())
-        self._own = (*own, *extra)
+        self.own = (*own, *extra)
 
     def __bool__(self) -> bool:
         return bool(self.strategies)
@@ -172,7 +172,7 @@ class Detectors:
         spans: list[Span] = []
         name = ""
         try:
-            for one in self._own:
+            for one in self.own:
                 name = one.entity
                 spans += _checked(one.find(text, context), len(text))
             if words.SIGNS.search(text):

@@ -46,7 +46,7 @@ _KEYWORDS = {
     "mrn": "mrn medical_record patient patient_id chart",
     "national_id": "passport national_id national_insurance identity_card id_card",
 }
-_KEYWORD_OF = {word: entity for entity, words in _KEYWORDS.items() for word in words.split()}
+KEYWORD_OF = {word: entity for entity, words in _KEYWORDS.items() for word in words.split()}
 _FILLERS = frozenset({"number", "no", "nr", "num", "is", "was", "n", "my", "his", "her", "at", "on", "under", "me"})
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -210,7 +210,7 @@ def _named_before(text: str, start: int) -> str:
     ]
     if not words:
         return ""
-    return _KEYWORD_OF.get("_".join(words[-2:])) or _KEYWORD_OF.get(words[-1], "")
+    return KEYWORD_OF.get("_".join(words[-2:])) or KEYWORD_OF.get(words[-1], "")
 
 
 def _parts(shown: str) -> Iterator[tuple[int, str]]:

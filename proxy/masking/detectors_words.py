@@ -14,7 +14,7 @@ from proxy.masking.detectors_numbers import Span
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]{1,63}\.){1,8}([^\W\d_][\w-]{1,62})")
 _LEADING = "'`*/=?{|}!#$%&^~.-"
 #: `icon@2x.png` is a file.
-_FILE_ENDINGS = frozenset(
+FILE_ENDINGS = frozenset(
     [
         "png",
         "jpg",
@@ -84,7 +84,7 @@ def _email(text: str, _context: Context) -> Iterator[Span]:
     for match in _EMAIL.finditer(text):
         local = match[0].partition("@")[0]
         start = match.start() + len(local) - len(local.lstrip(_LEADING))
-        if match[1].lower() not in _FILE_ENDINGS and text[start] != "@":
+        if match[1].lower() not in FILE_ENDINGS and text[start] != "@":
             yield Span(start, match.end(), "email")
 
 

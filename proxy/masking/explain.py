@@ -7,8 +7,9 @@ import re
 from proxy.masking import jsontext
 from proxy.masking.detectors import Detectors
 from proxy.masking.strategies import REDACTED
+from proxy.masking.swift import Cell
 from proxy.masking.types import Kind, kind_of
-from proxy.masking.values import Cell, guarded
+from proxy.masking.values import guarded
 
 _REDACTED = REDACTED.encode()
 _QUOTED = f"'{REDACTED}'"

@@ -15,8 +15,9 @@ from proxy.masking.literals import Shown
 from proxy.masking.rows import RowPlan
 from proxy.masking.rules import STATEMENT, Rules
 from proxy.masking.strategies import REDACTED, looks_masked
+from proxy.masking.swift import Cell
 from proxy.masking.types import Kind, kind_of
-from proxy.masking.values import Cell, Watcher, guarded, redacted, replaced
+from proxy.masking.values import Watcher, guarded, redacted, replaced
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage import Lineage, OutputColumn
 from proxy.sql.parse import Parsed

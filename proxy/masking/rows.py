@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from proxy.masking.values import Cell
+from proxy.masking.swift import Cell, columns, here
+from proxy.native import native
 
 _INT32 = struct.Struct("!i")
 _HEADER = struct.Struct("!ciH")
@@ -22,7 +23,9 @@ class RowPlan:
         self.masked = 0
         self._count = count
         self._last = max(cells, default=-1) + 1
-        self._cells = [cells.get(index) for index in range(self._last)]
+        given = [cells.get(index) for index in range(self._last)]
+        self._cells = [here(cell) for cell in given]
+        self._given = columns(given)
         self._nulls = _HEADER.pack(b"D", 6 + 4 * count, count) + _NULL * count
 
     def rewrite(self, frames: bytes | bytearray | memoryview) -> bytes:
@@ -31,6 +34,17 @@ class RowPlan:
         Never raises: what cannot be read as a row of this result leaves as a row of NULLs. Bytes behind the last
         whole message cannot be a row and are dropped.
         """
+        if native is None:
+            return self.rewrite_here(frames)
+        c = self._given
+        masked: int
+        rows: bytes
+        rows, masked = native.mask_rows(frames, self._count, c.how, c.looks_for, c.cells, self._nulls)
+        self.masked += masked
+        return rows
+
+    def rewrite_here(self, frames: bytes | bytearray | memoryview) -> bytes:
+        """`rewrite` in Python."""
         data = bytes(frames)
         parts: list[bytes] = []
         at, size = 0, len(data)

@@ -12,10 +12,9 @@ from access.masking import Strategy
 from proxy.masking import jsontext
 from proxy.masking.context import Context, of_key
 from proxy.masking.detectors import MAX_SCANNED, Detectors
-from proxy.masking.strategies import REDACTED, mask
+from proxy.masking.strategies import REDACTED, SHAPELESS, mask
+from proxy.masking.swift import CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, Cell, Swift, scan
 from proxy.masking.types import Kind, kind_of
-
-Cell = Callable[[bytes], bytes | None]
 
 _REDACTED = REDACTED.encode()
 _MAX_KEPT = 4096
@@ -23,6 +22,8 @@ _MAX_KEPT_BYTES = 256
 _MAX_DEPTH = 64
 _MAX_ELEMENTS = 100_000
 _JSONB_VERSION = b"\x01"
+#: Entities whose shape is written in C as well.
+_SHAPES = {"email": EMAIL_SHAPE, "phone": PHONE_SHAPE, "person": WORDS_SHAPE}
 
 
 def cached(cell: Cell) -> Cell:
@@ -65,9 +66,13 @@ def guarded(cell: Cell, instead: bytes | None) -> Cell:
 # -- a protected column: the whole value is replaced -----------------------------------------------------------------
 
 
-def nothing(_value: bytes) -> None:
-    """SQL NULL, the only replacement that is valid for every type in both formats."""
-    return
+def always(constant: bytes | None) -> Cell:
+    """The cell that makes everything this."""
+    return Swift(lambda _value: constant, CONSTANT, constant=constant)
+
+
+#: SQL NULL, the only replacement that is valid for every type in both formats.
+nothing = always(None)
 
 
 def replaced(type_oid: int, binary: bool, entity: str, strategy: Strategy, key: bytes) -> Cell:  # noqa: FBT001 - a wire format
@@ -81,23 +86,31 @@ def replaced(type_oid: int, binary: bool, entity: str, strategy: Strategy, key: 
             masked = mask(value.decode("utf-8", "replace"), entity, strategy, key)
             return None if masked is None else masked.encode()
 
-        return cached(guarded(text, _REDACTED))
+        return _swift(cached(guarded(text, _REDACTED)), entity, strategy)
     if kind in {Kind.JSON, Kind.JSONB}:
         prefix = _JSONB_VERSION if binary and kind is Kind.JSONB else b""
         return guarded(lambda value: prefix + _json_emptied(value[len(prefix) :]), prefix + b'"%s"' % _REDACTED)
     if kind is Kind.XML:
-        return lambda _value: b"<masked/>"
+        return always(b"<masked/>")
     if kind is Kind.BYTEA:
-        return (lambda _value: _REDACTED) if binary else (lambda _value: b"\\x" + _REDACTED.hex().encode())
+        return always(_REDACTED if binary else b"\\x" + _REDACTED.hex().encode())
     return nothing
+
+
+def _swift(cell: Cell, entity: str, strategy: Strategy) -> Cell:
+    """The same cell, with what the compiled part may do instead of calling it."""
+    if strategy is Strategy.REDACT or (strategy is Strategy.SHAPE and entity in SHAPELESS):
+        return Swift(cell, CONSTANT, constant=_REDACTED)
+    if strategy is Strategy.SHAPE and entity in _SHAPES:
+        return Swift(cell, _SHAPES[entity])
+    return cell
 
 
 def redacted(type_oid: int, binary: bool) -> Cell:  # noqa: FBT001 - a wire format
     """The cell of a computed value: nothing of it may show, json keys and shapes included."""
     kind = kind_of(type_oid)
     if kind in {Kind.JSON, Kind.JSONB}:
-        constant = (_JSONB_VERSION if binary and kind is Kind.JSONB else b"") + b'"%s"' % _REDACTED
-        return lambda _value: constant
+        return always((_JSONB_VERSION if binary and kind is Kind.JSONB else b"") + b'"%s"' % _REDACTED)
     return replaced(type_oid, binary, "", Strategy.REDACT, b"")
 
 
@@ -135,7 +148,7 @@ class Watcher:
             after = mask_one(before, context)
             return value if after is before else None if after is None else after.encode()
 
-        return cached(guarded(text, _REDACTED))
+        return scan(cached(guarded(text, _REDACTED)), self.detectors, context)
 
     def number(self, context: Context) -> Cell | None:
         """A number is personal only if its name says of what kind, and it fits."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
-from proxy.postgres.frames import HEADER
-from proxy.postgres.framing import DROP, Violation
+from proxy.postgres.frames import HEADER, payloads
+from proxy.postgres.framing import DROP, KEEP, Violation
 from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part
 from proxy.postgres.steps import Run
@@ -38,11 +38,23 @@ def start_out(run: Run, part: Part, masker: Masker) -> None:
         raise Violation(run.copy_plan.refuse)
 
 
-def data_out(run: Run, frame: bytes) -> bytes:
-    """What the client gets for a CopyData of the server."""
-    if run.copy_plan is None:
+def data_out(run: Run, data: bytes, at: int, after: int) -> bytes | None:
+    """What the client gets for a run of CopyData messages of the server, `data[at:after]`."""
+    plan = run.copy_plan
+    if plan is None:
         raise Violation("the server sent COPY data that nobody asked for")
-    return _copied(run, run.copy_plan.feed(frame[HEADER:]))
+    if plan.passes:
+        _count(run, payloads(data, at, after))
+        return KEEP
+    told: list[bytes] = []
+    while at < after:
+        at, frames, payload = plan.messages(data, at, after)
+        _count(run, payload)
+        told.append(frames)
+        if at < after:  # something else than a plain line
+            start, at = at, at + 1 + int.from_bytes(data[at + 1 : at + HEADER])
+            told.append(_copied(run, plan.feed(data[start + HEADER : at])))
+    return b"".join(told)
 
 
 def done_out(run: Run, frame: bytes) -> bytes:
@@ -52,9 +64,13 @@ def done_out(run: Run, frame: bytes) -> bytes:
     return _copied(run, run.copy_plan.finish()) + frame
 
 
-def _copied(run: Run, masked: bytes) -> bytes:
+def _count(run: Run, masked: bytes) -> None:
     run.copy_bytes += len(masked)
     run.copy_hash.update(masked)
+
+
+def _copied(run: Run, masked: bytes) -> bytes:
+    _count(run, masked)
     return m.message(m.COPY_DATA, masked) if masked else DROP
 
 

@@ -33,7 +33,17 @@ def _run_of(data: bytes, at: int, kind: int) -> tuple[int, int]:
     return at, number
 
 
+def _payloads(data: bytes, at: int, after: int) -> bytes:
+    """What the run of whole messages `data[at:after]` carries, without their headers."""
+    parts = []
+    while at < after:
+        start, at = at, at + 1 + _LENGTH(data, at + 1)[0]
+        parts.append(data[start + HEADER : at])
+    return b"".join(parts)
+
+
 run_of = _run_of if native is None else native.run_of
+payloads = _payloads if native is None else native.payloads
 
 
 class FrameError(Exception):

@@ -28,7 +28,8 @@ class Violation(Exception):
 class Framing:
     """Cuts the stream, hands each message to its handler, appends what the client gets to `out.to_client`.
 
-    `rows(data, at, after, number)` is given runs of whole DataRow messages; `free_row()` says whether the row that is coming
+    `rows(data, at, after, number)` is given runs of whole DataRow messages, `copies(data, at, after)` those of CopyData;
+    `free_row()` says whether the row that is coming
     passes unmasked, and counts it if so.
     """
 
@@ -38,11 +39,13 @@ class Framing:
         handlers: Mapping[int, Callable[[bytes], bytes | None]],
         rows: Callable[[bytes, int, int, int], bytes | None],
         free_row: Callable[[], bool],
+        copies: Callable[[bytes, int, int], bytes | None],
     ) -> None:
         self._out = out
         self._handlers = handlers
         self._rows = rows
         self._free_row = free_row
+        self._copies = copies
         self._rest = bytearray()
         self._need = HEADER
         self._through = 0
@@ -84,6 +87,9 @@ class Framing:
             if kind == m.DATA_ROW:
                 after, number = run_of(data, at, m.DATA_ROW)
                 replacement = self._rows(data, at, after, number)
+            elif kind == m.COPY_DATA:
+                after, _ = run_of(data, at, m.COPY_DATA)
+                replacement = self._copies(data, at, after)
             else:
                 handler = self._handlers.get(kind)
                 if handler is None:

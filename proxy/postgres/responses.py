@@ -101,10 +101,9 @@ class Responses:
             m.PARAMETERS: self._parameter_types,
             m.COPY_IN: self._copy_in,
             m.COPY_OUT: self._copy_out,
-            m.COPY_DATA: self._copy_data,
             m.COPY_DONE: self._copy_done,
         }
-        self._framing = Framing(out, handlers, self._rows, self._free_row)
+        self._framing = Framing(out, handlers, self._rows, self._free_row, self._copies)
         #: When the bytes at hand arrived, in Unix milliseconds: the time of their records.
         self._at_ms = 0
 
@@ -436,8 +435,8 @@ class Responses:
         copying.start_out(run, self._part(run), self._masker)
         return KEEP
 
-    def _copy_data(self, frame: bytes) -> bytes | None:
-        return copying.data_out(self._running(), frame)
+    def _copies(self, data: bytes, at: int, after: int) -> bytes | None:
+        return copying.data_out(self._running(), data, at, after)
 
     def _copy_done(self, frame: bytes) -> bytes | None:
         return copying.done_out(self._running(), frame)

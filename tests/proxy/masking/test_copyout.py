@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from access.masking import ColumnRule, MaskPolicy, Strategy
 from proxy.masking.copyout import MAX_ROW, CopyFormat, CopyPlan
 from proxy.masking.plan import Masker
-from proxy.masking.values import Cell
+from proxy.masking.swift import Cell
 from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.lineage import trace
 from proxy.sql.parse import parse

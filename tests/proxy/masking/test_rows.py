@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.masking.rows import RowPlan
-from proxy.masking.values import Cell
+from proxy.masking.swift import Cell
 from tests.proxy.masking.server import data_row, rows_of
 
 VALUES = st.lists(st.none() | st.binary(max_size=20), max_size=6)

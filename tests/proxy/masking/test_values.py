@@ -13,8 +13,9 @@ from proxy.masking.context import NO_CONTEXT, Context, of_names
 from proxy.masking.detectors import ENTITIES, Detectors
 from proxy.masking.detectors_numbers import Span
 from proxy.masking.strategies import REDACTED
+from proxy.masking.swift import Cell
 from proxy.masking.types import Kind, kind_of
-from proxy.masking.values import Cell, Watcher, cached, guarded, redacted, replaced
+from proxy.masking.values import Watcher, cached, guarded, redacted, replaced
 
 TEXT, BYTEA, NAME, JSON, XML, JSONB, UUID, INET, NUMERIC, INT4, INT8, DATE = (
     25,

@@ -1,0 +1,138 @@
+"""Cells that the compiled part (`proxy/_native.c`) can decide about by itself, most of the time.
+
+It never replaces a detector: about a value it knows that nothing of the policy can be in it, or that it is one e-mail
+address or phone number as a whole; of everything else the cell is asked. That knowledge was written for the detectors
+as they are. `RULED_OUT` is the fingerprint of their files: when one changes or a detector appears, every value is asked
+of Python again, and a test fails until `_native.c` was read against the change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from access.masking import Strategy
+from proxy.masking import checksums, detectors_numbers, detectors_words, strategies
+from proxy.masking.context import Context
+from proxy.masking.detectors import BY_NAME, Detectors
+from proxy.native import native
+
+Cell = Callable[[bytes], bytes | None]
+
+#: How a column is treated; the numbers are those of `_native.c`.
+PASS, CALL, CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, SCAN = range(7)
+
+#: The detectors that `look` in `_native.c` was written for, and the shapes beside it.
+RULED_OUT = "eb0cf1f78b001bc1"
+
+_FLAGS = (
+    (1, {"email"}),
+    (2, {"url_credentials"}),
+    (4, {"secret"}),
+    (8, {"iban"}),
+    (16, {"es_dni", "it_codice_fiscale", "fr_nir"}),
+    (32, {"ip"}),
+    (64, {"mac"}),
+    (128, detectors_numbers.ENTITIES),
+    (256, {"card", "fr_nir"}),
+)
+_NAMED = 512
+_WHOLE = {
+    ("email", Strategy.REDACT): 1024,
+    ("email", Strategy.SHAPE): 2048,
+    ("phone", Strategy.REDACT): 4096,
+    ("phone", Strategy.SHAPE): 8192,
+}
+_KNOWN = detectors_words.ENTITIES | detectors_numbers.ENTITIES | BY_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Swift:
+    """A cell, and how the compiled part decides without it. `constant` is what a CONSTANT becomes."""
+
+    cell: Cell
+    how: int
+    looks_for: int = 0
+    constant: bytes | None = None
+
+    def __call__(self, value: bytes) -> bytes | None:
+        return self.cell(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Cells as the compiled part takes them."""
+
+    how: bytes
+    looks_for: tuple[int, ...]
+    cells: tuple[Cell | bytes | None, ...]
+
+
+def columns(cells: Sequence[Cell | None]) -> Columns:
+    """What `_native.c` is given for columns with these cells; None = the column passes."""
+    hows: list[int] = []
+    given: list[Cell | bytes | None] = []
+    for cell in cells:
+        if isinstance(cell, Swift):
+            hows.append(cell.how)
+            given.append(cell.constant if cell.how == CONSTANT else cell.cell)
+        else:
+            hows.append(PASS if cell is None else CALL)
+            given.append(cell)
+    looks_for = tuple(cell.looks_for if isinstance(cell, Swift) else 0 for cell in cells)
+    return Columns(bytes(hows), looks_for, tuple(given))
+
+
+def here(cell: Cell | None) -> Cell | None:
+    """The cell itself, for those who call it from Python."""
+    return cell.cell if isinstance(cell, Swift) else cell
+
+
+def scan(cell: Cell, detectors: Detectors, context: Context) -> Cell:
+    """The cell of a column whose values are looked at."""
+    flags = looks_for(detectors, context)
+    return cell if flags is None else Swift(cell, SCAN, flags)
+
+
+def looks_for(detectors: Detectors, context: Context) -> int | None:
+    """What must be ruled out of a value in this context; None = only the detectors themselves can tell."""
+    wanted = detectors.strategies.keys()
+    if detectors.own or not wanted <= _KNOWN or detectors.named(context) is not None or not _as_written():
+        return None
+    flags = sum(flag for flag, entities in _FLAGS if entities & wanted)
+    named = context.hints & wanted & detectors_numbers.ENTITIES
+    flags |= _NAMED if named else 0
+    for (entity, strategy), flag in _WHOLE.items():
+        if detectors.strategies.get(entity) is strategy and (entity != "phone" or named <= {"phone"}):
+            flags |= flag
+    return flags
+
+
+@lru_cache(maxsize=1)
+def _as_written() -> bool:
+    return native is not None and fingerprint() == RULED_OUT
+
+
+def fingerprint() -> str:
+    """A digest of the files that decide what the detectors find and how it is replaced; empty when they are not there."""
+    digest = hashlib.sha256()
+    for module in (detectors_words, detectors_numbers, checksums, strategies):
+        try:
+            digest.update(Path(module.__file__ or "").read_bytes())
+        except OSError:
+            return ""
+    return digest.hexdigest()[:16]
+
+
+def _configure() -> None:
+    """Tell the compiled part the words and names that the detectors know."""
+    if native is not None:
+        words = [word.encode() for word in detectors_numbers.KEYWORD_OF]
+        endings = [ending.encode() for ending in detectors_words.FILE_ENDINGS]
+        native.configure(words, [country.encode() for country in checksums.IBAN_LENGTHS], endings)
+
+
+_configure()
