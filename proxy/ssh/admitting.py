@@ -32,6 +32,9 @@ Ended = tuple[int, str]
 class Admitting:
     """One request on a channel, from its verdict to its end. It is the gate's `Client` and the channel's `Work`."""
 
+    #: It is only to be recorded, so it may come when its session is over already.
+    late = False
+
     def __init__(self, session: Surroundings, client: ClientChannel, asked: Asked) -> None:
         self.session = session
         self.client = client
@@ -99,7 +102,7 @@ class Admitting:
         """Everything, whatever happens: the client always gets an end."""
         status, signal = m.REFUSED, ""
         try:
-            await self.session.ready()
+            await self.session.ready(late=self.late)
             status, signal = await self.work()
         except Unavailable as problem:
             self.say(f"refused: {problem.message}", problem.hint)

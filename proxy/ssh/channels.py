@@ -89,10 +89,12 @@ class TargetChannel(asyncssh.SSHClientSession[bytes]):
 
 
 class ClientChannel(asyncssh.SSHServerSession[bytes]):
-    """The client's side. Whatever is asked for is taken, so that it can be refused in words. `begin` is told once."""
+    """The client's side. Whatever is asked for is taken, so that it can be refused in words. `begin` is told
+    once, `closed` at the end."""
 
-    def __init__(self, begin: Callable[[ClientChannel, Asked], Work]) -> None:
+    def __init__(self, begin: Callable[[ClientChannel, Asked], Work], closed: Callable[[], None]) -> None:
         self._begin = begin
+        self._closed = closed
         self.channel: asyncssh.SSHServerChannel[bytes] | None = None
         self.work: Work | None = None
         self.drained = asyncio.Event()
@@ -190,6 +192,7 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
         self.gone.set()
         self.drained.set()
+        self._closed()
         if self.work is None:
             # Closed before anything that can be read was asked for: a command that is not UTF-8, or nothing at all.
             self.work = self._begin(self, Asked())

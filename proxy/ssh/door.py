@@ -40,6 +40,7 @@ class Door(asyncssh.SSHServer):
         self._visitor: Visitor | None = None
         self._session: LiveSession | None = None
         self._failed = 0
+        self._open = 0
         self._name = ""
         self._address = ""
 
@@ -159,9 +160,13 @@ class Door(asyncssh.SSHServer):
         session = self._session
         if session is None:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "hoop: not logged in")
-        if len(session.works) >= CHANNELS:
+        if self._open >= CHANNELS:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "hoop: too many channels")
-        return ClientChannel(opened_for(session))
+        self._open += 1
+        return ClientChannel(opened_for(session), self._closed)
+
+    def _closed(self) -> None:
+        self._open -= 1
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:  # noqa: ARG002 - asyncssh's signature
         self._refuse(f"a forward to {dest_host[:100]}:{dest_port}")

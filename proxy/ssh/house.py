@@ -131,8 +131,9 @@ class Surroundings(Protocol):
     def recording(self) -> Recording:
         """Raises Unavailable when there is none."""
 
-    async def ready(self) -> None:
-        """Until the session is known to the ledger. Raises Unavailable with what kept it from that."""
+    async def ready(self, *, late: bool = False) -> None:
+        """Until the session is known to the ledger. Raises Unavailable with what kept it from that, and, unless it is only
+        to be recorded (`late`), when the session is over."""
 
     def in_use(self, level: Level) -> None:
         """Something runs under this standing level: without it, the session ends."""

@@ -19,6 +19,8 @@ from proxy.ssh.transfer import Transfer
 class NotOffered(Admitting):
     """What nobody gets here: refused in words, and recorded."""
 
+    late = True
+
     async def work(self) -> Ended:
         if self.asked.kind:
             return await self.refuse("subsystem-off", SUBSYSTEM_OFF, f"the subsystem {self.asked.text[:40]}")

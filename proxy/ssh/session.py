@@ -103,12 +103,12 @@ class LiveSession:
             raise Unavailable("The gateway has no recording of this session.")
         return self._recording
 
-    async def ready(self) -> None:
+    async def ready(self, *, late: bool = False) -> None:
         """Until the session is known to the ledger. Raises what kept it from that, or Denied when it is over."""
         await self._opened.wait()
         if self._problem is not None:
             raise Unavailable(self._problem.message, hint=self._problem.hint)
-        if self._over.is_set():
+        if self._over.is_set() and not late:
             raise Unavailable(f"The session is over: {self._why}.")
 
     def begin(self, work: Running) -> None:
