@@ -211,6 +211,8 @@ class Do(StrEnum):
     AGAIN = "request_again"
     TOKEN = "token"  # noqa: S105 - an action
     RUN = "run"
+    STAR = "star"
+    WATCH = "watch"
     START = "start_run"
     RERUN = "rerun"
     CHANGE = "rerun_changed"

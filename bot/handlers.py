@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from access.errors import Conflict, HoopError, Invalid
-from bot import asking, deciding, guarding, looking, ordering, pressing, running, submitting
+from bot import asking, deciding, guarding, looking, ordering, pressing, rerunning, running, submitting
 from bot.cards import Form
 from bot.completion import Suggestion
 from bot.grammar import parse
@@ -71,7 +71,7 @@ _USE_CASES: Mapping[type, UseCase] = {
     Run: running.run,
     Runbooks: running.runbooks,
     Runs: running.runs,
-    Rerun: running.rerun,
+    Rerun: rerunning.rerun,
     Extend: asking.extend,
     Token: asking.token,
     AgentToken: asking.agent_token,
@@ -79,7 +79,7 @@ _USE_CASES: Mapping[type, UseCase] = {
     Approve: deciding.approve,
     Change: asking.change,
     Deny: deciding.deny,
-    Cancel: deciding.cancel,
+    Cancel: rerunning.cancel,
     Done: deciding.done,
     Revoke: deciding.revoke,
     Kill: deciding.kill,

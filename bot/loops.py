@@ -23,7 +23,7 @@ async def follow(store: Store, name: str, step: Callable[[], Awaitable[bool]]) -
         while True:
             woken.clear()
             if wait := await _stepped(name, step):
-                await _pause(woken, wait)
+                await pause(woken, wait)
     finally:
         unsubscribe()
 
@@ -39,7 +39,8 @@ async def _stepped(name: str, step: Callable[[], Awaitable[bool]]) -> float:
     return TROUBLE_SECONDS
 
 
-async def _pause(woken: asyncio.Event, seconds: float) -> None:
+async def pause(woken: asyncio.Event, seconds: float) -> None:
+    """Until woken, or the seconds are over."""
     try:
         async with asyncio.timeout(seconds):
             await woken.wait()

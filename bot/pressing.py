@@ -9,10 +9,10 @@ from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
 from access.scopes import Unmask, scope_name
-from bot import asking, deciding, guarding, looking, ordering, running
+from bot import asking, deciding, guarding, looking, ordering, rerunning, running
 from bot.cards import Do, Form
 from bot.durations import format_duration
-from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run
+from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run, Show
 from bot.kit import Kit, found_grant, found_request
 from bot.platform import Caller, Reply
 from bot.preferences import pressed as switched
@@ -78,7 +78,7 @@ async def _review(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply)
 
 
 async def _cancel(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
-    await deciding.cancel(kit, Cancel(row.request), who, reply)
+    await rerunning.cancel(kit, Cancel(row.request), who, reply)
 
 
 async def _extend(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Reply) -> None:
@@ -130,28 +130,36 @@ async def _run(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) ->
     await running.run(kit, Run(subject(row)), who, reply)
 
 
+async def _star(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await running.star(kit, subject(row), who, reply)
+
+
 async def _start(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
     await running.start(kit, row, who, reply)
 
 
+async def _watch(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await looking.show_one(kit, Show(subject(row)), who, reply)
+
+
 async def _rerun(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
-    await running.rerun(kit, Rerun(RequestId(subject(row))), who, reply)
+    await rerunning.rerun(kit, Rerun(RequestId(subject(row))), who, reply)
 
 
 async def _change(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
-    await running.rerun(kit, Rerun(RequestId(subject(row))), who, reply, change=True)
+    await rerunning.rerun(kit, Rerun(RequestId(subject(row))), who, reply, change=True)
 
 
 async def _apply(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
-    await running.follow_up(kit, RequestId(subject(row)), Part.RUN, who, reply)
+    await rerunning.follow_up(kit, RequestId(subject(row)), Part.RUN, who, reply)
 
 
 async def _roll_back(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
-    await running.follow_up(kit, RequestId(subject(row)), Part.ROLLBACK, who, reply)
+    await rerunning.follow_up(kit, RequestId(subject(row)), Part.ROLLBACK, who, reply)
 
 
 async def _stop(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
-    await running.stop(kit, RequestId(subject(row)), who, reply)
+    await rerunning.stop(kit, RequestId(subject(row)), who, reply)
 
 
 Pressed = Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]
@@ -169,6 +177,8 @@ _PRESSED: Mapping[Do, Pressed] = {
     Do.AGAIN: _again,
     Do.TOKEN: _token,
     Do.RUN: _run,
+    Do.STAR: _star,
+    Do.WATCH: _watch,
     Do.START: _start,
     Do.RERUN: _rerun,
     Do.CHANGE: _change,

@@ -1,4 +1,4 @@
-"""Use cases of runbooks: pick, run, see what will run, ask; again, apply, roll back, stop.
+"""Use cases of runbooks: pick, run, see what will run, ask. What comes afterwards is in `rerunning`.
 
 A file and values become exact statements (`runbooks.render`); the gate's own judge describes them; what was seen is
 kept as a draft, and asking uses the draft up: two clicks are one request. The approval binds to the commit, the values
@@ -7,40 +7,43 @@ and every statement, so nothing else can run under it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from access.actors import Person
-from access.errors import Conflict, Denied, Invalid, Unavailable
-from access.ids import RequestId
+from access.approvals import Asked
+from access.errors import Conflict, Denied, HoopError, Invalid, Unavailable
 from access.masking import ForApprover
 from access.ports import ActionToken, Tx
-from access.requests import AccessRequest, Evidence, GrantState
+from access.requests import Evidence
+from access.resources import Resource
 from access.scopes import OfRunbook
 from bot.asking import told
 from bot.cards import Card, Form
 from bot.cases import case_of
-from bot.intents import Rerun, Run, Runbooks, Runs
-from bot.kit import Kit, actor_of, found_request, show
+from bot.intents import Run, Runbooks, Runs
+from bot.kit import Kit, actor_of, show
 from bot.platform import Caller, Reply
+from bot.targets import chosen
 from bot.tokens import SUBJECT, new_token
+from bot.turns import LOCK, put_turns
 from bot.views import runs as views
-from bot.views.answers import done_card
 from runbooks.catalog import Entry, where
 from runbooks.model import Kind, Known, Part, Runbook
-from runbooks.render import canonical, check, lock_key, part_of, read_back, render, scope_name, written
+from runbooks.render import canonical, check, lock_key, part_of, render, scope_name, written
 
-DRAFT, LOCK = "run-draft", "run-lock"
+DRAFT, FAVOURITE = "run-draft", "run-favourite"
 DRAFT_FOR = timedelta(minutes=15)
-APPLY_WITHIN = timedelta(minutes=30)
 HISTORY = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What somebody was shown and may ask for. `follows` is the dry run it applies or the run it takes back."""
+    """What somebody was shown and may ask for. `resource` and `others` (comma-separated) are run on one after the other;
+    `digest` has one word for each; `follows` is the dry run it applies or the run it takes back; `queues` says that it was
+    locked when it was shown."""
 
     name: str
     commit: str
@@ -53,24 +56,59 @@ class Draft:
     ticket: str
     agent: str
     follows: str = ""
+    others: str = ""
+    queues: str = ""
+
+    def each(self) -> list[Draft]:
+        """One draft a resource, in order."""
+        return [
+            replace(self, resource=name, others="") for name in (self.resource, *filter(None, self.others.split(",")))
+        ]
 
 
 # ------------------------------------------------------------------------------------------------ looking
 
 
 async def runbooks(kit: Kit, intent: Runbooks, who: Caller, reply: Reply) -> None:
-    """The list, the caller's own first, or what matches all words."""
-    kit.person(who)
+    """The list, favourites and the caller's own first, or what matches all words."""
+    person = kit.person(who)
     words = intent.search.lower().split()
-    entries = [entry for entry in kit.runbooks.entries() if all(word in _searched(entry) for word in words)]
+    entries = [entry for entry in offered(kit, person) if all(word in _searched(entry) for word in words)]
     problems = [] if words else kit.runbooks.problems()
 
     def build(tx: Tx) -> Card:
         mine = [row.scope for row in tx.requests(person=who.person, limit=HISTORY)]
-        names = dict.fromkeys(part_of(scope.name)[0] for scope in mine if isinstance(scope, OfRunbook))
-        return views.picker_card(entries, list(names), problems, intent.search)
+        ran = dict.fromkeys(part_of(scope.name)[0] for scope in mine if isinstance(scope, OfRunbook))
+        stars = [str(row["name"]) for _, row in tx.docs(FAVOURITE, group=who.person)]
+        return views.picker_card(entries, stars, list(ran), problems, intent.search)
 
     await show(kit, who, reply, build)
+
+
+async def star(kit: Kit, name: str, who: Caller, reply: Reply) -> None:
+    """Mark a runbook, or unmark it; favourites come first in the person's list."""
+    kit.person(who)
+
+    def toggle(tx: Tx) -> None:
+        key = f"{who.person}/{name}"
+        if tx.take_doc(FAVOURITE, key) is None:
+            tx.put_doc(FAVOURITE, key, {"name": name}, group=who.person)
+
+    await kit.store.transact(toggle)
+    await runbooks(kit, Runbooks(), who, reply)
+
+
+def offered(kit: Kit, person: Person) -> list[Entry]:
+    """The runbooks this person may run, by the rules of their repositories."""
+    return [entry for entry in kit.runbooks.entries() if entry.rule.admits(person.groups)]
+
+
+def found(kit: Kit, typed: str, person: Person) -> Entry:
+    """The runbook meant. Raises Invalid for one that does not exist, or that this person may not run."""
+    entry = kit.runbooks.find(typed)
+    if not entry.rule.admits(person.groups):
+        raise Denied(f"{entry.name} is for {', '.join(entry.rule.groups)}.", rule="runbook-groups", hint="/hoop who")
+    return entry
 
 
 def _searched(entry: Entry) -> str:
@@ -94,19 +132,14 @@ async def runs(kit: Kit, _: Runs, who: Caller, reply: Reply) -> None:
 async def run(kit: Kit, intent: Run, who: Caller, reply: Reply) -> None:
     """Complete: show what will run. Incomplete or wrong: the form, prefilled, with what is wrong at its field."""
     person = kit.person(who)
-    entry = kit.runbooks.find(intent.runbook)
-    form = _form(kit, entry, intent)
+    entry = found(kit, intent.runbook, person)
+    form = form_with(kit, entry, intent)
     values, wrong = check(entry.runbook, intent.values, known(kit))
-    resources = where(entry.runbook, kit.resources())
+    resources = where(entry, kit.resources())
     if not resources:
         raise Invalid(f"{entry.name} fits no resource of this gateway.", field="runbook")
-    resource = resources[0] if len(resources) == 1 else kit.world.resources.get(intent.resource)
-    if intent.resource and resource is not None and intent.resource != resource.name:
-        resource = None
-    if resource is None or resource not in resources:
-        names = ", ".join(one.name for one in resources[:8])
-        wrong["resource"] = f"It runs on {names}."
-    if wrong or resource is None:
+    targets = _targets(intent, resources, wrong)
+    if wrong:
         unknown = [name for name in wrong if entry.runbook.parameter(name) is None and name != "resource"]
         if intent.from_form:
             first = next(iter(wrong))
@@ -118,11 +151,24 @@ async def run(kit: Kit, intent: Run, who: Caller, reply: Reply) -> None:
         await reply.form(form.with_errors({_field(entry, name): said for name, said in given.items()}, {}))
         return
     part = Part.DRY_RUN if entry.runbook.has(Part.DRY_RUN) else Part.RUN
+    names = [resource.name for resource in targets]
     draft = Draft(
-        entry.name, entry.commit, part.value, resource.name, written(values), "", person.id, intent.reason, intent.ticket,
-        intent.agent,
+        entry.name, entry.commit, part.value, names[0], written(values), "", person.id, intent.reason, intent.ticket,
+        intent.agent, others=",".join(names[1:]),
     )  # fmt: skip
-    await _preview(kit, entry, draft, person, who, reply)
+    await preview(kit, entry, draft, person, who, reply)
+
+
+def _targets(intent: Run, resources: Sequence[Resource], wrong: dict[str, str]) -> list[Resource]:
+    """What it runs on; what is wrong with that is added to `wrong`."""
+    try:
+        targets = chosen(intent.resource, resources)
+    except Invalid as error:
+        wrong["resource"] = error.message
+        return []
+    if not targets:
+        wrong["resource"] = f"It runs on {', '.join(one.name for one in resources[:8])}."
+    return targets
 
 
 def known(kit: Kit) -> Known:
@@ -135,16 +181,17 @@ def _field(entry: Entry, name: str) -> str:
     return f"p_{name}" if entry.runbook.parameter(name) else name
 
 
-def _form(kit: Kit, entry: Entry, intent: Run) -> Form:
+def form_with(kit: Kit, entry: Entry, intent: Run) -> Form:
+    """The form of a runbook, filled in as far as is known."""
     given = {f"p_{name}": value for name, value in intent.values.items()}
     given |= {"resource": intent.resource, "reason": intent.reason, "ticket": intent.ticket}
-    return views.run_form(entry, where(entry.runbook, kit.resources()), given, {})
+    return views.run_form(entry, where(entry, kit.resources()), given, {})
 
 
 def form_of(kit: Kit, name: str, values: Mapping[str, str]) -> Form:
     """The form of a runbook by its full name, as it was submitted. Raises Invalid when the runbook is gone."""
     entry = kit.runbooks.find(name)
-    return views.run_form(entry, where(entry.runbook, kit.resources()), values, {})
+    return views.run_form(entry, where(entry, kit.resources()), values, {})
 
 
 def intent_of(name: str, values: Mapping[str, str]) -> Run:
@@ -154,18 +201,22 @@ def intent_of(name: str, values: Mapping[str, str]) -> Run:
     return Run(name, typed, resource, reason, ticket, from_form=True)
 
 
-async def _preview(kit: Kit, entry: Entry, draft: Draft, person: Person, who: Caller, reply: Reply) -> None:
-    evidence, _ = await _described(kit, entry.runbook, draft, person)
-    await _not_locked(kit, entry.runbook, draft)
-    draft = replace(draft, digest=evidence.digest)
-    evidence = replace(evidence, notes=await _notes(kit, entry, draft))
+async def preview(kit: Kit, entry: Entry, draft: Draft, person: Person, who: Caller, reply: Reply) -> None:
+    """Show exactly what would run, on every resource, with the button that asks for it."""
+    drafts = draft.each()
+    described = [(await _described(kit, entry.runbook, one, person))[0] for one in drafts]
+    held = [holder for one in drafts if (holder := await _holder(kit, entry.runbook, one))]
+    draft = replace(draft, digest=" ".join(one.digest for one in described), queues="yes" if held else "")
+    notes = await _notes(kit, entry, draft)
     key = new_token(kit.entropy)
     data = {name: getattr(draft, name) for name in Draft.__slots__}
-    preview = views.Preview(entry, Part(draft.part), kit.resource(draft.resource), evidence, key)
+    shown = views.Preview(
+        entry, Part(draft.part), tuple(one.resource for one in drafts), tuple(described), notes, key, tuple(held)
+    )
 
     def build(tx: Tx) -> Card:
         tx.put_doc(DRAFT, key, data, expires_at=tx.now + DRAFT_FOR)
-        return views.preview_card(preview)
+        return views.preview_card(shown)
 
     await show(kit, who, reply, build)
 
@@ -173,6 +224,9 @@ async def _preview(kit: Kit, entry: Entry, draft: Draft, person: Person, who: Ca
 async def _described(kit: Kit, runbook: Runbook, draft: Draft, person: Person) -> tuple[Evidence, OfRunbook]:
     """The exact statements, judged as of now. Raises what the judge raises, and Invalid for a table nobody knows."""
     resource, values = kit.resource(draft.resource), canonical(draft.values)
+    rule = kit.runbooks.rule(draft.name)
+    if not rule.admits(person.groups) or not rule.reaches(resource.name):
+        raise Denied(f"{draft.name} may not be run by you on {resource.name}.", rule="runbook-rule", hint="/hoop who")
     made = render(runbook, draft.commit, Part(draft.part), values)
     made = replace(made, name=scope_name(draft.name, Part(draft.part)))
     evidence, scope = await kit.judge.describe_run(actor_of(person, draft.agent), person, resource, made)
@@ -205,6 +259,8 @@ async def _notes(kit: Kit, entry: Entry, draft: Draft) -> tuple[str, ...]:
         notes.append(f"It has not run on {draft.resource} before.")
     elif before.commit != draft.commit:
         notes.append(await _changed(kit, entry.runbook, before, draft))
+        link = kit.runbooks.compare(draft.name, before.commit, draft.commit)
+        notes += [f"What changed: {link}"] if link else []
     if draft.follows:
         notes.append(f"It follows {draft.follows}.")
     return tuple(notes)
@@ -223,7 +279,8 @@ async def _changed(kit: Kit, runbook: Runbook, before: OfRunbook, draft: Draft) 
 
 
 async def start(kit: Kit, row: ActionToken, who: Caller, reply: Reply) -> None:
-    """Use a draft up and file the request. Everything is judged again: a minute may have changed it."""
+    """Use a draft up and file the request, or one for each resource. Everything is judged again: a minute may have
+    changed it."""
     person = kit.person(who)
     data = await kit.store.transact(lambda tx: tx.take_doc(DRAFT, row.arguments[SUBJECT]))
     if data is None:
@@ -232,20 +289,52 @@ async def start(kit: Kit, row: ActionToken, who: Caller, reply: Reply) -> None:
     if draft.person != person.id:
         raise Denied("This was made for somebody else, so nothing was done.", rule="foreign-button")
     runbook = await kit.runbooks.at(draft.commit, draft.name)
-    evidence, scope = await _described(kit, runbook, draft, person)
-    if evidence.digest != draft.digest:
+    drafts = draft.each()
+    described = [await _described(kit, runbook, one, person) for one in drafts]
+    if " ".join(evidence.digest for evidence, _ in described) != draft.digest:
         raise Conflict("What would run changed since you saw it, so nothing was asked.", hint="Run it again.")
-    await _not_locked(kit, runbook, draft)
+    if not draft.queues:
+        await _not_locked(kit, runbook, drafts)
     await _not_applied(kit, draft)
+    notes = await _notes_again(kit, runbook, draft)
+    turns = [(one.resource, evidence.digest) for one, (evidence, _) in zip(drafts, described, strict=True)]
+    await kit.store.transact(lambda tx: put_turns(tx, turns, queues=bool(draft.queues)))
+    asked: list[Asked] = []
+    try:
+        for number, (one, (evidence, scope)) in enumerate(zip(drafts, described, strict=True), 1):
+            noted = replace(evidence, notes=(*evidence.notes, *notes, *_place_of(number, drafts)))
+            asked.append(
+                await kit.desk.ask_run(
+                    actor_of(person, one.agent), one.resource, scope, noted, _reason(one, runbook), one.ticket, who.place,
+                    groups=runbook.approvers,
+                )
+            )  # fmt: skip
+    except HoopError:
+        for one_asked in asked:  # half of what was meant is not what was meant
+            with contextlib.suppress(HoopError):
+                await kit.desk.cancel(
+                    one_asked.request.id, person.id, "another of its resources could not be asked for"
+                )
+        raise
+    for one_asked in asked:
+        await told(kit, one_asked, who, reply)
+
+
+def _reason(draft: Draft, runbook: Runbook) -> str:
+    return draft.reason.strip() or f"{runbook.title} (runbook)"
+
+
+def _place_of(number: int, drafts: Sequence[Draft]) -> tuple[str, ...]:
+    """What approvers of one of several resources must know."""
+    if len(drafts) == 1:
+        return ()
+    names = ", ".join(one.resource for one in drafts)
+    return (f"{number} of {len(drafts)} resources ({names}); each runs after those before it succeeded.",)
+
+
+async def _notes_again(kit: Kit, runbook: Runbook, draft: Draft) -> tuple[str, ...]:
     head = next((entry for entry in kit.runbooks.entries() if entry.name == draft.name), None)
-    if head is not None:
-        evidence = replace(evidence, notes=await _notes(kit, replace(head, runbook=runbook), draft))
-    reason = draft.reason.strip() or f"{runbook.title} (runbook)"
-    asked = await kit.desk.ask_run(
-        actor_of(person, draft.agent), draft.resource, scope, evidence, reason, draft.ticket, who.place,
-        groups=runbook.approvers,
-    )  # fmt: skip
-    await told(kit, asked, who, reply)
+    return () if head is None else await _notes(kit, replace(head, runbook=runbook), draft)
 
 
 async def _not_applied(kit: Kit, draft: Draft) -> None:
@@ -256,105 +345,20 @@ async def _not_applied(kit: Kit, draft: Draft) -> None:
             raise Conflict(f"{draft.follows} was applied already.", hint="Make a new dry run.")
 
 
-async def _not_locked(kit: Kit, runbook: Runbook, draft: Draft) -> None:
+async def _not_locked(kit: Kit, runbook: Runbook, drafts: Sequence[Draft]) -> None:
     """Say at once that it runs already; the runner takes the lock itself, whatever is said here."""
+    for draft in drafts:
+        held = await _holder(kit, runbook, draft)
+        if held:
+            who, request = held
+            raise Conflict(
+                f"Already running, started by {who} ({request}).",
+                hint="Watch it in its thread, or run this again to queue.",
+            )
+
+
+async def _holder(kit: Kit, runbook: Runbook, draft: Draft) -> tuple[str, str] | None:
+    """Who holds the lock that this would take, and for which request."""
     key = lock_key(runbook, draft.resource, canonical(draft.values))
     held = await kit.store.read(lambda tx: tx.doc(LOCK, key)) if key else None
-    if held is not None:
-        raise Conflict(
-            f"Already running, started by {held['who']} ({held['request']}).", hint="Watch it in its thread."
-        )
-
-
-# ------------------------------------------------------------------------------------------------ afterwards
-
-
-async def rerun(kit: Kit, intent: Rerun, who: Caller, reply: Reply, *, change: bool = False) -> None:
-    """The same runbook and values with the file of now: shown again, or as the form."""
-    old, scope = await _own(kit, intent.request, who)
-    name, part = part_of(scope.name)
-    entry = kit.runbooks.find(name)
-    again = Run(entry.name, read_back(_values(old)), old.resource, old.reason, old.ticket, _agent(old))
-    if change or part is Part.ROLLBACK:
-        await reply.form(_form(kit, entry, again))
-        return
-    await run(kit, again, who, reply)
-
-
-async def follow_up(kit: Kit, id: RequestId, part: Part, who: Caller, reply: Reply) -> None:
-    """Apply a dry run, or roll a run back: the same commit and values, another part of the file."""
-    old, scope = await _own(kit, id, who)
-    person = kit.person(who)
-    name, before = part_of(scope.name)
-    if (before, part) not in {(Part.DRY_RUN, Part.RUN), (Part.RUN, Part.ROLLBACK)}:
-        raise Conflict(f"{id} has nothing of that kind.")
-    if part is Part.RUN:
-        await _fresh(kit, old)
-    runbook = await kit.runbooks.at(scope.commit, name)
-    entry = replace(kit.runbooks.find(name), runbook=runbook)
-    entry = replace(entry, head=replace(entry.head, commit=scope.commit))
-    draft = Draft(
-        name,
-        scope.commit,
-        part.value,
-        old.resource,
-        _values(old),
-        "",
-        person.id,
-        old.reason,
-        old.ticket,
-        _agent(old),
-        id,
-    )
-    await _preview(kit, entry, draft, person, who, reply)
-
-
-async def _fresh(kit: Kit, dry_run: AccessRequest) -> None:
-    """A plan is good for half an hour after it was made, and only when it succeeded."""
-
-    def ended(tx: Tx) -> tuple[datetime | None, str]:
-        found = [event for event in tx.events_of(dry_run.id) if event.kind == "command.executed"]
-        return (found[-1].at, str((found[-1].payload or {}).get("outcome"))) if found else (None, "")
-
-    at, outcome = await kit.store.read(ended)
-    if at is None or outcome != "succeeded":
-        raise Conflict(f"{dry_run.id} did not succeed, so there is nothing to apply.")
-    if kit.clock.now() - at > APPLY_WITHIN:
-        raise Conflict(f"{dry_run.id} is older than 30 minutes.", hint="Make a new dry run.")
-
-
-async def stop(kit: Kit, id: RequestId, who: Caller, reply: Reply) -> None:
-    """Cut the session of a run. The desk judges who may; steps that are done stay done."""
-    kit.person(who)
-    grant = await kit.store.read(lambda tx: next(iter(tx.grants(request=id, limit=1)), None))
-    if grant is None or grant.state is not GrantState.EXECUTING or grant.used_in is None:
-        raise Conflict(f"{id} is not running.", hint="Look at /hoop runs.")
-    await kit.desk.kill(grant.used_in, who.person, "run stopped")
-    await reply.card(done_card(f"Stopping {id}.", hint="Its card says how far it came."))
-
-
-async def _own(kit: Kit, id: RequestId, who: Caller) -> tuple[AccessRequest, OfRunbook]:
-    """The run and its scope. Its values are its requester's, so nobody else starts from them."""
-    row = await kit.store.read(lambda tx: found_request(tx, id))
-    if not isinstance(row.scope, OfRunbook):
-        raise Invalid(f"{id} is not a run of a runbook.", field="id", hint="Runs are listed by /hoop runs.")
-    if row.actor.person != who.person:
-        raise Denied("Only the person who ran it starts from its values.", rule="not-yours", hint="/hoop runbooks")
-    return row, row.scope
-
-
-def _values(row: AccessRequest) -> str:
-    """The sealed values of a run."""
-    sealed = row.evidence.parameters if row.evidence else ()
-    if len(sealed) != 1 or sealed[0] is None:
-        raise Conflict(f"The values of {row.id} are not kept any more.")
-    return sealed[0].reveal()
-
-
-def _agent(row: AccessRequest) -> str:
-    return row.actor.via.name if row.actor.via else ""
-
-
-def lock_doc(request: AccessRequest, name: str) -> dict[str, Any]:
-    """What others are told while it runs."""
-    return {"who": name, "request": request.id}
+    return (str(held["who"]), str(held["request"])) if held is not None else None

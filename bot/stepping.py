@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from access.actors import Person
-from access.errors import Conflict, Invalid
+from access.errors import Conflict, Denied, Invalid
 from access.events import CommandExecuted, RunbookStepped
 from access.extracts import cut_masked, write_extract
-from access.ports import Executor, Outcome, Store, Tx
+from access.ports import Executor, Outcome, Store
 from access.requests import EXECUTOR, AccessRequest, Grant
 from access.resources import Resource
 from access.runs import Run, RunStep
 from access.scopes import OfRunbook
 from bot.cases import World
-from bot.running import LOCK, lock_doc
+from bot.turns import LOCK, Waiting, lock_doc, take_turn
 from runbooks.catalog import Catalog
 from runbooks.model import Part, Runbook
 from runbooks.render import canonical, lock_key, part_of, render
@@ -59,28 +61,32 @@ class Stepper:
         values = canonical(_sealed(request))
         made = render(runbook, scope.commit, part, values)
         key = lock_key(runbook, resource.name, values)
-        held = await self._lock(key, request, person, runbook.timeout)
-        if held:
-            return _over(request, "failed", f"Not started: already running, started by {held}.")
+        why = await self._wait(request, grant, key, lock_doc(request, person.name), runbook.timeout)
+        if why:
+            return await self._unstarted(request, grant, why)
         try:
             return await self._steps(request, grant, person, resource, runbook, part, made)
         finally:
             if key:
                 await self._store.transact(lambda tx: tx.take_doc(LOCK, key))
 
-    async def _lock(self, key: str, request: AccessRequest, person: Person, timeout: timedelta) -> str:
-        """Take the lock; who holds it when somebody does."""
-        if not key:
-            return ""
+    async def _wait(
+        self, request: AccessRequest, grant: Grant, key: str, lock: Mapping[str, Any], timeout: timedelta
+    ) -> str:
+        """For the resources before it, then for the lock. Empty when it may start, else why it never will."""
+        digest = request.evidence.digest if request.evidence else ""
+        turn = await self._store.transact(lambda tx: take_turn(tx, request.resource, digest))
+        waiting = Waiting(self._store)
+        why = await waiting.turn(turn, grant.id) if turn.before else ""
+        if why or not key:
+            return why
+        return await waiting.lock(key, lock, timeout + GRACE, grant.id, queues=turn.queues)
 
-        def work(tx: Tx) -> str:
-            held = tx.doc(LOCK, key)
-            if held is not None:
-                return f"{held['who']} ({held['request']})"
-            tx.put_doc(LOCK, key, lock_doc(request, person.name), expires_at=tx.now + timeout + GRACE)
-            return ""
-
-        return await self._store.transact(work)
+    async def _unstarted(self, request: AccessRequest, grant: Grant, why: str) -> CommandExecuted:
+        """Nothing ran; the approval ends with it, so that nothing runs under it later."""
+        with contextlib.suppress(Conflict, Invalid, Denied):
+            await self._world.desk.revoke(grant.id, request.actor.person, "it did not start")
+        return _over(request, "failed", f"Not started. {why}")
 
     async def _steps(
         self, request: AccessRequest, grant: Grant, person: Person, resource: Resource, runbook: Runbook, part: Part,

@@ -32,7 +32,7 @@ USAGE: dict[Verb, Usage] = {
         ("reason", "ticket", "as-agent"),
     ),
     Verb.RUN: Usage(
-        "run RUNBOOK [name=value …] [--on RESOURCE] [--reason …] [--ticket …]",
+        "run RUNBOOK [name=value …] [--on RESOURCE[,…]|LABEL=VALUE] [--reason …] [--ticket …]",
         "Run a runbook; what will run is shown first. Without its parameters a form opens.",
         "run refund-order order=42 --on prod-db",
         ("on", "reason", "ticket", "as-agent"),

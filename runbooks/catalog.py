@@ -12,11 +12,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from access.errors import Invalid, Unavailable
+from access.errors import Denied, Invalid, Unavailable
 from access.resources import Protocol, Resource
-from runbooks.mirror import Head, Mirror
+from runbooks.mirror import Head, Mirror, compare_link
 from runbooks.model import Broken, Language, Problem, Runbook
-from runbooks.parse import name_of, parse
+from runbooks.parse import SUFFIXES, name_of, parse
+from runbooks.rules import ANY, Rule, rule_of
 
 #: Where a language runs.
 SPOKEN = {Language.SQL: Protocol.POSTGRES, Language.SHELL: Protocol.SSH}
@@ -31,6 +32,7 @@ class Entry:
     runbook: Runbook
     repository: str
     head: Head
+    rule: Rule = ANY
 
     @property
     def commit(self) -> str:
@@ -59,22 +61,41 @@ class Catalog:
 
     mirrors: Mapping[str, Mirror] = field(default_factory=dict)
     shelves: dict[str, Shelf] = field(default_factory=dict)
+    _busy: set[str] = field(default_factory=set)
+    _again: set[str] = field(default_factory=set)
 
     # ------------------------------------------------------------------------------------------------ refreshing
 
     async def refresh(self) -> None:
         """Fetch every repository. Never raises for one that does not answer."""
-        for name, mirror in self.mirrors.items():
-            before = self.shelves.get(name, Shelf())
-            try:
-                self.shelves[name] = await asyncio.to_thread(_shelf, mirror, before)
-            except Unavailable as error:
-                log.warning("runbooks: %s", error)
-                self.shelves[name] = replace(before, trouble=str(error))
-            except Exception as error:
-                # A damaged mirror must not end the process that shows it; what was read before stays.
-                log.exception("runbooks: %s was not read", name)
-                self.shelves[name] = replace(before, trouble=f"{name} was not read ({type(error).__name__}).")
+        for name in self.mirrors:
+            await self.refresh_one(name)
+
+    async def refresh_one(self, name: str) -> None:
+        """Fetch one. While it is fetched already, once more afterwards: what was pushed meanwhile must not be missed."""
+        if name in self._busy:
+            self._again.add(name)
+            return
+        self._busy.add(name)
+        try:
+            await self._fetched(name)
+            while name in self._again:
+                self._again.discard(name)
+                await self._fetched(name)
+        finally:
+            self._busy.discard(name)
+
+    async def _fetched(self, name: str) -> None:
+        before = self.shelves.get(name, Shelf())
+        try:
+            self.shelves[name] = await asyncio.to_thread(_shelf, self.mirrors[name], before)
+        except Unavailable as error:
+            log.warning("runbooks: %s", error)
+            self.shelves[name] = replace(before, trouble=str(error))
+        except Exception as error:
+            # A damaged mirror must not end the process that shows it; what was read before stays.
+            log.exception("runbooks: %s was not read", name)
+            self.shelves[name] = replace(before, trouble=f"{name} was not read ({type(error).__name__}).")
 
     async def run(self, seconds: float) -> None:
         """Refresh for ever."""
@@ -87,10 +108,11 @@ class Catalog:
     def entries(self) -> list[Entry]:
         """Everything that can be picked, by name."""
         found = [
-            Entry(runbook, name, shelf.head)
+            Entry(runbook, name, shelf.head, rule)
             for name, shelf in self.shelves.items()
             if shelf.head is not None
             for runbook in shelf.runbooks
+            if (rule := self._rule(name, runbook.path)) is not None
         ]
         return sorted(found, key=lambda entry: entry.name)
 
@@ -102,6 +124,28 @@ class Catalog:
             if shelf.trouble:
                 found.append((name, Problem("(repository)", 1, shelf.trouble)))
         return found
+
+    def _rule(self, repository: str, path: str) -> Rule | None:
+        mirror = self.mirrors.get(repository)
+        return ANY if mirror is None else rule_of(mirror.origin.rules, path)
+
+    def rule(self, name: str) -> Rule:
+        """The rule for a runbook by its full name, as it is configured now. Raises Denied when none covers it."""
+        entry = next((entry for entry in self.entries() if entry.name == name), None)
+        if entry is not None:
+            return entry.rule
+        repository, _, rest = name.partition("/")
+        found = next(
+            (rule for suffix in SUFFIXES if (rule := self._rule(repository, f"{rest}{suffix}")) is not None), None
+        )
+        if found is None:
+            raise Denied(f"No rule of {repository} covers {rest}.", rule="runbook-rule")
+        return found
+
+    def compare(self, name: str, old: str, new: str) -> str:
+        """Where the difference of two commits is shown; empty when the repository has no pages."""
+        mirror = self.mirrors.get(name.partition("/")[0])
+        return compare_link(mirror.origin, old, new) if mirror is not None else ""
 
     def find(self, typed: str) -> Entry:
         """The runbook meant by a full name or an unambiguous end of one. Raises Invalid with what may have been meant."""
@@ -133,12 +177,19 @@ class Catalog:
             found = next((runbook for runbook in shelf.runbooks if runbook.name == rest), None)
             if found is not None:
                 return found
-        return await asyncio.to_thread(_pinned, mirror, commit, rest)
+        try:
+            return await asyncio.to_thread(_pinned, mirror, commit, rest)
+        except Unavailable:
+            # Approved from another machine's mirror, which was fetched before this one.
+            await self.refresh_one(repository)
+            return await asyncio.to_thread(_pinned, mirror, commit, rest)
 
 
-def where(runbook: Runbook, resources: Sequence[Resource]) -> list[Resource]:
-    """The resources a runbook may run on: those that take its language, by its own selection."""
-    resources = [resource for resource in resources if resource.protocol is SPOKEN[runbook.language]]
+def where(entry: Entry, resources: Sequence[Resource]) -> list[Resource]:
+    """The resources a runbook may run on: those that take its language, by its repository's rules and its own
+    selection."""
+    runbook = entry.runbook
+    resources = [one for one in resources if one.protocol is SPOKEN[runbook.language] and entry.rule.reaches(one.name)]
     if runbook.resource:
         return [resource for resource in resources if resource.name == runbook.resource]
     wanted = runbook.labels.items()

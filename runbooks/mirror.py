@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dulwich.client import GitClient, HttpGitClient, LocalGitClient, SSHGitClient, SSHVendor, SubprocessWrapper
+from dulwich.graph import can_fast_forward
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
@@ -29,6 +30,7 @@ from dulwich.repo import Repo
 from access.errors import Invalid, Unavailable
 from runbooks.model import Problem
 from runbooks.parse import MOST_BYTES, is_runbook
+from runbooks.rules import Rule
 from runbooks.signatures import signed_by
 
 MOST_FILES = 2_000
@@ -39,13 +41,17 @@ _BRANCH = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9._/-]{0,200}\Z")
 _HOST = re.compile(r"\A[A-Za-z0-9][A-Za-z0-9.-]{0,252}\Z")
 _USER = re.compile(r"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
 _PATH = re.compile(r"\A/?[A-Za-z0-9_~][A-Za-z0-9._~/-]{0,400}\Z")
+_WELL_KNOWN = re.compile(
+    r"\A(?:https://|ssh://git@)(?P<host>github\.com|gitlab\.com)/(?P<path>[A-Za-z0-9._/-]+?)(?:\.git)?/?\Z"
+)
 _COMMIT = re.compile(r"\A[0-9a-f]{40}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a repository is fetched from. `key` and `token` are secrets; `host_keys` lines of a known_hosts file without
-    the host; `signers` the keys one of which must have signed the commit (none: any commit)."""
+    """Where a repository is fetched from. `key`, `token` and `webhook` are secrets; `host_keys` lines of a known_hosts file
+    without the host; `signers` the keys one of which must have signed the commit (none: any commit); `protected`: a branch
+    that was rewritten is not taken; `compare` is where differences are shown, with {old} and {new}."""
 
     name: str
     url: str
@@ -55,6 +61,10 @@ class Origin:
     token: str = field(default="", repr=False)
     host_keys: tuple[str, ...] = ()
     signers: tuple[str, ...] = ()
+    webhook: str = field(default="", repr=False)
+    protected: bool = False
+    compare: str = ""
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,19 @@ def address_of(url: str) -> Address:
     raise wrong
 
 
+def compare_link(origin: Origin, old: str, new: str) -> str:
+    """Where the difference of two commits is shown: as configured, or as the two well-known hosts do it; else empty."""
+    if not (_COMMIT.match(old) and _COMMIT.match(new)):
+        return ""
+    if origin.compare:
+        return origin.compare.replace("{old}", old).replace("{new}", new)
+    match = _WELL_KNOWN.match(origin.url)
+    if match is None:
+        return ""
+    between = "/-/compare/" if match["host"] == "gitlab.com" else "/compare/"
+    return f"https://{match['host']}/{match['path']}{between}{old}...{new}"
+
+
 class Mirror:
     """One repository's mirror in a folder of its own."""
 
@@ -124,6 +147,7 @@ class Mirror:
                 if commit is None:
                     raise Unavailable(f"{origin.name}: there is no branch {branch}.")
                 tip = bytes(commit)
+                self._only_forward(repo, wanted, tip)
                 repo.refs[Ref(wanted)] = ObjectID(tip)
                 repo.refs[Ref(b"refs/kept/" + tip)] = ObjectID(tip)
         except Unavailable:
@@ -134,6 +158,16 @@ class Mirror:
             raise Unavailable(f"{origin.name} could not be fetched ({type(error).__name__}).") from error
         self._only_signed(tip.decode())
         return tip.decode()
+
+    def _only_forward(self, repo: Repo, branch: bytes, tip: bytes) -> None:
+        """A protected branch only grows. Raises Unavailable; then the commit before stays."""
+        if not self.origin.protected or Ref(branch) not in repo.refs:
+            return
+        before = ObjectID(bytes(repo.refs[Ref(branch)]))
+        if before != tip and not can_fast_forward(repo, before, ObjectID(tip)):
+            hint = f"To take it, remove {self._folder.name} from the mirrors' folder."
+            said = f"{self.origin.name}: {self.origin.branch} was rewritten, and it is protected."
+            raise Unavailable(said, hint=hint)
 
     def _only_signed(self, commit: str) -> None:
         if not self.origin.signers:
@@ -259,8 +293,8 @@ def _client(address: Address, origin: Origin) -> Iterator[tuple[GitClient, str]]
         return
     folder = Path(tempfile.mkdtemp(prefix="hoop-git-"))
     try:
-        vendor = _Ssh(_ssh_options(folder, address, origin))
-        yield SSHGitClient(address.host, port=address.port, username=address.user, vendor=vendor), address.path
+        with contextlib.closing(_Ssh(_ssh_options(folder, address, origin))) as vendor:
+            yield SSHGitClient(address.host, port=address.port, username=address.user, vendor=vendor), address.path
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -292,6 +326,20 @@ class _Ssh(SSHVendor):
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._deadline: threading.Timer | None = None
+
+    def close(self) -> None:
+        """End what was started, however the fetch went."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
 
     def run_command(
         self,
@@ -307,14 +355,15 @@ class _Ssh(SSHVendor):
         """Start the remote's upload-pack. The host was checked, so it cannot be an option."""
         del password, key_filename, ssh_command, protocol_version
         words = [*self._command, *(["-p", str(port)] if port else []), "-l", username or "git", "--", host]
-        process = subprocess.Popen(
+        self._process = process = subprocess.Popen(
             [*words, os.fsdecode(command)],
             bufsize=0,  # what is written must go out at once: the other side waits for it
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        deadline = threading.Timer(SECONDS, process.kill)  # a remote that says nothing must not hold up the others
-        deadline.daemon = True
-        deadline.start()
+        # A remote that says nothing must not hold up the others.
+        self._deadline = threading.Timer(SECONDS, process.kill)
+        self._deadline.daemon = True
+        self._deadline.start()
         return SubprocessWrapper(process)

@@ -28,6 +28,8 @@ MOST_BYTES = 256 * 1024
 _STEP = re.compile(r"^--[ \t]*(step|dry[ -]run|rollback)[ \t]*:[ \t]*(.*?)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _SHELL_STEP = re.compile(_STEP.pattern.replace("--", "#"), _STEP.flags)
 _LANGUAGES = {".sql": Language.SQL, ".sh": Language.SHELL, ".bash": Language.SHELL}
+#: How the files of runbooks end.
+SUFFIXES = tuple(f".runbook{suffix}" for suffix in _LANGUAGES)
 _DURATION = re.compile(r"\A([0-9]{1,4})(s|m|h)\Z")
 _WORD = re.compile(r"\A(?:[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?|[0-9]{1,18})\Z")
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours"}

@@ -39,6 +39,7 @@ from bot.cards import (
 )
 from bot.cases import Case
 from bot.grammar_asking import MAX_REASON
+from bot.markdown import documented
 from bot.views import parts
 from runbooks.catalog import Entry
 from runbooks.model import Kind, Parameter, Part, Problem
@@ -56,12 +57,16 @@ STOPPED = State("Stopped", "⏹", parts.FAILED.tone)
 
 
 def picker_card(
-    entries: Sequence[Entry], favourites: Sequence[str], problems: Sequence[tuple[str, Problem]], search: str
+    entries: Sequence[Entry],
+    stars: Sequence[str],
+    ran: Sequence[str],
+    problems: Sequence[tuple[str, Problem]],
+    search: str,
 ) -> Card:
-    """What can be run, the caller's own first; then what does not load, with file and line."""
-    rank = {name: place for place, name in enumerate(favourites)}
+    """What can be run, the caller's favourites and own first; then what does not load, with file and line."""
+    rank = {name: place for place, name in enumerate(dict.fromkeys((*stars, *ran)))}
     ordered = sorted(entries, key=lambda entry: (rank.get(entry.name, len(rank)), entry.name))
-    items = tuple(_pick(entry, mine=entry.name in rank) for entry in ordered[:MOST])
+    items = tuple(_pick(entry, star=entry.name in stars, mine=entry.name in ran) for entry in ordered[:MOST])
     notes = (
         [text(f"{len(ordered) - MOST} more: /hoop runbooks and some words find them.")] if len(ordered) > MOST else []
     )
@@ -72,13 +77,14 @@ def picker_card(
     return Card("runbooks", parts.PRIVATE, title, plain(title), items=items, notes=tuple(notes), private=True)
 
 
-def _pick(entry: Entry, *, mine: bool) -> Item:
+def _pick(entry: Entry, *, star: bool, mine: bool) -> Item:
     runbook = entry.runbook
     wants = ", ".join(parameter.name for parameter in runbook.parameters)
     lines = [text(runbook.description)] if runbook.description else []
     lines.append(text(Code(entry.name), f" · {wants}" if wants else "", " · you ran this" if mine else ""))
     start = Button("Run…", Do.RUN, entry.name)
-    return Item(text(Strong(runbook.title)), tuple(lines), (start,))
+    mark = Button("Unmark" if star else "Mark", Do.STAR, entry.name)
+    return Item(text("★ " if star else "", Strong(runbook.title)), tuple(lines), (start, mark))
 
 
 # ------------------------------------------------------------------------------------------------ fill in
@@ -88,7 +94,10 @@ def run_form(entry: Entry, resources: Sequence[Resource], given: Mapping[str, st
     """The form that the file's parameters make. Its fields are `p_NAME`, so that no parameter hides one of ours."""
     fields = [_field(parameter, given.get(f"p_{parameter.name}", "")) for parameter in entry.runbook.parameters]
     if len(resources) > 1:
+        several = given.get("resource", "")
         options = tuple(Option(resource.name, resource.name) for resource in resources)
+        if several and several not in {resource.name for resource in resources}:
+            options = (Option(several, several), *options)
         fields.insert(0, FormField("resource", "On", FieldKind.CHOICE, given.get("resource", ""), options=options))
     fields.append(
         FormField("reason", "Reason", FieldKind.LINES, given.get("reason", ""), required=False, max_length=MAX_REASON)
@@ -134,37 +143,54 @@ def _bounds(parameter: Parameter) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would run, exactly."""
+    """What would run, exactly: on every resource the same text, judged by each of them. `held`: who has the lock, for which
+    request."""
 
     entry: Entry
     part: Part
-    resource: Resource
-    evidence: Evidence
+    resources: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    notes: tuple[str, ...]
     draft: str
+    held: tuple[tuple[str, str], ...] = ()
 
 
 def preview_card(preview: Preview) -> Card:
     """Private: the exact statements, equal to what runs, from which commit, and the button that asks."""
     entry, runbook, part = preview.entry, preview.entry.runbook, preview.part
     what = {Part.RUN: "", Part.DRY_RUN: "Dry run of ", Part.ROLLBACK: "Rollback of "}[part]
-    title = text(what, Strong(runbook.title), " on ", Code(preview.resource.name))
-    verbs = " + ".join(dict.fromkeys(preview.evidence.verbs))
-    tables = ", ".join(preview.evidence.tables[:6])
-    effects = ", ".join(sorted(effect.value for effect in preview.evidence.effects))
+    title = text(what, Strong(runbook.title), " on ", Code(_names(preview.resources)))
+    every = preview.evidence
+    verbs = " + ".join(dict.fromkeys(verb for one in every for verb in one.verbs))
+    tables = ", ".join(list(dict.fromkeys(table for one in every for table in one.tables))[:6])
+    effects = ", ".join(sorted({effect.value for one in every for effect in one.effects}))
     fields = [
         Field("What it does", text(" · ".join(word for word in (verbs, tables, effects) if word))),
         Field("Commit", text(Code(entry.commit[:12]), f" by {entry.head.author}: {entry.head.subject}")),
     ]
-    notes = [text(note) for note in preview.evidence.notes]
-    notes += [text(line) for line in runbook.documentation.splitlines()[:12] if line.strip()]
+    if len(preview.resources) > 1:
+        order = " → ".join(preview.resources)
+        fields.append(Field("In this order", text(f"{order}; the first that fails stops those after it")))
+    notes = [text(note) for note in (*dict.fromkeys(note for one in every for note in one.notes), *preview.notes)]
+    notes += documented(runbook.documentation)
     if part is Part.DRY_RUN:
         notes.append(text("This only looks. Its result has the button that applies it."))
-    ask = Button("Ask for approval", Do.START, preview.draft, Style.PRIMARY)
+    ask, watch = Button("Ask for approval", Do.START, preview.draft, Style.PRIMARY), []
+    for who, request in preview.held[:1]:
+        notes.insert(
+            0, text(f"Already running, started by {who} (", Code(request), "). This one waits until that has ended.")
+        )
+        ask = Button("Ask, and queue", Do.START, preview.draft, Style.PRIMARY)
+        watch = [Button("Watch", Do.WATCH, request)]
     return Card(
         "run_preview", READY, title, f"Ready: {plain(title)}", fields=tuple(fields),
-        blocks=(ExactBlock(preview.evidence.exact, "Exactly this runs"),), notes=tuple(notes), buttons=(ask,),
-        footer=text(f"digest {preview.evidence.digest[:8]} · {entry.name}"), private=True,
+        blocks=(ExactBlock(every[0].exact, "Exactly this runs"),), notes=tuple(notes), buttons=(ask, *watch),
+        footer=text(f"digest {every[0].digest[:8]} · {entry.name}"), private=True,
     )  # fmt: skip
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 4 else f"{len(names)} resources"
 
 
 # ------------------------------------------------------------------------------------------------ watch

@@ -172,7 +172,9 @@ class FakeJudge:
         self, actor: Actor, person: Person, resource: Resource, run: Run
     ) -> tuple[Evidence, OfRunbook]:
         found = [await self.describe(actor, person, resource, step.text) for step in run.steps]
-        digests = [Digest(hashlib.sha256(repr((s.text, s.values)).encode()).hexdigest()) for s in run.steps]
+        digests = [
+            Digest(hashlib.sha256(repr((resource.name, s.text, s.values)).encode()).hexdigest()) for s in run.steps
+        ]
         scope = run_scope(run, digests, writes=True)
         said = "\n".join(f"{step.text} {step.values}" for step in run.steps)
         evidence = replace(found[0], shown=declare_masked(said), exact=ForApprover(said), rule="runbook", message="")
@@ -268,7 +270,7 @@ class FakeExecutor:
         """Each step consumes, answers from `answers` (else `outcome`), and tells the desk what became of it."""
         self.runs.append(grant.id)
         self.steps += [(step.text, step.values) for step in steps]
-        session = await self.world.session(grant.actor, credential=f"crd_{grant.id[4:]}00")
+        session = await self.world.session(grant.actor, credential=f"crd_{grant.id[4:]}00", resource=grant.resource)
         for number, _ in enumerate(steps):
             assert isinstance(grant.scope, OfRunbook)
             await self._consume(grant, session, grant.scope.steps[number])

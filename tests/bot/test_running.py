@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from access.requests import GrantState
 from access.scopes import OfRunbook
 from bot.cards import Do, FieldKind
 from runbooks.catalog import Shelf
-from runbooks.mirror import Head
+from runbooks.mirror import Head, Origin
 from runbooks.parse import parse
 from tests.bot.stage import FakeReply, Stage, has, token_of, words
 from tests.fakes.world import ANN, DANA, EVE
@@ -46,7 +45,7 @@ class FakeMirror:
 
     @property
     def origin(self) -> Any:
-        return SimpleNamespace(name="ops")
+        return Origin("ops", "https://github.com/acme/ops.git")
 
     def files(self, commit: str) -> tuple[dict[str, bytes], list[Any]]:
         if commit not in self.commits:

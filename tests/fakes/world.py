@@ -136,14 +136,16 @@ class World:
         request = await self.approve(await self.ask(actor, minutes=minutes, scope=scope))
         return (await self.grants(request.id))[0]
 
-    async def session(self, actor: Actor = DANA_SELF, *, credential: str = "crd_000000000000") -> SessionId:
+    async def session(
+        self, actor: Actor = DANA_SELF, *, credential: str = "crd_000000000000", resource: str = "prod-db"
+    ) -> SessionId:
         self._sessions += 1
         now = self.clock.now()
         row = Session(
             id=SessionId(f"ses_{self._sessions:012d}"),
             credential=CredentialId(credential),
             actor=actor,
-            resource="prod-db",
+            resource=resource,
             database="app",
             protocol="postgres",
             node="node-1",

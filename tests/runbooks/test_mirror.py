@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from access.errors import Invalid, Unavailable
+from access.errors import Denied, Invalid, Unavailable
 from access.resources import Protocol, Resource, Upstream
-from runbooks.catalog import Catalog, where
-from runbooks.mirror import Mirror, Origin, address_of
+from runbooks.catalog import Catalog, Entry, where
+from runbooks.mirror import Head, Mirror, Origin, address_of
 from runbooks.parse import parse
+from runbooks.rules import ANY, Rule
 from runbooks.shipped import Shipped
 from runbooks.signatures import key_blob, signed_by
 
@@ -284,10 +286,68 @@ def test_where_a_runbook_may_run() -> None:
 
     there = [resource("a", env="prod"), resource("b", env="test"), resource("c", Protocol.SSH, env="prod")]
 
-    def names(head: str) -> list[str]:
-        return [r.name for r in where(parse("x.runbook.sql", f"---\n{head}\n---\nSELECT 1".encode()), there)]
+    head = Head("c" * 40, "Ann", datetime(2026, 11, 20, tzinfo=UTC), "")
+
+    def names(front: str, body: str = "SELECT 1", kind: str = "sql", rule: Rule = ANY) -> list[str]:
+        runbook = parse(f"x.runbook.{kind}", f"---\n{front}\n---\n{body}".encode())
+        return [r.name for r in where(Entry(runbook, "ops", head, rule), there)]
 
     assert names("title: T") == ["a", "b"]
     assert names("labels: {env: prod}") == ["a"]
     assert names("resource: b") == ["b"]
     assert names("resource: gone") == []
+    assert names("title: T", "ls", "sh") == ["c"]
+    assert names("title: T", rule=Rule(resources=("b*",))) == ["b"]
+
+
+async def test_a_protected_branch_only_grows(work: Work) -> None:
+    work.commit(refund=GOOD)
+    mirror = work.mirror(protected=True)
+    found = catalog(mirror)
+    await found.refresh()
+    grown = work.commit("More", other=GOOD)
+    await found.refresh()
+    assert found.find("other").commit == grown
+    work.commit("Rewritten", "--amend", other=GOOD.replace("title: T", "title: Other"))
+    await found.refresh()
+    assert found.find("other").commit == grown
+    assert found.find("other").runbook.title == "T"
+    assert "main was rewritten, and it is protected" in str(found.problems())
+    shutil.rmtree(work.folder.parent / "mirror.git")
+    await found.refresh()
+    assert found.find("other").runbook.title == "Other"
+
+
+async def test_rules_of_a_repository_say_what_is_offered(work: Work) -> None:
+    work.commit(refund=GOOD, wild=GOOD)
+    found = catalog(work.mirror(rules=(Rule(("refund*",), ("prod-*",), ("dba",)),)))
+    await found.refresh()
+    (entry,) = found.entries()
+    assert entry.rule.groups == ("dba",)
+    assert found.rule("ops/refund") == entry.rule
+    with pytest.raises(Denied, match="No rule of ops covers wild"):
+        found.rule("ops/wild")
+
+
+async def test_a_commit_from_another_machines_mirror_is_fetched_first(work: Work) -> None:
+    work.commit(refund=GOOD)
+    found = catalog(work.mirror())
+    await found.refresh()
+    new = work.commit("Approved elsewhere", refund=GOOD.replace("title: T", "title: New"))
+    assert (await found.at(new, "ops/refund")).title == "New"
+
+
+async def test_a_notice_while_it_is_fetched_fetches_once_more(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    work.commit(refund=GOOD)
+    found = catalog(work.mirror())
+    fetched: list[str] = []
+
+    async def slow(name: str) -> None:
+        fetched.append(name)
+        if len(fetched) == 1:
+            for _ in range(3):
+                await found.refresh_one(name)
+
+    monkeypatch.setattr(found, "_fetched", slow)
+    await found.refresh_one("ops")
+    assert fetched == ["ops", "ops"]
