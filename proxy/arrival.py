@@ -19,6 +19,7 @@ from access.resources import Resource
 from access.scopes import Level, OfRunbook, level_of
 from access.statements import Effect
 from proxy.admission import Bearer
+from proxy.apart import Recipe
 from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation, Facts
@@ -251,10 +252,9 @@ class Arrival:
         initial["search_path"] = upstream.session.search_path
         given = {k: v for k, v in visitor.hello.settings.items() if k not in PINNED}
         role = visitor.resource.upstream.user
-        masker = self._masker(row, catalog)
         conversation = Conversation(
             Facts(bearer, visitor.database, read_only=read_only, clear_rows=gateway.settings.clear_rows),
-            Reader(catalog, masker),
+            self._reader(row, catalog),
             SqlState(role, initial, given=given),
             ports.clock,
             dict(reported),
@@ -265,7 +265,7 @@ class Arrival:
             row, conversation, self.wire, upstream, dialling,
             SessionPorts(ports.clock, ports.desk, ports.log, recording),
             ceiling=ceiling,
-            make_reader=lambda newer: Reader(newer, self._masker(row, newer)),
+            make_reader=lambda newer: self._reader(row, newer),
             stale_catalog=lambda: self._stale(visitor),
             audience=lambda: self._audience(row),
         )  # fmt: skip
@@ -274,16 +274,19 @@ class Arrival:
         person = self.gateway.ports.directory.person(id)
         return id.rpartition("|")[2] if person is None else person.name
 
-    def _masker(self, row: Session, catalog: Catalog) -> Masker:
+    def _reader(self, row: Session, catalog: Catalog) -> Reader:
         """Its hashes and pseudonyms are those of every session under the same request, and of no other."""
         key = hmac.digest(self.gateway.secret, f"mask/{row.resource}/{row.request}".encode(), hashlib.sha256)
-        policy = self.gateway.masking[row.resource]
+        policy, seen = self.gateway.masking[row.resource], None
         person = self.gateway.ports.directory.person(row.actor.person)
-        if person is None:
-            return Masker(policy.recorded(), catalog, key)
-        name, groups = person.wire_name, person.groups
-        seen = policy.seen(name, groups, agent=row.actor.via is not None)
-        return Masker(policy.recorded(name, groups), catalog, key, seen=seen)
+        name, groups = ("", frozenset[str]()) if person is None else (person.wire_name, person.groups)
+        recorded = policy.recorded() if person is None else policy.recorded(name, groups)
+        if person is not None:
+            seen = policy.seen(name, groups, agent=row.actor.via is not None)
+        recipe = Recipe(catalog, recorded, key, seen)
+        return Reader(
+            catalog, Masker(recorded, catalog, key, seen=seen), far=lambda t, s: self.gateway.apart.read(recipe, t, s)
+        )
 
     def _audience(self, row: Session) -> frozenset[str]:
         """What the rules for this session's person depend on."""

@@ -6,7 +6,7 @@ A conversation is a generator that parks on a `Question` (or on missing input) b
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -74,7 +74,14 @@ class Conclude:
     detail: Masked
 
 
-Question = Commit | FileHold | Await | Withdraw | Consume | Conclude
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """Do some work that would keep others waiting, elsewhere. Answered with True when it is done."""
+
+    work: Callable[[], Awaitable[None]]
+
+
+Question = Study | Commit | FileHold | Await | Withdraw | Consume | Conclude
 Answer = AccessRequest | Grant | bool | HoopError
 
 

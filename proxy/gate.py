@@ -26,10 +26,23 @@ from access.policy import Action, Verdict, decide, standing_level
 from access.ports import Clock
 from access.requests import AccessRequest, Evidence, Grant, RequestState
 from access.scopes import Level
-from access.statements import Effect, Flag, Statement, binding_digest
+from access.statements import Effect, Statement, binding_digest
 from proxy.admission import CANCELLED, Admitted, Bearer, Client, Counters, Refusal, Unit, Unmasked
-from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Outputs, Question, Steps, Withdraw
+from proxy.conversation import (
+    Answer,
+    Await,
+    Commit,
+    Conclude,
+    Consume,
+    FileHold,
+    Outputs,
+    Question,
+    Steps,
+    Study,
+    Withdraw,
+)
 from proxy.recording import Kind, assembled, head, packed, record
+from proxy.refusals import CHANGES, allowed_detail, not_approved, unwrappable, who_decides
 
 #: How often a waiting client hears that it still waits, in seconds.
 KEEP_ALIVE = 15.0
@@ -42,8 +55,6 @@ VERDICT_SECONDS = 1.0
 _STATEMENT = head(Kind.STATEMENT)
 
 _READ_ONLY = frozenset({Effect.READ})
-#: What a rule of the owner's may let through in a read session too. Code that nobody declared stays read only.
-_CHANGES = frozenset({Effect.WRITE, Effect.DDL, Effect.DANGER})
 
 
 @dataclass(slots=True)
@@ -94,7 +105,7 @@ class Gate:
         """Everything between a statement and its way to the upstream."""
         number = self._count()
         verdict = self.decide(unit)
-        refusal = _unwrappable(unit, verdict)
+        refusal = unwrappable(unit, verdict)
         if verdict.action is Action.DENY or refusal is not None:
             return (yield from self._refuse(unit, number, verdict, refusal))
         request = ""
@@ -159,7 +170,7 @@ class Gate:
         fact = MaskingFailed(stream=session, actor=actor_key(self.bearer.actor), detector=detector, why=why)
         self.out.tell.append(Commit((fact,)))
 
-    def ask(self, question: Commit | FileHold | Await | Withdraw | Consume) -> Steps[Answer]:
+    def ask(self, question: Study | Commit | FileHold | Await | Withdraw | Consume) -> Steps[Answer]:
         """Park until the question is answered."""
         self._put(question)
         while (answer := self._answered()) is None:
@@ -209,7 +220,7 @@ class Gate:
     def _refuse(self, unit: Unit, number: int, verdict: Verdict, refusal: Refusal | None) -> Steps[Refusal]:
         self.counters.refused += 1
         if refusal is None:
-            refusal = Refusal(verdict.message, _detail(verdict), verdict.hint)
+            refusal = Refusal(verdict.message, allowed_detail(verdict), verdict.hint)
         yield from self.ask(Commit((self._refused(unit, number, verdict, refusal),)))
         # Nothing is forwarded, so a ledger that does not answer changes nothing for the client: it is refused.
         self.out.records.append(self._statement(unit, number, replace(verdict, action=Action.DENY), ""))
@@ -274,13 +285,13 @@ class Gate:
         if not isinstance(filed, AccessRequest):
             return (yield from self._not_filed(unit, number, verdict, filed))
         self.out.records.append(record(Kind.HELD, self.at_ms(), number, {"request": filed.id, "text": unit.shown}))
-        self.client.say(f"held for approval: {filed.id} ({verdict.message})", _who(filed, seconds))
+        self.client.say(f"held for approval: {filed.id} ({verdict.message})", who_decides(filed, seconds))
         decided = yield from self._decision(filed, seconds)
         self._note_decision(decided, number)
         if decided.state is not RequestState.APPROVED:
             self.counters.refused += 1
             by = self.bearer.name(decided.decided_by) if decided.decided_by else ""
-            return _not_approved(decided, by, self.client.gave_up)
+            return not_approved(decided, by, self.client.gave_up)
         approved = yield from self._approved(unit, spend=spend)
         return approved if isinstance(approved, Refusal) else (filed.id, approved)
 
@@ -377,64 +388,8 @@ def _noteworthy(unit: Unit, verdict: Verdict) -> bool:
 
 
 def _needs_wrap(unit: Unit, verdict: Verdict) -> bool:
-    lifted = verdict.consumes is not None or bool(unit.whole.effects & _CHANGES)
+    lifted = verdict.consumes is not None or bool(unit.whole.effects & CHANGES)
     return lifted and not unit.can_write and not unit.whole.effects <= _READ_ONLY
-
-
-def _unwrappable(unit: Unit, verdict: Verdict) -> Refusal | None:
-    """A write cannot be approved into a read-only transaction: say so before anybody is asked."""
-    lifted = verdict.consumes is not None or bool(unit.whole.effects & _CHANGES)
-    held = verdict.action is Action.HOLD or (verdict.action is Action.ALLOW and lifted)
-    alone = Flag.OUTSIDE_TRANSACTION in unit.whole.flags
-    if not held or unit.can_write or (unit.wrappable and not alone) or unit.whole.effects <= _READ_ONLY:
-        return None
-    if alone:
-        return Refusal(
-            f"{unit.whole.verbs[0]} cannot run inside of a transaction, and a read session changes things only in one",
-            "A read session runs an approved change in a transaction that is writable for just this.",
-            "Have this one command approved (/hoop exec …), or ask for write access: /hoop request … write",
-        )
-    return Refusal(
-        verdict.message or "This statement changes data and the session is read only.",
-        "A read session runs an approved change alone: one statement, outside of a transaction.",
-        "Run it by itself, or ask for write access: /hoop request … write",
-    )
-
-
-def _detail(verdict: Verdict) -> str:
-    if verdict.level is Level.NONE:
-        return ""
-    allowed = {
-        Level.READ: "A read grant allows reads; single changes can be approved.",
-        Level.WRITE: "A write grant allows reads and bounded changes of data.",
-        Level.ADMIN: "An admin grant allows reads, changes and definitions.",
-        Level.INTERACTIVE: "An interactive grant allows shells.",
-    }
-    return f"{allowed[verdict.level]} Rule: {verdict.rule}."
-
-
-def _who(request: AccessRequest, seconds: float) -> str:
-    people = len(request.approvers)
-    who = f"{people} {'person' if people == 1 else 'people'} can decide" if people else "the approvers were asked"
-    length = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
-    return f"{who}; waiting at most {length}. Ctrl-C cancels."
-
-
-def _not_approved(decided: AccessRequest, by: str, gave_up: str) -> Refusal:
-    if decided.state is RequestState.DENIED:
-        reason = f": {decided.note}" if decided.note else ""
-        return Refusal(f"{decided.id} was denied by {by}{reason}", "The statement was not run.")
-    if gave_up:
-        return Refusal(f"canceling statement due to user request ({decided.id})", "It was not run.", code=CANCELLED)
-    if decided.state is RequestState.CANCELLED:
-        reason = f": {decided.note}" if decided.note else ""
-        return Refusal(f"{decided.id} was taken back{reason}", "The statement was not run.", code=CANCELLED)
-    return Refusal(
-        f"{decided.id} was not approved in time",
-        "The statement was not run.",
-        "Run it again to ask again.",
-        CANCELLED,
-    )
 
 
 def _effects(statement: Statement) -> list[str]:

@@ -22,6 +22,7 @@ from access.policy import Policy
 from access.ports import Clock, Credentials, Desk, Directory, Entropy, Grants, Recordings, SessionLog, Store, Vault
 from access.requests import Session
 from access.resources import Resource
+from proxy.apart import Apart
 from proxy.arrival import Arrival, Visitor
 from proxy.catalogs import Catalogs, Key, Loader
 from proxy.entrance import Entrance, Guest
@@ -114,6 +115,7 @@ class Gateway:
         self.people: Counter[PersonId] = Counter()
         self.secret = settings.key or ports.entropy.token(32)
         self.catalogs: Catalogs | None = None
+        self.apart = Apart()
         self._doorway = Doorway(settings.arriving, settings.arriving_per_address)
         self._connections = 0
         self._listener: Listener | None = None
@@ -159,6 +161,7 @@ class Gateway:
         self._stopping.set()
         if self._running is not None:
             await self._running
+        await self.apart.close()
 
     async def _run(self, ready: asyncio.Event) -> None:
         watch = Watch(self)

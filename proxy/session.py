@@ -12,7 +12,7 @@ from access.ports import Clock, Desk, Recording, SessionLog
 from access.requests import Grant, Session
 from access.scopes import Level, Read, Scope, Write, level_of
 from proxy.admission import Bearer
-from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question, Withdraw
+from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question, Study, Withdraw
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.reading import Reader
@@ -269,6 +269,9 @@ class LiveSession:
     async def _port(self, question: Question) -> Answer:
         desk, row = self.ports.desk, self.row
         match question:
+            case Study(work):
+                await work()
+                return True
             case Commit(facts):
                 await self.ports.log.record(*facts)
                 return True

@@ -321,6 +321,7 @@ class Conversation:
             refused = yield from self.gate.refuse(units.unread(self, statement), "too-long", units.TOO_LONG)
             yield from self.refuse_simple(refused)
             return
+        yield from units.study(self, statement)
         reading = self.read(statement)
         if not reading.parsed.statements and reading.parsed.error is None:
             self._forward_query(frame, Run(Admitted(0, NOTHING), reading))

@@ -63,6 +63,7 @@ def segment(conv: Conversation, first: bytes) -> Steps[None]:
     if conv.cancelled and any(frame[0] == m.EXECUTE for frame in frames):
         yield from _refuse(conv, CANCELLED, closed=closed)
         return
+    yield from _study(conv, frames)
     try:
         batch = look(conv, frames)
     except Stop as stop:
@@ -113,6 +114,18 @@ def _collected(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
 
 
 # ------------------------------------------------------------------------------------------------ looking
+
+
+def _study(conv: Conversation, frames: list[bytes]) -> Steps[None]:
+    """Have the long texts of a batch understood before it is looked at: those it parses, and those it binds."""
+    conv.state.set_level(conv.gate.level())
+    for frame in frames:
+        if frame[0] == m.PARSE and units.NEAR_BYTES < len(frame) <= units.TEXT_CAP:
+            yield from units.study(conv, m.text(m.parse_parse(frame).text))
+        elif frame[0] == m.BIND:
+            prepared = conv.state.prepared.get(m.parse_bind(frame).statement)
+            if prepared is not None:
+                yield from units.study(conv, prepared.parsed.text)
 
 
 def look(conv: Conversation, frames: list[bytes]) -> Batch:

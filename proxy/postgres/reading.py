@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from access.actors import Actor
+from access.errors import HoopError
+from access.masking import declare_masked
 from access.resources import Resource
 from access.statements import Binding, Effect
 from proxy.admission import Refusal
@@ -75,6 +77,13 @@ class Reading:
 Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]
 Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree], Collection[str]], Lineage]
 
+#: Understands a text elsewhere. Raises HoopError.
+Far = Callable[[str, j.SqlSession], Awaitable["Reading"]]
+
+#: Texts of at most this many characters are understood where they arrive.
+NEAR = 2048
+_LONG_KEPT = 16
+_BEGINNING = 200
 _SHAPES = 16
 
 _NAMED = (j.Execute, j.Fetch, j.Prepare, j.Deallocate, j.DeclareCursor, j.CloseCursor, j.DiscardAll)
@@ -83,24 +92,64 @@ _NAMED = (j.Execute, j.Fetch, j.Prepare, j.Deallocate, j.DeclareCursor, j.CloseC
 class Reader:
     """Reads for one session: its catalog, its masker, its cache by exact text."""
 
-    def __init__(self, catalog: Catalog, masker: Masker, *, judge: Judging = judge, trace: Tracing = trace) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        masker: Masker,
+        *,
+        judge: Judging = judge,
+        trace: Tracing = trace,
+        far: Far | None = None,
+    ) -> None:
         self.catalog = catalog
         self.masker = masker
         self._judge = judge
         self._trace = trace
         self._cache: dict[str, tuple[int, Reading]] = {}
+        self._far = far
+        self._long: dict[str, tuple[int, Reading]] = {}
+        self._failed: set[str] = set()
 
-    def read(self, text: str, session: j.SqlSession, epoch: int) -> Reading:
-        """`epoch` is that of the session's state: a reading is used again while nothing changed what names mean."""
-        kept = self._cache.get(text)
-        if kept is not None and kept[0] == epoch:
+    def read(self, text: str, session: j.SqlSession, epoch: int, *, fresh: bool = False) -> Reading:
+        """`epoch` is that of the session's state: a reading is used again while nothing changed what names mean; never
+        with `fresh`."""
+        kept = self._cache.get(text) or self._long.get(text)
+        if kept is not None and kept[0] == epoch and not fresh:
+            if text in self._failed:  # the next time it may be understood
+                self._failed.discard(text)
+                self._long.pop(text, None)
             return kept[1]
         reading = self._read(text, session)
-        if len(text) <= _KEPT_BYTES:
+        if len(text) <= _KEPT_BYTES and not fresh:
             if len(self._cache) >= _KEPT:
                 self._cache.pop(next(iter(self._cache)))
             self._cache[text] = (epoch, reading)
         return reading
+
+    def is_far(self, text: str, epoch: int) -> bool:
+        """Whether a text is so long that `study` must come before `read`: elsewhere, while others go on."""
+        if self._far is None or len(text) <= NEAR:
+            return False
+        kept = self._cache.get(text) or self._long.get(text)
+        return kept is None or kept[0] != epoch
+
+    async def study(self, text: str, session: j.SqlSession, epoch: int) -> None:
+        """Understand a long text elsewhere; `read` knows it then. What fails is not understood, so it is refused."""
+        if self._far is None:
+            return
+        try:
+            reading = await self._far(text, session)
+        except HoopError as problem:
+            self._failed.add(text)
+            parsed = Parsed(text, error=problem.message)
+            beginning = self.masker.statement(text[:_BEGINNING], Parsed(text[:_BEGINNING], error=problem.message), ())
+            shown = replace(beginning, text=declare_masked(beginning.text + "…"), complete=False)
+            reading = Reading(text, parsed, judge(parsed, self.catalog, session), shown, (), touched=True, stable=False)
+        while len(self._long) >= _LONG_KEPT:
+            oldest = next(iter(self._long))
+            self._long.pop(oldest)
+            self._failed.discard(oldest)
+        self._long[text] = (epoch, reading)
 
     def read_body(self, body: Parsed, session: j.SqlSession, epoch: int) -> Reading:
         """What a portal runs. A name that SQL made (PREPARE, DECLARE) keeps its whole text, but runs only what is in it."""

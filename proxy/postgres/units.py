@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from access.masking import ForApprover, Masked, declare_masked
 from access.statements import Effect, Statement
 from proxy.admission import Refusal, Unit
+from proxy.conversation import Steps, Study
 from proxy.postgres import messages as m
 from proxy.postgres.protection import refused
-from proxy.postgres.reading import Part, Reading, bound
+from proxy.postgres.reading import NEAR, Part, Reading, bound
 from proxy.sql import judged as j
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ _ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Execute)
 
 #: Statements longer than this, in bytes, are refused unread: looking at them would keep everybody waiting.
 TEXT_CAP = 256 * 1024
+#: No text in a message that is shorter is long.
+NEAR_BYTES = NEAR
 TOO_LONG = Refusal(
     "the statement is longer than the gateway reads",
     f"At most {TEXT_CAP // 1024} kB of text.",
@@ -60,6 +64,12 @@ def make(
         wrappable=wrappable and alone and status == m.IDLE and not conv.responses.working,
         unmasked=conv.unmasking.of(reading),
     )
+
+
+def study(conv: Conversation, text: str) -> Steps[None]:
+    """Have a long text understood elsewhere before it is read."""
+    if conv.reader.is_far(text, conv.state.epoch):
+        yield from conv.gate.ask(Study(partial(conv.reader.study, text, conv.state.session(), conv.state.epoch)))
 
 
 def unread(conv: Conversation, statement: str) -> Unit:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.bench import latency, masking
+from tests.bench import latency, long_texts, masking
 
 latency.main()
+long_texts.main()
 masking.main()

@@ -1,0 +1,69 @@
+"""Refusals that a gate makes by itself, in words: what would be allowed, and what to do next."""
+
+from __future__ import annotations
+
+from access.policy import Action, Verdict
+from access.requests import AccessRequest, RequestState
+from access.scopes import Level
+from access.statements import Effect, Flag
+from proxy.admission import CANCELLED, Refusal, Unit
+
+_READ_ONLY = frozenset({Effect.READ})
+#: What a rule of the owner's may let through in a read session too. Code that nobody declared stays read only.
+CHANGES = frozenset({Effect.WRITE, Effect.DDL, Effect.DANGER})
+
+
+def unwrappable(unit: Unit, verdict: Verdict) -> Refusal | None:
+    """A write cannot be approved into a read-only transaction: say so before anybody is asked."""
+    lifted = verdict.consumes is not None or bool(unit.whole.effects & CHANGES)
+    held = verdict.action is Action.HOLD or (verdict.action is Action.ALLOW and lifted)
+    alone = Flag.OUTSIDE_TRANSACTION in unit.whole.flags
+    if not held or unit.can_write or (unit.wrappable and not alone) or unit.whole.effects <= _READ_ONLY:
+        return None
+    if alone:
+        return Refusal(
+            f"{unit.whole.verbs[0]} cannot run inside of a transaction, and a read session changes things only in one",
+            "A read session runs an approved change in a transaction that is writable for just this.",
+            "Have this one command approved (/hoop exec …), or ask for write access: /hoop request … write",
+        )
+    return Refusal(
+        verdict.message or "This statement changes data and the session is read only.",
+        "A read session runs an approved change alone: one statement, outside of a transaction.",
+        "Run it by itself, or ask for write access: /hoop request … write",
+    )
+
+
+def allowed_detail(verdict: Verdict) -> str:
+    if verdict.level is Level.NONE:
+        return ""
+    allowed = {
+        Level.READ: "A read grant allows reads; single changes can be approved.",
+        Level.WRITE: "A write grant allows reads and bounded changes of data.",
+        Level.ADMIN: "An admin grant allows reads, changes and definitions.",
+        Level.INTERACTIVE: "An interactive grant allows shells.",
+    }
+    return f"{allowed[verdict.level]} Rule: {verdict.rule}."
+
+
+def who_decides(request: AccessRequest, seconds: float) -> str:
+    people = len(request.approvers)
+    who = f"{people} {'person' if people == 1 else 'people'} can decide" if people else "the approvers were asked"
+    length = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+    return f"{who}; waiting at most {length}. Ctrl-C cancels."
+
+
+def not_approved(decided: AccessRequest, by: str, gave_up: str) -> Refusal:
+    if decided.state is RequestState.DENIED:
+        reason = f": {decided.note}" if decided.note else ""
+        return Refusal(f"{decided.id} was denied by {by}{reason}", "The statement was not run.")
+    if gave_up:
+        return Refusal(f"canceling statement due to user request ({decided.id})", "It was not run.", code=CANCELLED)
+    if decided.state is RequestState.CANCELLED:
+        reason = f": {decided.note}" if decided.note else ""
+        return Refusal(f"{decided.id} was taken back{reason}", "The statement was not run.", code=CANCELLED)
+    return Refusal(
+        f"{decided.id} was not approved in time",
+        "The statement was not run.",
+        "Run it again to ask again.",
+        CANCELLED,
+    )
