@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     database.add_argument("what", choices=("upgrade", "current"))
 
     _operator_commands(commands)
+    _policy_commands(commands)
     _account_commands(commands)
 
     demo = commands.add_parser("demo", help="play the tour on an embedded PostgreSQL, then stay up")
@@ -47,6 +48,29 @@ def parser() -> argparse.ArgumentParser:
     attempt = commands.add_parser("try", help="a real psql as the sample developer of the running demo")
     attempt.add_argument("--home", type=Path, default=Path(".hoop/demo"))
     return top
+
+
+def _policy_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    scan = commands.add_parser(
+        "scan", help="sample a resource for personal data; shows counts and proposes masking rules"
+    )
+    scan.add_argument("resource", help="NAME or NAME/DATABASE")
+    scan.add_argument("--rows", type=int, default=200, help="values to look at per column (default: 200)")
+
+    doctor = commands.add_parser("doctor", help="what weakens the protection of a resource, as its server sees it")
+    doctor.add_argument("resource", help="NAME or NAME/DATABASE")
+    doctor.add_argument("--fix", action="store_true", help="print the SQL of a role that cannot read protected columns")
+    doctor.add_argument("--role", default="hoop_reader", help="what --fix calls that role (default: hoop_reader)")
+
+    why = commands.add_parser("why", help="what the policy makes of a statement, and why")
+    why.add_argument("statement", help="the SQL (or shell command), in quotes")
+    why.add_argument("--as", dest="person", required=True, metavar="PERSON", help="wire name")
+    why.add_argument("--on", dest="resource", required=True, metavar="RESOURCE")
+    simulate = commands.add_parser("simulate", help="what a policy would have made of the recorded statements")
+    simulate.add_argument("--since", default="7d", help="how far back: 7d, 12h")
+    simulate.add_argument(
+        "--config", dest="changed", metavar="NEW", help="a changed hoop.yaml (default: the one in force)"
+    )
 
 
 def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -86,26 +110,6 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     lint.add_argument("paths", nargs="+")
     doing.add_parser("list", help="fetch the configured repositories and list what they offer")
 
-    scan = commands.add_parser(
-        "scan", help="sample a resource for personal data; shows counts and proposes masking rules"
-    )
-    scan.add_argument("resource", help="NAME or NAME/DATABASE")
-    scan.add_argument("--rows", type=int, default=200, help="values to look at per column (default: 200)")
-
-    doctor = commands.add_parser("doctor", help="what weakens the protection of a resource, as its server sees it")
-    doctor.add_argument("resource", help="NAME or NAME/DATABASE")
-    doctor.add_argument("--fix", action="store_true", help="print the SQL of a role that cannot read protected columns")
-    doctor.add_argument("--role", default="hoop_reader", help="what --fix calls that role (default: hoop_reader)")
-
-    why = commands.add_parser("why", help="what the policy makes of a statement, and why")
-    why.add_argument("statement", help="the SQL (or shell command), in quotes")
-    why.add_argument("--as", dest="person", required=True, metavar="PERSON", help="wire name")
-    why.add_argument("--on", dest="resource", required=True, metavar="RESOURCE")
-    simulate = commands.add_parser("simulate", help="what a policy would have made of the recorded statements")
-    simulate.add_argument("--since", default="7d", help="how far back: 7d, 12h")
-    simulate.add_argument(
-        "--config", dest="changed", metavar="NEW", help="a changed hoop.yaml (default: the one in force)"
-    )
     ledger = commands.add_parser("ledger", help="the hash-chained event ledger")
     what = ledger.add_subparsers(dest="what", required=True)
     verify = what.add_parser("verify", help="check every chain; names the first bad event")
