@@ -271,6 +271,8 @@ async def verify(tour: Tour) -> None:
     for name in names:
         if (tour.site.home / name).exists():
             shutil.copy(tour.site.home / name, copy / name)
+    if (tour.site.home / "web-1").exists():  # the keys of the host behind SSH, which hoop.yaml names
+        shutil.copytree(tour.site.home / "web-1", copy / "web-1")
     position = _change_one_byte(tour.site.home / "hoop.db", copy / "hoop.db")
     status, printed = await asyncio.to_thread(hoop, copy / "hoop.yaml", "ledger", "verify")
     tour.report.show(printed, "after one byte was changed in a copy:")
