@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from access.actors import Actor, Person, PersonId
@@ -84,6 +84,16 @@ class Allow:
 
 
 @dataclass(frozen=True, slots=True)
+class StepUp:
+    """A link for one vote: what its page asks for is `code` (of the digest of what is approved) and `number`."""
+
+    secret: str = field(repr=False)
+    number: str
+    code: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """What would become of a request filed now: its flow, and who would decide it; `refused` when it could not be filed."""
 
@@ -150,6 +160,17 @@ class Desk(Protocol):
     ) -> AccessRequest:
         """Vote. Raises Denied (own request, not an approver), Conflict (decided, expired, superseded, voted) or Invalid
         (`narrowed` is more than was asked for, or something that has no length or scope)."""
+
+    async def begin_step_up(
+        self, id: RequestId, revision: int, by: PersonId, note: str = "", narrowed: Narrowed | None = None
+    ) -> StepUp:
+        """Where a click does not approve (Denied with rule `step-up`): a fresh link for this vote. Raises as `review`."""
+
+    async def step_up(self, secret: str) -> tuple[AccessRequest, PersonId]:
+        """What a link would approve, as it was narrowed, and in whose name; it stays unused. Raises Conflict."""
+
+    async def finish_step_up(self, secret: str, code: str, number: str) -> AccessRequest:
+        """Vote with the link. Raises Invalid (typed wrong), Denied (too often), Conflict (used, old)."""
 
     async def change(self, id: RequestId, by: PersonId, change: Change) -> AccessRequest:
         """The requester asks for something else in a waiting request: a new revision, every vote void, the flow and its

@@ -82,13 +82,15 @@ class AccessRequested(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewGiven(Fact):
-    """An eligible person voted on a revision of a request. `narrowed` says what they gave instead, when it was less."""
+    """An eligible person voted on a revision of a request. `narrowed` says what they gave instead, when it was less,
+    `assurance` what it took beyond a click."""
 
     kind: ClassVar[str] = "review.given"
     revision: int
     choice: str
     note: str
     narrowed: str = ""
+    assurance: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from access.actors import Actor, Agent, Person, PersonId
-from access.approvals import Allow, Asked, BreakGlass, Change, Desk, Narrowed, Outlook, Progress
+from access.approvals import Allow, Asked, BreakGlass, Change, Desk, Narrowed, Outlook, Progress, StepUp
 from access.duty import Alarm, OnCall, Pager
 from access.events import Fact, StoredEvent
 from access.explain import Understood
@@ -48,6 +48,7 @@ __all__ = [
     "Outlook",
     "Pager",
     "Progress",
+    "StepUp",
 ]
 
 

@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     _operator_commands(commands)
     _policy_commands(commands)
     _account_commands(commands)
+    _emergency_commands(commands)
 
     demo = commands.add_parser("demo", help="play the tour on an embedded PostgreSQL, then stay up")
     demo.add_argument("--stay", type=int, default=1, choices=(0, 1), help="0: end after the tour")
@@ -81,17 +82,6 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     grant.add_argument("--for", dest="duration", default="", help="30m, 2h (default: the resource's)")
     grant.add_argument("--reason", required=True)
 
-    glass = commands.add_parser(
-        "break-glass", help="take access for somebody on duty, when chat is down; called loudly"
-    )
-    glass.add_argument("person")
-    glass.add_argument("resource")
-    glass.add_argument("--confirm", required=True, help="the resource's name once more")
-    glass.add_argument("--scope", choices=("read", "write", "admin"), default="read")
-    glass.add_argument("--for", dest="duration", default="", help="30m, 1h (default: the resource's)")
-    glass.add_argument("--reason", required=True)
-    glass.add_argument("--ticket", default="")
-
     link = commands.add_parser("login-link", help="a single-use console link for a person, valid five minutes")
     link.add_argument("person")
 
@@ -122,6 +112,19 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     erase = what.add_parser("erase", help="delete payloads by policy; the chain still verifies")
     erase.add_argument("--of", required=True, help="request or session")
     erase.add_argument("--reason", required=True)
+
+
+def _emergency_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    glass = commands.add_parser(
+        "break-glass", help="take access for somebody on duty, when chat is down; called loudly"
+    )
+    glass.add_argument("person")
+    glass.add_argument("resource")
+    glass.add_argument("--confirm", required=True, help="the resource's name once more")
+    glass.add_argument("--scope", choices=("read", "write", "admin"), default="read")
+    glass.add_argument("--for", dest="duration", default="", help="30m, 1h (default: the resource's)")
+    glass.add_argument("--reason", required=True)
+    glass.add_argument("--ticket", default="")
 
 
 def _account_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -78,6 +78,7 @@ class WebRole:
             load_replay=replays.load,
             follow=replays.follow,
             load_log=replays.log,
+            desk=core.desk,
         )
 
     # ------------------------------------------------------------------------------------------ health

@@ -103,6 +103,8 @@ def _flow(office: Office, tx: Tx, person: Person, resource: Resource, wanted: Al
     taken = routing.flow_for(office, draft, resource, tx.now)
     if isinstance(taken, Denied):
         return taken
+    if taken.step_up:
+        return Conflict(f"The flow {taken.name} wants more than a click each time; nothing is allowed ahead.")
     if taken.automatic:
         return Conflict("That is granted at once anyway, by the flow.", hint=f"The flow {taken.name}.")
     longest = flow.check_duration(routing.for_asking(resource, taken), wanted.longest)

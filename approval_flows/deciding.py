@@ -38,6 +38,8 @@ def review(
     choice: Choice,
     note: str,
     narrowed: Narrowed,
+    *,
+    stepped_up: bool = False,
 ) -> AccessRequest | HoopError:
     """Take one person's vote; the deciding one approves (and issues) or denies.
 
@@ -48,10 +50,12 @@ def review(
         return _unknown(id)
     if request.state is RequestState.PENDING and not flow.waits(request, tx.now):
         request = expire(office, tx, request)
-    refusal = _refusal(office, tx, request, revision, by, choice)
-    if refusal is not None:
-        tx.append(ReviewRefused(stream=id, actor=by, choice=choice.value, why=refusal.message))
-        return refusal
+    barred: HoopError | None = vote_refusal(office, tx, request, revision, by, choice)
+    if barred is None and choice is Choice.APPROVE and not stepped_up:
+        barred = _wants_more(office, request)
+    if barred is not None:
+        tx.append(ReviewRefused(stream=id, actor=by, choice=choice.value, why=barred.message))
+        return barred
     resource = office.resources.get(request.resource)
     requester = flow.active_person(office.directory, request.actor.person)
     if resource is None or isinstance(requester, Denied):
@@ -67,7 +71,11 @@ def review(
     request, said = less
     vote = Review(id, revision, by, choice, note, tx.now)
     tx.insert_review(vote)
-    tx.append(ReviewGiven(stream=id, actor=by, revision=revision, choice=choice.value, note=note, narrowed=said))
+    assured = "step-up" if stepped_up else ""
+    given = ReviewGiven(
+        stream=id, actor=by, revision=revision, choice=choice.value, note=note, narrowed=said, assurance=assured
+    )
+    tx.append(given)
     if choice is Choice.DENY:
         return put(tx, decide_request(request, RequestCommand.DENY, tx.now, office.name, by=by, note=note))
     way, yes = routing.course_of(office, request, resource, tx.now), routing.voters(tx.reviews(id, revision))
@@ -111,7 +119,16 @@ def _next_stage(
     return tx.update_request(replace(request, approvers=tuple(dict.fromkeys((*request.approvers, *told)))))
 
 
-def _refusal(
+def _wants_more(office: Office, request: AccessRequest) -> Denied | None:
+    """The refusal of a click where the flow wants step-up."""
+    taken = routing.flow_of(office, request)
+    if taken is None or not taken.step_up:
+        return None
+    hint = "Approve it in chat or the console: a link to confirm it comes as the answer."
+    return Denied(f"The flow {taken.name} wants more than a click for {request.id}.", rule="step-up", hint=hint)
+
+
+def vote_refusal(
     office: Office,
     tx: Tx,
     request: AccessRequest,

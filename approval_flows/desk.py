@@ -13,12 +13,12 @@ from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
 from access.orders import Allowance, Freeze
-from access.ports import Allow, Asked, BreakGlass, Change, Clock, Narrowed, Outlook, Progress, Store, Tx
+from access.ports import Allow, Asked, BreakGlass, Change, Clock, Narrowed, Outlook, Progress, StepUp, Store, Tx
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Review, Session
 from access.resources import Resource
 from access.scopes import OfRunbook, Scope
 from access.statements import Digest
-from approval_flows import allowing, asking, break_glass, deciding, flow, freezing, granted, revising, routing
+from approval_flows import allowing, asking, break_glass, deciding, flow, freezing, granted, revising, routing, step_up
 from approval_flows.office import Office, settle
 
 POLL_SECONDS = 2.0
@@ -148,6 +148,22 @@ class Desk:
             self._store,
             lambda tx: deciding.review(self._office, tx, id, revision, by, choice, note, narrowed or Narrowed()),
         )
+
+    async def begin_step_up(
+        self, id: RequestId, revision: int, by: PersonId, note: str = "", narrowed: Narrowed | None = None
+    ) -> StepUp:
+        """A fresh link for this vote."""
+        return await settle(
+            self._store, lambda tx: step_up.begin(self._office, tx, id, revision, by, note, narrowed or Narrowed())
+        )
+
+    async def step_up(self, secret: str) -> tuple[AccessRequest, PersonId]:
+        """What a link would approve and in whose name; it stays unused."""
+        return await settle(self._store, lambda tx: step_up.about(tx, secret))
+
+    async def finish_step_up(self, secret: str, code: str, number: str) -> AccessRequest:
+        """Vote with the link."""
+        return await settle(self._store, lambda tx: step_up.finish(self._office, tx, secret, code, number))
 
     async def change(self, id: RequestId, by: PersonId, change: Change) -> AccessRequest:
         """The requester asks for something else in a waiting request: a new revision, every vote void."""

@@ -103,6 +103,9 @@ def lone_decider(
     taken = flow_for(office, request, resource, at)
     if isinstance(taken, Denied):
         return taken
+    if taken.step_up:
+        hint = f"Let {office.name(request.actor.person)} ask for it."
+        return Denied(f"The flow {taken.name} wants more than a click.", rule="step-up", hint=hint)
     now = course_of(office, replace(request, flow=taken.name), resource, at)
     if by not in now.people:
         return Denied(f"You are not an approver of {resource.name}.", rule="not-an-approver")

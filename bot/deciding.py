@@ -17,10 +17,13 @@ from bot.intents import Approve, Cancel, Deny, Done, Kill, Revoke, Span
 from bot.kit import Kit, found_grant, found_request, show
 from bot.platform import Caller, Reply
 from bot.tokens import mint
-from bot.views import forms
+from bot.views import access, forms
 from bot.views.answers import done_card, error_card
 from bot.views.parts import button
 from bot.views.requests import approvable_in_channel, request_card, review_card
+
+#: The rule of a refusal that more than a click is wanted.
+STEP_UP = "step-up"
 
 
 async def approve(kit: Kit, intent: Approve, who: Caller, reply: Reply) -> None:
@@ -61,6 +64,12 @@ async def vote(
     """Vote through the desk, which judges who may. A state that moved on is answered with the current card."""
     try:
         row = await kit.desk.review(id, revision, who.person, choice, note, narrowed)
+    except Denied as denied:
+        if denied.rule != STEP_UP:
+            raise
+        step = await kit.desk.begin_step_up(id, revision, who.person, note, narrowed)
+        await reply.card(access.step_up_card(id, kit.world.links.confirm(step.secret), step))
+        return
     except Conflict as conflict:
         await current(kit, id, conflict, who, reply)
         return

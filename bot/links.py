@@ -15,6 +15,10 @@ class Links:
         """The single-use login page. The secret is in the path; opening it logs nobody in before a confirming click."""
         return f"{self.base}/login/{secret}"
 
+    def confirm(self, secret: str) -> str:
+        """The page on which one approval is confirmed. The secret is in the path; opening it approves nothing."""
+        return f"{self.base}/confirm/{secret}"
+
     def session(self, session: str) -> str:
         """The replay page of a session."""
         return f"{self.base}/sessions/{session}"

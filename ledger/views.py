@@ -157,6 +157,7 @@ class _Fields(dict[str, str]):
         self["to_person"] = f" to {self['person']}{via}" if self.get("person") else ""
         self["because"] = f": {self['why']}" if self.get("why") else ""
         self["less"] = f" ({self['narrowed']})" if self.get("narrowed") else ""
+        self["assured"] = f" [{self['assurance']}]" if self.get("assurance") else ""
         self["noted"] = f": {self['note']}" if self.get("note") else ""
         self["as_request"] = f" ({self['request']})" if self.get("request") else ""
 
@@ -180,7 +181,7 @@ def _plain(key: str, value: object, name: Name) -> str:
 
 _WORDS = {
     "access.requested": "asked for {ask} ({scope}) on {resource}: {reason} {ticket}",
-    "review.given": "voted {choice} on revision {revision}{noted}{less}",
+    "review.given": "voted {choice} on revision {revision}{noted}{less}{assured}",
     "review.refused": "tried to {choice} and may not{because}",
     "request.decided": "{state} by {by}{noted}",
     "request.cancelled": "cancelled{because}",

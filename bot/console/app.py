@@ -9,6 +9,7 @@ from aiohttp import web
 
 from access.errors import Conflict, Denied, HoopError, Unavailable
 from bot.console.actions import Actions
+from bot.console.confirm import Confirm
 from bot.console.context import ACTIONS_PER_MINUTE, ONE_MINUTE, Context, Pace, Ports, Settings
 from bot.console.draw import Draw, environment
 from bot.console.guard import Limiter, Origins, Refused, check_host, security_headers
@@ -71,6 +72,7 @@ class Console:
         self._pages = Pages(context)
         self._replays = Replays(context, self._pages)
         self._actions = Actions(context)
+        self._confirm = Confirm(context, self._alone)
         self.live = Live(context)
         self.watching = Watching(context, self._replays)
 
@@ -100,6 +102,8 @@ class Console:
         routes = [
             web.get("/static/{version}/{name:.+}", self._guarded(self._context.statics.serve)),
             web.get("/login/{secret}", self._guarded(self._login_page)),
+            web.get("/confirm/{secret}", self._guarded(self._confirm.page)),
+            web.post("/confirm", self._guarded(self._confirm.submit)),
             web.post("/login", self._guarded(self._context.identity.login)),
             web.post("/logout", self._guarded(self._context.identity.logout)),
         ]
@@ -195,7 +199,7 @@ class Console:
 
 
 def _wants_json(request: web.Request) -> bool:
-    if request.path in {"/login", "/logout"}:
+    if request.path in {"/login", "/logout", "/confirm"}:
         return False
     return request.method == "POST" or request.path.endswith(("/events", "/complete", "/cast", "/live"))
 

@@ -11,7 +11,7 @@ from jinja2 import Environment
 
 from access.ids import RequestId, SessionId
 from access.masking import Masked
-from access.ports import Clock, Directory, Entropy, LoginLinks, Store
+from access.ports import Clock, Desk, Directory, Entropy, LoginLinks, Store
 from access.resources import Resource
 from bot.console.draw import Draw
 from bot.console.guard import Limiter, Origins
@@ -114,6 +114,7 @@ class Ports:
     load_replay: LoadReplay
     follow: Follow
     load_log: LoadLog
+    desk: Desk
 
 
 @dataclass(frozen=True, slots=True)

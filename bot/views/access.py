@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from access.ports import StepUp
 from access.requests import Grant
 from access.resources import Protocol, Resource
 from access.scopes import scope_name
@@ -22,6 +23,7 @@ from bot.cards import (
     SecretBlock,
     Snippet,
     State,
+    Strong,
     Style,
     Text,
     Tone,
@@ -124,6 +126,24 @@ def login_card(url: str) -> Card:
         fallback="Your private link into the console, good once for five minutes.",
         lines=(line("Good once, for five minutes, and only for you."),),
         blocks=(SecretBlock(url, "Login link"),),
+        private=True,
+    )
+
+
+def step_up_card(request: str, url: str, step: StepUp) -> Card:
+    """A click was not enough: where to confirm, and what is typed there."""
+    return Card(
+        kind="step_up",
+        state=parts.PRIVATE,
+        title=line("Confirm your approval of ", Code(request)),
+        fallback=f"Your approval of {request} is to be confirmed on a page of the console.",
+        lines=(line("Nothing is approved yet. Read it on the page, and type there what stands here."),),
+        fields=(
+            Field("Digest", line(Strong(step.code))),
+            Field("Number", line(Strong(step.number))),
+            Field("Until", line(Moment(step.expires_at, MomentStyle.TIME))),
+        ),
+        blocks=(SecretBlock(url, "Your link, good once"),),
         private=True,
     )
 

@@ -143,6 +143,7 @@ class Scene:
             load_replay=self._load_replay,
             follow=self._follow,
             load_log=self._load_log,
+            desk=self.world.desk,
         )
         return create_app(ports, Settings(self.base, demo=self.demo), pace=self.pace)
 
