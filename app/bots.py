@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from access.ports import Judge
 from app.core import Core
 from app.replays import Replays
+from app.ssh_host_key import ssh_place
 from bot.cases import World
 from bot.console.platform import NAME, ConsolePlatform
 from bot.handing import Hander
@@ -15,6 +16,7 @@ from bot.handlers import Handlers
 from bot.kit import Kit
 from bot.links import Links
 from bot.platform import Places, Platform
+from bot.ssh_side import SshSide
 from runbooks.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Bots:
                 core.entropy,
                 runbooks,
                 replays.statements,
+                ssh=SshSide(core.ssh_keys, lambda: ssh_place(core)),
             )
         )
         self.slack = _slack(core, self.handlers, replays) if used else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from access.actors import Person
 from access.errors import Invalid
 from access.resources import Protocol
 from app.cli_operate import find_person, with_core
-from app.core import Core, ssh_address
-from app.ssh_host_key import host_key, public_line
+from app.core import Core
+from app.ssh_host_key import ssh_place
+from bot.ssh_side import ssh_config
 
 KEY_FILE_MAX = 16_384
 
@@ -48,33 +48,12 @@ async def _remove(core: Core, person: Person, arguments: argparse.Namespace) -> 
 _DOING = {"add": _add, "list": _list, "remove": _remove}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How the gateway is reached, and the host key it shows."""
-
-    host: str
-    port: int
-    host_key: str
-
-
-def ssh_config(place: Place, servers: list[str], person: str) -> str:
-    """One block for ~/.ssh/config, and the line for known_hosts as a comment above it."""
-    pattern = place.host if place.port == 22 else f"[{place.host}]:{place.port}"
-    lines = [f"# ~/.ssh/known_hosts:  {pattern} {place.host_key}"]
-    for name in servers:
-        login = f"{person}+{name}" if person else name
-        lines += ["", f"Host {name}", f"    HostName {place.host}", f"    Port {place.port}", f"    User {login}"]
-    return "\n".join(lines) + "\n"
-
-
 async def _ssh_config(core: Core, arguments: argparse.Namespace) -> int:
     servers = sorted(name for name, resource in core.resources.items() if resource.protocol is Protocol.SSH)
     if not servers:
         raise Invalid("No resource has protocol: ssh.")
     person = find_person(core, arguments.person).wire_name if arguments.person else ""
-    address = ssh_address(core.settings)
-    key = public_line(host_key(core.base / core.settings.listeners.ssh.host_key))
-    print(ssh_config(Place(address.host, address.port, key), servers, person), end="")
+    print(ssh_config(ssh_place(core), servers, person), end="")
     return 0
 
 

@@ -8,6 +8,9 @@ from pathlib import Path
 import asyncssh
 
 from access.errors import Unavailable
+from app.core import Core, ssh_address
+from bot.ssh_side import Place
+from identity.ssh_keys import parse_public_key
 
 
 def host_key(path: Path) -> str:
@@ -27,6 +30,13 @@ def public_line(private: str) -> str:
     except asyncssh.KeyImportError:
         raise Unavailable("The SSH host key is not a private key without a passphrase.") from None
     return " ".join(line.split()[:2])
+
+
+def ssh_place(core: Core) -> Place:
+    """How people reach the SSH listener. Raises Unavailable as `host_key`."""
+    address = ssh_address(core.settings)
+    line = public_line(host_key(core.base / core.settings.listeners.ssh.host_key))
+    return Place(address.host, address.port, line, parse_public_key(line)[0])
 
 
 def _make(path: Path) -> None:

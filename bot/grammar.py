@@ -17,6 +17,7 @@ from collections.abc import Callable
 from bot.grammar_asking import MAX_NAME, exec_, request
 from bot.grammar_guarding import GUARDING
 from bot.grammar_naming import ALONE, ID_KINDS, about_id, about_resource, about_target, agent, bare, why
+from bot.grammar_ssh import key, ssh_config
 from bot.intents import Help, Mistake, Parsed, Settings, Verb
 from bot.leaks import ADVICE, looks_secret
 from bot.lines import Wrong, cut_line
@@ -95,6 +96,8 @@ _PARSERS: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.RUN: parse_run,
     Verb.RUNBOOKS: parse_runbooks,
     Verb.AGENT: agent,
+    Verb.KEY: key,
+    Verb.SSH_CONFIG: ssh_config,
     Verb.WHY: why,
     Verb.SETTINGS: _settings,
     Verb.HELP: _help,

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from access.errors import Conflict, HoopError, Invalid
-from bot import asking, deciding, guarding, looking, ordering, pressing, rerunning, running, submitting
+from bot import asking, deciding, guarding, keys, looking, ordering, pressing, rerunning, running, submitting
 from bot.cards import Form
 from bot.completion import Suggestion
 from bot.grammar import parse
@@ -35,6 +35,7 @@ from bot.intents import (
     Extend,
     Help,
     Incomplete,
+    Key,
     Kill,
     Lift,
     Mistake,
@@ -51,6 +52,7 @@ from bot.intents import (
     Sessions,
     Settings,
     Show,
+    SshConfig,
     Token,
     Who,
     WhoAmI,
@@ -92,6 +94,8 @@ _USE_CASES: Mapping[type, UseCase] = {
     Why: looking.why,
     WhoAmI: looking.whoami,
     Settings: settings,
+    Key: keys.key,
+    SshConfig: keys.config,
     Help: looking.help_,
     BreakGlass: guarding.break_glass,
     Acknowledge: guarding.acknowledge,

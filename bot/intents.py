@@ -21,6 +21,7 @@ from bot.intents_guarding import (
     Disallow,
     Lift,
 )
+from bot.intents_ssh import Key, SshConfig
 from bot.spans import Span, Until
 
 # defined in `bot.spans` and `bot.intents_guarding`, and part of this vocabulary like the classes below
@@ -33,8 +34,10 @@ __all__ = [
     "Confirm",
     "DenyAll",
     "Disallow",
+    "Key",
     "Lift",
     "Span",
+    "SshConfig",
     "Until",
 ]
 
@@ -75,6 +78,8 @@ class Verb(StrEnum):
     WHY = "why"
     WHOAMI = "whoami"
     CONSOLE = "console"
+    KEY = "key"
+    SSH_CONFIG = "ssh-config"
     SETTINGS = "settings"
     HELP = "help"
 
@@ -317,6 +322,8 @@ Intent = (
     | WhoAmI
     | Console
     | Settings
+    | Key
+    | SshConfig
     | Help
     | BreakGlass
     | Acknowledge

@@ -17,6 +17,7 @@ from access.resources import Resource
 from bot.cards import Card
 from bot.cases import World, usable
 from bot.platform import Caller, Reply
+from bot.ssh_side import SshSide
 from bot.tokens import with_minted
 from runbooks.catalog import Catalog
 
@@ -42,6 +43,7 @@ class Kit:
     entropy: Entropy
     runbooks: Catalog = field(default_factory=Catalog)
     recorded: Recorded = not_at_hand
+    ssh: SshSide | None = None
 
     def person(self, who: Caller) -> Person:
         """The caller as the directory knows them now. Raises Denied for somebody unknown or inactive."""

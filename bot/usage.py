@@ -124,6 +124,12 @@ USAGE: dict[Verb, Usage] = {
     ),
     Verb.WHOAMI: Usage("whoami", "Which person this account is.", "whoami"),
     Verb.CONSOLE: Usage("console", "A private link into the web console, good once for five minutes.", "console"),
+    Verb.KEY: Usage(
+        "key [add LINE | confirm FINGERPRINT | remove FINGERPRINT]",
+        "My SSH public keys; one that I added and confirmed logs in as me.",
+        "key add ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxhkJxLq7YJ0PZxE5c3wz8qC9pEkzJdD8xVxAFMqK0a dana@laptop",
+    ),
+    Verb.SSH_CONFIG: Usage("ssh-config", "What to put into ~/.ssh/config, and the gateway's fingerprint.", "ssh-config"),
     Verb.SETTINGS: Usage(
         "settings [waiting|expiring on|off]",
         "What I am written to about in private, with switches.",

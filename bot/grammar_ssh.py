@@ -1,0 +1,28 @@
+"""How the verbs about SSH are spelled. Pure; raises `Wrong` only."""
+
+from __future__ import annotations
+
+from bot.intents import Parsed, Verb
+from bot.intents_ssh import Key, KeyDo, SshConfig
+from bot.lines import Wrong, cut_line
+
+_FORM = "It is: key add ssh-ed25519 AAAA…  ·  key confirm SHA256:…  ·  key remove SHA256:…  ·  key"
+
+
+def key(verb: Verb, rest: str) -> Parsed:
+    """`key`, `key list`, `key add LINE`, `key confirm FINGERPRINT`, `key remove FINGERPRINT`."""
+    words = [word.text for word in cut_line(verb, rest).words]
+    if not words:
+        return Key(KeyDo.LIST)
+    what, more = words[0].lower(), words[1:]
+    if what not in set(KeyDo) or bool(more) is (what == KeyDo.LIST):
+        raise Wrong(_FORM)
+    if what in {KeyDo.CONFIRM, KeyDo.REMOVE} and (len(more) != 1 or not more[0].startswith("SHA256:")):
+        raise Wrong(_FORM)
+    return Key(KeyDo(what), " ".join(more))
+
+
+def ssh_config(verb: Verb, rest: str) -> Parsed:
+    if cut_line(verb, rest).words:
+        raise Wrong("ssh-config stands alone.")
+    return SshConfig()

@@ -1,0 +1,28 @@
+"""What people can mean about SSH: their public keys, and what they put into their own configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class KeyDo(StrEnum):
+    """What is done with a key."""
+
+    LIST = "list"
+    ADD = "add"
+    CONFIRM = "confirm"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """My SSH public keys: list them, add one (`text` is its line), confirm or remove one (`text` is its fingerprint)."""
+
+    do: KeyDo
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SshConfig:
+    """The block for my `~/.ssh/config`."""

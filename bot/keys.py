@@ -1,0 +1,102 @@
+"""People's SSH keys and configuration, from chat. Both steps of a key are the account's own, and each one is told to it in
+private, with the fingerprint that `ssh-keygen -lf` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from access.errors import Invalid
+from access.resources import Protocol
+from access.ssh_keys import RegisteredKey
+from bot.cards import Card, Code, text
+from bot.intents_ssh import Key, KeyDo, SshConfig
+from bot.kit import Kit
+from bot.platform import Caller, Reply
+from bot.ssh_side import ssh_config
+from bot.views import parts
+from bot.views.answers import done_card
+
+
+def servers_of(kit: Kit) -> list[str]:
+    """The resources that are reached by SSH. Raises Invalid when there is none."""
+    found = [resource.name for resource in kit.resources() if resource.protocol is Protocol.SSH]
+    if not found or kit.ssh is None:
+        raise Invalid("No resource here is reached by SSH.")
+    return found
+
+
+async def key(kit: Kit, intent: Key, who: Caller, reply: Reply) -> None:
+    """Raises Invalid for what is no usable key, Conflict for one that is registered already."""
+    person = kit.person(who)
+    servers_of(kit)
+    assert kit.ssh is not None
+    keys = kit.ssh.keys
+    match intent.do:
+        case KeyDo.LIST:
+            await reply.card(_list_card(await keys.of(person.id)))
+        case KeyDo.ADD:
+            added = await keys.add(person.id, intent.text)
+            await reply.card(_added_card(added))
+        case KeyDo.CONFIRM:
+            confirmed = await keys.confirm(person.id, intent.text)
+            await reply.card(done_card(f"{confirmed.fingerprint} logs in as you from now on.", hint=_HINT))
+        case KeyDo.REMOVE:
+            removed = await keys.remove(person.id, intent.text)
+            await reply.card(done_card(f"{removed.fingerprint} logs in no more."))
+
+
+async def config(kit: Kit, _: SshConfig, who: Caller, reply: Reply) -> None:
+    """The block for ~/.ssh/config with the gateway's fingerprint. Raises Invalid, Unavailable."""
+    person = kit.person(who)
+    names = servers_of(kit)
+    assert kit.ssh is not None
+    place = kit.ssh.place()
+    known, _blank, *block = ssh_config(place, names, "").splitlines()
+    await reply.card(
+        Card(
+            kind="ssh_config",
+            state=parts.PRIVATE,
+            title=text("Your way in by SSH"),
+            fallback="What to put into ~/.ssh/config.",
+            lines=(
+                text("The gateway shows the host key ", Code(place.fingerprint), ". Its line for known_hosts:"),
+                text(Code(known.partition(":  ")[2])),
+                text(
+                    "For ~/.ssh/config (with a token instead of a key, the user is ",
+                    Code(f"{person.wire_name}+NAME"),
+                    "):",
+                ),
+                *(text(Code(line)) for line in block if line),
+            ),
+            private=True,
+        )
+    )
+
+
+_HINT = "ssh-config prints what to put into ~/.ssh/config."
+
+
+def _added_card(added: RegisteredKey) -> Card:
+    return Card(
+        kind="key",
+        state=parts.NOTE,
+        title=text("Is this your key?"),
+        fallback=f"Confirm the key {added.fingerprint}.",
+        lines=(
+            text(
+                "Its fingerprint is ", Code(added.fingerprint), "; ", Code("ssh-keygen -lf FILE.pub"), " prints yours."
+            ),
+            text("It logs in as you once you say: ", Code(f"/hoop key confirm {added.fingerprint}")),
+        ),
+        private=True,
+    )
+
+
+def _list_card(keys: Sequence[RegisteredKey]) -> Card:
+    lines = [
+        text(Code(one.fingerprint), f" {one.name}" if one.name else "", "" if one.confirmed else " — not confirmed")
+        for one in keys
+    ]
+    if not lines:
+        lines = [text("You have none. Add one: ", Code("/hoop key add ssh-ed25519 AAAA…"))]
+    return Card("keys", parts.PRIVATE, text("Your SSH keys"), "Your SSH keys.", lines=tuple(lines), private=True)

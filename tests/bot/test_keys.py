@@ -1,0 +1,110 @@
+"""`/hoop key` and `/hoop ssh-config`: both steps by the account itself, in private; nobody else's keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import asyncssh
+import pytest
+
+from access.errors import Unavailable
+from access.resources import Protocol
+from bot.cards import Card, plain
+from bot.grammar import parse
+from bot.handlers import Handlers
+from bot.intents_ssh import Key, KeyDo, SshConfig
+from bot.ssh_side import Place, SshSide
+from identity.ssh_keys import KeyBook
+from tests.bot.stage import Stage
+from tests.fakes.world import ANN, DANA
+
+
+def line() -> str:
+    return asyncssh.generate_private_key("ssh-ed25519", comment="dana@laptop").export_public_key().decode().strip()
+
+
+def said(card: Card) -> str:
+    return "\n".join(plain(line) for line in (card.title, *card.lines))
+
+
+@pytest.fixture
+def keys(stage: Stage) -> KeyBook:
+    book = KeyBook(stage.store)
+    server = replace(stage.world.resources["prod-db"], name="web-1", protocol=Protocol.SSH)
+    resources = {**stage.world.resources, "web-1": server}
+    world = replace(stage.kit.world, resources=resources)
+    place = Place("gate.example.com", 2222, "ssh-ed25519 AAAA", "SHA256:gateway")
+    stage.kit = replace(stage.kit, world=world, ssh=SshSide(book, lambda: place))
+    stage.handlers = Handlers(stage.kit)
+    return book
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("key", Key(KeyDo.LIST)), ("key list", Key(KeyDo.LIST)), ("key add ssh-ed25519 AAAA me", Key(KeyDo.ADD, "ssh-ed25519 AAAA me")),
+        ("key confirm SHA256:abc", Key(KeyDo.CONFIRM, "SHA256:abc")), ("key remove SHA256:abc", Key(KeyDo.REMOVE, "SHA256:abc")),
+        ("ssh-config", SshConfig()),
+    ],
+)  # fmt: skip
+def test_the_spelling(text: str, intent: object) -> None:
+    assert parse(text) == intent
+
+
+@pytest.mark.parametrize(
+    "text", ["key add", "key list all", "key confirm", "key confirm abc", "key remove SHA256:a b", "key steal x"]
+)
+def test_what_is_not_understood(text: str) -> None:
+    assert "It is: key add" in parse(text).message  # type: ignore[union-attr]
+
+
+async def test_a_key_logs_in_once_it_is_confirmed(stage: Stage, keys: KeyBook) -> None:
+    [card] = (await stage.say(DANA, f"key add {line()}")).cards
+    assert card.private
+    fingerprint = next(word for word in said(card).split() if word.startswith("SHA256:"))
+    fingerprint = fingerprint.rstrip(";")
+    assert keys.known(fingerprint) is None
+    assert "not confirmed" in said((await stage.say(DANA, "key")).cards[0])
+    # nobody else confirms or removes it
+    for asked in (f"key confirm {fingerprint}", f"key remove {fingerprint}"):
+        assert "no key with this fingerprint" in said((await stage.say(ANN, asked)).cards[0])
+    assert "logs in as you" in said((await stage.say(DANA, f"key confirm {fingerprint}")).cards[0])
+    assert keys.known(fingerprint) == DANA.id
+    assert "dana@laptop" in said((await stage.say(DANA, "key")).cards[0])
+    await stage.say(DANA, f"key remove {fingerprint}")
+    assert keys.known(fingerprint) is None
+
+
+async def test_what_is_no_key_is_refused(stage: Stage, keys: KeyBook) -> None:
+    for asked, answer in (
+        ("key add ssh-dss AAAA", "not accepted"), ("key add hello", "not a public key"), ("key add ssh-ed25519 AAAA", "damaged"),
+    ):  # fmt: skip
+        assert answer in said((await stage.say(DANA, asked)).cards[0])
+    private = "key add -----BEGIN OPENSSH PRIVATE KEY----- b3BlbnNzaC1rZXktdjEAAAAA"
+    assert "private key" in said((await stage.say(DANA, private)).cards[0])
+
+
+async def test_the_block_for_ones_configuration(stage: Stage, keys: KeyBook) -> None:
+    [card] = (await stage.say(DANA, "ssh-config")).cards
+    assert card.private
+    shown = said(card)
+    for words in (
+        "SHA256:gateway",
+        "[gate.example.com]:2222 ssh-ed25519 AAAA",
+        "Host web-1",
+        "Port 2222",
+        "User web-1",
+        "dana+NAME",
+    ):
+        assert words in shown
+
+    def broken() -> Place:
+        raise Unavailable("The SSH host key is not there.")
+
+    stage.handlers = Handlers(replace(stage.kit, ssh=SshSide(keys, broken)))
+    assert "not there" in said((await stage.say(DANA, "ssh-config")).cards[0])
+
+
+async def test_without_servers_there_is_nothing_to_say(stage: Stage) -> None:
+    for asked in ("ssh-config", "key"):
+        assert "reached by SSH" in said((await stage.say(DANA, asked)).cards[0])
