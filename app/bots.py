@@ -39,21 +39,20 @@ class Bots:
         names = (*self.platforms, "slack") if used else tuple(self.platforms)
         ids = {("slack", name): channel for name, channel in slack.channels.items()} if slack else {}
         self.places = Places(names, core.settings.chat.channel, ids)
-        self.handlers = Handlers(
-            Kit(
-                self.world,
-                core.store,
-                core.desk,
-                judge,
-                core.credentials,
-                core.logins,
-                core.clock,
-                core.entropy,
-                runbooks,
-                replays.statements,
-                ssh=SshSide(core.ssh_keys, lambda: ssh_place(core)),
-            )
+        self.kit = Kit(
+            self.world,
+            core.store,
+            core.desk,
+            judge,
+            core.credentials,
+            core.logins,
+            core.clock,
+            core.entropy,
+            runbooks,
+            replays.statements,
+            ssh=SshSide(core.ssh_keys, lambda: ssh_place(core)),
         )
+        self.handlers = Handlers(self.kit)
         self.slack = _slack(core, self.handlers, replays) if used else None
         if self.slack is not None:
             self.platforms["slack"] = self.slack.app.platform

@@ -17,6 +17,7 @@ from access.ports import Vault
 from app import config_build
 from app.config_file import Loaded, Problem, Where
 from app.config_ssh import ssh_problems
+from app.schedules import trigger
 from app.settings import PostgresListener, ResourceSettings, Settings
 from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
 from approval_flows.on_call_file import read_schedules
@@ -340,6 +341,23 @@ def _runbooks(settings: Settings, _known: _Known) -> Iterator[Finding]:
                 key_blob(line)
             except ValueError as wrong_key:
                 yield (*where, "signers", number), f"is no key: {wrong_key}"
+        if entry.compare and not entry.compare.startswith("https://"):
+            yield (*where, "compare"), "must start with https://"
+    yield from _schedules(settings, _known)
+
+
+def _schedules(settings: Settings, known: _Known) -> Iterator[Finding]:
+    names = Counter(entry.name for entry in settings.runbooks.schedules)
+    for index, entry in enumerate(settings.runbooks.schedules):
+        where: Where = ("runbooks", "schedules", index)
+        if names[entry.name] > 1:
+            yield (*where, "name"), f"{entry.name} is taken"
+        if entry.owner not in known.people:
+            yield (*where, "owner"), f"{entry.owner} is not in people"
+        try:
+            trigger(entry.cron, entry.time_zone)
+        except ValueError as wrong:
+            yield (*where, "cron"), f"is not a schedule: {wrong}"
 
 
 def _slack(settings: Settings) -> Iterator[Finding]:
@@ -370,6 +388,7 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
     for i, repository in enumerate(settings.runbooks.repositories):
         refs.append((("runbooks", "repositories", i, "token"), repository.token))
         refs.append((("runbooks", "repositories", i, "deploy_key"), repository.deploy_key))
+        refs.append((("runbooks", "repositories", i, "webhook"), repository.webhook))
     refs += [(("resources", i, "upstream", "password"), r.upstream.password) for i, r in enumerate(settings.resources)]
     refs += [
         (("resources", i, "upstream", "private_key"), r.upstream.private_key) for i, r in enumerate(settings.resources)

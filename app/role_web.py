@@ -11,6 +11,7 @@ from access.ports import Tx
 from access.requests import Ask, RequestState
 from app.core import gateway_address
 from app.process import Process
+from app.runbook_hook import RunbookHook
 from app.telemetry import Figure
 from app.web import Check, Health, WebServer
 from bot.console.app import create_app
@@ -38,6 +39,7 @@ class WebRole:
         if slack is not None:
             slack.listen(self._process.tasks)
             app.add_routes([web.post("/slack/events", slack.app.handle_http)])
+        app.add_routes(RunbookHook(self._process.runbooks, self._process.tasks).routes())
         probed = web.Application() if listener.health_host else app
         probed.add_routes(health.routes())
         if probed is not app:

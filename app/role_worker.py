@@ -15,6 +15,7 @@ from app.core import key_bytes, store_url
 from app.leader import FileLeader, Leader, PostgresLeader
 from app.lost import close_lost
 from app.process import Process
+from app.schedules import LOOK_SECONDS, Schedules
 from app.ssh_host_key import host_key, public_line
 from app.timers import Job, Timers
 from bot.announcer import Announcer
@@ -51,6 +52,7 @@ class WorkerRole:
             export=core.base / core.settings.ledger.checkpoint_file,
         )
         self._alarms = Alarms(core.store, pagers(core), core.name_of)
+        self._schedules = Schedules(bots.kit, core.settings.runbooks.schedules)
         self._timers = Timers(_leader(process), self._jobs())
 
     def _listener(self) -> Listener:
@@ -75,6 +77,7 @@ class WorkerRole:
             "close lost sessions": (LOST_SECONDS, lambda: close_lost(core.store, core.desk, log)),
             "sign a checkpoint": (every, self._checkpoints.sign),
             "tidy": (TIDY_SECONDS, core.store.tidy),
+            "ask for scheduled runbooks": (LOOK_SECONDS, self._schedules.look),
         }
 
     async def start(self) -> str:

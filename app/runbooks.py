@@ -8,6 +8,7 @@ from access.ports import Vault
 from app.settings import RepositorySettings, Settings
 from runbooks.catalog import Catalog
 from runbooks.mirror import Mirror, Origin
+from runbooks.rules import Rule
 from runbooks.shipped import NAME, Shipped
 
 
@@ -33,4 +34,8 @@ def origin(entry: RepositorySettings, vault: Vault) -> Origin:
         token=vault.secret(entry.token) if entry.token else "",
         host_keys=tuple(entry.host_keys),
         signers=tuple(entry.signers),
+        webhook=vault.secret(entry.webhook).strip() if entry.webhook else "",
+        protected=entry.protected,
+        compare=entry.compare,
+        rules=tuple(Rule(tuple(r.paths), tuple(r.resources), tuple(r.groups)) for r in entry.rules),
     )

@@ -300,6 +300,32 @@ class RepositorySettings(Section):
     signers: list[str] = Field(
         default=[], description="Only a commit signed by one of these keys (`ssh-ed25519 AAAA…`) is taken."
     )
+    protected: bool = Field(default=False, description="A branch that was rewritten is not taken.")
+    webhook: SecretRef | None = Field(
+        default=None, description="Secret of the push notices to /hooks/runbooks/NAME; without it there are none."
+    )
+    compare: str = Field(default="", description="Page that shows a difference, with {old} and {new}.")
+    rules: list[RunbookRuleSettings] = Field(default=[], description="With rules, what none matches is not offered.")
+
+
+class RunbookRuleSettings(Section):
+    """Which runbooks of a repository reach which resources, for whom. The first rule whose paths match counts."""
+
+    paths: list[str] = Field(default=["*"], description="Globs of file paths; * also crosses folders.")
+    resources: list[str] = Field(default=[], description="Globs of resource names; none: any.")
+    groups: list[str] = Field(default=[], description="Who may run them; none: anybody.")
+
+
+class ScheduleSettings(Section):
+    """A runbook that is asked for by the clock, in the name of its owner; it is approved like a person's."""
+
+    name: Name
+    runbook: str = Field(description="Full name. Its file must say `schedule: true`.")
+    resource: str = Field(default="", description="As after --on.")
+    values: dict[str, str] = {}
+    cron: str = Field(description="Five fields: minute, hour, day, month, weekday.")
+    time_zone: str = "UTC"
+    owner: str = Field(description="Wire name of the person in whose name it is asked for.")
 
 
 class RunbookSettings(Section):
@@ -309,6 +335,7 @@ class RunbookSettings(Section):
     mirrors: str = Field(default="runbooks", description="Directory of the repositories' mirrors.")
     refresh: Duration = timedelta(minutes=5)
     repositories: list[RepositorySettings] = []
+    schedules: list[ScheduleSettings] = []
 
 
 class LimitSettings(Section):

@@ -17,7 +17,7 @@ from access.approvals import Asked
 from access.errors import Conflict, Denied, HoopError, Invalid, Unavailable
 from access.masking import ForApprover
 from access.ports import ActionToken, Tx
-from access.requests import Evidence
+from access.requests import Evidence, Place
 from access.resources import Resource
 from access.scopes import OfRunbook
 from bot.asking import told
@@ -204,7 +204,7 @@ def intent_of(name: str, values: Mapping[str, str]) -> Run:
 async def preview(kit: Kit, entry: Entry, draft: Draft, person: Person, who: Caller, reply: Reply) -> None:
     """Show exactly what would run, on every resource, with the button that asks for it."""
     drafts = draft.each()
-    described = [(await _described(kit, entry.runbook, one, person))[0] for one in drafts]
+    described = [(await describe(kit, entry.runbook, one, person))[0] for one in drafts]
     held = [holder for one in drafts if (holder := await _holder(kit, entry.runbook, one))]
     draft = replace(draft, digest=" ".join(one.digest for one in described), queues="yes" if held else "")
     notes = await _notes(kit, entry, draft)
@@ -221,7 +221,7 @@ async def preview(kit: Kit, entry: Entry, draft: Draft, person: Person, who: Cal
     await show(kit, who, reply, build)
 
 
-async def _described(kit: Kit, runbook: Runbook, draft: Draft, person: Person) -> tuple[Evidence, OfRunbook]:
+async def describe(kit: Kit, runbook: Runbook, draft: Draft, person: Person) -> tuple[Evidence, OfRunbook]:
     """The exact statements, judged as of now. Raises what the judge raises, and Invalid for a table nobody knows."""
     resource, values = kit.resource(draft.resource), canonical(draft.values)
     rule = kit.runbooks.rule(draft.name)
@@ -290,12 +290,21 @@ async def start(kit: Kit, row: ActionToken, who: Caller, reply: Reply) -> None:
         raise Denied("This was made for somebody else, so nothing was done.", rule="foreign-button")
     runbook = await kit.runbooks.at(draft.commit, draft.name)
     drafts = draft.each()
-    described = [await _described(kit, runbook, one, person) for one in drafts]
+    described = [await describe(kit, runbook, one, person) for one in drafts]
     if " ".join(evidence.digest for evidence, _ in described) != draft.digest:
         raise Conflict("What would run changed since you saw it, so nothing was asked.", hint="Run it again.")
     if not draft.queues:
         await _not_locked(kit, runbook, drafts)
     await _not_applied(kit, draft)
+    for asked in await file_requests(kit, runbook, draft, described, person, who.place):
+        await told(kit, asked, who, reply)
+
+
+async def file_requests(
+    kit: Kit, runbook: Runbook, draft: Draft, described: Sequence[tuple[Evidence, OfRunbook]], person: Person, place: Place
+) -> list[Asked]:  # fmt: skip
+    """One request a resource, in order; all of them or, when one is refused, none."""
+    drafts = draft.each()
     notes = await _notes_again(kit, runbook, draft)
     turns = [(one.resource, evidence.digest) for one, (evidence, _) in zip(drafts, described, strict=True)]
     await kit.store.transact(lambda tx: put_turns(tx, turns, queues=bool(draft.queues)))
@@ -305,19 +314,16 @@ async def start(kit: Kit, row: ActionToken, who: Caller, reply: Reply) -> None:
             noted = replace(evidence, notes=(*evidence.notes, *notes, *_place_of(number, drafts)))
             asked.append(
                 await kit.desk.ask_run(
-                    actor_of(person, one.agent), one.resource, scope, noted, _reason(one, runbook), one.ticket, who.place,
+                    actor_of(person, one.agent), one.resource, scope, noted, _reason(one, runbook), one.ticket, place,
                     groups=runbook.approvers,
                 )
             )  # fmt: skip
     except HoopError:
-        for one_asked in asked:  # half of what was meant is not what was meant
+        for before in asked:  # half of what was meant is not what was meant
             with contextlib.suppress(HoopError):
-                await kit.desk.cancel(
-                    one_asked.request.id, person.id, "another of its resources could not be asked for"
-                )
+                await kit.desk.cancel(before.request.id, person.id, "another of its resources could not be asked for")
         raise
-    for one_asked in asked:
-        await told(kit, one_asked, who, reply)
+    return asked
 
 
 def _reason(draft: Draft, runbook: Runbook) -> str:

@@ -143,7 +143,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """A file that loaded. `name` is what people type; `resource` or `labels` say where it may run (neither: anywhere)."""
+    """A file that loaded. `name` is what people type; `resource` or `labels` say where it may run (neither: anywhere);
+    `schedule` that it may be asked for by the clock."""
 
     name: str
     path: str
@@ -159,6 +160,7 @@ class Runbook:
     owners: tuple[str, ...] = ()
     timeout: timedelta = timedelta(minutes=5)
     lock: tuple[str | Slot, ...] = ()
+    schedule: bool = False
     notes: tuple[Problem, ...] = ()
 
     def steps_of(self, part: Part) -> tuple[Step, ...]:

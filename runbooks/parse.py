@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 import pgparse
 
 from runbooks import declared
-from runbooks.declared import Wrong, text, texts
+from runbooks.declared import Wrong, boolean, text, texts
 from runbooks.frontmatter import Node, NotYaml, read, split_front_matter
 from runbooks.model import Broken, Kind, Language, Parameter, Part, Problem, Runbook, Slot, Step, Use
 from runbooks.pipeline import Action
@@ -34,7 +34,8 @@ _DURATION = re.compile(r"\A([0-9]{1,4})(s|m|h)\Z")
 _WORD = re.compile(r"\A(?:[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?|[0-9]{1,18})\Z")
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours"}
 _KEYS = {
-    "title", "description", "documentation", "resource", "labels", "approvers", "owners", "timeout", "lock", "parameters",
+    "title", "description", "documentation", "resource", "labels", "approvers", "owners", "timeout", "lock", "schedule",
+    "parameters",
 }  # fmt: skip
 NAMES = frozenset({Kind.TABLE, Kind.NAME})
 _LONGEST_TIMEOUT = timedelta(hours=4)
@@ -306,6 +307,8 @@ class _Reader:
             approvers=texts(keys["approvers"]) if "approvers" in keys else (),
             owners=texts(keys["owners"]) if "owners" in keys else (),
         )
+        if "schedule" in keys:
+            runbook = replace(runbook, schedule=boolean(keys["schedule"]))
         if "timeout" in keys:
             runbook = replace(runbook, timeout=_duration(keys["timeout"]))
         if "lock" in keys:
