@@ -183,14 +183,18 @@ class Masker:
         return tuple(sorted({*self.tested(lineage), *computed}))
 
     def copied(self, lineage: Lineage) -> tuple[tuple[str, str], ...]:
-        """Protected columns a statement writes into columns that are not: (from, to)."""
-        return tuple(
-            sorted(
-                (source, into)
-                for source, into in lineage.copies
-                if self._rules.protecting_rules([source]) and not self._rules.protecting_rules([into])
-            )
-        )
+        """Protected columns a statement writes into columns that are not: (from, to). Rows that are written because a
+        protected value is like other data show it as well."""
+        moved = {
+            (source, into)
+            for source, into in lineage.copies
+            if self._rules.protecting_rules([source]) and not self._rules.protecting_rules([into])
+        }
+        if lineage.chosen and self._rules.told(lineage.chosen):
+            named = sorted({one for mix in lineage.chosen for item in mix for column in item for one in column})
+            source = next((one for one in named if self._rules.protecting_rules([one])), "?")
+            moved.add((source, "the choice of rows"))
+        return tuple(sorted(moved))
 
     def carries_mask(self, text: str, parameters: Sequence[bytes | None] = ()) -> bool:
         """Whether a literal of a statement or a bind parameter is one of our masks. A write must not carry one."""

@@ -14,6 +14,7 @@ from proxy.sql.catalog import Catalog
 from proxy.sql.lineage_expressions import Tree, Untraceable
 from proxy.sql.lineage_functions import is_free_setting
 from proxy.sql.lineage_mixing import NONE, Mix
+from proxy.sql.lineage_moves import moves
 from proxy.sql.lineage_queries import Queries
 from proxy.sql.lineage_scope import Field, Rel, Taint
 
@@ -33,6 +34,8 @@ _ON_TABLES = frozenset({
     "AlterTableStmt", "ClusterStmt", "IndexStmt", "LockStmt", "RefreshMatViewStmt", "ReindexStmt", "TruncateStmt",
     "VacuumStmt",
 })  # fmt: skip
+#: Definitions after which stored values have other names.
+_MOVING = frozenset({"AlterObjectSchemaStmt", "AlterTableStmt", "RenameStmt"})
 _HOPS = 8
 
 
@@ -61,7 +64,8 @@ class Lineage:
     """What one statement shows and tests.
 
     `output` is None when the number or meaning of the output columns cannot be determined (and empty for a statement
-    without rows); `copies` are the base columns whose values are written elsewhere, with where; `relations` every relation
+    without rows); `copies` are the base columns whose values are written elsewhere, with where; `chosen` what the choice of
+    written rows and values tells (`lineage_mixing`); `relations` every relation
     that is read or written (`schema.table`); `predicates` the base columns in WHERE, JOIN, GROUP BY, HAVING, ORDER BY;
     `resolved` is False when a name was not found in the catalog or something may read what is not in the text;
     `notes` are the conditions, output expressions and assigned values of the tree with what they touch.
@@ -71,6 +75,7 @@ class Lineage:
     relations: frozenset[str] = frozenset()
     predicates: frozenset[str] = frozenset()
     copies: frozenset[tuple[str, str]] = frozenset()
+    chosen: frozenset[Mix] = NONE
     resolved: bool = False
     notes: tuple[tuple[Any, Taint], ...] = field(default=(), repr=False, compare=False)
 
@@ -98,6 +103,7 @@ def trace(
         relations=frozenset(walker.relations),
         predicates=frozenset(walker.predicates),
         copies=frozenset(walker.copies),
+        chosen=walker.chosen,
         resolved=walker.resolved and not walker.tested_unknown,
         notes=tuple(walker.notes),
     )
@@ -112,6 +118,8 @@ def output_columns(tree: Tree, catalog: Catalog, search_path: Sequence[str] = ("
 def _output(walker: Queries, tree: Tree, bodies: Mapping[str, Tree]) -> tuple[OutputColumn, ...] | None:
     tree, explained = _statement_behind(tree, bodies)
     kind, body = next(iter(tree.items()))
+    if kind in _MOVING:
+        walker.copies.update(moves(walker, kind, body))
     if kind in _WITHOUT_ROWS:
         return ()
     if kind in _ON_TABLES:
@@ -167,6 +175,7 @@ def _statement_behind(tree: Tree, bodies: Mapping[str, Tree]) -> tuple[Tree, boo
 def _created(walker: Queries, rel: Rel, into: Tree) -> None:
     """CREATE TABLE AS and SELECT INTO copy values into columns nobody has rules for."""
     name = f"{into.get('schemaname', '')}.{into['relname']}".lstrip(".")
+    walker.chosen |= rel.rows | rel.everything().mixed
     walker.copies.update((source, f"{name}.{one.name}") for one in rel.fields for source in one.taint.touches)
     if rel.rest is not None:
         walker.copies.update((source, f"{name}.*") for source in rel.rest.touches)

@@ -55,7 +55,7 @@ class _Work:
 
 
 class Expressions(ABC):
-    """Traces one statement. `predicates` and `relations` collect what it tests and reads; `resolved` see `Lineage`.
+    """Traces one statement. `predicates` and `relations` collect what it tests and reads; `resolved` and `chosen` see `Lineage`.
 
     `notes` are the expressions that stood on their own (a condition, an output column, an assigned value) with what
     they touch: a literal inside one stands against those columns.
@@ -68,6 +68,7 @@ class Expressions(ABC):
         self.relations: set[str] = set()
         self.predicates: set[str] = set()
         self.copies: set[tuple[str, str]] = set()
+        self.chosen: frozenset[Mix] = NONE
         self.tested_unknown = False
         self.resolved = True
         self.notes: list[tuple[Any, Taint]] = []
@@ -221,6 +222,8 @@ class Expressions(ABC):
         work.push(body.get("agg_order"), tested=work.tested or not body.get("agg_within_group"))
         if over is not None:
             self._window(over, scope, work)
+        if name[-1] in functions.KEEPERS:
+            self._kept(name[-1], args, scope)
         if not self._contained(name) or functions.reads_session(name, args):
             self._anything(work)
         elif name[-1] in functions.COUNTING and all("ColumnRef" in one for one in args):
@@ -228,6 +231,12 @@ class Expressions(ABC):
         if any(one.returns_set for one in functions.candidates(name, self.catalog, self.search_path)):
             work.push(args, tested=True)  # the number of rows it gives is a condition, too
         work.push(args, tested=work.tested)
+
+    def _kept(self, name: str, args: Any, scope: Scope) -> None:
+        """What a function keeps of its arguments counts as written."""
+        taint = self.expression(args, scope)
+        self.copies.update((source, f"{name}()") for source in taint.touches)
+        self.chosen |= taint.mixed | mixes(taint.items)
 
     def _window(self, over: Tree, scope: Scope, work: _Work) -> None:
         """Groups are like GROUP BY; the order and the frame show in the value itself."""

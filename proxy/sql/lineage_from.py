@@ -87,6 +87,10 @@ class From(Expressions, ABC):
         ]
         return self._named(Rel(tuple(fields)).at(id(body)), body.get("alias"), scope, name, relation.schema)
 
+    def named_relation(self, body: Tree, scope: Scope) -> Rel:
+        """A stored relation as an item of a scope."""
+        return self._relation(body, scope, allow_cte=False)
+
     def stored_columns(self, body: Tree) -> Rel:
         """The columns COPY writes of a table when none are named: all but generated ones."""
         return self._relation(body, Scope(), allow_cte=False, generated=False)

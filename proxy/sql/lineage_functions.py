@@ -12,6 +12,17 @@ Tree = Mapping[str, Any]
 #: Their result tells whether or how many values there are, never a value, as long as the argument is a bare column.
 COUNTING = frozenset({"count", "num_nonnulls", "num_nulls", "pg_typeof"})
 
+#: What is handed to them stays behind where others, or a later statement, can look it up: a lock's key, a seed, a sequence,
+#: a setting, a large object, a notification, or the time it takes.
+KEEPERS = frozenset({
+    "setseed", "setval", "set_config", "pg_notify", "pg_logical_emit_message", "pg_sleep", "pg_sleep_for", "pg_sleep_until",
+    "pg_advisory_lock", "pg_advisory_lock_shared", "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared",
+    "pg_try_advisory_lock", "pg_try_advisory_lock_shared", "pg_try_advisory_xact_lock", "pg_try_advisory_xact_lock_shared",
+    "lo_create", "lo_creat", "lo_from_bytea", "lo_put", "lo_open", "lowrite", "lo_import", "lo_export", "lo_truncate",
+    "pg_create_restore_point", "pg_replication_origin_create", "pg_create_logical_replication_slot",
+    "pg_create_physical_replication_slot", "pg_stat_reset_shared", "pg_cancel_backend", "pg_terminate_backend",
+})  # fmt: skip
+
 #: Built-in functions whose result depends on stored data or on other sessions, not only on their arguments.
 READERS = frozenset({
     "cursor_to_xml", "cursor_to_xml_and_xmlschema", "database_to_xml", "database_to_xml_and_xmlschema",

@@ -230,6 +230,8 @@ class Queries(From, Expressions):
             else:
                 self._changes(clause.get("targetList", []), scope, target.rel, assigned)
         self._copied(body["relation"], target.rel, assigned)
+        # Which rows change, and values that a condition chose, can be looked up afterwards.
+        self.chosen |= scope.mixed.union(*(taint.mixed for taint in assigned.values()))
         written = target.rel.assigned(assigned)
         scope.tables[0] = Table(target.alias, written, target.schema)
         scope.tables.append(Table("new", written))

@@ -289,3 +289,43 @@ BENIGN_COMPARISONS: tuple[str, ...] = (
     "SELECT o.id, count(*) FROM orders o, jsonb_array_elements(o.items) i GROUP BY o.id",
     "SELECT d::date, count(o.id) FROM generate_series('2025-05-01'::date, '2025-05-03'::date, '1 day') d LEFT JOIN orders o ON o.placed::date = d::date GROUP BY 1 ORDER BY 1",
 )  # fmt: skip
+
+#: Statements that leave a protected value where a later one, or somebody else, could look it up. People decide about these.
+LEFT_BEHIND: tuple[str, ...] = (
+    "SELECT pg_advisory_lock((SELECT ascii(email) FROM customers WHERE id = 1))",
+    "SELECT pg_try_advisory_xact_lock_shared(id, ascii(email)) FROM customers",
+    "SELECT setseed((SELECT ascii(email) / 1000.0 FROM customers WHERE id = 1))",
+    "SELECT setval('s', card::bigint) FROM customers",
+    "SELECT lo_create(ascii(email)) FROM customers",
+    "SELECT pg_notify('x', email) FROM customers",
+    "SELECT pg_sleep(ascii(email) / 100.0) FROM customers",
+    "SELECT set_config('a.b', email, false) FROM customers",
+    "SELECT setseed(n / 300.0) FROM (SELECT n FROM generate_series(90, 110) n WHERE n = (SELECT ascii(email) FROM customers WHERE id = 1)) q",
+    "UPDATE orders SET status = 'hit' WHERE id = (SELECT 10 + ascii(email) % 3 FROM customers WHERE id = 1)",
+    "UPDATE orders o SET status = 'hit' FROM customers c WHERE o.id = 10 + ascii(c.email) % 3",
+    "DELETE FROM orders o USING customers c WHERE o.id = 10 + ascii(c.email) % 3",
+    "INSERT INTO orders (id) SELECT n FROM generate_series(90, 110) n WHERE n = (SELECT ascii(email) FROM customers WHERE id = 1)",
+    "CREATE TABLE t AS SELECT n FROM generate_series(90, 110) n WHERE n = (SELECT ascii(email) FROM customers WHERE id = 1)",
+    "MERGE INTO orders o USING customers c ON o.id = 10 + ascii(c.email) % 3 WHEN MATCHED THEN UPDATE SET status = 'hit'",
+    "ALTER TABLE customers RENAME COLUMN email TO harmless",
+    "ALTER TABLE customers RENAME TO clients",
+    "ALTER TABLE customers SET SCHEMA information_schema",
+    "ALTER TABLE readings RENAME COLUMN patient TO who",
+    "ALTER TABLE customers ALTER COLUMN plan TYPE text USING email",
+    "ALTER TABLE customers ALTER COLUMN plan TYPE text USING plan || left(ssn, 1)",
+)
+
+#: The same kinds of statement on what is not protected, or where the new name is protected as well.
+LEAVING_NOTHING: tuple[str, ...] = (
+    "SELECT pg_advisory_lock(id) FROM orders",
+    "SELECT setseed(0.5)",
+    "SELECT pg_sleep(0)",
+    "UPDATE customers SET plan = 'x' WHERE email = 'ada.lovelace@example.com'",
+    "UPDATE orders SET status = 'x' WHERE customer_id IN (SELECT id FROM customers WHERE email LIKE '%@navy.mil')",
+    "UPDATE orders o SET status = c.plan FROM customers c WHERE c.id = o.customer_id AND c.name <> ''",
+    "DELETE FROM orders WHERE id = 10",
+    "ALTER TABLE orders RENAME COLUMN note TO remark",
+    "ALTER TABLE customers RENAME COLUMN plan TO tier",
+    "ALTER TABLE customers RENAME COLUMN email TO phone",
+    "ALTER TABLE customers ALTER COLUMN email TYPE varchar USING lower(email)",
+)

@@ -20,9 +20,11 @@ from app.embedded_postgres import EmbeddedPostgres
 from proxy.masking.detectors import ENTITIES
 from proxy.masking.plan import Column, Masker
 from proxy.sql.catalog import Catalog
+from proxy.sql.lineage import trace
+from proxy.sql.parse import parse
 from tests.proxy.masking import server
 from tests.proxy.masking.leaks import BENIGN, ESCAPES, FILL, MORE_ESCAPES, POLICY, SCHEMA, VALUES
-from tests.proxy.masking.leaks_more import BENIGN_COMPARISONS, LAST_ESCAPES, MORE_SCHEMA
+from tests.proxy.masking.leaks_more import BENIGN_COMPARISONS, LAST_ESCAPES, LEAVING_NOTHING, LEFT_BEHIND, MORE_SCHEMA
 
 EVERY_DETECTOR = MaskPolicy(columns=POLICY.columns, entities=dict.fromkeys(ENTITIES, Strategy.SHAPE))
 
@@ -93,6 +95,21 @@ def test_everyday_queries_stay_as_they_are(sides: tuple[Side, Side], name: str, 
         assert seen.rows == seen.raw
         assert b"masked" not in seen.copied
         assert seen.raw or seen.copied
+
+
+def _copied(side: Side, query: str) -> tuple[tuple[str, str], ...]:
+    statement = parse(query).statements[0]
+    return side.masker.copied(trace({statement.node: statement.tree}, side.catalog, server.PATH))
+
+
+@pytest.mark.parametrize("query", LEFT_BEHIND)
+def test_values_are_not_left_where_they_can_be_looked_up(sides: tuple[Side, Side], query: str) -> None:
+    assert _copied(sides[0], query)
+
+
+@pytest.mark.parametrize("query", LEAVING_NOTHING)
+def test_what_leaves_no_protected_value_behind(sides: tuple[Side, Side], query: str) -> None:
+    assert not _copied(sides[0], query)
 
 
 def test_every_masked_value_is_valid_for_its_type(sides: tuple[Side, Side], postgres: EmbeddedPostgres) -> None:
