@@ -170,6 +170,9 @@ def write_config(home: Path, target: Target, server: SshHost | None = None) -> t
         changes["\npolicy:\n"] = f"{server.yaml()}\npolicy:\n"
     for old, new in changes.items():
         text = text.replace(old, new)
+    flows = home / "flows"
+    flows.mkdir(exist_ok=True)
+    _write(flows / "emergency.yml", (HERE / "emergency.yml").read_text(encoding="utf-8"))
     _write(home / "hoop.yaml", text)
     return gateway, console, ssh
 

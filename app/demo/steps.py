@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 
 from access.ids import Prefix, parse_id
+from app.demo.emergency_step import emergency
 from app.demo.report import expect
 from app.demo.runbook_steps import runbook
 from app.demo.site import hoop
@@ -271,6 +272,7 @@ async def verify(tour: Tour) -> None:
     for name in names:
         if (tour.site.home / name).exists():
             shutil.copy(tour.site.home / name, copy / name)
+    shutil.copytree(tour.site.home / "flows", copy / "flows")
     if (tour.site.home / "web-1").exists():  # the keys of the host behind SSH, which hoop.yaml names
         shutil.copytree(tour.site.home / "web-1", copy / "web-1")
     position = _change_one_byte(tour.site.home / "hoop.db", copy / "hoop.db")
@@ -319,6 +321,7 @@ SAMPLE: tuple[Step, ...] = (
     ("An AI agent under Dana's access", agent),
     ("Early end: access is revoked while a statement runs", revoke),
     ("What happened: summary and replay", replay),
+    ("An emergency: break-glass, from the alarm to the closed attestation", emergency),
     ("The ledger proves it", verify),
 )
 
