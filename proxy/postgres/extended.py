@@ -42,6 +42,10 @@ _STEADY = (j.CopyIn, j.CopyOut, j.Execute, j.Explain, j.Fetch)
 _KINDS = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
 
 
+#: NAMEDATALEN of the server, without the end.
+NAME_BYTES = 63
+
+
 class Stop(Exception):
     """The batch is refused. `unit` is what to record; None when there is no statement to it (an unknown name)."""
 
@@ -128,6 +132,14 @@ def _study(conv: Conversation, frames: list[bytes]) -> Steps[None]:
                 yield from units.study(conv, prepared.parsed.text)
 
 
+def _name(name: str) -> str:
+    """A statement's or portal's name as it is. The server looks only at the first 63 bytes of it (hash tables with keys
+    of NAMEDATALEN), so longer ones could mean what somebody else prepared, or SQL did. Raises Stop."""
+    if len(name.encode()) > NAME_BYTES:
+        raise Stop(Refusal(f"the name of a statement or portal is longer than {NAME_BYTES} bytes", code="42622"))
+    return name
+
+
 def look(conv: Conversation, frames: list[bytes]) -> Batch:
     """What a batch means and whether it may go on at all; changes nothing. Raises Stop."""
     conv.state.set_level(conv.gate.level())
@@ -141,7 +153,7 @@ def look(conv: Conversation, frames: list[bytes]) -> Batch:
         elif kind == m.DESCRIBE:
             batch.items.append(_look_target(conv, batch, frame))
         elif kind == m.EXECUTE:
-            name = m.parse_execute(frame).portal
+            name = _name(m.parse_execute(frame).portal)
             portal = _portal(conv, batch, name)
             if _commits_what_is_before(conv, batch, portal):
                 batch.rest = frames[at - 1 :]
@@ -179,7 +191,7 @@ def _look_parse(conv: Conversation, batch: Batch, frame: bytes) -> Item:
         raise Stop(units.TOO_LONG, units.unread(conv, m.text(message.text)), "too-long")
     reading = conv.read(m.text(message.text))
     prepared = Prepared(reading.parsed, message.types)
-    batch.statements[message.name] = prepared
+    batch.statements[_name(message.name)] = prepared
     unit = units.make(conv, reading, message.text, wrappable=False)
     if reading.parsed.statements or reading.parsed.error is not None:
         wire = units.refused_by_wire(conv, reading) or conv.reader.refused_types(message.types)
@@ -203,8 +215,11 @@ def _prepared(conv: Conversation, batch: Batch, name: str) -> Prepared:
 def _portal(conv: Conversation, batch: Batch, name: str) -> Portal:
     """A portal by name; a cursor that was declared in SQL is one too."""
     found = batch.portals[name] if name in batch.portals else conv.portals.get(name)
-    if found is None and name not in batch.portals and name in conv.state.cursors:
-        found = batch.portals[name] = Portal(name, conv.state.cursors[name])
+    if found is not None and name not in batch.portals and not conv.state.opened(name, found.parsed):
+        found = None  # SQL closed it or declared another, or its names mean something else by now
+    cursor = None if name in batch.portals else conv.state.cursor(name)
+    if found is None and cursor is not None:
+        found = batch.portals[name] = Portal(name, cursor)
     if found is None:
         raise Stop(Refusal(f'portal "{conv.reader.masker.text(name)}" does not exist', code="34000"))
     return found
@@ -212,14 +227,15 @@ def _portal(conv: Conversation, batch: Batch, name: str) -> Portal:
 
 def _look_bind(conv: Conversation, batch: Batch, frame: bytes) -> Item:
     message = m.parse_bind(frame)
-    prepared = _prepared(conv, batch, message.statement)
+    prepared = _prepared(conv, batch, _name(message.statement))
     portal = Portal(message.portal, prepared.parsed, results=message.results, prepared=prepared, bind=message)
-    batch.portals[message.portal] = portal
+    batch.portals[_name(message.portal)] = portal
     return Item(frame, m.BIND, message.portal, prepared=prepared, portal=portal)
 
 
 def _look_target(conv: Conversation, batch: Batch, frame: bytes) -> Item:
     target = m.parse_target(frame)
+    _name(target.name)
     if target.kind == "S":
         return Item(frame, m.DESCRIBE, target.name, prepared=_prepared(conv, batch, target.name))
     return Item(frame, m.DESCRIBE, target.name, portal=_portal(conv, batch, target.name))
@@ -227,6 +243,7 @@ def _look_target(conv: Conversation, batch: Batch, frame: bytes) -> Item:
 
 def _look_close(batch: Batch, frame: bytes) -> Item:
     target = m.parse_target(frame)
+    _name(target.name)
     if target.kind == "S":
         batch.statements[target.name] = None
     else:

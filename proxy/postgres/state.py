@@ -16,6 +16,8 @@ from proxy.sql.names import split_search_path
 from proxy.sql.parse import Parsed
 
 SEARCH_PATH = "search_path"
+#: What names are resolved by: the search path, and the temporary tables that come before it.
+Context = tuple[tuple[str, ...] | None, frozenset[str]]
 #: Names of settings that a client sets and that change nothing about what a text means.
 _HARMLESS = frozenset({"application_name", "client_encoding", "standard_conforming_strings", "extra_float_digits"})
 
@@ -58,6 +60,8 @@ class SqlState:
     _start: _Snapshot | None = None
     _savepoints: list[tuple[str, _Snapshot]] = field(default_factory=list)
     _seen: j.SqlSession | None = None
+    #: What each cursor and portal was opened under: its names keep meaning what they meant then.
+    _opened_under: dict[str, Context] = field(default_factory=dict)
 
     # ---------------------------------------------------------------------------------------- what the judge sees
 
@@ -69,11 +73,36 @@ class SqlState:
                 search_path=path if path is not None else (),
                 role=self.role,
                 prepared={name: p.parsed for name, p in self.prepared.items()},
-                cursors=dict(self.cursors),
+                cursors={name: query for name, query in self.cursors.items() if self.cursor(name) is query},
                 temporary=self.temporary,
                 level=self.level,
             )
         return self._seen
+
+    def cursor(self, name: str) -> Parsed | None:
+        """The query of an open cursor or named portal; None also when its names would be looked up otherwise now: nobody
+        could tell what comes out of it."""
+        return self.cursors.get(name) if self._opened_under.get(name) == self._context() else None
+
+    def opened(self, name: str, query: Parsed) -> bool:
+        """Whether a portal is still the one that was opened with this query, and means what it meant."""
+        same = self.cursors.get(name) is query if name else True
+        return same and self._opened_under.get(name) == self._context()
+
+    def _context(self) -> Context:
+        return split_search_path(self.setting(SEARCH_PATH)), self.temporary
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the end of the open transaction, or of a part of it, changes what names mean."""
+        settled = {**self.initial, **self.settings}.get(SEARCH_PATH, "")
+        paths = [settled, *(self._path_of(one) for one in [self._start, *(s for _, s in self._savepoints)] if one)]
+        hidden = [one.temporary for one in [self._start, *(s for _, s in self._savepoints)] if one]
+        return any(path != self.setting(SEARCH_PATH) for path in paths) or any(one != self.temporary for one in hidden)
+
+    def _path_of(self, snapshot: _Snapshot) -> str:
+        both = {**self.initial, **snapshot.settings, **snapshot.local}
+        return both.get(SEARCH_PATH, "")
 
     def setting(self, name: str) -> str:
         return self._local.get(name, self.settings.get(name, self.initial.get(name, "")))
@@ -198,7 +227,7 @@ class SqlState:
             case j.Deallocate(str(name)):
                 self.prepared.pop(name, None)
             case j.DeclareCursor(name, query):
-                self.cursors[name] = query
+                self._open(name, query)
             case j.CloseCursor(None):
                 self.cursors.clear()
             case j.CloseCursor(str(name)):
@@ -235,9 +264,14 @@ class SqlState:
 
     def open_portal(self, name: str, parsed: Parsed) -> None:
         """BindComplete: a portal can be fetched from by name like a cursor. The unnamed one cannot."""
+        self._opened_under[name] = self._context()
         if name:
-            self.cursors[name] = parsed
+            self._open(name, parsed)
             self.touch()
+
+    def _open(self, name: str, query: Parsed) -> None:
+        self.cursors[name] = query
+        self._opened_under[name] = self._context()
 
     def close_portal(self, name: str) -> None:
         if self.cursors.pop(name, None) is not None:

@@ -32,6 +32,7 @@ TOO_LONG = Refusal(
     "Send values as parameters, rows with COPY, or several shorter statements.",
     code="54000",
 )
+UNSETTLED = Refusal("Names in it depend on what the end of the open transaction undoes; send what follows by itself.")
 _UNREAD_SHOWN = 200
 
 
@@ -80,6 +81,8 @@ def unread(conv: Conversation, statement: str) -> Unit:
 
 def refused_by_wire(conv: Conversation, reading: Reading, values: Sequence[bytes | None] = ()) -> Refusal | None:
     """What the wire itself knows cannot be let through, with the values it is bound with."""
+    if conv.responses.status != m.IDLE and conv.state.unsettled and _goes_on_after_an_end(reading):
+        return UNSETTLED
     for part in reading.parts:
         for control in part.judged.controls:
             if isinstance(control, j.Begin) and control.read_write and conv.facts.read_only:
@@ -92,6 +95,12 @@ def refused_by_wire(conv: Conversation, reading: Reading, values: Sequence[bytes
             if plan.refuse:
                 return Refusal(plan.refuse)
     return refused(reading, conv.reader.masker, values)
+
+
+def _goes_on_after_an_end(reading: Reading) -> bool:
+    """Whether statements follow the end of a transaction, or of a part of it, in the same text."""
+    before = reading.parts[:-1]
+    return any(isinstance(c, j.Commit | j.Rollback | j.RollbackTo) for part in before for c in part.judged.controls)
 
 
 def _settings(conv: Conversation, reading: Reading) -> tuple[tuple[str, str], ...]:

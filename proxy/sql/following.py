@@ -34,7 +34,8 @@ def after(session: SqlSession, controls: Sequence[Control]) -> SqlSession:
 def _after(session: SqlSession, control: Control) -> SqlSession:
     match control:
         case SetSetting(name=name, value=str(value)) if name.lower() == "search_path":
-            return replace(session, search_path=split_search_path(value) or ())
+            # What is open keeps the names it was opened with, which are not those of this session any more.
+            return replace(session, search_path=split_search_path(value) or (), cursors={})
         case Prepare(name=name, body=body):
             return replace(session, prepared={**session.prepared, name: body})
         case Deallocate(name=name):
@@ -46,9 +47,9 @@ def _after(session: SqlSession, control: Control) -> SqlSession:
             open_ones = {key: query for key, query in session.cursors.items() if name is not None and key != name}
             return replace(session, cursors=open_ones)
         case CreateTemp(name=name):
-            return replace(session, temporary=session.temporary | {name})
+            return replace(session, temporary=session.temporary | {name}, cursors={})
         case DiscardTemp():
-            return replace(session, temporary=frozenset())
+            return replace(session, temporary=frozenset(), cursors={})
         case DiscardAll():
             return replace(session, prepared={}, cursors={}, temporary=frozenset())
         case _:

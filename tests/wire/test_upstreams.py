@@ -147,7 +147,12 @@ async def test_what_is_refused_without_encryption(plain: EmbeddedPostgres, case:
 async def test_with_encryption(secure: TlsPostgres, user: str, tls: UpstreamTls, monkeypatch: pytest.MonkeyPatch):
     logins: list[Login] = []
     begin = Login.begin
-    monkeypatch.setattr(Login, "begin", lambda login: begin(logins.append(login) or login))
+
+    def noted(login: Login) -> bytes:
+        logins.append(login)
+        return begin(login)
+
+    monkeypatch.setattr(Login, "begin", noted)
     certificate = str(secure.ca.sign(user)) if user in {"by_cert", "by_both"} else ""
     ca = str(secure.ca.path) if tls is FULL else ""
     upstream = Upstream(

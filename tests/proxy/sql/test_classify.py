@@ -167,14 +167,17 @@ def test_the_session_is_followed(catalog: Catalog) -> None:
     for text in (
         "SET search_path = crm, public",
         "PREPARE p AS SELECT 1",
-        "DECLARE c CURSOR FOR SELECT 2",
         "CREATE TEMP TABLE t (a int)",
+        "DECLARE c CURSOR FOR SELECT 2",
     ):
         session = after(session, controls(text, catalog, session))
     assert session.search_path == ("crm", "public")
     assert session.prepared.keys() == {"p"}
     assert session.cursors.keys() == {"c"}
     assert session.temporary == {"t"}
+    for text in ("SET search_path = other", "CREATE TEMP TABLE u (a int)", "DISCARD TEMP"):
+        # What it fetches was looked up by the path of then.
+        assert after(session, controls(text, catalog, session)).cursors == {}
     session = after(session, [j.Deallocate("p"), j.CloseCursor("c"), j.DiscardTemp()])
     assert (dict(session.prepared), dict(session.cursors), session.temporary) == ({}, {}, frozenset())
     full = after(SESSION, [j.Prepare("p", parse("")), j.DeclareCursor("c", parse("")), j.CreateTemp("t")])
