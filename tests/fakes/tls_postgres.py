@@ -9,10 +9,15 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
 
 from tests.fakes.certificates import Authority, authority
 
@@ -32,17 +37,25 @@ class TlsPostgres:
     home: Path
     port: int
     ca: Authority
-    superuser: str = "postgres"
+    bindir: Path
+    host: str = "127.0.0.1"
+    user: str = "postgres"
     password: str = field(default="only for tests", repr=False)
 
     @property
     def socket_dir(self) -> str:
         return str(self.home)
 
+    def dsn(self, database: str = "postgres") -> str:
+        """As the superuser, over TCP; there must be a line of pg_hba.conf for that."""
+        return f"postgresql://{self.user}:{quote(self.password)}@{self.host}:{self.port}/{database}"
+
 
 @contextmanager
-def tls_postgres(programs: Path, hba: Sequence[str], *, other_hosts: str = "") -> Iterator[TlsPostgres]:
-    """Start one with these lines of pg_hba.conf; the superuser comes in over the Unix socket by trust."""
+def tls_postgres(
+    programs: Path, hba: Sequence[str], more: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[TlsPostgres]:
+    """Start one with these lines of pg_hba.conf and `more` settings; the superuser comes in over the socket by trust."""
     home = Path(tempfile.mkdtemp(prefix="hoop-tls-"))
     server = None
     try:
@@ -56,8 +69,8 @@ def tls_postgres(programs: Path, hba: Sequence[str], *, other_hosts: str = "") -
         (data / "pg_hba.conf").write_text("\n".join(["local all postgres trust", *hba, ""]))
         port = _free_port()
         settings = {
-            "listen_addresses": f"127.0.0.1{other_hosts}", "port": port, "unix_socket_directories": home, "fsync": "off",
-            "ssl": "on", "ssl_cert_file": certificate, "ssl_key_file": certificate, "ssl_ca_file": ca.path,
+            "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home, "fsync": "off",
+            "ssl": "on", "ssl_cert_file": certificate, "ssl_key_file": certificate, "ssl_ca_file": ca.path, **more,
         }  # fmt: skip
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [str(programs / "postgres"), "-D", str(data), *options]
@@ -66,7 +79,12 @@ def tls_postgres(programs: Path, hba: Sequence[str], *, other_hosts: str = "") -
                 command, stdout=log, stderr=log, cwd=home, user=who[0], group=who[1], extra_groups=[]
             )
         _wait(home, data / "postmaster.pid", server)
-        yield TlsPostgres(home, port, ca)
+        made = TlsPostgres(home, port, ca, programs)
+        with psycopg.connect(
+            host=made.socket_dir, port=port, user=made.user, dbname="postgres", autocommit=True
+        ) as admin:
+            admin.execute(sql.SQL("ALTER ROLE postgres PASSWORD {}").format(made.password))
+        yield made
     finally:
         if server is not None:
             server.terminate()

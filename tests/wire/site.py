@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -18,10 +19,10 @@ from access.masking import MaskPolicy
 from access.policy import Policy
 from access.ports import IssuedCredential
 from access.requests import AccessRequest, Choice, Grant, RequestState
-from access.resources import Protocol, Resource, Upstream
+from access.resources import Protocol as Wire
+from access.resources import Resource, Upstream
 from access.scopes import Read, Scope
 from app.clock import SystemClock, SystemEntropy
-from app.embedded_postgres import EmbeddedPostgres
 from approval_flows.book import GrantBook
 from approval_flows.desk import Desk
 from approval_flows.office import Office
@@ -145,31 +146,47 @@ class Site:
         )  # fmt: skip
 
 
-async def _catalog(server: EmbeddedPostgres, database: str) -> Catalog:
+async def _catalog(server: Server, database: str) -> Catalog:
     connection = await psycopg.AsyncConnection.connect(server.dsn(database), autocommit=True)
     async with connection:
         return await load_catalog(connection)
 
 
+class Server(Protocol):
+    """A running PostgreSQL and its superuser."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+    @property
+    def bindir(self) -> Path: ...
+    def dsn(self, database: str = "postgres") -> str: ...
+
+
 @asynccontextmanager
 async def open_site(
-    server: EmbeddedPostgres, dsn: str, directory: Path, *, policy: Policy | None = None, mask: MaskPolicy | None = None,
-    settings: Settings | None = None,
+    server: Server, dsn: str, directory: Path, *, policy: Policy | None = None, mask: MaskPolicy | None = None,
+    settings: Settings | None = None, people: Sequence[Person] = EVERYBODY, databases: tuple[str, ...] = (),
 ) -> AsyncIterator[Site]:  # fmt: skip
     database = unquote(urlsplit(dsn).path[1:])
     upstream = Upstream(server.host, server.port, server.user, database, SECRET)
-    resource = Resource("prod-db", Protocol.POSTGRES, upstream, approvers=("dba",), owners=("owners",))
+    resource = Resource("prod-db", Wire.POSTGRES, upstream, databases=databases, approvers=("dba",), owners=("owners",))
     clock, entropy = SystemClock(), SystemEntropy()
     store = MemoryStore(clock)
-    people = StaticDirectory(EVERYBODY, GROUPS)
-    desk = Desk(store, Office(people, {resource.name: resource}, entropy), clock)
-    book = GrantBook(store, people, clock)
+    directory_of = StaticDirectory(people, GROUPS)
+    desk = Desk(store, Office(directory_of, {resource.name: resource}, entropy), clock)
+    book = GrantBook(store, directory_of, clock)
     log = SessionLog(store)
     recordings = Recordings(directory, log)
     await recordings.start()
-    credentials = CredentialService(store, clock, entropy, people, Address("127.0.0.1", 0))
+    credentials = CredentialService(store, clock, entropy, directory_of, Address("127.0.0.1", 0))
     ports = Ports(
-        clock=clock, entropy=entropy, store=store, directory=people, credentials=credentials,
+        clock=clock, entropy=entropy, store=store, directory=directory_of, credentials=credentials,
         vault=OneSecret(server.password), grants=book, desk=desk, log=log, recordings=recordings,
         catalogs=lambda _, name: _catalog(server, name),
     )  # fmt: skip
