@@ -12,7 +12,8 @@ from access.ports import Clock, Desk, Recording, SessionLog
 from access.requests import Grant, Session
 from access.scopes import Level, Read, Scope, Write, level_of
 from proxy.admission import Bearer
-from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question, Study, Withdraw
+from proxy.asking import Asker
+from proxy.conversation import Question
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.reading import Reader
@@ -77,11 +78,13 @@ class LiveSession:
     _catching_up: bool = False
     _resuming: bool = False
     _audience: frozenset[str] = field(init=False)
+    _asker: Asker = field(init=False)
     _why: str = ""
     _ended: bool = False
 
     def __post_init__(self) -> None:
         self._audience = self.audience()
+        self._asker = Asker(self.ports.desk, self.ports.log, self.row)
 
     async def run(self) -> None:
         """Until the session is over and everything about it is told."""
@@ -237,7 +240,7 @@ class LiveSession:
     # ---------------------------------------------------------------------------------------- asking
 
     async def _ask(self, question: Question) -> None:
-        answer = await self._put(question)
+        answer = await self._asker.put(question)
         self.conversation.answer(question, answer)
         self.perform()
 
@@ -251,41 +254,11 @@ class LiveSession:
     async def _tell_all(self) -> None:
         """In order; what cannot be told ends the session, nobody may go on unseen."""
         while self._tells:
-            answer = await self._put(self._tells[0])
+            answer = await self._asker.put(self._tells[0])
             self._tells.popleft()
             if isinstance(answer, HoopError):
                 self.cut(f"the gateway cannot record what happened: {answer.message}")
         self._told.set()
-
-    async def _put(self, question: Question) -> Answer:
-        """Ask a port; whatever goes wrong is an answer too, and never a yes."""
-        try:
-            return await self._port(question)
-        except HoopError as problem:
-            return problem
-        except Exception as problem:  # noqa: BLE001 - a port that breaks must not leave a statement in between
-            return Unavailable(f"an internal error ({type(problem).__name__})")
-
-    async def _port(self, question: Question) -> Answer:
-        desk, row = self.ports.desk, self.row
-        match question:
-            case Study(work):
-                await work()
-                return True
-            case Commit(facts):
-                await self.ports.log.record(*facts)
-                return True
-            case FileHold(evidence, approvers, seconds, fact):
-                return await desk.hold(row.actor, row.resource, evidence, row.id, approvers, seconds, fact)
-            case Await(request, seconds):
-                return await desk.wait(request, seconds)
-            case Withdraw(request, why):
-                return await desk.cancel(request, row.actor.person, why)
-            case Consume(grant, digest, facts):
-                return await desk.consume(grant, row.id, digest, *facts)
-            case Conclude(grant, outcome, detail):
-                await desk.outcome(grant, outcome, detail)
-                return True
 
     # ---------------------------------------------------------------------------------------- ending
 

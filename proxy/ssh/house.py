@@ -29,6 +29,7 @@ from access.resources import Resource
 from access.scopes import Level
 from access.ssh_keys import PublicKeys
 from proxy.admission import Bearer, Counters
+from proxy.asking import Asker
 from proxy.conversation import Question
 from proxy.ssh.reading import Counting
 from proxy.ssh.upstream import Pool
@@ -75,6 +76,9 @@ class Settings:
     connections_per_person: int = 50
     login_seconds: float = 20.0
     drain: float = 30.0
+    #: Resources that a forward reaches by the PostgreSQL gateway, and where that listens.
+    databases: frozenset[str] = frozenset()
+    postgres: Callable[[], tuple[str, int]] = lambda: ("127.0.0.1", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +106,6 @@ class Running(Protocol):
         """From its verdict to its end; the client always gets an end."""
 
 
-class Asking(Protocol):
-    """The ports behind the questions of a session (`proxy.ssh.asking.Asker`)."""
-
-    async def put(self, question: Question) -> Any: ...
-
-
 class Surroundings(Protocol):
     """A session as the things that run on its channels see it."""
 
@@ -118,7 +116,7 @@ class Surroundings(Protocol):
     row: Session
 
     @property
-    def asker(self) -> Asking: ...
+    def asker(self) -> Asker: ...
     @property
     def clock(self) -> Clock: ...
     @property

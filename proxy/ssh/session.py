@@ -19,9 +19,9 @@ from access.ports import Clock, Recording, Store
 from access.requests import Grant, Session
 from access.scopes import Level, level_of
 from proxy.admission import Bearer, Counters
+from proxy.asking import Asker
 from proxy.conversation import Question
 from proxy.recording import Kind, record
-from proxy.ssh.asking import Asker
 from proxy.ssh.house import House, Running, Spawn, Visitor
 from proxy.ssh.messages import SESSION
 from proxy.ssh.reading import Counting
