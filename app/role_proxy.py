@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from access.errors import Unavailable
 from access.resources import Protocol, Resource
@@ -42,7 +42,7 @@ class ProxyRole:
         masking = process.targets.masking
         databases, servers = _of(resources, Protocol.POSTGRES), _of(resources, Protocol.SSH)
         self._gateway = Gateway(ports, _settings(process), databases, core.policy, masking)
-        self._ssh = _ssh(process, ports, servers) if servers else None
+        self._ssh = _ssh(process, ports, servers, databases, self._where) if servers else None
         self._process = process
         self._following: asyncio.Task[None] | None = None
 
@@ -70,6 +70,11 @@ class ProxyRole:
 
     def problem(self) -> str:
         return ""
+
+    def _where(self) -> tuple[str, int]:
+        """Where a forward from the SSH side reaches the PostgreSQL listener."""
+        host = self._gateway.settings.host
+        return "127.0.0.1" if host in {"", "0.0.0.0", "::"} else host, self._gateway.port  # noqa: S104 - compared
 
 
 def _settings(process: Process) -> Settings:
@@ -99,7 +104,13 @@ def _of(resources: Mapping[str, Resource], protocol: Protocol) -> dict[str, Reso
     return {name: resource for name, resource in resources.items() if resource.protocol is protocol}
 
 
-def _ssh(process: Process, ports: Ports, resources: Mapping[str, Resource]) -> SshGateway:
+def _ssh(
+    process: Process,
+    ports: Ports,
+    resources: Mapping[str, Resource],
+    databases: Mapping[str, Resource],
+    postgres: Callable[[], tuple[str, int]],
+) -> SshGateway:
     """The SSH listener. Raises Unavailable when its host key cannot be read or made."""
     core = process.core
     listener, limits = core.settings.listeners.ssh, core.settings.limits
@@ -112,5 +123,7 @@ def _ssh(process: Process, ports: Ports, resources: Mapping[str, Resource]) -> S
         connections=limits.connections,
         connections_per_person=limits.connections_per_person,
         login_seconds=limits.login_timeout.total_seconds(),
+        databases=frozenset(databases),
+        postgres=postgres,
     )
     return SshGateway(ports, core.ssh_keys, settings, resources, core.policy, process.targets.masking)

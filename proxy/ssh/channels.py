@@ -103,11 +103,24 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
         self._terminal: Terminal | None = None
         self._kept: list[bytes] = []
         self._kept_size = 0
-        self._ended = False
+        self._ended = self._unread = False
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         self.channel = chan
         chan.set_write_buffer_limits(high=HIGH_WATER)
+        for name in ("exec", "subsystem"):
+            self._listen(chan, f"_process_{name}_request")
+
+    def _listen(self, chan: asyncssh.SSHServerChannel[bytes], name: str) -> None:
+        """Hear of requests whose text is not UTF-8: asyncssh refuses those by itself and tells nobody."""
+        handle = getattr(chan, name)
+
+        def heard(packet: object) -> object:
+            answer = handle(packet)
+            self._unread = self._unread or not answer
+            return answer
+
+        setattr(chan, name, heard)
 
     # ---------------------------------------------------------------------------------------- what is asked for
 
@@ -193,10 +206,10 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
         self.gone.set()
         self.drained.set()
         self._closed()
-        if self.work is None:
-            # Closed before anything that can be read was asked for: a command that is not UTF-8, or nothing at all.
+        if self.work is None and self._unread:
             self.work = self._begin(self, Asked())
-        self.work.client_gone()
+        if self.work is not None:
+            self.work.client_gone()
 
     # ---------------------------------------------------------------------------------------- what goes out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from contextlib import suppress
 
 import asyncssh
@@ -11,12 +12,12 @@ from access.errors import HoopError
 from access.events import LoginRefused
 from access.ids import CredentialId
 from access.resources import Resource
-from proxy.admission import Refusal
 from proxy.conversation import Outputs
 from proxy.gate import Gate
 from proxy.ssh import messages as m
 from proxy.ssh.asking import Driver
 from proxy.ssh.channels import ClientChannel
+from proxy.ssh.forwarding import OFF, PROHIBITED, Forward
 from proxy.ssh.house import House, Visitor
 from proxy.ssh.login import ATTEMPTS, Failures, actor_of, fingerprint, knows_token, verifier_of
 from proxy.ssh.opening import opened_for
@@ -25,7 +26,6 @@ from proxy.ssh.session import LiveSession
 
 #: Channels open on one connection at once.
 CHANNELS = 32
-PROHIBITED = "hoop: forwarding is off here"
 PASSWORD_MAX = 256
 
 
@@ -168,9 +168,18 @@ class Door(asyncssh.SSHServer):
     def _closed(self) -> None:
         self._open -= 1
 
-    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:  # noqa: ARG002 - asyncssh's signature
-        self._refuse(f"a forward to {dest_host[:100]}:{dest_port}")
-        raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, PROHIBITED)
+    def connection_requested(
+        self,
+        dest_host: str,
+        dest_port: int,
+        orig_host: str,  # noqa: ARG002 - asyncssh's signature
+        orig_port: int,  # noqa: ARG002 - asyncssh's signature
+    ) -> Awaitable[asyncssh.SSHTCPSession[bytes]]:
+        """A local forward: the channel opens once it is admitted and connected."""
+        session = self._session
+        if session is None or len(session.works) >= CHANNELS:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, "hoop: too many channels")
+        return Forward(self._gateway, session, dest_host[:255], dest_port).opened()
 
     def unix_connection_requested(self, dest_path: str) -> bool:
         self._refuse(f"a forward to {dest_path[:100]}")
@@ -194,7 +203,7 @@ class Door(asyncssh.SSHServer):
         gate = Gate(session.bearer, session.clock, Outputs(), _Nobody(), counters=session.counters)
         driver = Driver(gate, session.asker, session.recording, session.tell, session.spawn)
         unit = request_unit(what, session.visitor.resource, session.visitor.actor, session.detectors)
-        await driver.run(gate.refuse(unit, "forwarding-off", Refusal("Forwarding is off here.")))
+        await driver.run(gate.refuse(unit, "forwarding-off", OFF))
 
 
 class _Nobody:
