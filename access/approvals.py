@@ -214,6 +214,9 @@ class Desk(Protocol):
     def overseers(self, request: AccessRequest) -> frozenset[PersonId]:
         """Who may acknowledge and close this use of break-glass now."""
 
+    async def begin(self, id: RequestId, by: PersonId) -> Grant:
+        """The requester begins approved access, where the flow leaves that to them: its clock starts now, once."""
+
     async def freeze(self, resource: str, by: PersonId, why: str, *, cut: bool) -> Sequence[Freeze]:
         """Stop everything on a resource (`*` = all that `by` may stop) at once; with `cut` its sessions end, too."""
 

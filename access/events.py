@@ -20,7 +20,7 @@ from access.emergency_events import (
     EmergencyRefused,
 )
 from access.facts import FACTS, Fact, StoredEvent
-from access.flow_events import FlowsLoaded, RequestEscalated, RequestReminded, RequestRevised, StageReached
+from access.flow_events import AccessReady, FlowsLoaded, RequestEscalated, RequestReminded, RequestRevised, StageReached
 from access.masking import Masked
 from access.masking_events import ValuesUnmasked
 from access.order_events import (
@@ -35,6 +35,7 @@ from access.order_events import (
 # rooms import every fact from here; the classes below are exported as they are
 __all__ = [
     "FACTS",
+    "AccessReady",
     "AllowanceEnded",
     "AllowanceVoted",
     "AttestationDue",

@@ -51,6 +51,16 @@ class RequestEscalated(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessReady(Fact):
+    """A request was approved whose person begins the access: by `until`, or it is worth nothing. `by` approved it."""
+
+    kind: ClassVar[str] = "access.ready"
+    resource: str
+    until: str
+    by: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowsLoaded(Fact):
     """Another set of approval flows came into force: the digest of the files and the names in the order asked."""
 

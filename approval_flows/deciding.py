@@ -85,7 +85,7 @@ def review(
     givers = tuple(one for one in yes if one in way.people)
     if narrowed.repeat is not None:
         allowing.repeat(office, tx, approved, narrowed.repeat, givers)
-    granting.issue(office, tx, approved, resource, givers)
+    granting.give(office, tx, approved, resource, givers)
     return approved
 
 

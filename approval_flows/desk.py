@@ -18,7 +18,19 @@ from access.requests import AccessRequest, Choice, Evidence, Grant, Place, Reque
 from access.resources import Resource
 from access.scopes import OfRunbook, Scope
 from access.statements import Digest
-from approval_flows import allowing, asking, break_glass, deciding, flow, freezing, granted, revising, routing, step_up
+from approval_flows import (
+    allowing,
+    asking,
+    break_glass,
+    deciding,
+    flow,
+    freezing,
+    granted,
+    granting,
+    revising,
+    routing,
+    step_up,
+)
 from approval_flows.office import Office, settle
 
 POLL_SECONDS = 2.0
@@ -225,6 +237,10 @@ class Desk:
     def overseers(self, request: AccessRequest) -> frozenset[PersonId]:
         """Who may acknowledge and close this use of break-glass now."""
         return break_glass.overseers(self._office, request, self._clock.now())
+
+    async def begin(self, id: RequestId, by: PersonId) -> Grant:
+        """The requester begins approved access: its clock starts now."""
+        return await settle(self._store, lambda tx: granting.begin(self._office, tx, id, by))
 
     async def freeze(self, resource: str, by: PersonId, why: str, *, cut: bool) -> Sequence[Freeze]:
         """Stop everything on a resource at once."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from access.actors import Actor, PersonId, actor_key, person_id
-from access.events import AccessRequested, Fact, GrantIssued
+from access.errors import Conflict, Denied, HoopError, Invalid
+from access.events import AccessReady, AccessRequested, Fact, GrantIssued
 from access.ids import GrantId, Prefix, RequestId
 from access.orders import Allowance
 from access.ports import Tx
@@ -11,10 +12,13 @@ from access.requests import EXECUTOR, AccessRequest, Ask, Grant
 from access.resources import Resource
 from access.scopes import Scope, scope_to_json
 from approval_flows import flow, routing
+from approval_flows.freezing import frozen
 from approval_flows.lifecycle import RequestCommand, clock_time, decide_request, extend_grant
 from approval_flows.office import Office
 
 FLOW = "flow"
+#: The documents of what was approved and not begun yet.
+READY = "ready"
 
 
 def requested(request: AccessRequest) -> AccessRequested:
@@ -56,12 +60,46 @@ def approve_automatically(
     if ahead is not None:
         by, note = ahead.by, f"allowed ahead until {clock_time(ahead.until)} ({ahead.id})"
     approved = put(tx, decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=by[-1], note=note))
-    issue(office, tx, approved, resource, by)
+    give(office, tx, approved, resource, by)
     return approved
 
 
+def give(office: Office, tx: Tx, request: AccessRequest, resource: Resource, by: tuple[PersonId, ...]) -> None:
+    """What an approval gives now, or where the flow says so, the right to begin it within a while."""
+    taken = routing.flow_of(office, request)
+    within = taken.activate_within if taken else None
+    if within is None or request.ask is not Ask.ACCESS or request.parent is not None:
+        issue(office, tx, request, resource, by)
+        return
+    until = tx.now + within
+    tx.put_doc(READY, request.id, {"by": list(by)}, group=request.actor.person, expires_at=until)
+    people = [str(one) for one in by]
+    ready = AccessReady(stream=request.id, actor=by[-1], resource=request.resource, until=until.isoformat(), by=people)
+    tx.append(ready)
+
+
+def begin(office: Office, tx: Tx, id: RequestId, by: PersonId) -> Grant | HoopError:
+    """The person begins what was approved: the clock of the access starts now. Once."""
+    request = tx.request(id)
+    if request is None:
+        return Invalid(f"There is no request {id}.", field="id", hint="Yours are listed by /hoop my")
+    if by != request.actor.person:
+        return Denied(f"Only {office.name(request.actor.person)} can begin {id}.", rule="not-yours")
+    person, resource = flow.active_person(office.directory, by), office.resources.get(request.resource)
+    if isinstance(person, Denied):
+        return person
+    if resource is None:
+        return Conflict(f"{request.resource} is not configured any more.")
+    if (stopped := frozen(office, tx, resource.name)) is not None:
+        return stopped
+    ready = tx.take_doc(READY, id)
+    if ready is None:
+        return Conflict(f"{id} can not be begun: it was begun, it is too late, or it was never approved.")
+    return issue(office, tx, request, resource, tuple(PersonId(one) for one in ready["by"]))
+
+
 def issue(office: Office, tx: Tx, request: AccessRequest, resource: Resource, by: tuple[PersonId, ...]) -> Grant:
-    """What an approval gives: a single-use grant, a standing one, or a later end of the one there is."""
+    """A single-use grant, a standing one, or a later end of the one there is."""
     taken = routing.flow_of(office, request)
     resource = flow.for_scope(resource, request.scope, office.limits)
     if request.ask is Ask.ACCESS:

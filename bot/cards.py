@@ -225,6 +225,7 @@ class Do(StrEnum):
     UNJUSTIFIED = "unjustified"
     FOLLOW_UP = "follow_up"
     LIFT = "lift"
+    BEGIN = "begin"
     CONFIRM = "confirm"
     DISALLOW = "disallow"
 

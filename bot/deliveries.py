@@ -28,6 +28,7 @@ class View(StrEnum):
     NUDGE = "nudge"
     ALARM = "alarm"
     FREEZE = "freeze"
+    READY = "ready"
     ALLOWANCE = "allowance"
     DECIDED = "decided"
     CONNECTION = "connection"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from access.actors import PersonId
 from access.events import StoredEvent
@@ -75,6 +76,15 @@ def _alarm(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     card = emergencies.alarm_line(case, event.kind, people, str(event.payload.get("note", "")))
     mine_to_do = delivery.audience == case.request.actor.person
     return replace(card, buttons=card.buttons if mine_to_do else (), private=bool(delivery.audience))
+
+
+def _ready(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    """Nothing any more once it was begun, or is too late."""
+    case, events = case_of(tx, world, RequestId(delivery.about)), tx.events_of(delivery.about)
+    said = next((one for one in reversed(events) if one.kind == "access.ready" and one.payload), None)
+    if case is None or said is None or case.grant is not None:
+        return None
+    return access.ready_card(case, datetime.fromisoformat(str((said.payload or {})["until"])))
 
 
 def _freeze(tx: Tx, world: World, delivery: Delivery) -> Card | None:
@@ -163,6 +173,7 @@ _DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
     View.NUDGE: _nudge,
     View.ALARM: _alarm,
     View.FREEZE: _freeze,
+    View.READY: _ready,
     View.ALLOWANCE: _allowance,
     View.EXPIRING: _expiring,
     View.CHANGED: _changed,

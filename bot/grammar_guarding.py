@@ -13,6 +13,7 @@ from bot.intents import (
     Acknowledge,
     Allow,
     Attest,
+    Begin,
     BreakGlass,
     Close,
     Confirm,
@@ -54,6 +55,11 @@ def break_glass(verb: Verb, rest: str) -> Parsed:
 def acknowledge(verb: Verb, rest: str) -> Parsed:
     found = _about(verb, rest, most=MAX_REASON)
     return found if isinstance(found, Incomplete) else Acknowledge(*found)
+
+
+def begin(verb: Verb, rest: str) -> Parsed:
+    found = _about(verb, rest, most=0)
+    return found if isinstance(found, Incomplete) else Begin(found[0])
 
 
 def attest(verb: Verb, rest: str) -> Parsed:
@@ -157,6 +163,7 @@ GUARDING: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.BREAK_GLASS: break_glass,
     Verb.ACK: acknowledge,
     Verb.ATTEST: attest,
+    Verb.BEGIN: begin,
     Verb.CLOSE: close,
     Verb.DENY_ALL: deny_all,
     Verb.LIFT: lift,

@@ -14,6 +14,7 @@ from bot.intents_guarding import (
     Acknowledge,
     Allow,
     Attest,
+    Begin,
     BreakGlass,
     Close,
     Confirm,
@@ -29,6 +30,7 @@ __all__ = [
     "Acknowledge",
     "Allow",
     "Attest",
+    "Begin",
     "BreakGlass",
     "Close",
     "Confirm",
@@ -70,6 +72,7 @@ class Verb(StrEnum):
     ACK = "ack"
     ATTEST = "attest"
     CLOSE = "close"
+    BEGIN = "begin"
     DENY_ALL = "deny-all"
     LIFT = "lift"
     ALLOW = "allow"
@@ -330,6 +333,7 @@ Intent = (
     | Attest
     | Close
     | DenyAll
+    | Begin
     | Lift
     | Allow
     | Confirm

@@ -47,6 +47,13 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin access that was approved and waits for me."""
+
+    request: RequestId
+
+
+@dataclass(frozen=True, slots=True)
 class DenyAll:
     """Stop everything on a resource (`*`: on all that are mine); `cut` ends its sessions, too."""
 

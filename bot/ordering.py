@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from access import ports
+from access.ids import RequestId
 from access.ports import ActionToken
 from access.scopes import standing_scope
 from bot.cards import Do
 from bot.durations import resolve
-from bot.intents import Allow, Confirm, DenyAll, Disallow, Lift
+from bot.intents import Allow, Begin, Confirm, DenyAll, Disallow, Lift
 from bot.kit import Kit
 from bot.platform import Caller, Reply
 from bot.tokens import subject
 from bot.views.answers import done_card
+
+
+async def begin(kit: Kit, intent: Begin, who: Caller, reply: Reply) -> None:
+    """The clock of approved access starts now."""
+    kit.person(who)
+    grant = await kit.desk.begin(intent.request, who.person)
+    said = f"Begun: {grant.resource} until {grant.expires_at:%H:%M} UTC."
+    await reply.card(done_card(said, hint="How to connect comes in a private message."))
 
 
 async def deny_all(kit: Kit, intent: DenyAll, who: Caller, reply: Reply) -> None:
@@ -79,8 +88,13 @@ async def _disallow(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Repl
     await disallow(kit, Disallow(subject(row)), who, reply)
 
 
+async def _begin(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await begin(kit, Begin(RequestId(subject(row))), who, reply)
+
+
 PRESSED: Mapping[Do, Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]] = {
     Do.LIFT: _lift,
+    Do.BEGIN: _begin,
     Do.CONFIRM: _confirm,
     Do.DISALLOW: _disallow,
 }

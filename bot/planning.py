@@ -233,6 +233,11 @@ def _upstream(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]
     return in_channel(plan, tx, request, View.FAILURE, event.stream, part=str(event.position))
 
 
+def _ready(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    request = _request_of(tx, event)
+    return [*copies(plan, tx, request), to_requester(plan, request, View.READY, request.id)] if request else []
+
+
 def _ordered(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
     """A freeze or an allowance: one card in the resource's channels that changes, and whom it is for in person."""
     resource = plan.world.resources.get(str(payload.get("resource", "")))
@@ -272,6 +277,7 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "request.expired": _settled,
     "grant.issued": _issued,
     "emergency.opened": _shown,
+    "access.ready": _ready,
     **dict.fromkeys(ORDERS, _ordered),
     **dict.fromkeys(ALARMS, _alarmed),
     "grant.extended": _changed,

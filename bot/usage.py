@@ -100,6 +100,7 @@ USAGE: dict[Verb, Usage] = {
         "close req_7k3f9a2b follow-up rotate the key",
         ("note",),
     ),
+    Verb.BEGIN: Usage("begin ID", "Begin approved access: its time starts now.", "begin req_7k3f9a2b"),
     Verb.DENY_ALL: Usage(
         "deny-all RESOURCE|* reason … [--sessions keep]",
         "Freeze: nothing runs there until two people lift it. Sessions end unless they are kept.",
@@ -129,7 +130,9 @@ USAGE: dict[Verb, Usage] = {
         "My SSH public keys; one that I added and confirmed logs in as me.",
         "key add ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxhkJxLq7YJ0PZxE5c3wz8qC9pEkzJdD8xVxAFMqK0a dana@laptop",
     ),
-    Verb.SSH_CONFIG: Usage("ssh-config", "What to put into ~/.ssh/config, and the gateway's fingerprint.", "ssh-config"),
+    Verb.SSH_CONFIG: Usage(
+        "ssh-config", "What to put into ~/.ssh/config, and the gateway's fingerprint.", "ssh-config"
+    ),
     Verb.SETTINGS: Usage(
         "settings [waiting|expiring on|off]",
         "What I am written to about in private, with switches.",
@@ -161,6 +164,8 @@ SYNONYMS: dict[str, Verb] = {
     "yes": Verb.APPROVE,
     "ok": Verb.APPROVE,
     "accept": Verb.APPROVE,
+    "start": Verb.BEGIN,
+    "activate": Verb.BEGIN,
     "freeze": Verb.DENY_ALL,
     "lockdown": Verb.DENY_ALL,
     "unfreeze": Verb.LIFT,

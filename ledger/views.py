@@ -204,6 +204,7 @@ _WORDS = {
     "order.refused": "tried to {what} and may not{because}",
     "allowance.voted": "said yes to {scope} on {resource} for {person} ahead, until {until} (in force: {given}): {why}",
     "allowance.ended": "took the allowance of {person} on {resource} back{because}",
+    "access.ready": "approved; the access on {resource} is to be begun by {until}",
     "flows.loaded": "other approval flows came into force: {names}",
     "request.refused": "not filed, on {resource}{because}",
     "grant.issued": "access granted{to_person} on {resource} ({scope}) until {expires_at}, {grant}",

@@ -10,7 +10,7 @@ from datetime import datetime
 from access.ports import StepUp
 from access.requests import Grant
 from access.resources import Protocol, Resource
-from access.scopes import scope_name
+from access.scopes import scope_asked, scope_name
 from bot.cards import (
     Button,
     Card,
@@ -31,6 +31,7 @@ from bot.cards import (
 )
 from bot.cards import text as line
 from bot.cases import Case
+from bot.durations import format_duration
 from bot.views import parts
 
 READY = State("Access is live", "🟢", Tone.GOOD)
@@ -144,6 +145,22 @@ def step_up_card(request: str, url: str, step: StepUp) -> Card:
             Field("Until", line(Moment(step.expires_at, MomentStyle.TIME))),
         ),
         blocks=(SecretBlock(url, "Your link, good once"),),
+        private=True,
+    )
+
+
+def ready_card(case: Case, until: datetime) -> Card:
+    """Approved, and begun by its person: the time counts from then."""
+    request = case.request
+    length = format_duration(request.duration)
+    return Card(
+        kind="ready",
+        state=State("Approved, begin when you are ready", "✅", Tone.GOOD),
+        title=line(f"{scope_asked(request.scope)} ".capitalize(), Code(request.resource), f" for {length}"),
+        fallback=f"Approved: {request.id}. Begin it when you are ready.",
+        lines=(line("Its time starts when you begin; at the latest ", Moment(until), "."),),
+        buttons=(Button("Begin now", Do.BEGIN, request.id, Style.PRIMARY),),
+        footer=line(Code(request.id)),
         private=True,
     )
 

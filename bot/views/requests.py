@@ -38,6 +38,7 @@ from bot.views.emergencies import glass_card, own_buttons
 
 SHOWN_MAX = 2_800
 RUNBOOK = "runbook"
+AUTOMATIC = "flow|"
 ROWS = 20
 COLUMNS = 8
 CELL = 120
@@ -49,6 +50,9 @@ def request_card(case: Case) -> Card:
     if request.emergency is not None:
         return glass_card(case)
     title = parts.headline(case)
+    automatic = request.decided_by is not None and request.decided_by.startswith(AUTOMATIC)
+    if automatic and request.ask is Ask.ACCESS:
+        return _quiet(case, title)
     state = parts.state_of(case)
     return Card(
         kind=_kind(request),
@@ -61,6 +65,20 @@ def request_card(case: Case) -> Card:
         notes=_notes(case),
         buttons=parts.decision_buttons(case, exact=False) if fits(request) else _review_only(request),
         footer=parts.footer(request, case),
+    )
+
+
+def _quiet(case: Case, title: Text) -> Card:
+    """What a flow approved by itself: one line that heads the thread, for nobody to decide."""
+    state = parts.state_of(case)
+    why = " ".join(part for part in (case.request.ticket, case.request.reason) if part)
+    return Card(
+        kind=_kind(case.request),
+        state=state,
+        title=title,
+        fallback=_fallback(case, state, title),
+        lines=(text(*([why, " · "] if why else []), "automatic, by the flow ", Code(case.request.flow)),),
+        footer=parts.footer(case.request, case),
     )
 
 

@@ -8,6 +8,7 @@ from bot.cards import Do
 from bot.grammar import parse
 from bot.intents import DenyAll, Incomplete, Mistake
 from bot.views import orders
+from tests.approval_flows.test_beginning import FLOW as LATER
 from tests.bot.stage import Stage, has, token_of, words
 from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA, SAM
 
@@ -97,3 +98,17 @@ def test_sessions_are_cut_unless_they_are_kept() -> None:
     assert parse("deny-all * x") == DenyAll("*", "x", cut=True)
     assert parse("deny-all prod-db x --sessions keep") == DenyAll("prod-db", "x", cut=False)
     assert isinstance(parse("lift"), Incomplete)
+
+
+async def test_access_that_waits_to_be_begun(stage: Stage) -> None:
+    stage.world.flows = (LATER,)
+    assert stage.world.office.flows.reload()
+    request = await stage.asked()
+    await stage.press(ANN, token_of(stage.chat.in_channel("request")[-1].card, Do.APPROVE))
+    await stage.settle()
+    assert not stage.chat.to(DANA, "connection")
+    (ready,) = stage.chat.to(DANA, "ready")
+    assert "Begun: prod-db until" in words((await stage.press(DANA, token_of(ready.card, Do.BEGIN))).last)
+    await stage.settle()
+    assert stage.chat.to(DANA, "connection")
+    assert "begun" in words((await stage.say(DANA, f"begin {request}")).last)

@@ -84,7 +84,7 @@ async def test_an_automatic_approval_asks_nobody_and_says_so(stage: Stage) -> No
     assert "Granted at once by the flow at-once" in words(reply.last)
     await stage.settle()
     (card,) = stage.chat.in_channel("request")
-    assert "Approved by at-once" in words(card.card)
+    assert "automatic, by the flow at-once" in words(card.card)
     assert not stage.chat.to(ANN)
     assert stage.chat.to(DANA, "connection")
 
