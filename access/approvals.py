@@ -130,8 +130,10 @@ class Desk(Protocol):
         place: Place,
         *,
         groups: Sequence[str] = (),
+        flow: str = "",
     ) -> Asked:
-        """File a request for one run of a runbook. `groups` narrow who decides; each must be an approver already."""
+        """File a request for one run of a runbook. `groups` narrow who decides; each must be an approver already. `flow`, when
+        given, must be the flow it takes."""
 
     async def hold(
         self,

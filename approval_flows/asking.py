@@ -136,8 +136,10 @@ def ask_run(
     ticket: str,
     place: Place,
     groups: Sequence[str],
+    wants: str = "",
 ) -> Asked | HoopError:
-    """File a request for one run of a runbook. A file may narrow who decides, never widen it."""
+    """File a request for one run of a runbook. A file may narrow who decides, never widen it; the flow it wants must be the
+    one that it takes anyway."""
     resource = allowed(office, tx, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
@@ -149,7 +151,13 @@ def ask_run(
     limits = office.limits
     request = _draft(office, tx, actor, resource, Ask.COMMAND, scope, limits.run_within, limits.ask_for)
     request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place, evidence=evidence)
-    return _file(office, tx, replace(request, groups=tuple(groups) or request.groups), resource)
+    request = replace(request, groups=tuple(groups) or request.groups)
+    taken = routed(office, tx, request, resource) if wants else None
+    if taken is not None and not isinstance(taken, HoopError) and taken.name != wants:
+        message = f"The runbook wants the flow {wants}, and on {resource.name} it takes {taken.name}."
+        hint = f"The owners of the flows let it take another: `when: {{runbooks: [{scope.name}]}}`."
+        return refused(tx, actor, resource_name, Denied(message, rule="runbook-flow", hint=hint))
+    return _file(office, tx, request, resource)
 
 
 def _reason_of_live_access(tx: Tx, actor: Actor, resource: str, ticket: str) -> tuple[str, str]:

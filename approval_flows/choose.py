@@ -13,7 +13,7 @@ from access.actors import Person
 from access.errors import Invalid
 from access.requests import AccessRequest, Ask
 from access.resources import Resource
-from access.scopes import scope_name
+from access.scopes import OfRunbook, scope_name
 from access.statements import Effect, Flag
 from approval_flows.flow import shown_duration
 from approval_flows.model import Flow, Risk, When, Words
@@ -39,6 +39,7 @@ class Facts:
     flags: frozenset[Flag] = frozenset()
     on_call: frozenset[str] = frozenset()
     emergency: bool = False
+    runbook: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def facts_of(
         flags=evidence.flags if evidence else frozenset(),
         on_call=on_call,
         emergency=request.emergency is not None,
+        runbook=request.scope.name if isinstance(request.scope, OfRunbook) else "",
     )
 
 
@@ -123,6 +125,8 @@ def _of_what(when: When, facts: Facts) -> str:
     for key, value in when.labels.items():
         if facts.labels.get(key) != value:
             return f"{facts.resource} is not labelled {key}: {value}"
+    if when.runbooks and not any(fnmatchcase(facts.runbook, glob) for glob in when.runbooks):
+        return f"{facts.runbook or 'this'} is not the runbook {_listed(when.runbooks)}"
     if when.scopes and facts.scope not in when.scopes:
         return f"the scope is {facts.scope}, not {_listed(when.scopes)}"
     if when.effects and not when.effects & facts.effects:

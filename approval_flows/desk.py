@@ -80,12 +80,14 @@ class Desk:
         place: Place,
         *,
         groups: Sequence[str] = (),
+        flow: str = "",
     ) -> Asked:
-        """File a request for one run of a runbook. Raises Denied when `groups` name somebody who is no approver."""
+        """File a request for one run of a runbook. Raises Denied when `groups` name somebody who is no approver, or when it
+        does not take the `flow` it wants."""
         return await settle(
             self._store,
             lambda tx: asking.ask_run(
-                self._office, tx, actor, resource, scope, evidence, reason, ticket, place, groups
+                self._office, tx, actor, resource, scope, evidence, reason, ticket, place, groups, flow
             ),
         )
 

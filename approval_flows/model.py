@@ -110,6 +110,7 @@ class When:
     groups: tuple[str, ...] = ()
     risk: frozenset[Risk] = frozenset()
     on_call: tuple[str, ...] = ()
+    runbooks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,7 @@ def _when(reader: Reader, node: Node, *, automatic: bool) -> When:
         "groups",
         "risk",
         "on_call",
+        "runbooks",
     )
     keys = reader.keys(node, "when", known)
     if not keys:
@@ -193,6 +194,7 @@ def _when(reader: Reader, node: Node, *, automatic: bool) -> When:
     return When(
         asks=asks,
         resources=reader.texts(keys["resources"], "when.resources") if "resources" in keys else (),
+        runbooks=reader.texts(keys["runbooks"], "when.runbooks") if "runbooks" in keys else (),
         labels=parts.read_labels(reader, keys["labels"]) if "labels" in keys else MappingProxyType({}),
         scopes=frozenset(reader.words(keys["scopes"], "when.scopes", SCOPES)) if "scopes" in keys else frozenset(),
         effects=reader.choices(keys["effects"], "when.effects", Effect) if "effects" in keys else frozenset(),

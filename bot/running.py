@@ -315,7 +315,7 @@ async def file_requests(
             asked.append(
                 await kit.desk.ask_run(
                     actor_of(person, one.agent), one.resource, scope, noted, _reason(one, runbook), one.ticket, place,
-                    groups=runbook.approvers,
+                    groups=runbook.approvers, flow=runbook.flow,
                 )
             )  # fmt: skip
     except HoopError:

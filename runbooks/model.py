@@ -144,7 +144,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Runbook:
     """A file that loaded. `name` is what people type; `resource` or `labels` say where it may run (neither: anywhere);
-    `schedule` that it may be asked for by the clock."""
+    `schedule` that it may be asked for by the clock; `flow` is the approval flow it must take (empty: any)."""
 
     name: str
     path: str
@@ -161,6 +161,7 @@ class Runbook:
     timeout: timedelta = timedelta(minutes=5)
     lock: tuple[str | Slot, ...] = ()
     schedule: bool = False
+    flow: str = ""
     notes: tuple[Problem, ...] = ()
 
     def steps_of(self, part: Part) -> tuple[Step, ...]:

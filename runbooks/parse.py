@@ -34,7 +34,7 @@ _DURATION = re.compile(r"\A([0-9]{1,4})(s|m|h)\Z")
 _WORD = re.compile(r"\A(?:[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?|[0-9]{1,18})\Z")
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours"}
 _KEYS = {
-    "title", "description", "documentation", "resource", "labels", "approvers", "owners", "timeout", "lock", "schedule",
+    "title", "description", "documentation", "resource", "labels", "approvers", "owners", "timeout", "lock", "schedule", "flow",
     "parameters",
 }  # fmt: skip
 NAMES = frozenset({Kind.TABLE, Kind.NAME})
@@ -305,6 +305,7 @@ class _Reader:
             resource=text(keys["resource"]) if "resource" in keys else "",
             labels=_labels(keys["labels"]) if "labels" in keys else {},
             approvers=texts(keys["approvers"]) if "approvers" in keys else (),
+            flow=text(keys["flow"]) if "flow" in keys else "",
             owners=texts(keys["owners"]) if "owners" in keys else (),
         )
         if "schedule" in keys:
