@@ -226,6 +226,16 @@ class StatementHeld(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatementBlocks(Fact):
+    """A held statement's open transaction keeps others waiting, or no longer does. The stream is the request; `blocked`
+    are the sessions that wait for its locks, masked."""
+
+    kind: ClassVar[str] = "statement.blocks"
+    number: int
+    blocked: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatementRefused(Fact):
     """A statement was refused and never reached the upstream. The stream is the session."""
 

@@ -63,6 +63,7 @@ class Case:
     resource: Resource | None = None
     allows: str = ""
     narrowed: str = ""
+    blocked: tuple[str, ...] = ()
     links: Links = field(default_factory=lambda: Links(""))
 
 
@@ -104,6 +105,7 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
         resource=world.resources.get(request.resource),
         allows=allows(world.policy, request.scope),
         narrowed=_narrowed(tx, request),
+        blocked=_blocked(tx, request),
         links=world.links,
     )
 
@@ -114,6 +116,14 @@ def _narrowed(tx: Tx, request: AccessRequest) -> str:
         return ""
     votes = [event.payload for event in tx.events_of(request.id) if event.kind == "review.given" and event.payload]
     return ", ".join(str(vote["narrowed"]) for vote in votes if vote.get("narrowed"))
+
+
+def _blocked(tx: Tx, request: AccessRequest) -> tuple[str, ...]:
+    """The sessions that wait for the locks of a held statement, as last seen."""
+    if request.state is not RequestState.PENDING or request.evidence is None or not request.evidence.in_transaction:
+        return ()
+    seen = [event.payload for event in tx.events_of(request.id) if event.kind == "statement.blocks" and event.payload]
+    return tuple(map(str, seen[-1]["blocked"])) if seen else ()
 
 
 def case_of_grant(tx: Tx, world: World, id: GrantId) -> Case | None:

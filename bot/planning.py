@@ -271,6 +271,7 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "request.revised": _revised,
     "stage.reached": _nudged,
     "request.reminded": _nudged,
+    "statement.blocks": _shown,
     "request.escalated": _nudged,
     "request.decided": _settled,
     "request.cancelled": _shown,

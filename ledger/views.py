@@ -214,6 +214,7 @@ _WORDS = {
     "statement.completed": "statement {outcome}: {detail}",
     "statement.allowed": "ran [{effects}] under rule {rule}{as_request}: {statement}",
     "statement.held": "held under rule {rule}{as_request}: {statement}",
+    "statement.blocks": "keeps others waiting while it is held: {blocked}",
     "statement.refused": "refused under rule {rule}: {statement} — {message}",
     "session.opened": "connected to {resource}/{database} from {client} with {application}",
     SessionClosed.kind: "disconnected after {seconds} s{because}; {statements} statements, {refused} refused, {held} held",

@@ -6,7 +6,7 @@ Protocol-neutral and without I/O. A wire conversation hands in a `Unit` and runs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from access.errors import Conflict, Denied, HoopError
 from access.events import (
     MaskingFailed,
     StatementAllowed,
+    StatementBlocks,
     StatementCompleted,
     StatementHeld,
     StatementRefused,
@@ -46,6 +47,8 @@ from proxy.refusals import CHANGES, allowed_detail, not_approved, unwrappable, w
 
 #: How often a waiting client hears that it still waits, in seconds.
 KEEP_ALIVE = 15.0
+#: How often it is looked whom a hold in a transaction keeps waiting, and how often the upstream is kept awake otherwise.
+PULSE_LOCKING, PULSE = 0.5, 1.0
 #: How long an approval may take to reach this process before the hold gives up, in seconds.
 GRANT_LAG = 5.0
 
@@ -68,6 +71,8 @@ class Gate:
     counters: Counters = field(default_factory=Counters)
     answer: Answer | None = None
     asked: Question | None = None
+    #: Keeps the upstream from ending an idle session while people decide; whom it keeps waiting for its locks.
+    pulse: Callable[[], tuple[str, ...]] | None = None
 
     # ---------------------------------------------------------------------------------------- judging
 
@@ -286,7 +291,7 @@ class Gate:
             return (yield from self._not_filed(unit, number, verdict, filed))
         self.out.records.append(record(Kind.HELD, self.at_ms(), number, {"request": filed.id, "text": unit.shown}))
         self.client.say(f"held for approval: {filed.id} ({verdict.message})", who_decides(filed, seconds))
-        decided = yield from self._decision(filed, seconds)
+        decided = yield from self._decision(filed, seconds, unit, number)
         self._note_decision(decided, number)
         if decided.state is not RequestState.APPROVED:
             self.counters.refused += 1
@@ -318,15 +323,22 @@ class Gate:
             refusal = Refusal("The gateway could not ask for approval, so this was not run.", detail)
         return (yield from self._refuse(unit, number, verdict, refusal))
 
-    def _decision(self, filed: AccessRequest, seconds: float) -> Steps[AccessRequest]:
+    def _decision(self, filed: AccessRequest, seconds: float, unit: Unit, number: int) -> Steps[AccessRequest]:
         """Wait for the decision, for the client to give up, or for the time to run out."""
-        started = spoke = self.clock.monotonic()
+        started = spoke = beat = self.clock.monotonic()
+        blocked: tuple[str, ...] = ()
         self._put(Await(filed.id, seconds))
         while (row := self._answered()) is None and not self.client.gave_up:
             yield
             now = self.clock.monotonic()
             if now - started > seconds + GRANT_LAG:
                 break
+            if self.pulse is not None and now - beat >= (PULSE_LOCKING if unit.in_transaction else PULSE):
+                beat = now
+                waiting = self.pulse()
+                if waiting != blocked:
+                    blocked = waiting
+                    self._blocks(filed, number, blocked)
             if now - spoke >= KEEP_ALIVE:
                 spoke = now
                 self.client.say(f"still waiting for approval: {filed.id} ({int(now - started)} s)")
@@ -338,6 +350,14 @@ class Gate:
         if isinstance(row, AccessRequest) and row.state is not RequestState.APPROVED:
             return row
         return replace(filed, state=RequestState.CANCELLED, note=why)
+
+    def _blocks(self, filed: AccessRequest, number: int, blocked: tuple[str, ...]) -> None:
+        """Say who waits for the locks of this hold: to its client, and on its card."""
+        if blocked:
+            self.client.say(f"{filed.id} is holding locks; waiting for them: {', '.join(blocked)}")
+        actor = actor_key(self.bearer.actor)
+        fact = StatementBlocks(stream=filed.id, actor=actor, number=number, blocked=list(blocked))
+        self.out.tell.append(Commit((fact,)))
 
     def _note_decision(self, decided: AccessRequest, number: int) -> None:
         data = {

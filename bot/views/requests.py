@@ -246,7 +246,9 @@ def _notes(case: Case, *, exact: bool = False) -> tuple[Text, ...]:
     notes = [text("Why it is asked: ", evidence.message)] if evidence.message else []
     pending = request.state is RequestState.PENDING
     if pending and evidence.in_transaction:
-        notes.append(text("⚠ A transaction is open: while this waits, its locks block others."))
+        notes.append(text("⚠ Holding locks: a transaction is open, and while this waits its locks block others."))
+        if case.blocked:
+            notes.append(text("⚠ Waiting for its locks now: ", ", ".join(case.blocked)))
     if pending and not exact and not approvable_in_channel(request):
         reason = "Values are masked here" if fits(request) else "The text is longer than this card"
         notes.append(text(f"{reason}: review the exact text in private to approve it."))

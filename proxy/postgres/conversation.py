@@ -15,7 +15,7 @@ from access.ports import Clock
 from proxy.admission import Admitted, Bearer, Refusal, Unit
 from proxy.conversation import Answer, Outputs, Question, Steps
 from proxy.gate import Gate
-from proxy.postgres import copying, extended, units, writable
+from proxy.postgres import copying, extended, hidden, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
 from proxy.postgres.framing import Violation
@@ -92,7 +92,7 @@ class Conversation:
     _script: Steps[None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.facts.bearer, self.clock, self.out, self)
+        self.gate = Gate(self.facts.bearer, self.clock, self.out, self, pulse=hidden.Pulse(self))
         self.unmasking = Unmasking(self.facts.bearer, self.clock, self.facts.clear_rows)
         self.responses = Responses(self.state, self.reader.masker, self.unmasking, self.gate, self.out, self.parameters)
         self.lane = Lane(self.gate, self.clock, self.facts.bearer.version)
@@ -368,6 +368,7 @@ class Conversation:
             return Refusal(text, code="25P02")
         self.holding = True
         admitted = yield from self.gate.admit(unit)
+        yield from self.quiet()  # what kept the upstream awake
         self.holding = False
         if self.closing and isinstance(admitted, Admitted):
             self.gate.conclude(admitted, "failed", self.reader.masker.text("not run: the session was over"))

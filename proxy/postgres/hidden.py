@@ -25,6 +25,13 @@ _CLOSE = m.message(m.CLOSE, b"P" + m.cstring(NAME)) + m.message(m.CLOSE, b"S" + 
 
 def run(conv: Conversation, *statements: str) -> Steps[list[Step]]:
     """Run statements one after the other up to a Sync. Returns the Execute of each, with its rows, tag or error."""
+    executes = send(conv, *statements)
+    yield from conv.quiet()
+    return executes
+
+
+def send(conv: Conversation, *statements: str) -> list[Step]:
+    """The same without waiting: the steps are complete when everything was answered."""
     queue, out = conv.responses.queue, conv.out.to_upstream
     executes = []
     _close(conv)  # one that failed was left behind
@@ -36,8 +43,47 @@ def run(conv: Conversation, *statements: str) -> Steps[list[Step]]:
         _close(conv)
     queue.append(Step(Expect.SYNC, hidden=True))
     out.append(m.SYNC_MESSAGE)
-    yield from conv.quiet()
     return executes
+
+
+#: Who waits for the locks of this session. What a session is called is the gateway's own where it is one of its own.
+BLOCKED = (
+    "SELECT waiting.pid, waiting.usename, waiting.application_name FROM pg_catalog.pg_stat_activity waiting"
+    " WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) ANY (pg_catalog.pg_blocking_pids(waiting.pid))"
+)
+#: A statement that costs nothing, for a session that would be idle too long.
+AWAKE = "SHOW server_version_num"
+_NAMED, _NAME_SHOWN = 5, 40
+
+
+class Pulse:
+    """Keeps the server from ending a session that waits for people (idle_session_timeout and
+    idle_in_transaction_session_timeout begin anew with every statement). Nobody waits for its answers."""
+
+    def __init__(self, conv: Conversation) -> None:
+        self._conv = conv
+        self._asked: Step | None = None
+        self._blocked: tuple[str, ...] = ()
+
+    def __call__(self) -> tuple[str, ...]:
+        """One beat. Returns whom the session kept waiting for its locks at the one before."""
+        conv = self._conv
+        if conv.closing or conv.responses.unsynced or not conv.responses.quiet:
+            return self._blocked  # a Sync would commit what is not meant to be yet
+        if self._asked is not None and not self._asked.error:
+            self._blocked = tuple(_waiting(conv, row) for row in self._asked.rows[:_NAMED])
+        if conv.responses.status == m.IN_TRANSACTION:
+            (self._asked,) = send(conv, BLOCKED)
+        else:
+            send(conv, AWAKE)
+        return self._blocked
+
+
+def _waiting(conv: Conversation, row: list[bytes | None]) -> str:
+    pid, user, application = (conv.reader.masker.text((value or b"").decode("utf-8", "replace")) for value in row)
+    if application.startswith("hoop/ses_"):
+        return application.removeprefix("hoop/")[:_NAME_SHOWN]
+    return f"{user[:_NAME_SHOWN]} ({application[:_NAME_SHOWN] or 'no name'}, pid {pid})"
 
 
 def _close(conv: Conversation) -> None:

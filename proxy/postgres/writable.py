@@ -110,6 +110,7 @@ def ask_again(
     if not conv.closing:
         conv.holding = True
         told = yield from conv.gate.overdrawn(unit, admitted, over.budget, refusal, ask=may_repeat)
+        yield from conv.quiet()
         conv.holding = False
     return told
 

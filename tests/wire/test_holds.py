@@ -189,3 +189,55 @@ async def test_a_store_that_is_down_forwards_no_write(site: Site):
             await connection.execute(DELETE)
         site.store.broken = False
         assert await _count(site) == 10
+
+
+async def test_a_hold_in_a_transaction_names_whom_it_keeps_waiting(site: Site):
+    async with (
+        await site.connect(Write()) as connection,
+        await site.connect(Write()) as other,
+        await site.direct() as direct,
+    ):
+        said: list[str] = []
+        connection.add_notice_handler(lambda d: said.append(d.message_primary or ""))
+        async with connection.transaction():
+            await connection.execute("UPDATE scratch SET value = 'mine' WHERE id < 3")
+            running = asyncio.ensure_future(connection.execute("TRUNCATE orders"))
+            request = await site.pending()
+            waiting = [
+                asyncio.ensure_future(one.execute("UPDATE scratch SET value = 'theirs' WHERE id = %s", (row,)))
+                for row, one in enumerate((other, direct), 1)
+            ]
+            async with asyncio.timeout(5):
+                while not (events := await _blocks(site, request.id)) or len(events[-1]) < 2:  # noqa: ASYNC110 - nothing tells
+                    await asyncio.sleep(0.02)
+            name = other.info.parameter_status("hoop.session") or "?"
+            assert name in events[-1] and any(one.startswith("postgres (") for one in events[-1])
+            await site.decide()
+            await running
+        for one in waiting:
+            await one
+    assert any("holding locks" in line and name in line for line in said)
+
+
+async def _blocks(site: Site, request: str) -> list[list[str]]:
+    events = await site.store.read(lambda tx: tx.events_of(request))
+    return [list((event.payload or {})["blocked"]) for event in events if event.kind == "statement.blocks"]
+
+
+@pytest.mark.parametrize("setting", ["idle_in_transaction_session_timeout", "idle_session_timeout"])
+async def test_the_servers_idle_timeouts_do_not_end_a_hold(
+    postgres: EmbeddedPostgres, shop: str, tmp_path: Path, setting: str
+):
+    locking = setting.startswith("idle_in")
+    with psycopg.connect(shop, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE \"{admin.info.dbname}\" SET {setting} = '1500ms'")
+    async with open_site(postgres, shop, tmp_path) as site, await site.connect(Write()) as connection:
+        if locking:
+            await connection.execute("BEGIN")
+        running = asyncio.ensure_future(connection.execute("TRUNCATE orders"))
+        await site.pending()
+        await asyncio.sleep(2.0)
+        await site.decide()
+        await running
+        if locking:
+            await connection.execute("COMMIT")
