@@ -240,5 +240,5 @@ class Desk(Protocol):
     def progress(self, request: AccessRequest, reviews: Sequence[Review] = ()) -> Progress:
         """How far a request is with these reviews of its revision, by the directory and the clock of now."""
 
-    def outlook(self, actor: Actor, resource: Resource, scope: Scope) -> Outlook:
-        """What would become of this actor's request for standing access of the resource's usual length, filed now."""
+    def outlook(self, actor: Actor, resource: Resource, scope: Scope, at: datetime | None = None) -> Outlook:
+        """What would become of this actor's request for standing access of the resource's usual length, filed `at` (now)."""

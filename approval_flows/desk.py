@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from access.actors import Actor, Person, PersonId
 from access.emergencies import Finding
@@ -272,8 +272,8 @@ class Desk:
         """How far a request is with these reviews of its revision, by the directory and the clock of now."""
         return routing.progress(self._office, request, reviews, self._clock.now())
 
-    def outlook(self, actor: Actor, resource: Resource, scope: Scope) -> Outlook:
-        """What would become of this actor's request for standing access of the resource's usual length, filed now."""
-        now = self._clock.now()
+    def outlook(self, actor: Actor, resource: Resource, scope: Scope, at: datetime | None = None) -> Outlook:
+        """What would become of this actor's request for standing access of the resource's usual length, filed `at` (now)."""
+        now = at or self._clock.now()
         draft = flow.draft_of(actor, resource, scope, resource.default_duration, now)
         return routing.outlook(self._office, draft, resource, now)

@@ -33,6 +33,8 @@ async def approve(kit: Kit, intent: Approve, who: Caller, reply: Reply) -> None:
         await review(kit, row.id, who, reply)
         return
     less = less_than_asked(kit, intent.duration, intent.scope, who)
+    if intent.again is not None:
+        less = replace(less, repeat=resolve(intent.again, kit.clock.now(), kit.person(who).time_zone))
     await vote(kit, row.id, row.revision, Choice.APPROVE, intent.note, who, reply, less)
 
 

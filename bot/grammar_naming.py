@@ -56,7 +56,9 @@ def about_id(verb: Verb, rest: str) -> Parsed:
     found = _id(line.words[0].text, *ID_KINDS[verb])
     if verb is Verb.APPROVE:
         note = _reason(verb, line)
-        return Approve(RequestId(found), note, *_span_and_scope(line.flags.get("for", "").split(), line))
+        narrowed = _span_and_scope(line.flags.get("for", "").split(), line)
+        again, _ = _span_and_scope(line.flags.get("again", "").split(), line)
+        return Approve(RequestId(found), note, *narrowed, again)
     if verb is Verb.CHANGE:
         return _change(RequestId(found), line)
     return _ID_INTENTS[verb](found, _reason(verb, line))
@@ -184,6 +186,10 @@ def why(verb: Verb, rest: str) -> Parsed:
             raise Wrong("Say on which resource.")
         return Why(_name(tail[1]), first.text)
     line = cut_line(verb, rest, command=True)
+    words = [word.text for word in line.words]
+    if line.command is None and len(words) > 2 and words[1].lower() == "at":
+        at, _ = _span_and_scope(["until", *words[2:]], line)
+        return Why(_name(line.words[0]), at=at)
     if len(line.words) != 1:
         raise Wrong("Put the statement in quotes, or after --.")
     if line.command is not None and not line.command.strip():

@@ -146,12 +146,14 @@ class Rerun:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Vote for a request; `duration` and `scope` give less than was asked for."""
+    """Vote for a request; `duration` and `scope` give less than was asked for, `again` lets the same command run again for
+    so long, where the flow permits it."""
 
     request: RequestId
     note: str = ""
     duration: Span | None = None
     scope: str = ""
+    again: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +269,11 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What I may do on a resource and why; with a statement, what would happen to it."""
+    """What I may do on a resource and why; with a statement, what would happen to it; with `at`, who would decide then."""
 
     resource: str
     statement: str = field(default="", repr=False)
+    at: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

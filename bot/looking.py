@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from access.actors import Person, PersonId
 from access.errors import Invalid
@@ -16,6 +17,7 @@ from bot.cards import Card
 from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
 from bot.completion import Known, Suggestion, complete
 from bot.deciding import counts
+from bot.durations import resolve
 from bot.intents import Help, My, Pending, Replay, Sessions, Show, Verb, Who, WhoAmI, Why
 from bot.kit import Kit, actor_of, show
 from bot.permitted import oversees, standing_of, verbs_of
@@ -129,11 +131,11 @@ async def who_can(kit: Kit, intent: Who, who: Caller, reply: Reply) -> None:
     await show(kit, who, reply, build)
 
 
-def _ways(kit: Kit, person: Person, resource: Resource) -> list[lists.Way]:
-    """How each standing scope would be decided for this person now."""
+def _ways(kit: Kit, person: Person, resource: Resource, at: datetime | None = None) -> list[lists.Way]:
+    """How each standing scope would be decided for this person `at` (now)."""
     found = []
     for name in ("read", "write", "admin"):
-        outlook = kit.desk.outlook(actor_of(person), resource, standing_scope(name))
+        outlook = kit.desk.outlook(actor_of(person), resource, standing_scope(name), at)
         found.append(lists.Way(name, outlook, mentions_of(kit.world, outlook.progress.deciders)))
     return found
 
@@ -144,6 +146,10 @@ async def why(kit: Kit, intent: Why, who: Caller, reply: Reply) -> None:
     now = kit.clock.now()
     live = await kit.store.read(lambda tx: tx.grants(live_at=now, person=person.id, resource=resource.name))
     grants = usable(live, now)
+    if intent.at is not None:
+        then = now + resolve(intent.at, now, person.time_zone)
+        await reply.card(lists.then_card(resource, then, _ways(kit, person, resource, then)))
+        return
     if not intent.statement:
         await reply.card(lists.why_card(resource, kit.world.policy, grants, _ways(kit, person, resource)))
         return

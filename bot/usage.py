@@ -44,10 +44,10 @@ USAGE: dict[Verb, Usage] = {
     Verb.PENDING: Usage("pending", "What waits for my decision.", "pending"),
     Verb.SHOW: Usage("show ID", "One request, grant or session.", "show req_7k3f9a2b"),
     Verb.APPROVE: Usage(
-        "approve ID [--for 15m] [--scope read] [--note …]",
-        "Approve a request, or less than was asked for.",
+        "approve ID [--for 15m] [--scope read] [--again 1h] [--note …]",
+        "Approve a request, or less than was asked for; a command also again for a while, where its flow permits it.",
         "approve req_7k3f9a2b --for 15m",
-        ("note", "for", "scope"),
+        ("note", "for", "scope", "again"),
     ),
     Verb.DENY: Usage(
         "deny ID [reason …]", "Deny a request, saying why.", "deny req_7k3f9a2b use the replica", ("reason",)
@@ -119,7 +119,7 @@ USAGE: dict[Verb, Usage] = {
     ),
     Verb.WHO: Usage("who RESOURCE", "Who can decide on it and who has access now.", "who prod-db"),
     Verb.WHY: Usage(
-        'why RESOURCE  ·  why "SQL" on RESOURCE  ·  why RESOURCE -- SQL',
+        'why RESOURCE [at 03:00]  ·  why "SQL" on RESOURCE  ·  why RESOURCE -- SQL',
         "What I may do and why; with a statement, what would happen to it.",
         'why "DELETE FROM orders WHERE id = 7" on prod-db',
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from access.actors import Person
 from access.policy import Policy
@@ -198,6 +199,19 @@ def why_card(resource: Resource, policy: Policy, grants: Sequence[Grant], ways: 
             Field("Ask", text(Code(f"/hoop request {resource.name} 30m …"))),
         ),
         notes=(text("The owner's rules come on top: ", ", ".join(rules[:12])),) if rules else (),
+        private=True,
+    )
+
+
+def then_card(resource: Resource, at: datetime, ways: Sequence[Way]) -> Card:
+    """Who would decide at another time."""
+    return Card(
+        kind="why",
+        state=parts.PRIVATE,
+        title=text("Asking for ", Code(resource.name), " at ", Moment(at)),
+        fallback=f"What would become of a request for {resource.name} at {at:%Y-%m-%d %H:%M} UTC.",
+        lines=(text("By the flows and the people of now; groups and schedules may have changed by then."),),
+        fields=tuple(way.field() for way in ways),
         private=True,
     )
 

@@ -130,3 +130,33 @@ async def test_a_change_strikes_the_old_buttons_and_says_so(stage: Stage) -> Non
     await stage.press(ANN, token_of(card, Do.APPROVE))
     (grant,) = await stage.world.grants(request)
     assert (grant.expires_at - grant.starts_at).total_seconds() == 7200
+
+
+NIGHT = """
+name: at-night
+priority: 9
+when:
+  hours: [{from: "22:00", to: "06:00", zone: UTC}]
+stages:
+  - {name: dba, any: {groups: [dba]}}
+  - {name: owners, any: {owners: true}}
+"""
+
+
+async def test_what_would_happen_at_night_is_told_by_day(quick: Stage) -> None:
+    staged(quick, NIGHT)
+    assert "at-night" not in words((await quick.say(DANA, "why prod-db")).last)
+    night = words((await quick.say(DANA, "why prod-db at 03:00")).last)
+    assert "at-night" in night
+    assert "Ann" in night
+
+
+async def test_a_command_is_allowed_again_from_chat(quick: Stage) -> None:
+    staged(quick, "name: again\npriority: 9\nrepeat: 1h\nstages:\n  - {name: dba, any: {groups: [dba]}}\n")
+    command = "exec prod-db --reason repair -- UPDATE t SET a = 1"
+    request = await quick.asked(command)
+    await quick.say(ANN, f"approve {request} --again 1h")
+    await quick.settle()
+    assert "Granted at once" in words((await quick.say(DANA, command)).last)
+    await quick.settle()
+    assert len(quick.executor.runs) == 2
