@@ -77,13 +77,26 @@ _ASSIGNED = re.compile(
     r"|authorization)[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:(?:bearer|basic)\s{1,3})?([^\s\"',;&}]{3,512})",
     re.IGNORECASE,
 )
+_BIRTH = re.compile(
+    r"(?<![A-Za-z])(?:d\.?o\.?b\.?|b-?day|birth ?da(?:y|te)|date of birth|born(?: on)?|geb(?:oren|\.)(?: am)?|geburts(?:datum|tag)"
+    r"|n[ée]e? le|date de naissance|fecha de nacimiento|nacid[oa] el|data di nascita|nat[oa] il|data de nascimento)"
+    r"[\s:=(\"']{1,4}((?:19|20)\d{2}[-/.](?:0?[1-9]|1[0-2])[-/.](?:[0-2]?\d|3[01])"
+    r"|(?:[0-2]?\d|3[01])[-/.](?:[0-2]?\d|3[01])[-/.](?:(?:19|20)\d{2}|\d{2})"
+    r"|(?:[0-2]?\d|3[01])(?:st|nd|rd|th|\.)? [^\W\d_]{3,9}\.?,? (?:19|20)\d{2}|[^\W\d_]{3,9}\.? (?:[0-2]?\d|3[01])(?:st|nd|rd|th)?,? (?:19|20)\d{2})"
+    r"(?!\d)",
+    re.IGNORECASE,
+)
 _BEARER = re.compile(r"(?<![A-Za-z])(?:bearer|basic)\s{1,3}([A-Za-z0-9+/._~-]{12,2048}={0,2})", re.IGNORECASE)
 
 
 def _email(text: str, _context: Context) -> Iterator[Span]:
+    # `://user:word@host.name`: the password and the host are no address.
+    passwords = [match.span(1) for match in _URL.finditer(text)] if "://" in text else []
     for match in _EMAIL.finditer(text):
         local = match[0].partition("@")[0]
         start = match.start() + len(local) - len(local.lstrip(_LEADING))
+        if any(begin <= start < end for begin, end in passwords):
+            continue
         if match[1].lower() not in FILE_ENDINGS and text[start] != "@":
             yield Span(start, match.end(), "email")
 
@@ -174,6 +187,12 @@ def _bearer(text: str, _context: Context) -> Iterator[Span]:
         yield Span(match.start(1), match.end(1), "secret")
 
 
+def _birth_date(text: str, _context: Context) -> Iterator[Span]:
+    """A date behind words that say it is one of birth."""
+    for match in _BIRTH.finditer(text):
+        yield Span(match.start(1), match.end(1), "birth_date")
+
+
 Find = Callable[[str, Context], Iterator[Span]]
 Sign = Callable[[str], object]
 
@@ -216,6 +235,13 @@ _FINDERS = (
     Finder(_SECRET, re.compile(r"[A-Za-z0-9_$+/-]{16}").search, _token),
     Finder(_SECRET, _assigns_a_secret, _assigned),
     Finder(_SECRET, _names_a_scheme, _bearer),
+    Finder(
+        frozenset({"birth_date"}),
+        re.compile(
+            r"d\.?o\.?b|born|birth|b-?day|geb|n[ée]e? le|naiss|na[ct]i|nascim|nat[oa] il|nascita", re.IGNORECASE
+        ).search,
+        _birth_date,
+    ),
     Finder(frozenset({"iban"}), re.compile(r"[A-Za-z]{2}\d{2}").search, _iban),
     Finder(frozenset({"es_dni", "it_codice_fiscale", "fr_nir"}), re.compile(r"\d[ -]?[A-Za-z]").search, _lettered),
     Finder(frozenset({"ip"}), lambda text: text.count(".") >= 3 or text.count(":") >= 2, _ip),

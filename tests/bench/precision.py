@@ -19,13 +19,14 @@ from proxy.masking import names
 from proxy.masking.context import of_names
 from proxy.masking.detectors import ENTITIES, Detectors
 from tests.proxy.masking.held_out import UNSEEN, columns
-from tests.proxy.masking.samples import LOOK_ALIKES, POSITIVE, Sample, samples
+from tests.proxy.masking.samples import KINDS, LOOK_ALIKES, Sample, samples
 
 SEED, EACH = 20_261, 300
-#: Our names → Presidio's. It has no recogniser for the others.
+#: Presidio's names → ours. It has no recogniser for the others.
 PRESIDIO = {
-    "card": "CREDIT_CARD", "iban": "IBAN_CODE", "ssn": "US_SSN", "es_dni": "ES_NIF", "pl_pesel": "PL_PESEL",
-    "nhs": "UK_NHS", "email": "EMAIL_ADDRESS", "phone": "PHONE_NUMBER", "ip": "IP_ADDRESS", "mac": "MAC_ADDRESS",
+    "CREDIT_CARD": "card", "IBAN_CODE": "iban", "US_SSN": "ssn", "ES_NIF": "es_dni", "ES_NIE": "es_dni", "PL_PESEL": "pl_pesel",
+    "UK_NHS": "nhs", "DE_TAX_ID": "de_tax_id", "IT_FISCAL_CODE": "it_codice_fiscale", "IN_AADHAAR": "in_aadhaar",
+    "EMAIL_ADDRESS": "email", "PHONE_NUMBER": "phone", "IP_ADDRESS": "ip", "MAC_ADDRESS": "mac",
 }  # fmt: skip
 
 Figures = dict[str, tuple[float, float]]
@@ -39,11 +40,10 @@ def ours(rows: Sequence[Sample]) -> list[frozenset[str]]:
 
 def presidio(rows: Sequence[Sample], python: str) -> list[frozenset[str]]:
     """The same of Presidio, by our names."""
-    names = {theirs: mine for mine, theirs in PRESIDIO.items()}
     script = Path(__file__).with_name("presidio_rows.py")
     given = json.dumps([[row.text, row.column] for row in rows])
     out = subprocess.run([python, str(script)], input=given, capture_output=True, text=True, check=True).stdout
-    return [frozenset(names[entity] for entity in found if entity in names) for found in json.loads(out)]
+    return [frozenset(PRESIDIO[entity] for entity in found if entity in PRESIDIO) for found in json.loads(out)]
 
 
 def figures(rows: Sequence[Sample], found: Iterable[frozenset[str]]) -> Figures:
@@ -54,14 +54,14 @@ def figures(rows: Sequence[Sample], found: Iterable[frozenset[str]]) -> Figures:
         claimed.update(entities)
         right[row.entity] += row.entity in entities
     each = Counter(row.entity for row in rows)
-    return {entity: (right[entity] / max(claimed[entity], 1), right[entity] / each[entity]) for entity in POSITIVE}
+    return {entity: (right[entity] / max(claimed[entity], 1), right[entity] / each[entity]) for entity in KINDS}
 
 
 def table(mine: Figures, theirs: Figures | None) -> str:
     """The figures as a Markdown table."""
     lines = ["| entity | precision | recall | Presidio precision | Presidio recall |", "|---|---|---|---|---|"]
     for entity, (precision, recall) in mine.items():
-        other = theirs[entity] if theirs is not None and entity in PRESIDIO else None
+        other = theirs[entity] if theirs is not None and entity in PRESIDIO.values() else None
         shown = "— | —" if other is None else f"{other[0]:.3f} | {other[1]:.3f}"
         lines.append(f"| {entity} | {precision:.3f} | {recall:.3f} | {shown} |")
     return "\n".join(lines)

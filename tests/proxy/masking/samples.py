@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.proxy.masking.samples_ids import CHECKSUMMED_MORE, MORE_LOOK_ALIKES, MORE_POSITIVE
+
 
 class Sample(NamedTuple):
     text: str
@@ -125,9 +127,13 @@ def secret(rng: random.Random) -> tuple[str, str]:
 POSITIVE: dict[str, Callable[[random.Random], tuple[str, str]]] = {
     "card": card, "iban": iban, "ssn": ssn, "br_cpf": cpf, "es_dni": dni, "pl_pesel": pesel, "nhs": nhs,
     "email": email, "phone": phone, "ip": ip, "mac": mac, "secret": secret,
+    **MORE_POSITIVE,
 }  # fmt: skip
 
-CHECKSUMMED = ("card", "iban", "ssn", "br_cpf", "es_dni", "pl_pesel", "nhs")
+#: The entities of POSITIVE: what stands behind a slash is a form of one.
+KINDS = tuple(dict.fromkeys(name.partition("/")[0] for name in POSITIVE))
+
+CHECKSUMMED = ("card", "iban", "ssn", "br_cpf", "es_dni", "pl_pesel", "nhs", *CHECKSUMMED_MORE)
 
 LOOK_ALIKES: dict[str, Callable[[random.Random], tuple[str, str]]] = {
     "order number": lambda r: (f"{r.choice(['ORD-', 'PO', '#', ''])}{r.randint(10**7, 10**10)}", r.choice(["order_no", "notes"])),
@@ -150,6 +156,7 @@ LOOK_ALIKES: dict[str, Callable[[random.Random], tuple[str, str]]] = {
     "git hash": lambda r: (f"{r.getrandbits(160):040x}"[:r.choice([7, 12, 40])], "commit"),
     "isbn": lambda r: (f"978-{r.randint(0, 9)}-{_digits(r, 2)}-{_digits(r, 6)}-{r.randint(0, 9)}", "isbn"),
     "range": lambda r: (f"{r.randint(1, 999)}-{r.randint(1000, 9999)}", "pages"),
+    **MORE_LOOK_ALIKES,
 }  # fmt: skip
 
 _WRAPS = ("{}", "{}", "see {} for details", "({})", "value: {}", "{}.", "a, {}, b")
@@ -159,10 +166,10 @@ def samples(seed: int, each: int) -> list[Sample]:
     """`each` samples of every kind; personal values also inside short texts."""
     rng = random.Random(seed)
     made = []
-    for entity, make in POSITIVE.items():
+    for name, make in POSITIVE.items():
         for _ in range(each):
             text, column = make(rng)
-            made.append(Sample(rng.choice(_WRAPS).format(text), column, entity))
+            made.append(Sample(rng.choice(_WRAPS).replace("{}", text), column, name.partition("/")[0]))
     for look_alike in LOOK_ALIKES.values():
         for _ in range(each):
             text, column = look_alike(rng)
