@@ -56,6 +56,10 @@ ALIASES: Mapping[str, frozenset[str]] = {
 }
 
 
+#: One of these is in every text with a sign (`detectors_words.SIGNS`); a single class of characters is searched fastest.
+_MAY_SIGN = re.compile(r"[0-9@:=_A]")
+
+
 class Detector(Protocol):
     """Finds one entity in texts."""
 
@@ -187,6 +191,17 @@ class Detectors:
             raise
         spans = [span for span in spans if span.entity in self.strategies]
         return merged(spans) if len(spans) > 1 else spans
+
+    def quiet(self, text: str) -> bool:
+        """Whether nothing in `text`, however it is cut into lines, can be any of what is looked for; cheap, and in doubt no."""
+        if self.own:
+            return False
+        counts = any(self._judges)
+        if counts and not _MAY_SIGN.search(text):
+            return True
+        if any(finder.sign(text) for finder in self._finders):
+            return False
+        return not counts or not numbers.may_hold_numbers(text)
 
     def mask(self, text: str, context: Context = NO_CONTEXT) -> str | None:
         """The text with everything found replaced; the same object when nothing was; None = NULL.

@@ -179,6 +179,11 @@ def judges_for(wanted: Collection[str]) -> Judges:
     )
 
 
+def may_hold_numbers(text: str) -> bool:
+    """Whether there is any run of digits that `find_numbers` would look at."""
+    return _RUN.search(text) is not None
+
+
 def find_numbers(text: str, context: Context, judges: Judges) -> Iterator[Span]:
     """Spans of numbers in `text` that are one of the entities the judges were made for."""
     for match in _RUN.finditer(text):

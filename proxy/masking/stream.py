@@ -21,6 +21,8 @@ MAX_HELD = 8_192
 #: to see whether a match goes on behind the cut.
 _AHEAD = 1_024
 _CUT_ZONE = 1_024
+#: From this many characters on it is worth to look at many lines at once first.
+_BLOCK = 2_048
 
 _LINE_END = re.compile(r"[\n\r]")
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -39,18 +41,34 @@ class StreamMasker:
     def feed(self, text: str) -> Masked:
         """The masked form of what can be given out now (often nothing: the line is not complete)."""
         self._held += text
-        out = []
-        at = 0
+        at = self._quiet_end()
+        out = [self._held[:at]]
         while (end := self._segment_end(at)) > at:
             out.append(self._masked(self._held[at:end]))
             at = end
         self._held = self._held[at:]
         return declare_masked("".join(out))
 
+    @property
+    def held(self) -> str:
+        """What waits for more."""
+        return self._held
+
     def flush(self) -> Masked:
         """The masked form of everything held. What follows is looked at as the start of a new line."""
         held, self._held = self._held, ""
         return declare_masked(self._masked(held) if held else "")
+
+    def _quiet_end(self) -> int:
+        """The end of what need not be looked at line by line: whole lines, or most of a long one, without any sign."""
+        held = self._held
+        if len(held) < _BLOCK or self._in_key or "\x1b" in held:
+            return 0
+        end = max(held.rfind("\n"), held.rfind("\r")) + 1
+        if not end and len(held) > MAX_HELD:
+            # Whatever begins before the part that is kept would have shown a sign in it.
+            return len(held) - _AHEAD if self._detectors.quiet(held) else 0
+        return end if end and self._detectors.quiet(held[:end]) else 0
 
     def _segment_end(self, start: int) -> int:
         """The end of the next piece that can be masked on its own; `start` itself when there is none yet.

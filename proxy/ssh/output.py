@@ -4,15 +4,60 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 from access.masking import declare_masked
 from proxy.masking.detectors import Detectors
-from proxy.masking.stream import StreamMasker
+from proxy.masking.stream import MAX_HELD, StreamMasker
 from proxy.recording import Kind, record
 
 #: Text of one command that is kept; what goes on beyond it is counted and hashed.
 KEPT_BYTES = 4 * 1024 * 1024
+
+
+#: Readable text in what is not text: long enough to hold a value.
+_READABLE = re.compile(r"[\x20-\x7e]{6,}")
+
+
+class BinaryMasker:
+    """Masks the readable runs in bytes that are no text; everything else passes. Bytes are characters of the same number."""
+
+    def __init__(self, detectors: Detectors) -> None:
+        self._detectors = detectors
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """What can be given out now: all but a run that may go on."""
+        text = self._held + text
+        ends = _trailing_run(text)
+        body, self._held = text[:ends], text[ends:]
+        out = self._masked(body)
+        if len(self._held) > MAX_HELD:
+            run = StreamMasker(self._detectors)
+            out += run.feed(self._held)
+            self._held = run.held
+        return out
+
+    def flush(self) -> str:
+        """The masked form of everything held."""
+        held, self._held = self._held, ""
+        return self._masked(held)
+
+    def _masked(self, text: str) -> str:
+        if self._detectors.quiet(text):
+            return text
+        return _READABLE.sub(
+            lambda run: run[0] if self._detectors.quiet(run[0]) else self._detectors.mask_text(run[0]), text
+        )
+
+
+def _trailing_run(text: str) -> int:
+    """Where the readable run at the end begins."""
+    at = len(text)
+    while at and " " <= text[at - 1] <= "~":
+        at -= 1
+    return at
 
 
 class Stream:
@@ -20,7 +65,8 @@ class Stream:
     so that whatever the detectors leave alone passes unchanged. On a `terminal` only the bytes that are not UTF-8 are."""
 
     def __init__(self, detectors: Detectors, *, terminal: bool = False) -> None:
-        self._masker: StreamMasker | None = StreamMasker(detectors) if detectors else None
+        self._detectors = detectors
+        self._masker: StreamMasker | BinaryMasker | None = StreamMasker(detectors) if detectors else None
         self._terminal = terminal
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape" if terminal else "strict")
         self._encoding = "utf-8"
@@ -64,6 +110,7 @@ class Stream:
     def _to_binary(self) -> bytes:
         out = self.flush()
         self.binary, self._encoding = True, "latin-1"
+        self._masker = BinaryMasker(self._detectors)
         return out
 
 
