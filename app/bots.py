@@ -10,6 +10,7 @@ from app.core import Core
 from app.replays import Replays
 from app.ssh_host_key import ssh_place
 from bot.cases import World
+from bot.choices import Choices, Look
 from bot.console.platform import NAME, ConsolePlatform
 from bot.handing import Hander
 from bot.handlers import Handlers
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Bots:
     """What the web and the worker role share when they run in one process."""
 
-    def __init__(self, core: Core, judge: Judge, runbooks: Catalog, replays: Replays) -> None:
+    def __init__(self, core: Core, judge: Judge, runbooks: Catalog, replays: Replays, look: Look) -> None:
         self.core = core
         links, security = Links(core.public_url), core.settings.security_group
         self.world = World(core.directory, core.resources, core.policy, links, core.desk, security)
@@ -50,6 +51,7 @@ class Bots:
             core.entropy,
             runbooks,
             replays.statements,
+            choices=Choices(look, core.store, core.clock),
             ssh=SshSide(core.ssh_keys, lambda: ssh_place(core)),
         )
         self.handlers = Handlers(self.kit)

@@ -14,6 +14,7 @@ from app.runbooks import catalog
 from app.targets import Targets
 from ledger.recordings import Recordings
 from proxy.catalogs import Catalogs
+from proxy.postgres.client import Executor, Listener
 from proxy.server import Gateway
 from proxy.ssh.server import SshGateway
 from runbooks.catalog import Catalog
@@ -59,7 +60,14 @@ class Process:
 
     @cached_property
     def bots(self) -> Bots:
-        return Bots(self.core, self.targets.judge(self._catalogs), self.runbooks, self.replays)
+        look = Executor(self.core.credentials, self.postgres_listener).look
+        return Bots(self.core, self.targets.judge(self._catalogs), self.runbooks, self.replays, look)
+
+    def postgres_listener(self) -> Listener:
+        """Where the gateway is: of this process when it has one, else as configured."""
+        settings = self.core.settings.listeners.postgres
+        port = self.gateway.port if self.gateway else settings.port
+        return Listener(settings.host, port, tls=settings.tls_required)
 
     @cached_property
     def replays(self) -> Replays:

@@ -24,7 +24,7 @@ from bot.planning import Plan
 from bot.sender import Sender
 from ledger.checkpoints import Checkpoints
 from ledger.sessions import SessionLog
-from proxy.postgres.client import Executor, Listener
+from proxy.postgres.client import Executor
 from proxy.ssh.client import Executor as SshExecutor
 from proxy.ssh.client import Listener as SshListener
 
@@ -43,7 +43,7 @@ class WorkerRole:
         self._announcer = Announcer(core.store, Plan(bots.world, bots.places), core.entropy)
         self._sender = Sender(core.store, bots.world, bots.platforms, bots.places, bots.hander())
         executor = Executors(
-            Executor(core.credentials, self._listener), SshExecutor(core.credentials, self._ssh_listener)
+            Executor(core.credentials, process.postgres_listener), SshExecutor(core.credentials, self._ssh_listener)
         )
         self._runner = Runner(core.store, bots.world, executor, core.entropy, process.runbooks)
         self._checkpoints = Checkpoints(
@@ -54,12 +54,6 @@ class WorkerRole:
         self._alarms = Alarms(core.store, pagers(core), core.name_of)
         self._schedules = Schedules(bots.kit, core.settings.runbooks.schedules)
         self._timers = Timers(_leader(process), self._jobs())
-
-    def _listener(self) -> Listener:
-        """Where the gateway is: of this process when it has one, else as configured."""
-        settings = self._process.core.settings.listeners.postgres
-        port = self._process.gateway.port if self._process.gateway else settings.port
-        return Listener(settings.host, port, tls=settings.tls_required)
 
     def _ssh_listener(self) -> SshListener:
         """The same for SSH, with the host key it must show."""

@@ -16,6 +16,7 @@ from access.requests import AccessRequest, Grant
 from access.resources import Resource
 from bot.cards import Card
 from bot.cases import World, usable
+from bot.choices import Choices
 from bot.platform import Caller, Reply
 from bot.ssh_side import SshSide
 from bot.tokens import with_minted
@@ -44,6 +45,7 @@ class Kit:
     runbooks: Catalog = field(default_factory=Catalog)
     recorded: Recorded = not_at_hand
     ssh: SshSide | None = None
+    choices: Choices | None = None
 
     def person(self, who: Caller) -> Person:
         """The caller as the directory knows them now. Raises Denied for somebody unknown or inactive."""

@@ -29,7 +29,7 @@ async def rerun(kit: Kit, intent: Rerun, who: Caller, reply: Reply, *, change: b
     entry = found(kit, name, kit.person(who))
     again = Run(entry.name, read_back(_values(old)), old.resource, old.reason, old.ticket, _agent(old))
     if change or part is Part.ROLLBACK:
-        await reply.form(form_with(kit, entry, again))
+        await reply.form(await form_with(kit, entry, again, kit.person(who)))
         return
     await run(kit, again, who, reply)
 

@@ -31,7 +31,7 @@ from bot.tokens import SUBJECT, new_token
 from bot.turns import LOCK, put_turns
 from bot.views import runs as views
 from runbooks.catalog import Entry, where
-from runbooks.model import Kind, Known, Part, Runbook
+from runbooks.model import Kind, Known, Part, Runbook, Slot, Use
 from runbooks.render import canonical, check, lock_key, part_of, render, scope_name, written
 
 DRAFT, FAVOURITE = "run-draft", "run-favourite"
@@ -133,7 +133,6 @@ async def run(kit: Kit, intent: Run, who: Caller, reply: Reply) -> None:
     """Complete: show what will run. Incomplete or wrong: the form, prefilled, with what is wrong at its field."""
     person = kit.person(who)
     entry = found(kit, intent.runbook, person)
-    form = form_with(kit, entry, intent)
     values, wrong = check(entry.runbook, intent.values, known(kit))
     resources = where(entry, kit.resources())
     if not resources:
@@ -148,6 +147,7 @@ async def run(kit: Kit, intent: Run, who: Caller, reply: Reply) -> None:
             first = unknown[0] if unknown else "resource"
             raise Invalid(f"{first}: {wrong[first]}", field=first)
         given = wrong if intent.values or intent.resource else {}
+        form = await form_with(kit, entry, intent, person)
         await reply.form(form.with_errors({_field(entry, name): said for name, said in given.items()}, {}))
         return
     part = Part.DRY_RUN if entry.runbook.has(Part.DRY_RUN) else Part.RUN
@@ -181,11 +181,14 @@ def _field(entry: Entry, name: str) -> str:
     return f"p_{name}" if entry.runbook.parameter(name) else name
 
 
-def form_with(kit: Kit, entry: Entry, intent: Run) -> Form:
+async def form_with(kit: Kit, entry: Entry, intent: Run, person: Person) -> Form:
     """The form of a runbook, filled in as far as is known."""
     given = {f"p_{name}": value for name, value in intent.values.items()}
     given |= {"resource": intent.resource, "reason": intent.reason, "ticket": intent.ticket}
-    return views.run_form(entry, where(entry, kit.resources()), given, {})
+    resources = where(entry, kit.resources())
+    one = next((resource for resource in resources if intent.resource == resource.name or len(resources) == 1), None)
+    listed = await kit.choices.of(entry.runbook, person, one) if kit.choices is not None and one is not None else {}
+    return views.run_form(entry, resources, given, {}, listed)
 
 
 def form_of(kit: Kit, name: str, values: Mapping[str, str]) -> Form:
@@ -233,14 +236,19 @@ async def describe(kit: Kit, runbook: Runbook, draft: Draft, person: Person) -> 
     for parameter in runbook.parameters:
         table = values.get(parameter.name)
         known = {name for full in evidence.tables for name in (full, full.rpartition(".")[2])}
-        if parameter.kind is Kind.TABLE and table and table not in known and _uses(runbook, draft.part, parameter.name):
+        if (
+            parameter.kind is Kind.TABLE
+            and table
+            and table not in known
+            and _named(runbook, draft.part, parameter.name)
+        ):
             raise Invalid("There is no such table there.", field=f"p_{parameter.name}")
     return replace(evidence, parameters=(ForApprover(draft.values),)), scope
 
 
-def _uses(runbook: Runbook, part: str, name: str) -> bool:
+def _named(runbook: Runbook, part: str, name: str) -> bool:
     pieces = [piece for step in runbook.steps_of(Part(part)) for piece in step.pieces]
-    return any(not isinstance(piece, str) and piece.parameter == name for piece in pieces)
+    return any(isinstance(piece, Slot) and piece.parameter == name and piece.use is Use.IDENTIFIER for piece in pieces)
 
 
 async def _notes(kit: Kit, entry: Entry, draft: Draft) -> tuple[str, ...]:

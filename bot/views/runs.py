@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from access.events import StoredEvent
@@ -90,9 +91,19 @@ def _pick(entry: Entry, *, star: bool, mine: bool) -> Item:
 # ------------------------------------------------------------------------------------------------ fill in
 
 
-def run_form(entry: Entry, resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str]) -> Form:
-    """The form that the file's parameters make. Its fields are `p_NAME`, so that no parameter hides one of ours."""
-    fields = [_field(parameter, given.get(f"p_{parameter.name}", "")) for parameter in entry.runbook.parameters]
+def run_form(
+    entry: Entry,
+    resources: Sequence[Resource],
+    given: Mapping[str, str],
+    errors: Mapping[str, str],
+    choices: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Form:
+    """The form that the file's parameters make. Its fields are `p_NAME`, so that no parameter hides one of ours. `choices`
+    are what queries listed, by parameter."""
+    fields = [
+        _field(parameter, given.get(f"p_{parameter.name}", ""), choices.get(parameter.name, parameter.options))
+        for parameter in entry.runbook.parameters
+    ]
     if len(resources) > 1:
         several = given.get("resource", "")
         options = tuple(Option(resource.name, resource.name) for resource in resources)
@@ -108,8 +119,8 @@ def run_form(entry: Entry, resources: Sequence[Resource], given: Mapping[str, st
     return form.with_errors(errors, {})
 
 
-def _field(parameter: Parameter, value: str) -> FormField:
-    options = tuple(Option(option, option) for option in parameter.options)
+def _field(parameter: Parameter, value: str, choices: Sequence[str]) -> FormField:
+    options = tuple(Option(option, option) for option in choices)
     if parameter.kind is Kind.BOOLEAN:
         options = (Option("true", "yes"), Option("false", "no"))
     kind = FieldKind.CHOICE if options and parameter.kind is not Kind.LIST and len(options) <= 100 else FieldKind.TEXT

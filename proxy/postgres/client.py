@@ -120,6 +120,16 @@ class Executor:
         finally:
             await self._credentials.end(issued.credential.id, "the runbook ran")
 
+    async def look(self, grant: Grant, person: Person, resource: Resource, text: str) -> Outcome:
+        """One read under a standing grant, with a credential for that grant alone."""
+        issued = await self._credentials.issue(person, grant.actor.via, resource, grant.expires_at, grant=grant.id)
+        try:
+            return await self._run(
+                text, resource.upstream.database, resource, issued.credential.wire_name, issued.token
+            )
+        finally:
+            await self._credentials.end(issued.credential.id, "the choices were listed")
+
     async def _run(self, text: str, database: str, resource: Resource, user: str, token: str) -> Outcome:
         connected = await self._connected(database, resource, user, token)
         if isinstance(connected, Outcome):

@@ -301,3 +301,12 @@ async def test_a_value_outside_of_its_querys_list_ends_the_run(runs: Stage) -> N
     assert "r is not among its choices" in said
     assert "0 of 2 steps done" in said
     assert len(await runs.store.read(lambda tx: tx.grants(states=[GrantState.FAILED]))) == 1
+
+
+async def test_a_table_that_stands_as_a_name_must_be_known_there(runs: Stage) -> None:
+    """The fake judge knows customers only. As a value (`to_regclass`) the target itself says what there is."""
+    head = "---\nparameters:\n  t: {type: table}\n---\n"
+    publish(runs, NEW, named=f"{head}ANALYZE {{{{ .t }}}}", looked=f"{head}SELECT to_regclass({{{{ .t | squote }}}})")
+    assert "no such table there" in words((await runs.say(DANA, "run named t=orders")).last)
+    assert (await runs.say(DANA, "run named t=customers")).last.kind == "run_preview"
+    assert (await runs.say(DANA, "run looked t=orders")).last.kind == "run_preview"

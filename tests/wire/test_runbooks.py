@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from access.errors import Denied, Invalid
 from access.ports import Outcome
 from access.requests import Choice, Evidence, Grant, GrantState, Place
 from access.runs import Run, RunStep
-from access.scopes import OfRunbook
+from access.scopes import OfRunbook, Read
 from app.embedded_postgres import EmbeddedPostgres
 from proxy.masking.plan import Masker
 from proxy.postgres.client import Executor, Listener
@@ -268,3 +269,20 @@ async def test_a_value_is_one_that_its_query_lists(runs: Runs) -> None:
     made = runs.made(runbook, s="paid' OR true --")
     (looked,) = await runs.execute(await runs.granted(made), made.steps[:1])
     assert (looked.ok, looked.total) == (True, 0)
+
+
+async def test_a_query_is_listed_under_the_persons_own_read_access_only(runs: Runs) -> None:
+    """As the form does: masked, READ ONLY, under one grant, and Dana's own credential stays good."""
+    site = runs.site
+    grant = await site.desk.grant_directly(DANA, site.resource.name, Read(), timedelta(minutes=5), "a test", "test")
+    await site.book.refresh()
+    own = await site.credentials.issue(DANA, None, site.resource, grant.expires_at)
+    listed = await runs.executor.look(grant, DANA, site.resource, "SELECT DISTINCT status FROM orders ORDER BY 1")
+    assert listed.ok, str(listed.message)
+    assert ("paid",) in listed.rows
+    emails = await runs.executor.look(grant, DANA, site.resource, "SELECT email FROM customers LIMIT 3")
+    assert "example" not in str(emails.rows)
+    assert not (await runs.executor.look(grant, DANA, site.resource, "DELETE FROM orders")).ok
+    assert await site.credentials.find(own.credential.wire_name, site.resource.name) is not None
+    sessions = await site.store.read(lambda tx: tx.sessions())
+    assert len(sessions) == 3
