@@ -54,11 +54,12 @@ class Files(IntEnum):
 class SshRules:
     """What may pass to a server besides single commands: nothing unless the owner turns it on.
 
-    `terminal`: a terminal for a single command. `shell_*`: limits of shells, and whether somebody else must watch one.
+    `asks`: who comes without access asks for it by coming, and waits. `terminal`: a terminal for a single command. `shell_*`: limits of shells, and whether somebody else must watch one.
     `files`: sftp, scp and rsync, of files that match one of `paths` (globs of absolute paths; `**` is any depth), each at
     most `file_max` bytes. `environment`: globs of names of variables. `forward_to`: `host:port` or the names of resources.
     """
 
+    asks: bool = False
     terminal: bool = False
     shell_idle: timedelta = timedelta(minutes=15)
     shell_total: timedelta = timedelta(hours=4)

@@ -89,6 +89,7 @@ _FILES = {"none": Files.NONE, "read": Files.READ, "write": Files.WRITE}
 
 def _ssh_rules(written: SshSettings) -> SshRules:
     return SshRules(
+        asks=written.asks,
         terminal=written.terminal,
         shell_idle=written.shell_idle,
         shell_total=written.shell_total,

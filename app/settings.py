@@ -176,6 +176,7 @@ class UpstreamSettings(Section):
 class SshSettings(Section):
     """What may pass to a server besides single commands. Everything is off unless it is turned on here or granted."""
 
+    asks: bool = Field(default=True, description="Who comes without access asks for it by coming, and waits.")
     terminal: bool = Field(default=False, description="A terminal for single commands (ssh -t).")
     shell_idle: Duration = Field(
         default=timedelta(minutes=15), description="A shell nobody types into ends after this."

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
 from access.actors import Actor
-from access.errors import Unavailable
+from access.errors import HoopError, Unavailable
+from access.requests import AccessRequest, Place, RequestState
 from access.resources import Resource
+from access.scopes import Scope
 from access.statements import Statement
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Outputs, Steps
@@ -18,11 +21,16 @@ from proxy.ssh.asking import Driver
 from proxy.ssh.channels import ClientChannel, Sink
 from proxy.ssh.house import Surroundings
 from proxy.ssh.messages import Asked, Size
-from proxy.ssh.reading import request_unit, statement_unit, unit, with_environment
+from proxy.ssh.reading import request_unit, shown, statement_unit, unit, with_environment
 from proxy.ssh.upstream import UpstreamUnreachable
 
 #: Signals that take back what waits for a decision.
 ENDING = frozenset({"INT", "TERM", "HUP", "KILL", "QUIT"})
+
+#: Characters of what was asked for that are the reason of a request for access.
+ASKED_MAX = 200
+#: How long an approval may take to reach this process, and how often is looked whether the client still waits, in seconds.
+GRANT_SECONDS, LOOK_SECONDS = 5.0, 0.25
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +146,45 @@ class Admitting:
         """What a gate wants done after its steps: records and facts that nobody waits for."""
         session = self.session
         Driver(gate, session.asker, session.recording, session.tell, session.spawn).perform()
+
+    async def access(self, scope: Scope, what: str) -> None:
+        """Whoever comes without any access asks for it by coming, and waits here until that is decided."""
+        session, visitor = self.session, self.session.visitor
+        if not visitor.resource.ssh.asks or visitor.only_grant is not None or session.bearer.grants():
+            return
+        name = visitor.resource.name
+        try:
+            asked = await session.asker.desk.ask_access(
+                visitor.actor,
+                name,
+                scope,
+                None,
+                f"by ssh: {shown(what, session.detectors).text[:ASKED_MAX]}",
+                "",
+                Place(),
+            )
+            self.say(f"no access to {name} yet: asked for it as {asked.request.id}", "Waiting. Ctrl-C takes it back.")
+            decided = await self._decided(asked.request)
+        except HoopError as problem:
+            self.say(f"no access to {name}: {problem.message}", problem.hint)
+            return
+        self.say(f"{decided.id}: {decided.state.value}")
+        until = session.clock.monotonic() + GRANT_SECONDS
+        while (
+            decided.state is RequestState.APPROVED and session.clock.monotonic() < until and not session.bearer.grants()
+        ):
+            await asyncio.sleep(0.02)
+
+    async def _decided(self, filed: AccessRequest) -> AccessRequest:
+        """A request once it is decided; taken back when the client goes away or nobody decides for too long."""
+        session = self.session
+        desk, until = session.asker.desk, session.clock.monotonic() + session.bearer.policy.hold_seconds
+        row = filed
+        while row.state is RequestState.PENDING:
+            if self.gave_up or session.clock.monotonic() > until:
+                return await desk.cancel(filed.id, filed.actor.person, self.gave_up or "nobody decided in time")
+            row = await desk.wait(filed.id, LOOK_SECONDS)
+        return row
 
     async def refuse(self, rule: str, refusal: Refusal, text: str = "") -> Ended:
         """Refuse for a reason of the wire's own; recorded, and said."""

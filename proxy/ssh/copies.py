@@ -6,6 +6,7 @@ import asyncio
 
 import asyncssh
 
+from access.scopes import Read
 from proxy.admission import Admitted, Refusal
 from proxy.gate import Gate
 from proxy.ssh import files
@@ -50,6 +51,7 @@ class Copying(Execution):
         why = files.outside(statement, rules, real)
         if why:
             return await self.refuse("files", Refusal(why))
+        await self.access(Read(), self.asked.text)
         return await self.heard(gate, self.statement(statement, "ssh"))
 
     async def _resolved(self, paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import asyncssh
 
 from access.masking import declare_masked
+from access.scopes import Read
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.gate import Gate
 from proxy.ssh import messages as m
@@ -108,6 +109,7 @@ class Execution(Admitting):
         if "\0" in self.asked.text:
             return await self.refuse("not-understood", NUL)
         await self.reach()
+        await self.access(Read(), self.asked.text)
         return await self.heard(gate, self.command())
 
     async def heard(self, gate: Gate, one: Unit) -> Admitted | Ended:

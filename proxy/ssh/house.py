@@ -79,9 +79,6 @@ class Settings:
     #: Resources that a forward reaches by the PostgreSQL gateway, and where that listens.
     databases: frozenset[str] = frozenset()
     postgres: Callable[[], tuple[str, int]] = lambda: ("127.0.0.1", 0)
-    #: Resources that a forward reaches by the PostgreSQL gateway, and where that listens.
-    databases: frozenset[str] = frozenset()
-    postgres: Callable[[], tuple[str, int]] = lambda: ("127.0.0.1", 0)
 
 
 @dataclass(frozen=True, slots=True)

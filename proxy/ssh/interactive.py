@@ -11,6 +11,7 @@ import asyncssh
 
 from access.errors import HoopError
 from access.policy import Action
+from access.scopes import Interactive as Scoped
 from access.scopes import Level
 from access.ssh_shells import watched_by
 from access.statements import Effect, Statement
@@ -70,6 +71,7 @@ class Interactive(Execution):
             )  # fmt: skip
             one = replace(one, whole=whole, statements=(whole,))
         await self.reach()
+        await self.access(Scoped(), self.asked.text)
         if self._rules.shell_watched and gate.decide(one).action is not Action.DENY and not await self._watched():
             return 1, ""
         return await self.heard(gate, one)

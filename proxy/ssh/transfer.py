@@ -12,6 +12,7 @@ import posixpath
 
 import asyncssh
 
+from access.scopes import Read
 from access.statements import Effect, Statement
 from proxy.admission import Admitted, Refusal
 from proxy.ssh import files
@@ -49,6 +50,7 @@ class Transfer(Passing):
             return await self.refuse("transfer-off", TRANSFER_OFF, "sftp")
         await self.reach()
         gate = self._gate
+        await self.access(Read(), "sftp")
         answer = await self.ask(gate, gate.admit(self.statement(SESSION, files.PROTOCOL)))
         if isinstance(answer, Refusal):
             self.client.error(m.refused(answer))
