@@ -170,9 +170,9 @@ class Admitting:
             return
         self.say(f"{decided.id}: {decided.state.value}")
         until = session.clock.monotonic() + GRANT_SECONDS
-        while (
-            decided.state is RequestState.APPROVED and session.clock.monotonic() < until and not session.bearer.grants()
-        ):
+        while decided.state is RequestState.APPROVED and session.clock.monotonic() < until:
+            if session.bearer.grants():
+                return
             await asyncio.sleep(0.02)
 
     async def _decided(self, filed: AccessRequest) -> AccessRequest:
