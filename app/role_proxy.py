@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 
 from access.errors import Unavailable
 from access.resources import Protocol, Resource
+from app.core import Core
 from app.process import Process
 from app.ssh_host_key import host_key
 from app.targets import absolute
 from ledger.sessions import SessionLog
+from proxy.masking.presidio import Worker, detectors
 from proxy.server import Gateway, Ports, Settings
 from proxy.ssh.house import Settings as SshSettings
 from proxy.ssh.server import SshGateway
@@ -43,10 +45,13 @@ class ProxyRole:
         databases, servers = _of(resources, Protocol.POSTGRES), _of(resources, Protocol.SSH)
         self._gateway = Gateway(ports, _settings(process), databases, core.policy, masking)
         self._ssh = _ssh(process, ports, servers, databases, self._where) if servers else None
+        self._presidio = _presidio(core)
         self._process = process
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
+        if self._presidio is not None:
+            self._gateway.detectors = await asyncio.to_thread(detectors, self._presidio)
         await self._gateway.start()
         self._process.gateway = self._gateway
         where = f"postgresql on {self._gateway.settings.host}:{self._gateway.port}"
@@ -63,6 +68,8 @@ class ProxyRole:
         return f"{where}, ssh on {self._ssh.settings.host}:{self._ssh.port}"
 
     async def stop(self) -> None:
+        if self._presidio is not None:
+            self._presidio.stop()
         if self._following is not None:
             self._following.cancel()
         stopping = [self._gateway.stop()] + ([self._ssh.stop()] if self._ssh is not None and self._process.ssh else [])
@@ -75,6 +82,14 @@ class ProxyRole:
         """Where a forward from the SSH side reaches the PostgreSQL listener."""
         host = self._gateway.settings.host
         return "127.0.0.1" if host in {"", "0.0.0.0", "::"} else host, self._gateway.port  # noqa: S104 - compared
+
+
+def _presidio(core: Core) -> Worker | None:
+    """The worker that masking.presidio asks for, not started yet."""
+    wanted = core.settings.masking.presidio
+    if wanted is None:
+        return None
+    return Worker(wanted.recognizers, wanted.model, core.clock, seconds=wanted.milliseconds / 1000)
 
 
 def _settings(process: Process) -> Settings:

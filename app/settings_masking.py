@@ -43,6 +43,20 @@ class DetectRuleSettings(_Section):
     groups: list[str] = Field(default=[], description="Only for members of these groups, and for people.")
 
 
+class PresidioSettings(_Section):
+    """Presidio's recognisers on free texts, in a worker process (pip install presidio-analyzer)."""
+
+    recognizers: list[str] = Field(default=[], description="Its classes: ItVatCodeRecognizer, UkNinoRecognizer, …")
+    model: str = Field(default="", description="An installed spaCy model, for names of people, places, organisations.")
+    milliseconds: int = Field(default=250, ge=10, le=5000, description="A slower answer redacts the value.")
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.recognizers and not self.model:
+            raise ValueError("must name recognizers or a model")
+        return self
+
+
 class MaskingSettings(_Section):
     """What is masked before it leaves."""
 
@@ -58,6 +72,7 @@ class MaskingSettings(_Section):
         default=[],
         description="Resource globs: there, protected columns may not be tested either (WHERE, JOIN, GROUP BY, ORDER BY).",
     )
+    presidio: PresidioSettings | None = None
     key: SecretRef | None = Field(
         default=None, description="Key of hashes and pseudonyms (default: derived from store.key)."
     )

@@ -285,7 +285,7 @@ class Arrival:
             seen = policy.seen(name, groups, agent=row.actor.via is not None)
         recipe = Recipe(catalog, recorded, key, seen)
         return Reader(
-            catalog, Masker(recorded, catalog, key, seen=seen), far=lambda t, s: self.gateway.apart.read(recipe, t, s)
+            catalog, Masker(recorded, catalog, key, self.gateway.detectors, seen=seen), far=lambda t, s: self.gateway.apart.read(recipe, t, s)
         )
 
     def _audience(self, row: Session) -> frozenset[str]:

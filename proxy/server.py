@@ -27,6 +27,7 @@ from proxy.arrival import Arrival, Visitor
 from proxy.catalogs import Catalogs, Key, Loader
 from proxy.entrance import Entrance, Guest
 from proxy.listening import Doorway, Listener, Newcomer
+from proxy.masking.detectors import Detector
 from proxy.postgres import messages as m
 from proxy.postgres.startup import Cancel, Refused
 from proxy.session import LiveSession
@@ -97,6 +98,7 @@ class Gateway:
         resources: Mapping[str, Resource],
         policy: Policy,
         masking: Mapping[str, MaskPolicy],
+        detectors: Sequence[Detector] = (),
     ) -> None:
         """Raises ValueError when a resource has no masking policy: nothing leaves unmasked by omission."""
         missing = sorted(resources.keys() - masking.keys())
@@ -107,6 +109,8 @@ class Gateway:
         self.resources = resources
         self.policy = policy
         self.masking = masking
+        #: Detectors beside the built-in ones, for every resource.
+        self.detectors = detectors
         self.sessions: dict[SessionId, LiveSession] = {}
         #: Cancel keys as the clients have them.
         self.keys: dict[tuple[int, bytes], SessionId] = {}

@@ -152,6 +152,7 @@ def test_the_schema_file_is_the_settings_model() -> None:
         ("masking: {columns: [{tables: [a], entity: e, people: [zed]}]}", "people[0]: zed is not in people"),
         ("masking: {detect_where: [{detect: {ip: keep}, groups: [zzz]}]}", "groups[0]: zzz is not in groups"),
         ("masking: {detect_where: [{detect: {zzz: keep}}]}", "detect_where[0].detect.zzz: is not a detector"),
+        ("masking: {presidio: {}}", "must name recognizers or a model"),
         ("masking: {detect: {emial: shape}}", "masking.detect.emial: is not a detector. Known: email"),
         ("masking: {columns: [{columns: [a], entity: e, resources: [zzz]}]}", "zzz matches no resource"),
         ("policy: {scopes: {read: {write: allow}}}", "policy.scopes.read.write: cannot be allow"),
