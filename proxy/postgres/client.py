@@ -23,6 +23,8 @@ from proxy.upstream import Connected, Dialling, DirectDialer, UpstreamUnreachabl
 from proxy.wire import Lost
 
 ROWS = 200
+#: Most warnings of the server that are kept.
+WARNINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class _Result:
     total: int = 0
     tag: str = ""
     error: str = ""
+    warnings: list[str] = field(default_factory=list)
     done: bool = False
 
     def take(self, frame: bytes) -> None:
@@ -55,6 +58,10 @@ class _Result:
                 self.rows.append(tuple(_text(value) for value in m.row_values(frame)))
         elif kind == m.COMPLETE:
             self.tag = m.parse_tag(frame)
+        elif kind == m.NOTICE and len(self.warnings) < WARNINGS:
+            # A VACUUM that may not touch a table says so here and succeeds.
+            fields = m.parse_fields(frame)
+            self.warnings += [fields.get("M", "")] if fields.get("V", fields.get("S")) == "WARNING" else []
         elif kind == m.ERROR:
             fields = m.parse_fields(frame)
             parts = [fields.get("M", ""), fields.get("D", ""), fields.get("H", "")]
@@ -66,7 +73,7 @@ class _Result:
         lost = "" if known else "The connection was lost; whether the command ran is not known."
         return Outcome(
             ok=known and not self.error, tag=self.tag, columns=self.columns, rows=tuple(self.rows), total=self.total,
-            message=declare_masked(self.error or lost), session=session, known=known,
+            message=declare_masked(self.error or lost or "\n".join(self.warnings)), session=session, known=known,
         )  # fmt: skip
 
 
