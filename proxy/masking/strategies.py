@@ -26,7 +26,10 @@ SHAPELESS = frozenset({"secret", "birth_date", "mrn", "address"})
 _LOOKS_MASKED = re.compile(
     r"«(?:masked|hash:[0-9a-f]{10}|[a-z_]{1,24}:[a-z2-7]{8})»"
     r"|\*{4}@\*{5}"
-    r"|\w\*{4}(?!\w)"
+    # A word of ours stands by itself, begins with a capital, or has another beside it; `what the f****` is somebody's text.
+    r"|\w\*{4} \w\*{4}(?!\w)"
+    r"|[^\W\da-z_]\*{4}(?!\w)"
+    r"|(?:\A|[\t\r\n,;|\"'({>\[:$=])\s?\w\*{4}(?=\s?(?:\Z|[\t\r\n,;|\"')}<\]\\$]))"
     r"|\*{4}[- ]\*{4}"
     r"|://\*{4}:\*{4}@"
     r"|\*{3} \*{3}\d{2}"

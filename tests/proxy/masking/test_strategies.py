@@ -97,10 +97,22 @@ def test_masked_url_credentials_are_recognised_where_they_stand() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "a****", " a**** ", "'a****'", "$$a****$$", "1\ta****\tx", "7,a****,x", '{"name": "a****"}', "{a****,b****}", "(1,a****)",
+        "<n>a****</n>", "we met A**** today", "we met a**** l**** today", "É****", "note: A****",
+    ],
+)  # fmt: skip
+def test_a_masked_word_is_recognised_where_a_value_stands(text: str) -> None:
+    assert looks_masked(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "", "ada@example.com", "**bold** and ***strong***", "* item\n* item", "a * b ** c", "5 * 3", "x**2", "«Guten Tag»",
         "«masked balls» is an opera", "SELECT count(*) FROM t", "/**** banner ****/", "-------- **** --------", "C:\\*.*",
         "call *100#", "2*** ratings", "p**s off", "***", "****", "10.*.*.*", "rate: ***** (5 stars)", "«a:b»", "/***/",
         "4111111111111111", "+49 30 123456", "***-***-1234", "the password is *******",
+        "what the f**** is this", "oh s****, again", "he said b**** and left",
     ],
 )  # fmt: skip
 def test_ordinary_texts_do_not_look_masked(text: str) -> None:
