@@ -56,7 +56,8 @@ class SshRules:
 
     `asks`: who comes without access asks for it by coming, and waits. `terminal`: a terminal for a single command. `shell_*`: limits of shells, and whether somebody else must watch one.
     `files`: sftp, scp and rsync, of files that match one of `paths` (globs of absolute paths; `**` is any depth), each at
-    most `file_max` bytes. `environment`: globs of names of variables. `forward_to`: `host:port` or the names of resources.
+    most `file_max` bytes. `environment`: globs of names of variables. `forward_to`: `host:port`. `certificates`: the target
+    trusts the gateway's authority, so single commands run under a certificate for that one command.
     """
 
     asks: bool = False
@@ -69,6 +70,7 @@ class SshRules:
     file_max: int = 1 << 30
     environment: tuple[str, ...] = ()
     forward_to: tuple[str, ...] = ()
+    certificates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ def _ssh_rules(written: SshSettings) -> SshRules:
         file_max=written.file_max_mb << 20,
         environment=tuple(written.environment),
         forward_to=tuple(written.forward_to),
+        certificates=written.certificates,
     )
 
 

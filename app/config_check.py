@@ -188,6 +188,8 @@ def _host_keys(settings: Settings, known: _Known) -> Iterator[Finding]:
         path = known.base / entry.upstream.known_hosts
         if entry.upstream.known_hosts and not path.is_file():
             yield ("resources", index, "upstream", "known_hosts"), f"{path} is not a file"
+        if entry.ssh is not None and entry.ssh.certificates and settings.listeners.ssh.authority is None:
+            yield ("resources", index, "ssh", "certificates"), "needs listeners.ssh.authority"
 
 
 def _policy(settings: Settings, known: _Known) -> Iterator[Finding]:

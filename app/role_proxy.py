@@ -138,6 +138,7 @@ def _ssh(
         connections=limits.connections,
         connections_per_person=limits.connections_per_person,
         login_seconds=limits.login_timeout.total_seconds(),
+        authority=core.vault.secret(listener.authority) if listener.authority else "",
         databases=frozenset(databases),
         postgres=postgres,
     )

@@ -79,6 +79,9 @@ class SshListener(Section):
     host_key: str = Field(
         default="ssh_host_key", description="The gateway's own private key file; made at the first start when absent."
     )
+    authority: SecretRef | None = Field(
+        default=None, description="Private key of the certificate authority that servers trust (TrustedUserCAKeys)."
+    )
 
 
 class WebListener(Section):
@@ -191,6 +194,9 @@ class SshSettings(Section):
     environment: list[str] = Field(default=[], description="Globs of variables that may pass: LANG, LC_*")
     forward_to: list[str] = Field(
         default=[], description="What ssh -L, -W and -D may reach from the server: host:port."
+    )
+    certificates: bool = Field(
+        default=False, description="Single commands run under a certificate for that command (listeners.ssh.authority)."
     )
 
 

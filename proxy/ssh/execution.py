@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
 import asyncssh
@@ -126,11 +127,11 @@ class Execution(Admitting):
         self.tape, self._masked_before = self.new_tape(admitted.number), session.detectors.changed
         outcome, tag, ended = "failed", "not run", (m.UNREACHABLE, "")
         try:
-            async with session.pool.lease(session.visitor.resource) as connection:
+            async with self.connection() as connection:
                 run = await self._on(connection)
             if run is None and not self.gave_up:
                 # The target took no channel on that connection, so it heard nothing.
-                async with session.pool.lease(session.visitor.resource, fresh=True) as connection:
+                async with self.connection(fresh=True) as connection:
                     run = await self._on(connection)
             if run is not None:
                 ended, outcome, tag = run
@@ -142,6 +143,13 @@ class Execution(Admitting):
             self._close_records(tag)
             gate.conclude(admitted, outcome, declare_masked(tag))
         return ended
+
+    def connection(self, *, fresh: bool = False) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
+        """Where it is to run: on one that can run nothing else, when the target trusts the gateway's certificates."""
+        resource = self.session.visitor.resource
+        if resource.ssh.certificates and self.line is not None:
+            return self.session.pool.for_command(resource, self.line)
+        return self.session.pool.lease(resource, fresh=fresh)
 
     async def open_channel(
         self, connection: asyncssh.SSHClientConnection, target: TargetChannel

@@ -64,13 +64,15 @@ class Ports(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where to listen and what to put up with. `host_key` is the gateway's own private key (OpenSSH or PEM); `key` seeds
+    """Where to listen and what to put up with. `host_key` is the gateway's own private key (OpenSSH or PEM), `authority` that of
+    its certificate authority for targets; `key` seeds
     what must be stable but secret. Times are in seconds."""
 
     host: str = "127.0.0.1"
     port: int = 0
     node: str = "node"
     host_key: str = field(default="", repr=False)
+    authority: str = field(default="", repr=False)
     key: bytes = field(default=b"", repr=False)
     connections: int = 500
     connections_per_person: int = 50

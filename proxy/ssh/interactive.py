@@ -4,6 +4,7 @@ recorded, watched, limited in time and can be cut, and never taken for a list of
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import ClassVar
 
@@ -103,6 +104,10 @@ class Interactive(Execution):
 
     def stream(self) -> Stream:
         return Stream(self.session.detectors, terminal=True)
+
+    def connection(self, *, fresh: bool = False) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
+        """A certificate for one command has no terminal."""
+        return self.session.pool.lease(self.session.visitor.resource, fresh=fresh)
 
     async def open_channel(
         self, connection: asyncssh.SSHClientConnection, target: TargetChannel

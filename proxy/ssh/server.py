@@ -25,7 +25,7 @@ from proxy.ssh.door import Door
 from proxy.ssh.house import Connected, Ports, Settings
 from proxy.ssh.login import Failures
 from proxy.ssh.reading import Counting
-from proxy.ssh.upstream import Pool
+from proxy.ssh.upstream import Authority, Pool
 from proxy.watch import Watch
 
 BEAT_SECONDS = 5.0
@@ -62,7 +62,8 @@ class SshGateway:
         self.doors: set[Door] = set()
         self.failures = Failures(ports.clock)
         self.secret = settings.key or ports.entropy.token(32)
-        self.pool = Pool(ports.vault, ports.clock)
+        authority = Authority(settings.authority, ports.clock) if settings.authority else None
+        self.pool = Pool(ports.vault, ports.clock, authority)
         self._masking = masking
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._tasks: asyncio.TaskGroup | None = None

@@ -40,13 +40,41 @@ class _Place:
     dialling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+#: How long a certificate for one command is good for, and how much a target's clock may lag, in seconds.
+CERTIFICATE_SECONDS, CLOCK_SKEW = 60, 30
+
+
+class Authority:
+    """The gateway's own certificate authority for its targets: a second line that does not depend on the first. A target
+    that trusts it (`TrustedUserCAKeys`) runs the one command of a certificate, whatever it is asked for."""
+
+    def __init__(self, key: str, clock: Clock) -> None:
+        """`key` is the private key, in OpenSSH's format or PEM. Raises ValueError when it cannot be read."""
+        try:
+            self._key = asyncssh.import_private_key(key)
+        except asyncssh.KeyImportError as problem:
+            raise ValueError(f"the key of the SSH certificate authority cannot be read: {problem}") from None
+        self._clock = clock
+
+    def for_command(self, account: str, line: str) -> tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]:
+        """A new key and its certificate: for this command, this account, one minute; no terminal, no forwards."""
+        key, now = asyncssh.generate_private_key("ssh-ed25519"), int(self._clock.now().timestamp())
+        certificate = self._key.generate_user_certificate(
+            key, f"hoop {account}", principals=[account], valid_after=now - CLOCK_SKEW,
+            valid_before=now + CERTIFICATE_SECONDS, force_command=line, permit_x11_forwarding=False,
+            permit_agent_forwarding=False, permit_port_forwarding=False, permit_pty=False, permit_user_rc=False,
+        )  # fmt: skip
+        return key, certificate
+
+
 class Pool:
     """All upstream connections of this gateway. They belong to the gateway's account, not to a person: what may be done
     on them is decided for every channel."""
 
-    def __init__(self, vault: Vault, clock: Clock) -> None:
+    def __init__(self, vault: Vault, clock: Clock, authority: Authority | None = None) -> None:
         self._vault = vault
         self._clock = clock
+        self._authority = authority
         self._places: dict[str, _Place] = {}
 
     @asynccontextmanager
@@ -58,6 +86,18 @@ class Pool:
         finally:
             kept.channels -= 1
             kept.idle_since = self._clock.monotonic()
+
+    @asynccontextmanager
+    async def for_command(self, resource: Resource, line: str) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        """A connection that can run this command and nothing else. Raises UpstreamUnreachable."""
+        if self._authority is None:
+            raise UpstreamUnreachable("the gateway has no certificate authority for its targets")
+        proof = self._authority.for_command(resource.upstream.user, line)
+        connection = await self._connect(resource, proof)
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     async def reach(self, resource: Resource) -> None:
         """Make sure the target answers, before anybody is asked about anything. Raises UpstreamUnreachable."""
@@ -92,21 +132,25 @@ class Pool:
             place.kept.append(made)
             return made
 
-    async def _connect(self, resource: Resource) -> asyncssh.SSHClientConnection:
+    async def _connect(
+        self, resource: Resource, proof: tuple[asyncssh.SSHKey, asyncssh.SSHCertificate] | None = None
+    ) -> asyncssh.SSHClientConnection:
+        """`proof` is used instead of the credentials of the vault."""
         upstream = resource.upstream
         where = f"{upstream.host}:{upstream.port}"
         if not upstream.known_hosts:
             raise UpstreamUnreachable(f"{where} has no known_hosts file, so its host key cannot be verified")
         try:
-            secret = self._vault.secret(upstream.secret) if upstream.secret else ""
-            key = self._vault.secret(upstream.private_key) if upstream.private_key else ""
+            secret = self._vault.secret(upstream.secret) if upstream.secret and proof is None else ""
+            key = self._vault.secret(upstream.private_key) if upstream.private_key and proof is None else ""
+            own = [asyncssh.import_private_key(key)] if key else None
             async with asyncio.timeout(CONNECT_SECONDS):
                 return await asyncssh.connect(
                     upstream.host,
                     upstream.port,
                     username=upstream.user,
                     password=secret or None,
-                    client_keys=[asyncssh.import_private_key(key)] if key else None,
+                    client_keys=own if proof is None else [proof],
                     known_hosts=upstream.known_hosts,
                     config=None,
                     agent_path=None,
