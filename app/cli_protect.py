@@ -11,10 +11,12 @@ import psycopg
 
 from access.errors import Invalid, Unavailable
 from access.events import ResourceScanned
+from access.ports import Tx
 from access.resources import Resource
 from app.cli_operate import operator, with_core
 from app.core import Core
 from app.targets import Targets
+from bot.console.data import KIND as SCANS
 from ledger.sessions import SessionLog
 from proxy.masking.literals import make_visible
 from proxy.masking.scan import Found, Scanner, proposal
@@ -79,8 +81,30 @@ async def _scan(core: Core, arguments: argparse.Namespace) -> int:
     if unread:
         print(f"\nCould not be read by {resource.upstream.user}: {', '.join(unread)}")
     lines = proposal(found, policy.entities)
+    await _keep(
+        core, arguments.resource, resource, found, lines, f"{len(looked)} tables, up to {arguments.rows} rows each"
+    )
     print("\nNothing to add to hoop.yaml." if not lines else "\nProposed for hoop.yaml:\n" + "\n".join(lines))
     return 0
+
+
+async def _keep(core: Core, named: str, resource: Resource, found: list[Found], lines: list[str], sampled: str) -> None:
+    """Leave the findings, counts and names only, for the console's page."""
+    columns = [
+        {"column": make_visible(one.column), "entity": one.entity, "confidence": one.confidence,
+         "evidence": ", ".join(one.evidence), "today": _today(one)}
+        for one in sorted(found, key=lambda one: one.column)
+    ]  # fmt: skip
+    document = {"resource": resource.name, "sampled": sampled, "columns": columns, "proposal": lines}
+
+    def put(tx: Tx) -> None:
+        tx.put_doc(SCANS, named, {**document, "at": tx.now.isoformat()}, group=resource.name)
+
+    await core.store.transact(put)
+
+
+def _today(one: Found) -> str:
+    return "a rule" if one.rule else "detectors" if one.inside else "no rule"
 
 
 def report(found: list[Found]) -> list[str]:
@@ -89,8 +113,8 @@ def report(found: list[Found]) -> list[str]:
         return ["No personal data was found in the samples."]
     rows = [("COLUMN", "HOLDS", "SURE", "BECAUSE OF", "TODAY")]
     for one in sorted(found, key=lambda one: one.column):
-        today = "a rule" if one.rule else "detectors" if one.inside else "no rule"
-        rows.append((make_visible(one.column), one.entity, f"{one.confidence:.2f}", ", ".join(one.evidence), today))
+        evidence = ", ".join(one.evidence)
+        rows.append((make_visible(one.column), one.entity, f"{one.confidence:.2f}", evidence, _today(one)))
     widths = [max(len(row[index]) for row in rows) for index in range(5)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

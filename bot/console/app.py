@@ -88,6 +88,7 @@ class Console:
             "/requests": pages.requests,
             "/requests/{id}": pages.request,
             "/sessions": pages.sessions,
+            "/data": pages.data,
             "/sessions/{id}": self._replays.page,
             "/sessions/{id}/cast": self._replays.cast,
             "/sessions/{id}/live": self.watching.follow,

@@ -11,7 +11,7 @@ from aiohttp import web
 from access.ids import Prefix, RequestId, parse_id
 from access.ports import Tx
 from access.requests import AccessRequest
-from bot.console import draw, messages, views
+from bot.console import data, draw, messages, views
 from bot.console.context import Context
 from bot.console.draw import Day
 from bot.console.guard import Refused, security_headers
@@ -165,6 +165,13 @@ class Pages:
         ]
         topic = "Your connections, and those to what you answer for"
         return await self._list(request, me, "sessions", "Sessions", "terminal", topic, groups=groups)
+
+    async def data(self, request: web.Request, me: Me) -> web.Response:
+        """Where personal data is, by the last scans of what this person answers for."""
+        found = await self._store.read(lambda tx: data.catalogs(tx, self._lists.resources, me.person))
+        topic = "What the last scans found, as counts, with the rules they propose"
+        values = {"catalogs": found, "example": self._example()}
+        return await self._list(request, me, "data", "Personal data", "list", topic, **values)
 
     async def request(self, request: web.Request, me: Me) -> web.Response:
         """One request: its card, what happened, its thread. Raises Refused 404."""
