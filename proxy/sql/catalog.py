@@ -39,7 +39,7 @@ class Function:
 
     `kind` is prokind (f function, p procedure, a aggregate, w window); an aggregate's `language` is the least trusted of
     its support functions'. `extension` is the extension it belongs to, `builtin` True when the server came with it,
-    `row_argument` True when one composite (or polymorphic) argument is enough to call it: then `t.name` may call it.
+    `row_argument` True when one composite (or polymorphic) argument is enough to call it: then `t.name` may call it. `one_argument`: one of any type is.
     """
 
     schema: str
@@ -51,6 +51,7 @@ class Function:
     extension: str = ""
     builtin: bool = True
     row_argument: bool = False
+    one_argument: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ async def _build(rows: Mapping[str, Rows]) -> Catalog:
 
 def _functions(rows: Rows) -> dict[Name, tuple[Function, ...]]:
     found: dict[Name, list[Function]] = {}
-    for schema, name, volatility, kind, returns_set, extension, builtin, language, row_argument in rows:
+    for schema, name, volatility, kind, returns_set, extension, builtin, language, row_argument, one_argument in rows:
         function = Function(
             schema=schema,
             name=name,
@@ -86,6 +86,7 @@ def _functions(rows: Rows) -> dict[Name, tuple[Function, ...]]:
             extension=extension,
             builtin=builtin,
             row_argument=bool(row_argument),
+            one_argument=bool(one_argument),
         )
         found.setdefault((schema, name), []).append(function)
     return {name: tuple(overloads) for name, overloads in found.items()}

@@ -16,7 +16,8 @@ QUERIES: dict[str, str] = {
                      JOIN pg_language al ON al.oid = ap.prolang
                     WHERE a.aggfnoid = p.oid AND al.lanname NOT IN ('internal', 'c')), 'internal') END,
                p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1
-                 AND (p.provariadic <> 0 OR t.typtype IN ('c', 'p', 'd'))
+                 AND (p.provariadic <> 0 OR t.typtype IN ('c', 'p', 'd')),
+               p.pronargs >= 1 AND p.pronargs - p.pronargdefaults <= 1
           FROM pg_proc p
           JOIN pg_namespace n ON n.oid = p.pronamespace
           JOIN pg_language l ON l.oid = p.prolang

@@ -135,6 +135,7 @@ class DmlWalk(SettingsWalk):
             self.reached(self._written(relation, event, columns))
 
     def reading(self, relation: Relation) -> None:
+        self.coded.update(dict.fromkeys(self.known.coded(relation)))
         key = ("SELECT", relation.oid)
         reach = self.known.reaches.get(key)
         if reach is None:

@@ -52,7 +52,8 @@ HARMLESS = words("""
 
 #: They run SQL text, or read tables named by a value: nobody can see in the tree what they touch.
 EXECUTES_TEXT = words("""
-    cursor_to_xml cursor_to_xmlschema database_to_xml database_to_xml_and_xmlschema database_to_xmlschema query_to_xml
+    cursor_to_xml cursor_to_xmlschema database_to_xml database_to_xml_and_xmlschema database_to_xmlschema
+    pg_input_error_info pg_input_is_valid query_to_xml
     query_to_xml_and_xmlschema query_to_xmlschema schema_to_xml schema_to_xml_and_xmlschema schema_to_xmlschema
     table_to_xml table_to_xml_and_xmlschema table_to_xmlschema ts_rewrite ts_stat
 """)

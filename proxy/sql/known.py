@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from access.statements import Effect, Flag
 from proxy.sql import functions
-from proxy.sql.catalog import INFORMATION_SCHEMA, PG_CATALOG, Catalog, Function, Name
+from proxy.sql.catalog import INFORMATION_SCHEMA, PG_CATALOG, Catalog, Function, Name, Relation
 from proxy.sql.functions import Call
 
 Path = tuple[str, ...]
@@ -38,6 +38,8 @@ class Known:
     def __init__(self, catalog: Catalog) -> None:
         self.relations = catalog.relations
         self.functions = catalog.functions
+        self._type_names = catalog.type_names
+        self._coded: dict[int, tuple[Call, ...]] = {}
         self.loaded = catalog.loaded
         self.reaches: dict[Any, Any] = {}
         self._operators = catalog.operators
@@ -98,6 +100,24 @@ class Known:
             for (schema, name), overloads in self.functions.items()
             if any(one.row_argument for one in overloads) and self.call((schema, name), ()).effects
         )
+
+    @cached_property
+    def risky_scalars(self) -> frozenset[str]:
+        """The same with any single value before the dot: `(1).name`, or `x.name` where x is a function in FROM."""
+        return frozenset(
+            name
+            for (schema, name), overloads in self.functions.items()
+            if any(one.one_argument for one in overloads) and self.call((schema, name), ()).effects
+        )
+
+    def coded(self, relation: Relation) -> tuple[Call, ...]:
+        """What turning a value into the type of one of its columns runs."""
+        found = self._coded.get(relation.oid)
+        if found is None:
+            names = (self._type_names.get(column.type_oid) for column in relation.columns)
+            calls = (self.type(name, ()) for name in names if name is not None and name[0] not in _SYSTEM)
+            found = self._coded[relation.oid] = tuple(dict.fromkeys(call for call in calls if call is not None))
+        return found
 
     def _operator_call(self, name: Name) -> Call | None:
         return self._risk(self._operators.get(name, frozenset()))

@@ -8,6 +8,7 @@ from typing import Any
 from access.scopes import Level
 from access.statements import Effect, Flag
 from proxy.sql import judged, relations, rows, settings
+from proxy.sql.coercions import coerces
 from proxy.sql.dml import INSERT
 from proxy.sql.judged import CopyIn, CopyOut, DeclareCursor, Explain, Prepare, Reset
 from proxy.sql.names import quoted
@@ -42,6 +43,9 @@ class StatementWalk(UtilityWalk):
             self._query(fields, "SELECT")
         else:
             self.node(self.root)
+        if self.coded and coerces(self.root):
+            for call in self.coded:
+                self.called(call)
         if not self.effects:
             self.effects.add(Effect.READ)
 
@@ -155,7 +159,10 @@ class StatementWalk(UtilityWalk):
 
     def prepare(self, fields: Fields) -> None:
         self.verbs.append("PREPARE")
-        self.nodes(fields.get("argtypes", ()))
+        types = self._inside(self.session)
+        types.nodes(fields.get("argtypes", ()))
+        if types.effects:  # it would run when EXECUTE gives a value, where no text shows the type
+            self.refuse("A parameter of this prepared statement is of a type that runs code.")
         self.controls.append(Prepare(fields["name"], self._nested(fields["query"])))
         self.found(Effect.READ)
         self.rows_of(fields["query"])

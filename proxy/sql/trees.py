@@ -82,6 +82,8 @@ class Names:
         self._strings: set[str] = set()
         self._last: set[str] = set()
         self._stars: set[str] = set()
+        #: The names of functions in FROM, which stand for what they return.
+        self.functions: set[str] = set()
         todo: list[Any] = [root]
         while todo:
             one = todo.pop()
@@ -123,6 +125,8 @@ class Names:
             self._others.add(name)
             if "jointype" not in one:
                 self._items.add(name)
+        if "RangeFunction" in one:
+            self.functions |= _called(one["RangeFunction"])
         if "ctename" in one:
             self._others.add(one["ctename"])
         if "String" in one:
@@ -177,3 +181,14 @@ def output_names(query: Tree, alias: Fields, colnames: Sequence[Tree] = ()) -> f
 def _last_name(value: Tree) -> str:
     parts = value.get("ColumnRef", {}).get("fields", ())
     return str(parts[-1].get("String", {}).get("sval", "")) if parts else ""
+
+
+def _called(item: Mapping[str, Any]) -> set[str]:
+    """What a function in FROM may be called: its alias, or its own name."""
+    alias = item.get("alias", {}).get("aliasname")
+    if alias:
+        return {alias}
+    calls = (
+        part["FuncCall"] for one in item.get("functions", ()) for part in one["List"]["items"] if "FuncCall" in part
+    )
+    return {call["funcname"][-1]["String"]["sval"] for call in calls}

@@ -71,6 +71,7 @@ class Walk(ABC):
         self.open_queries: dict[int, bool] = {}
         self.compared: set[int] = set()  # calls whose result is only compared for equality
         self.in_body = False
+        self.coded: dict[Call, None] = {}  # what the types of the columns it reads run
         self.gathers = False  # an aggregate or ARRAY(SELECT …) was seen: one value may hold many rows
         self.visiting: frozenset[Any] = frozenset()
         self._depth = 0
@@ -345,10 +346,14 @@ class Walk(ABC):
         name = part["String"]["sval"]
         if not self.known.loaded:
             self.refuse("The gateway has no snapshot of this database yet.")
-        elif name in self.known.risky_attributes:
+        elif name in self.known.risky_attributes or (name in self.known.risky_scalars and self._is_value(of)):
             call = self.known.call((name,), self.function_path)
             if call.effects and not self._is_column(name, of):
                 self.called(call)
+
+    def _is_value(self, of: Tree | None) -> bool:
+        """Whether what stands before the dot may be a single value: an expression, or a function in FROM."""
+        return of is None or "String" not in of or of["String"]["sval"] in self.names.functions
 
     def _is_column(self, name: str, of: Tree | None) -> bool:
         """Whether every relation in the statement that could be meant by `of` has a column of that name."""

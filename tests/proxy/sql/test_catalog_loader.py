@@ -35,6 +35,7 @@ def test_functions(catalog: Catalog) -> None:
     assert only(catalog, "public", "evil").row_argument
     assert only(catalog, "public", "evil_any").row_argument
     assert only(catalog, "public", "email").row_argument
+    assert only(catalog, "public", "harmless").one_argument and not only(catalog, "public", "wipe").one_argument
 
 
 def test_an_aggregate_is_as_trusted_as_its_parts(catalog: Catalog) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tests.wire.attacks.corpus_code import CODE
 from tests.wire.attacks.corpus_session import SESSION
 from tests.wire.attacks.corpus_text import TEXT
+from tests.wire.attacks.corpus_types import TYPES
 
 VERDICTS = {"A": "allow", "H": "hold", "D": "deny"}
 CUT = " ;; "
@@ -32,7 +33,7 @@ class Attack:
 def attacks() -> list[Attack]:
     """The whole corpus."""
     found = []
-    for kind, block in {**TEXT, **CODE, **SESSION}.items():
+    for kind, block in {**TEXT, **CODE, **SESSION, **TYPES}.items():
         for line in block.strip().splitlines():
             letters, _, statement = line.strip().partition(" ")
             steps = tuple(step.replace("\\n", "\n") for step in statement.strip().split(CUT))
