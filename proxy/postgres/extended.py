@@ -145,30 +145,42 @@ def look(conv: Conversation, frames: list[bytes]) -> Batch:
     conv.state.set_level(conv.gate.level())
     batch = Batch()
     for at, frame in enumerate(frames, 1):
-        kind = frame[0]
-        if kind == m.PARSE:
-            batch.items.append(_look_parse(conv, batch, frame))
-        elif kind == m.BIND:
-            batch.items.append(_look_bind(conv, batch, frame))
-        elif kind == m.DESCRIBE:
-            batch.items.append(_look_target(conv, batch, frame))
-        elif kind == m.EXECUTE:
-            name = _name(m.parse_execute(frame).portal)
-            portal = _portal(conv, batch, name)
-            if _commits_what_is_before(conv, batch, portal):
-                batch.rest = frames[at - 1 :]
-                break
-            batch.items.append(Item(frame, kind, name, portal=portal))
-            if frames[at][0] not in {m.SYNC, m.FLUSH} and _renames(conv, portal):
-                batch.rest = frames[at:]
-                break
-        elif kind == m.CLOSE:
-            batch.items.append(_look_close(batch, frame))
+        try:
+            behind = _look_one(conv, batch, frame, frames[at : at + 1])
+        except Stop as stop:
+            if stop.unit is not None or not batch.items:
+                raise
+            behind = -1  # a name that is not there: what comes before it is answered first
+        if behind is not None:
+            batch.rest = frames[at + behind :]
+            break
     closed = frames[-1][0] == m.SYNC and not batch.rest
     for item in batch.items:
         if item.portal is not None and item.kind in {m.BIND, m.EXECUTE}:
             _judge(conv, batch, item, closed=closed)
     return batch
+
+
+def _look_one(conv: Conversation, batch: Batch, frame: bytes, following: list[bytes]) -> int | None:
+    """Add one message; where what can only be judged later begins: -1 at this message, 0 behind it, None nowhere."""
+    kind = frame[0]
+    if kind == m.PARSE:
+        batch.items.append(_look_parse(conv, batch, frame))
+    elif kind == m.BIND:
+        batch.items.append(_look_bind(conv, batch, frame))
+    elif kind == m.DESCRIBE:
+        batch.items.append(_look_target(conv, batch, frame))
+    elif kind == m.EXECUTE:
+        name = _name(m.parse_execute(frame).portal)
+        portal = _portal(conv, batch, name)
+        if _commits_what_is_before(conv, batch, portal):
+            return -1
+        batch.items.append(Item(frame, kind, name, portal=portal))
+        if following[0][0] not in {m.SYNC, m.FLUSH} and _renames(conv, portal):
+            return 0
+    elif kind == m.CLOSE:
+        batch.items.append(_look_close(batch, frame))
+    return None
 
 
 def _renames(conv: Conversation, portal: Portal) -> bool:

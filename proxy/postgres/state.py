@@ -223,7 +223,7 @@ class SqlState:
             case j.Prepare(name, body):
                 self.prepared[name] = Prepared(body)
             case j.Deallocate(None):
-                self.prepared.clear()
+                self._deallocate_all()
             case j.Deallocate(str(name)):
                 self.prepared.pop(name, None)
             case j.DeclareCursor(name, query):
@@ -233,7 +233,7 @@ class SqlState:
             case j.CloseCursor(str(name)):
                 self.cursors.pop(name, None)
             case j.DiscardAll():
-                self.prepared.clear()
+                self._deallocate_all()
                 self.cursors.clear()
                 self.temporary = frozenset()
                 self._reset(None)
@@ -244,6 +244,10 @@ class SqlState:
             case _:
                 return
         self.touch()
+
+    def _deallocate_all(self) -> None:
+        """All but the unnamed statement, which SQL does not know."""
+        self.prepared = {name: one for name, one in self.prepared.items() if not name}
 
     def observe(self, name: str, value: str) -> None:
         """The server reported a setting: that is how it is, whatever was followed."""
