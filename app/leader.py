@@ -13,7 +13,8 @@ import psycopg
 
 log = logging.getLogger(__name__)
 
-ADVISORY_KEY = 0x686F6F70  # "hoop"
+#: "hopl": its own, since the store takes its writer's lock ("hoop") for every commit.
+ADVISORY_KEY = 0x686F706C
 
 
 class Leader(Protocol):

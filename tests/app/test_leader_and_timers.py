@@ -10,6 +10,7 @@ import pytest
 from app.embedded_postgres import EmbeddedPostgres
 from app.leader import FileLeader, Leader, PostgresLeader
 from app.timers import Timers
+from ledger.engines import WRITER_LOCK
 
 
 class Always:
@@ -41,6 +42,18 @@ async def test_a_file_lock_makes_one_leader(tmp_path: Path) -> None:
 
 async def test_an_advisory_lock_makes_one_leader(postgres_database: str) -> None:
     await exactly_one_leads_and_hands_over(PostgresLeader(postgres_database), PostgresLeader(postgres_database))
+
+
+async def test_leading_does_not_hold_up_the_store(postgres_database: str) -> None:
+    """The lead is held for as long as a process lives; the store's writers lock for every commit."""
+    import psycopg
+
+    leader = PostgresLeader(postgres_database)
+    assert await leader.held()
+    async with await psycopg.AsyncConnection.connect(postgres_database, autocommit=True) as writer:
+        row = await (await writer.execute("SELECT pg_try_advisory_xact_lock(%s)", (WRITER_LOCK,))).fetchone()
+    assert row == (True,)
+    await leader.release()
 
 
 async def test_a_leader_whose_connection_was_cut_leads_no_more(
