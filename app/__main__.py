@@ -22,7 +22,15 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="run the gateway")
-    serve.add_argument("--only", type=_roles, default=ROLES, help=f"some of {','.join(ROLES)} (default: all)")
+    serve.add_argument(
+        "--only",
+        type=_roles,
+        default=(),
+        help=f"some of {','.join(ROLES)}, in one process (default: a process for each)",
+    )
+    serve.add_argument(
+        "--databases-only", action="store_true", help="without the SSH listener, which another process has"
+    )
 
     commands.add_parser("check", help="report every problem of the configuration")
     commands.add_parser("version", help="print the version")

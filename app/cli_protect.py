@@ -15,6 +15,7 @@ from access.ports import Tx
 from access.resources import Resource
 from app.cli_operate import operator, with_core
 from app.core import Core
+from app.supervise import STATE, seen
 from app.targets import Targets
 from bot.console.data import KIND as SCANS
 from ledger.sessions import SessionLog
@@ -131,7 +132,8 @@ async def _doctor(core: Core, arguments: argparse.Namespace) -> int:
         print(f"{problem.weight:7}  {make_visible(problem.what)}\n         {problem.why}")
     if not problems:
         print(f"{resource.name}: {resource.upstream.user} can do no more than the gateway expects of it.")
-    print(f"note     {how_masking_runs()}")
+    for note in (how_masking_runs(), *seen(core.base / STATE)):
+        print(f"note     {note}")
     if arguments.fix:
         print("\n".join(["", *doctor.role(catalog, policy, database, arguments.role)]))
     return 1 if any(problem.weight == doctor.SERIOUS for problem in problems) else 0

@@ -40,6 +40,8 @@ class Process:
     core: Core
     recordings: Recordings
     tasks: asyncio.TaskGroup
+    #: Another process has the SSH listener.
+    databases_only: bool = False
     gateway: Gateway | None = None
     ssh: SshGateway | None = None
     roles: dict[str, Role] = field(default_factory=dict)

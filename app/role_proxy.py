@@ -44,7 +44,8 @@ class ProxyRole:
         masking = process.targets.masking
         databases, servers = _of(resources, Protocol.POSTGRES), _of(resources, Protocol.SSH)
         self._gateway = Gateway(ports, _settings(process), databases, core.policy, masking)
-        self._ssh = _ssh(process, ports, servers, databases, self._where) if servers else None
+        here = servers and not process.databases_only
+        self._ssh = _ssh(process, ports, servers, databases, self._where) if here else None
         self._presidio = _presidio(core)
         self._process = process
         self._following: asyncio.Task[None] | None = None

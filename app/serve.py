@@ -1,4 +1,5 @@
-"""`hoop serve`: run the roles in this process until a signal asks to stop, then drain."""
+"""`hoop serve`: a process for each role (`app/supervise.py`), or with `--only` these roles in this one, until a signal asks
+to stop; then drain."""
 
 from __future__ import annotations
 
@@ -6,14 +7,17 @@ import argparse
 import asyncio
 import hashlib
 import logging
+import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from pathlib import Path
 
 from access.errors import HoopError, Unavailable
 from access.events import ConfigurationLoaded
 from app.cli_setup import load_or_explain
+from app.clock import SystemClock
 from app.config_file import Loaded
 from app.core import open_core
 from app.flows import watch
@@ -21,16 +25,17 @@ from app.process import Process, Role
 from app.role_proxy import ProxyRole
 from app.role_web import WebRole
 from app.role_worker import WorkerRole
+from app.supervise import STATE, Supervised, Supervisor, children
 from ledger.recordings import Recordings
 from ledger.sessions import SessionLog
 
 log = logging.getLogger("hoop")
 
 
-async def serve(loaded: Loaded, only: Sequence[str]) -> None:
+async def serve(loaded: Loaded, only: Sequence[str], *, databases_only: bool = False) -> None:
     """Run the roles until SIGTERM or SIGINT. Raises Unavailable when the store or a port cannot be had."""
     try:
-        await _serve_until_stopped(loaded, only)
+        await _serve_until_stopped(loaded, only, databases_only=databases_only)
     except BaseExceptionGroup as group:
         raise _first_of(group) from group
 
@@ -43,18 +48,19 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return problem
 
 
-async def _serve_until_stopped(loaded: Loaded, only: Sequence[str]) -> None:
+async def _serve_until_stopped(loaded: Loaded, only: Sequence[str], *, databases_only: bool) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    supervised = Supervised(stopping)
     async with open_core(loaded) as core, AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(core.book.run())
         await core.book.refresh()
         sessions = SessionLog(core.store)
         directory = core.base / core.settings.recordings.path
         recordings = Recordings(directory, sessions, strict=core.settings.recordings.strict)
-        process = Process(core, recordings, tasks)
+        process = Process(core, recordings, tasks, databases_only=databases_only)
         loop.add_signal_handler(signal.SIGHUP, process.reload)
         watching = tasks.create_task(watch(core.flows, core.on_call, core.store, process.node))
         if {"web", "worker"} & set(only):
@@ -68,12 +74,30 @@ async def _serve_until_stopped(loaded: Loaded, only: Sequence[str]) -> None:
             for name in only:
                 process.roles[name] = await _start(ROLES[name](process), name, stack)
             log.info("ready: %s", ", ".join(only))
+            supervised.ready()
             await stopping.wait()
             log.info("stopping: no new connections; what runs may finish")
         finally:
             await stack.aclose()
             keeping.cancel()
             watching.cancel()
+            supervised.close()
+
+
+async def supervise(loaded: Loaded, config: Path, log_style: str) -> int:
+    """Keep all roles running, each in a process of its own, until SIGTERM or SIGINT; the exit status."""
+    base, core = loaded.base, loaded.settings
+    supervisor = Supervisor(children(config, log_style, workers(core.proxy.workers)), base / STATE, SystemClock())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop.set)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.forward, signal.SIGHUP)
+    return await supervisor.run()
+
+
+def workers(wanted: int) -> int:
+    """How many proxy processes: as configured, or by the CPUs, of which other roles and clients want some too."""
+    return wanted or max(1, min(4, (os.cpu_count() or 1) // 2))
 
 
 async def _start(role: Role, name: str, stack: AsyncExitStack) -> Role:
@@ -99,14 +123,17 @@ ROLES: Mapping[str, Callable[[Process], Role]] = {"proxy": ProxyRole, "worker": 
 
 def _serve(arguments: argparse.Namespace) -> int:
     loaded = load_or_explain(arguments.config)
+    if not arguments.only:
+        return asyncio.run(supervise(loaded, arguments.config, arguments.log))
     # worker before web: the first page already has somebody to post its cards
     only = [name for name in ROLES if name in arguments.only]
+    serving = serve(loaded, only, databases_only=arguments.databases_only)
     try:
         import uvloop
     except ImportError:
-        asyncio.run(serve(loaded, only))
+        asyncio.run(serving)
     else:
-        uvloop.run(serve(loaded, only))
+        uvloop.run(serving)
     return 0
 
 

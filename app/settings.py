@@ -345,6 +345,15 @@ class RunbookSettings(Section):
     schedules: list[ScheduleSettings] = []
 
 
+class ProxySettings(Section):
+    """The processes of the gateway itself."""
+
+    workers: Annotated[int, BeforeValidator(no_bool), Field(ge=0, le=64)] = Field(
+        default=0,
+        description="Proxy processes that share the port; 0 = half of the CPUs, 1 to 4. Limits count in each.",
+    )
+
+
 class LimitSettings(Section):
     """Caps that keep one client from hurting the others."""
 
@@ -407,6 +416,7 @@ class Settings(BaseSettings):
     approvals: ApprovalSettings = ApprovalSettings()
     runbooks: RunbookSettings = RunbookSettings()
     limits: LimitSettings = LimitSettings()
+    proxy: ProxySettings = ProxySettings()
 
 
 def json_schema() -> dict[str, Any]:

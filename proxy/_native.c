@@ -23,7 +23,7 @@ enum { PASS, CALL, CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, SCAN };
 enum {
     HAS_EMAIL = 1, HAS_URL = 2, HAS_SECRET = 4, HAS_IBAN = 8, HAS_LETTERED = 16, HAS_IP = 32, HAS_MAC = 64,
     HAS_NUMBERS = 128, BARE_NUMBERS = 256, NAMED_NUMBERS = 512,
-    EMAIL_CONSTANT = 1024, EMAIL_SHAPED = 2048, PHONE_CONSTANT = 4096, PHONE_SHAPED = 8192,
+    EMAIL_CONSTANT = 1024, EMAIL_SHAPED = 2048, PHONE_CONSTANT = 4096, PHONE_SHAPED = 8192, HAS_BIRTH = 16384,
 };
 
 enum { CLEAN, UNSURE, AN_EMAIL, A_PHONE };
@@ -56,6 +56,7 @@ typedef struct {
 } Out;
 
 static int put(Out *out, const void *data, Size size) {
+    if (!size) return 0;
     if (size > out->room - out->size) {
         Size room = out->room * 2 + size + 256;
         unsigned char *grown = PyMem_Realloc(out->data, (size_t)room);
@@ -209,8 +210,8 @@ static int is_date_and_hour(Bytes v, Size n) {
 }
 
 /* Whether the numbers of a text may be personal (detectors_numbers.find_numbers). */
-static int numbers(Bytes text, Size n, int looks_for) {
-    for (Size i = 0; i < n; i++) {
+static int numbers(Bytes text, Size n, Size first_digit, Size last_digit, int looks_for) {
+    for (Size i = first_digit; i <= last_digit; i++) {
         if (!IS(text[i], DIGIT)) continue;
         Size start = i, digits = 1, gaps = 0;
         for (;;) {
@@ -233,29 +234,39 @@ static int numbers(Bytes text, Size n, int looks_for) {
     return CLEAN;
 }
 
+/* Whether 16 characters of tokens stand together; looks at every 16th byte and back from it. */
+static int long_run(Bytes text, Size n) {
+    for (Size i = 0; i + 16 <= n;) {
+        Size j = i + 15;
+        while (j >= i && IS(text[j], TOKEN)) j--;
+        if (j < i) return 1;
+        i = j + 1;
+    }
+    return 0;
+}
+
+/* Whether a word of these begins with `first`, in either case. */
+static int any_word(Bytes text, Bytes end, char first, const char *one, const char *other) {
+    for (int upper = 0; upper < 2; upper++)
+        for (Bytes p = text; (p = memchr(p, upper ? first - 32 : first, (size_t)(end - p))) != NULL; p++)
+            if (here(p, end, one) || (other && here(p, end, other))) return 1;
+    return 0;
+}
+
 /* Words that a secret stands behind or begins with. */
 static int secrets(Bytes text, Bytes end, int classes) {
     static const char *const tokens[] = {
         "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "sk_", "rk_", "pk_", "sk-",
         "AIza", "ya29.", "npm_", "pypi-", "SG.", "dop_v1_", "hvs.", "shpat_", "shpca_", "shppa_", "shpss_", "eyJ",
     };
-    int run = 0, longest = 0, dollar = 0;
-    for (Bytes p = text; p < end; p++) {
-        run = IS(*p, TOKEN) ? run + 1 : 0;
-        if (run > longest) longest = run;
-        dollar |= *p == '$';
-        switch (LOWER(*p)) {
-        case 'b': if (here(p, end, "bearer") || here(p, end, "basic")) return UNSURE; break;
-        case 'p': if (classes & ASSIGN && (here(p, end, "pass") || here(p, end, "pwd"))) return UNSURE; break;
-        case 't': if (classes & ASSIGN && here(p, end, "token")) return UNSURE; break;
-        case 's': if (classes & ASSIGN && here(p, end, "secret")) return UNSURE; break;
-        case 'k': if (classes & ASSIGN && here(p, end, "key")) return UNSURE; break;
-        case 'a': if (classes & ASSIGN && here(p, end, "authorization")) return UNSURE; break;
-        default: if (*p == '-' && exactly(p, end, "-----BEGIN")) return UNSURE;
-        }
-    }
-    if (longest < 16) return CLEAN;
-    if (dollar) return UNSURE;
+    if (any_word(text, end, 'b', "bearer", "basic")) return UNSURE;
+    for (Bytes p = text; (p = memchr(p, '-', (size_t)(end - p))) != NULL; p++)
+        if (exactly(p, end, "-----BEGIN")) return UNSURE;
+    if (classes & ASSIGN
+        && (any_word(text, end, 'p', "pass", "pwd") || any_word(text, end, 't', "token", NULL) || any_word(text, end, 's', "secret", NULL)
+            || any_word(text, end, 'k', "key", NULL) || any_word(text, end, 'a', "authorization", NULL))) return UNSURE;
+    if (!long_run(text, end - text)) return CLEAN;
+    if (memchr(text, '$', (size_t)(end - text))) return UNSURE;
     for (Bytes p = text; p < end; p++) {
         if (!IS(*p, ALPHA)) continue;
         for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
@@ -265,9 +276,34 @@ static int secrets(Bytes text, Bytes end, int classes) {
     return CLEAN;
 }
 
-/* IBANs and ids with letters: both are runs of letters and digits. */
-static int lettered(Bytes text, Size n, int looks_for) {
-    for (Size i = 0; i < n;) {
+/* Words that a date of birth stands behind (detectors_words._BIRTH). */
+static int births(Bytes text, Bytes end) {
+    static const char *const begun_by_n[] = {"naiss", "naci", "nati", "nasci", "nato", "nata", "ne le", "nee le"};
+    if (any_word(text, end, 'b', "born", "birth") || any_word(text, end, 'b', "bday", "b-day") || any_word(text, end, 'g', "geb", NULL))
+        return UNSURE;
+    for (int upper = 0; upper < 2; upper++) {
+        for (Bytes p = text; (p = memchr(p, upper ? 'D' : 'd', (size_t)(end - p))) != NULL; p++) {
+            Bytes next = p + 1;
+            if (next < end && *next == '.') next++;
+            if (next < end && LOWER(*next) == 'o') {
+                next++;
+                if (next < end && *next == '.') next++;
+                if (next < end && LOWER(*next) == 'b') return UNSURE;
+            }
+        }
+        for (Bytes p = text; (p = memchr(p, upper ? 'N' : 'n', (size_t)(end - p))) != NULL; p++) {
+            if (p + 1 < end && p[1] == 0xc3) return UNSURE;
+            for (size_t i = 0; i < sizeof begun_by_n / sizeof *begun_by_n; i++)
+                if (here(p, end, begun_by_n[i])) return UNSURE;
+        }
+    }
+    return CLEAN;
+}
+
+/* IBANs and ids with letters: both are runs of letters and digits. All have digits. */
+static int lettered(Bytes text, Size n, Size first_digit, Size last_digit, int looks_for) {
+    while (first_digit > 0 && IS_ALNUM(text[first_digit - 1])) first_digit--;
+    for (Size i = first_digit; i <= last_digit;) {
         if (!IS_ALNUM(text[i])) { i++; continue; }
         Size start = i;
         while (i < n && IS_ALNUM(text[i])) i++;
@@ -313,8 +349,16 @@ static Size count_of(Bytes text, Size n, unsigned char c) {
 /* Whether a detector could find something in a value: CLEAN is certain, so are AN_EMAIL and A_PHONE. */
 static int look(Bytes v, Size n, int looks_for) {
     int classes = 0;
-    for (Size i = 0; i < n; i++) classes |= class_of[v[i]];
+    Size first = n, last = 0;
     if (n > 100000) return UNSURE;
+    for (Size i = 0; i < n; i++) {
+        int class = class_of[v[i]];
+        classes |= class;
+        if (class & DIGIT) {
+            if (first == n) first = i;
+            last = i;
+        }
+    }
     if (!(classes & SIGN)) {
         for (Size i = 0; i + 4 <= n; i++)
             if (v[i] == 'A' && v[i + 2] == 'I' && v[i + 3] == 'A' && (v[i + 1] == 'K' || v[i + 1] == 'S')) return UNSURE;
@@ -334,10 +378,11 @@ static int look(Bytes v, Size n, int looks_for) {
     if (looks_for & HAS_IP && (count_of(v, n, '.') >= 3 || count_of(v, n, ':') >= 2)) return UNSURE;
     if (looks_for & HAS_MAC && (count_of(v, n, ':') >= 5 || count_of(v, n, '-') >= 5 || count_of(v, n, '.') >= 2)) return UNSURE;
     if (!(classes & DIGIT)) return CLEAN;
-    if (looks_for & (HAS_IBAN | HAS_LETTERED) && classes & ALPHA && lettered(v, n, looks_for)) return UNSURE;
+    if (looks_for & HAS_BIRTH && classes & ALPHA && births(v, v + n)) return UNSURE;
+    if (looks_for & (HAS_IBAN | HAS_LETTERED) && classes & ALPHA && lettered(v, n, first, last, looks_for)) return UNSURE;
     if (!(looks_for & HAS_NUMBERS)) return CLEAN;
     if (looks_for & (PHONE_CONSTANT | PHONE_SHAPED) && is_phone(v, n)) return A_PHONE;
-    return numbers(v, n, looks_for);
+    return numbers(v, n, first, last, looks_for);
 }
 
 /* ---------------------------------------------------------------------------------------------- shapes (strategies.py) */

@@ -209,7 +209,7 @@ async def gateway(home: Path, target: Target, psql: Path, server: SshHost | None
     if status:
         raise Unavailable(f"`hoop db upgrade` failed: {printed.strip()}")
     log = (home / "gateway.log").open("wb")
-    command = [sys.executable, "-m", "app", "--config", str(config), "serve"]
+    command = [sys.executable, "-m", "app", "--config", str(config), "serve", "--only", "web,proxy,worker"]
     process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, start_new_session=True)
     try:
         console = f"http://{HOST}:{console_port}"

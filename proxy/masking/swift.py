@@ -26,7 +26,7 @@ Cell = Callable[[bytes], bytes | None]
 PASS, CALL, CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, SCAN = range(7)
 
 #: The detectors that `look` in `_native.c` was written for, and the shapes beside it.
-RULED_OUT = "eb0cf1f78b001bc1"
+RULED_OUT = "ad1051467ba24828"
 
 _FLAGS = (
     (1, {"email"}),
@@ -38,6 +38,7 @@ _FLAGS = (
     (64, {"mac"}),
     (128, detectors_numbers.ENTITIES),
     (256, {"card", "fr_nir"}),
+    (16384, {"birth_date"}),
 )
 _NAMED = 512
 _WHOLE = {

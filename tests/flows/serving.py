@@ -22,7 +22,7 @@ async def served(config: Path, *roles: str) -> AsyncIterator[list[asyncio.subpro
     logs, processes = [], []
     for role in roles or ("",):
         logs.append(config.parent / f"{role or 'all'}.log")
-        command = [sys.executable, "-m", "app", "--config", str(config), "serve", *(["--only", role] if role else [])]
+        command = [sys.executable, "-m", "app", "--config", str(config), "serve", "--only", role or "web,proxy,worker"]
         with logs[-1].open("wb") as log:
             processes.append(await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log))
     try:

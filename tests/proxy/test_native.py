@@ -41,6 +41,7 @@ PIECES = [
     "RSSMRA85T10A562S", "tel", "no", "ID", "tax id", "passport", "card ", "ä", "é", "ß", "–", "K", "ſ", "\u0663", "\u00a0", "名",
     "AKIA", "ASIA", "ghp_", "sk-", "eyJ", "xoxb-", "-----BEGIN RSA PRIVATE KEY-----", "bearer ", "basic", "password=", "pwd:",
     "2026-11-20 10", "2026-11-20", "a1b2c3d4e5f6a7b8", "microtel", "png", "://", "\n", "'", "1 85 05 2B 123 456 78", "99",
+    "born ", "d.o.b. ", "né le ", "geb. ", "12.03.1980", "nato il", "date of birth: 1980-03-12",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=14).map("".join)
 real = [sample.text for sample in samples.samples(5, 12)]

@@ -1,0 +1,114 @@
+"""The supervisor with children that are shells: started, kept, said, ended together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from app.clock import SystemClock
+from app.serve import workers
+from app.supervise import LONGEST_PAUSE, SOCKET, Child, Supervisor, children, pause, seen
+
+READY = f"import os, socket, sys, time; socket.socket(fileno=int(os.environ['{SOCKET}'])).send(b'r'); "
+
+
+def child(name: str, script: str) -> Child:
+    return Child(name, [sys.executable, "-c", script])
+
+
+@contextlib.asynccontextmanager
+async def running(tmp_path: Path, *some: Child) -> AsyncIterator[tuple[Supervisor, asyncio.Task[int]]]:
+    supervisor = Supervisor(some, tmp_path / "processes.json", SystemClock())
+    task = asyncio.get_running_loop().create_task(supervisor.run())
+    yield supervisor, task
+    supervisor.stop.set()
+    await asyncio.wait_for(task, 10)
+
+
+async def until(condition: object) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - processes do not tell
+            await asyncio.sleep(0.01)
+
+
+async def test_a_child_that_ends_is_started_again_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr("app.supervise.FIRST_PAUSE", 0.01)
+    one, two = child("proxy", READY + "time.sleep(60)"), child("web", READY + "time.sleep(60)")
+    with caplog.at_level(logging.INFO):
+        async with running(tmp_path, one, two) as _:
+            await until(lambda: one.ready and two.ready)
+            assert one.process is not None
+            killed = one.process.pid
+            os.kill(killed, signal.SIGKILL)
+            await until(lambda: one.starts == 2 and one.ready)
+            lines = seen(tmp_path / "processes.json")
+            assert lines[0].endswith("ready, started 2 times") and str(killed) not in lines[0]
+            assert two.starts == 1
+    assert "proxy ended with status -9; starting it again" in caplog.text
+    assert seen(tmp_path / "processes.json") == []
+
+
+async def test_a_stop_lets_every_child_finish(tmp_path: Path):
+    script = (
+        "import os, pathlib, signal, socket, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path({mark!r}).touch(), sys.exit(0)))\n"
+        "socket.socket(fileno=int(os.environ[{socket!r}])).send(b'r')\ntime.sleep(60)"
+    )
+    marks = [tmp_path / "one", tmp_path / "two"]
+    some = [child(mark.name, script.format(mark=str(mark), socket=SOCKET)) for mark in marks]
+    async with running(tmp_path, *some) as (supervisor, task):
+        await until(lambda: all(one.ready for one in some))
+        supervisor.stop.set()
+        assert await task == 0
+    assert all(mark.exists() for mark in marks)
+
+
+async def test_one_that_cannot_start_ends_all(tmp_path: Path):
+    good, bad = child("web", READY + "time.sleep(60)"), child("proxy", "raise SystemExit(1)")
+    async with running(tmp_path, good, bad) as (_, task):
+        assert await asyncio.wait_for(task, 10) == 1
+    assert good.process is not None and good.process.returncode is not None
+
+
+async def test_a_child_hears_that_its_supervisor_is_gone(tmp_path: Path):
+    script = f"import os, socket; s = socket.socket(fileno=int(os.environ['{SOCKET}'])); s.send(b'r'); s.recv(1)"
+    one = child("proxy", script)
+    supervisor = Supervisor([one], tmp_path / "processes.json", SystemClock())
+    ours = asyncio.get_running_loop().create_task(supervisor._once(one))
+    await until(lambda: one.ready)
+    assert one.process is not None and one.process.returncode is None
+    ours.cancel()
+    await asyncio.gather(ours, return_exceptions=True)
+    assert await asyncio.wait_for(one.process.wait(), 10) == 0
+
+
+def test_pauses_grow_to_a_limit():
+    assert [pause(n) for n in (1, 2, 3)] == [0.5, 1.0, 2.0] and pause(50) == LONGEST_PAUSE
+
+
+def test_who_runs_what():
+    one = children(Path("hoop.yaml"), "text", 1)
+    assert [c.name for c in one] == ["proxy", "worker", "web"] and not one[0].environment
+    assert one[0].command[-2:] == ["--only", "proxy"]
+    three = children(Path("hoop.yaml"), "json", 3)
+    assert [c.name for c in three[:3]] == ["proxy 1", "proxy 2", "proxy 3"]
+    assert [c.command[-1] for c in three[:3]] == ["proxy", "--databases-only", "--databases-only"]
+    assert all(c.environment == {"HOOP_LISTENERS__POSTGRES__SHARED": "true"} for c in three[:3])
+    assert not three[3].environment
+
+
+def test_as_many_as_wanted_or_as_the_machine_has(monkeypatch: pytest.MonkeyPatch):
+    assert workers(7) == 7
+    for cpus, expected in ((None, 1), (1, 1), (2, 1), (4, 2), (64, 4)):
+        monkeypatch.setattr("os.cpu_count", lambda cpus=cpus: cpus)
+        assert workers(0) == expected
