@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
@@ -64,7 +65,13 @@ def _csv(table: Table) -> Attachment:
     writer = csv.writer(out)
     for row in (table.columns, *table.rows):
         writer.writerow(["" if cell is None else _safe(str(cell)) for cell in row])
-    return Attachment("result.csv", "Masked rows", out.getvalue().encode())
+    return Attachment(_file_name(table.note), "Masked rows", out.getvalue().encode())
+
+
+def _file_name(note: str) -> str:
+    """A name of its own for each table of a card: a file of the same name is uploaded once."""
+    words = re.sub(r"[^a-z0-9]+", "-", note.partition(":")[0].lower()).strip("-")[:40]
+    return f"{words or 'result'}.csv"
 
 
 def _safe(cell: str) -> str:
