@@ -154,3 +154,23 @@ async def test_an_approved_run_is_taken_back_before_it_starts(runs: Stage) -> No
     assert not runs.executor.steps
     states = {grant.resource: grant.state for grant in await runs.store.read(lambda tx: tx.grants())}
     assert states == {"shop-b": GrantState.REVOKED}
+
+
+async def test_cancel_stops_what_runs(runs: Stage) -> None:
+    (row,) = await three(runs, "shop-a")
+    said: list[str] = []
+    inner = runs.executor.run_steps
+
+    async def steps(*given: Any) -> Any:
+        async for outcome in inner(*given):
+            if not said:
+                said.append(words((await runs.say(EVE, f"cancel {row.id}")).last))
+                said.append(words((await runs.say(DANA, f"cancel {row.id}")).last))
+            yield outcome
+
+    runs.executor.run_steps = steps  # type: ignore[method-assign, assignment]
+    await approve_all(runs)
+    assert "Stopping" not in said[0]
+    assert f"Stopping {row.id}" in said[1]
+    (session,) = await runs.store.read(lambda tx: tx.sessions())
+    assert session.kill_at is not None
