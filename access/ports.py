@@ -32,10 +32,11 @@ from access.requests import (
 from access.resources import Resource
 from access.runs import Run, RunStep
 from access.scopes import OfRunbook
+from access.tickets import Ticket, Tickets
 
 T = TypeVar("T")
 
-# defined in `access.approvals` and `access.duty`, and part of the ports like the classes below
+# defined in `access.approvals`, `access.duty` and `access.tickets`, and part of the ports like the classes below
 __all__ = [
     "Alarm",
     "Allow",
@@ -49,6 +50,8 @@ __all__ = [
     "Pager",
     "Progress",
     "StepUp",
+    "Ticket",
+    "Tickets",
 ]
 
 
@@ -200,8 +203,8 @@ class Tx(Protocol):
         """Remember an inbound delivery; True when it was seen before (then acknowledge and do nothing)."""
 
     def enqueue(self, item: OutboxItem) -> None: ...
-    def outbox(self, limit: int = 50) -> list[OutboxItem]:
-        """The oldest due item of each target, oldest first."""
+    def outbox(self, limit: int = 50, kind: str = "") -> list[OutboxItem]:
+        """The oldest due item of each target, oldest first; with `kind`, only those (a target has one kind)."""
 
     def settle(self, id: int, *, retry_at: datetime | None = None, error: str = "") -> None:
         """Delivered (no `retry_at`), or to be tried again at `retry_at`."""

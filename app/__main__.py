@@ -139,6 +139,8 @@ def _account_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     """What people log in or act with."""
     slack = commands.add_parser("slack", help="check tokens, scopes, socket and channels; says what to fix")
     slack.add_argument("what", choices=("check",))
+    jira = commands.add_parser("jira", help="check the token, projects, types, statuses and accounts in Jira")
+    jira.add_argument("what", choices=("check",))
     linking = commands.add_parser("link", help="let a Slack account act as a person")
     linking.add_argument("person")
     linking.add_argument("account", help="TENANT/USER, for example T024BE7LD/U023BECGF")
@@ -189,6 +191,7 @@ MODULES = {
     "key": "app.cli_ssh",
     "ssh-config": "app.cli_ssh",
     "slack": "app.cli_slack",
+    "jira": "app.cli_jira",
     "link": "app.cli_slack",
     "unlink": "app.cli_slack",
     "serve": "app.serve",

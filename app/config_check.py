@@ -16,6 +16,7 @@ from access.errors import Invalid, Unavailable
 from access.ports import Vault
 from app import config_build
 from app.config_file import Loaded, Problem, Where
+from app.config_jira import jira_problems
 from app.config_ssh import ssh_problems
 from app.schedules import trigger
 from app.settings import PostgresListener, ResourceSettings, Settings
@@ -39,7 +40,7 @@ def check(loaded: Loaded, vault: Vault | None = None, entities: frozenset[str] |
     if found and not loaded.source.data:
         return found  # the file as a whole cannot be read: what is missing then says nothing
     known = _Known(loaded)
-    for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console, _runbooks):
+    for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console, _runbooks, _jira):
         found.extend(loaded.source.problem(where, message) for where, message in inspect(loaded.settings, known))
     found.extend(loaded.source.problem(w, m) for w, m in _masking(loaded.settings, known, entities))
     if not found:
@@ -321,6 +322,10 @@ def _flows(loaded: Loaded) -> list[Problem]:
     return [Problem(one.file, one.line, one.where, one.message) for one in found]
 
 
+def _jira(settings: Settings, _known: _Known) -> Iterator[Finding]:
+    yield from jira_problems(settings)
+
+
 def _runbooks(settings: Settings, _known: _Known) -> Iterator[Finding]:
     names = Counter(entry.name for entry in settings.runbooks.repositories)
     for index, entry in enumerate(settings.runbooks.repositories):
@@ -387,6 +392,8 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
         (("masking", "key"), settings.masking.key),
         (("approvals", "alarms", "secret"), settings.approvals.alarms.secret),
     ]
+    if settings.jira is not None:
+        refs += [(("jira", "token"), settings.jira.token), (("jira", "webhook"), settings.jira.webhook)]
     for i, repository in enumerate(settings.runbooks.repositories):
         refs.append((("runbooks", "repositories", i, "token"), repository.token))
         refs.append((("runbooks", "repositories", i, "deploy_key"), repository.deploy_key))

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 
@@ -20,6 +21,7 @@ from access.errors import Unavailable
 from access.policy import Policy
 from access.ports import Clock, Entropy
 from access.resources import Resource
+from access.tickets import NoTickets
 from app import config_build
 from app.clock import SystemClock, SystemEntropy
 from app.config_file import Loaded
@@ -37,6 +39,9 @@ from identity.tokens import Address, CredentialService
 from identity.vault import SecretVault
 from ledger.sealing import KEY_BYTES, Sealer
 from ledger.store import Store
+
+if TYPE_CHECKING:
+    from app.jira.side import JiraSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class Core:
     credentials: CredentialService
     ssh_keys: KeyBook
     logins: WebLogins
+    jira: JiraSide | None
 
     @property
     def public_url(self) -> str:
@@ -120,6 +126,15 @@ def limits(settings: Settings) -> Limits:
     )
 
 
+def jira_of(settings: Settings, vault: SecretVault, directory: StaticDirectory, clock: Clock) -> JiraSide | None:
+    """Jira, where it is configured."""
+    if settings.jira is None:
+        return None
+    from app.jira.side import JiraSide  # its library costs start-up time that only its users should pay
+
+    return JiraSide(settings, settings.jira, vault, directory, clock)
+
+
 @asynccontextmanager
 async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
     """Build everything and open the store; closes it at the end. Raises Unavailable with what to do."""
@@ -132,9 +147,11 @@ async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
     on_call = on_call_of(settings, loaded.base, directory)
     flows = shelf_of(settings, loaded.base, directory, resources, on_call)
     store = Store(url, clock, entropy, sealer, synchronous=settings.store.durability.upper())
+    jira = jira_of(settings, vault, directory, clock)
     await store.start()
     try:
-        office = Office(directory, resources, entropy, limits(settings), flows, on_call)
+        tickets = jira.tickets if jira else NoTickets()
+        office = Office(directory, resources, entropy, limits(settings), flows, on_call, tickets)
         yield Core(
             settings=settings,
             base=loaded.base,
@@ -154,6 +171,9 @@ async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
             ),
             ssh_keys=KeyBook(store),
             logins=WebLogins(store, clock, entropy, directory),
+            jira=jira,
         )
     finally:
         await store.close()
+        if jira is not None:
+            jira.close()

@@ -40,6 +40,8 @@ class WebRole:
             slack.listen(self._process.tasks)
             app.add_routes([web.post("/slack/events", slack.app.handle_http)])
         app.add_routes(RunbookHook(self._process.runbooks, self._process.tasks).routes())
+        if core.jira is not None and core.jira.settings.webhook:
+            app.add_routes(core.jira.hook(core.store, core.desk, core.clock, core.vault).routes())
         probed = web.Application() if listener.health_host else app
         probed.add_routes(health.routes())
         if probed is not app:
@@ -106,7 +108,7 @@ class WebRole:
                 Figure("statements_held", "Statements waiting for approval.", _pending(tx, {Ask.STATEMENT})),
                 Figure("requests_pending", "Requests waiting for a decision.", _pending(tx, {Ask.ACCESS, Ask.COMMAND})),
                 Figure("grants_live", "Grants in force.", len(tx.grants(live_at=tx.now, limit=COUNTED))),
-                Figure("outbox_targets_due", "Chat targets with a message due.", len(tx.outbox(COUNTED))),
+                Figure("outbox_targets_due", "Chat targets with a message due.", len(tx.outbox(COUNTED, "chat"))),
             ]
 
         return await self._core.store.read(work)

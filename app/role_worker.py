@@ -51,6 +51,7 @@ class WorkerRole:
             key_bytes(core.vault, core.settings.ledger.signing_key),
             export=core.base / core.settings.ledger.checkpoint_file,
         )
+        self._mirror = core.jira.mirror(core.store, bots.world.links, core.name_of) if core.jira else None
         self._alarms = Alarms(core.store, pagers(core), core.name_of)
         self._schedules = Schedules(bots.kit, core.settings.runbooks.schedules)
         self._timers = Timers(_leader(process), self._jobs())
@@ -76,7 +77,9 @@ class WorkerRole:
 
     async def start(self) -> str:
         self._timers.start()
-        loops = (self._announcer.run, self._sender.run, self._runner.run, self._alarms.run)
+        loops = [self._announcer.run, self._sender.run, self._runner.run, self._alarms.run]
+        if self._mirror is not None:
+            loops.append(self._mirror.run)
         self._running = [self._process.tasks.create_task(loop()) for loop in loops]
         return "announcing, executing, keeping time"
 

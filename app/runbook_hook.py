@@ -27,7 +27,7 @@ class RunbookHook:
     async def _noticed(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         mirror = self._catalog.mirrors.get(name)
-        body = await _read(request)
+        body = await read_body(request)
         # One answer for all that is wrong: nobody learns which repositories there are.
         if body is None or mirror is None or not genuine(mirror.origin.webhook, request.headers, body):
             return web.Response(status=403, text="not a notice of a repository here\n")
@@ -35,7 +35,7 @@ class RunbookHook:
         return web.Response(status=202, text="fetching\n")
 
 
-async def _read(request: web.Request) -> bytes | None:
+async def read_body(request: web.Request) -> bytes | None:
     """The body, or None for one that is too long."""
     if (request.content_length or 0) > MOST_BYTES:
         return None

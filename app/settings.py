@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from access.statements import Effect, Flag
+from app.settings_jira import JiraSettings
 from app.settings_masking import MaskingSettings
 from app.settings_types import ClockTime, Duration, Name, Port, SecretRef, Verdict, Zone, no_bool
 
@@ -118,6 +119,9 @@ class PersonSettings(Section):
         default="",
         pattern=r"^([TE][A-Z0-9]{2,20}/[UW][A-Z0-9]{2,20})?$",
         description="TENANT/USER, with chat.slack.identify: directory.",
+    )
+    jira: str = Field(
+        default="", description="Account id (Cloud) or user name (Data Center), with jira.identify: account."
     )
 
 
@@ -414,6 +418,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     masking: MaskingSettings = MaskingSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    jira: JiraSettings | None = None
     runbooks: RunbookSettings = RunbookSettings()
     limits: LimitSettings = LimitSettings()
     proxy: ProxySettings = ProxySettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from access.actors import Actor, PersonId, actor_key
 from access.errors import Conflict, Denied, HoopError, Invalid
@@ -16,7 +17,7 @@ from access.resources import Resource
 from access.scopes import Level, OfRunbook, Once, Scope, level_of, scope_asked
 from approval_flows import allowing, flow, granting, lifecycle, routing
 from approval_flows.break_glass import not_extended
-from approval_flows.choose import check_words
+from approval_flows.choose import check_ticket, check_words
 from approval_flows.freezing import frozen
 from approval_flows.granting import live_grant, requested
 from approval_flows.model import Flow
@@ -241,7 +242,9 @@ def routed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -
     taken = routing.route(office, replace(request, duration=length), person, resource, tx.now)
     if isinstance(taken, Denied) or request.ask is Ask.STATEMENT:
         return taken
-    return check_words(taken, request.reason, request.ticket) or taken
+    looked_up = partial(office.ticket, request.ticket)
+    wrong = check_words(taken, request.reason, request.ticket) or check_ticket(taken, person, looked_up)
+    return wrong or taken
 
 
 def _draft(

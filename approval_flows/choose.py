@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -15,16 +15,20 @@ from access.requests import AccessRequest, Ask
 from access.resources import Resource
 from access.scopes import OfRunbook, scope_name
 from access.statements import Effect, Flag
+from access.tickets import Ticket
 from approval_flows.flow import shown_duration
 from approval_flows.model import Flow, Risk, When, Words
+from approval_flows.ticketing import unmet
 
 UNMASK = "unmask"
+NOT_HERE = Ticket("", problem="the ticket is not looked up here")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What conditions are looked up in: the request, the person who asks, the resource, the time. `on_call` are the
-    schedules that person is on call for at that time; `emergency` means break-glass."""
+    schedules that person is on call for at that time; `emergency` means break-glass; `looked_up` is asked for what is known
+    of the ticket, only where a flow wants to know."""
 
     person: Person
     resource: str
@@ -40,6 +44,7 @@ class Facts:
     on_call: frozenset[str] = frozenset()
     emergency: bool = False
     runbook: str = ""
+    looked_up: Callable[[], Ticket] = lambda: NOT_HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,7 @@ def _of_time(when: When, facts: Facts) -> str:
         return f"it is not {' or '.join(map(str, when.hours))}"
     if when.ticket is not None and not _whole(when.ticket, facts.ticket):
         return f"the ticket does not match {when.ticket}"
-    return ""
+    return unmet(when.ticket_is, facts.looked_up(), facts.person) if when.ticket_is else ""
 
 
 def check_words(flow: Flow, reason: str, ticket: str) -> Invalid | None:
@@ -167,6 +172,17 @@ def check_words(flow: Flow, reason: str, ticket: str) -> Invalid | None:
     return _words_wrong(flow, flow.reason, "reason", reason.strip()) or _words_wrong(
         flow, flow.ticket, "ticket", ticket.strip()
     )
+
+
+def check_ticket(flow: Flow, person: Person, looked_up: Callable[[], Ticket]) -> Invalid | None:
+    """What the flow misses in the ticket itself, as the ticket system knows it; None if nothing."""
+    wants = flow.ticket.ticket_is
+    wrong = unmet(wants, looked_up(), person) if wants else ""
+    if not wrong:
+        return None
+    wanted = " and ".join(sorted(wants))
+    hint = flow.ticket.hint or f"The flow {flow.name} wants a ticket that is {wanted}."
+    return Invalid(f"{wrong[0].upper()}{wrong[1:]}.", field="ticket", hint=hint)
 
 
 def _words_wrong(flow: Flow, words: Words, field: str, given: str) -> Invalid | None:

@@ -32,6 +32,7 @@ from approval_flows import (
     step_up,
 )
 from approval_flows.office import Office, settle
+from approval_flows.ticketing import LookingStore
 
 POLL_SECONDS = 2.0
 
@@ -40,7 +41,7 @@ class Desk:
     """Implements `access.ports.Desk`. Every method is one transaction; who may act is checked inside it."""
 
     def __init__(self, store: Store, office: Office, clock: Clock) -> None:
-        self._store = store
+        self._store = LookingStore(store, office.tickets)
         self._office = office
         self._clock = clock
 

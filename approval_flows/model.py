@@ -11,6 +11,7 @@ from types import MappingProxyType
 from access.requests import Ask
 from access.statements import Effect, Flag
 from access.windows import DAYS, Window
+from approval_flows.ticketing import TicketIs
 
 __all__ = [
     "DAYS",
@@ -111,6 +112,7 @@ class When:
     risk: frozenset[Risk] = frozenset()
     on_call: tuple[str, ...] = ()
     runbooks: tuple[str, ...] = ()
+    ticket_is: frozenset[TicketIs] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +134,12 @@ class BreakGlass:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a reason or a ticket must be; `pattern` (RE2) matches the whole text."""
+    """What a reason or a ticket must be; `pattern` (RE2) matches the whole text, `ticket_is` is looked up."""
 
     required: bool = False
     pattern: str = ""
     hint: str = ""
+    ticket_is: frozenset[TicketIs] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from access.errors import Conflict, HoopError, Unavailable
 from access.ids import ENTROPY_BYTES, Prefix, new_id
 from access.ports import Directory, Entropy, Store, Tx
 from access.resources import Resource
+from access.tickets import NoTickets, Ticket, Tickets
 from approval_flows.flow import Limits
 from approval_flows.shelf import FlowShelf
 from approval_flows.stages import Duty, People
+from approval_flows.ticketing import ticket_of
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -34,11 +36,16 @@ class Office:
     limits: Limits = field(default_factory=Limits)
     flows: FlowShelf = field(default_factory=FlowShelf)
     on_call: OnCall = field(default_factory=NoSchedules)
+    tickets: Tickets = field(default_factory=NoTickets)
 
     def name(self, id: PersonId) -> str:
         """The display name of a person; the subject of somebody the directory does not know (any more)."""
         person = self.directory.person(id)
         return person.name if person else str(id).rpartition("|")[2]
+
+    def ticket(self, key: str) -> Ticket:
+        """What is known of a ticket. Raises LookUp, which `LookingStore` answers."""
+        return ticket_of(self.tickets, key)
 
     def duty(self, at: datetime) -> Duty:
         """Who is on call at `at`, by schedule. When the on-call system does not answer: nobody."""

@@ -9,6 +9,7 @@ from access.requests import Ask
 from access.statements import Effect, Flag
 from approval_flows import parse_parts as parts
 from approval_flows.model import BreakGlass, Escalation, Flow, FlowProblem, Risk, Sources, Stage, When, Words
+from approval_flows.ticketing import TicketIs
 from approval_flows.yaml_lines import Keys, Node, Reader
 
 SCOPES = ("read", "write", "admin", "interactive", "once", "unmask")
@@ -121,6 +122,9 @@ def _fits_emergency(reader: Reader, keys: Keys, flow: Flow) -> None:
         reader.wrong(keys["break_glass"], "break_glass", "needs one stage of any: who acknowledges and reviews")
     if flow.when.asks:
         reader.wrong(keys["when"], "when.asks", "does not go with break_glass: it is always access")
+    for key, looked in (("when", flow.when.ticket_is), ("ticket", flow.ticket.ticket_is)):
+        if looked:
+            reader.wrong(keys[key], key, "looks tickets up, and break_glass does not wait for another system")
     if "max_duration" not in keys:
         reader.wrong(keys["break_glass"], "break_glass", "needs max_duration: how long the access lasts at most")
 
@@ -180,6 +184,7 @@ def _when(reader: Reader, node: Node, *, automatic: bool) -> When:
         "risk",
         "on_call",
         "runbooks",
+        "ticket_is",
     )
     keys = reader.keys(node, "when", known)
     if not keys:
@@ -210,6 +215,7 @@ def _when(reader: Reader, node: Node, *, automatic: bool) -> When:
         groups=reader.texts(keys["groups"], "when.groups") if "groups" in keys else (),
         risk=reader.choices(keys["risk"], "when.risk", Risk) if "risk" in keys else frozenset(),
         on_call=reader.texts(keys["on_call"], "when.on_call") if "on_call" in keys else (),
+        ticket_is=reader.choices(keys["ticket_is"], "when.ticket_is", TicketIs) if "ticket_is" in keys else frozenset(),
     )
 
 

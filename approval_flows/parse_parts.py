@@ -11,6 +11,7 @@ import re2
 import yaml
 
 from approval_flows.model import DAYS, Sources, Window, Words
+from approval_flows.ticketing import TicketIs
 from approval_flows.yaml_lines import Node, Reader
 
 _NAME = re.compile(r"\A[a-z][a-z0-9-]{0,40}\Z")
@@ -89,11 +90,15 @@ def read_sources(reader: Reader, node: Node, where: str) -> Sources:
 
 def read_words(reader: Reader, node: Node, where: str) -> Words:
     """What a reason or a ticket must be."""
-    keys = reader.keys(node, where, ("required", "pattern", "hint"))
+    known = ("required", "pattern", "hint", "is") if where == "ticket" else ("required", "pattern", "hint")
+    keys = reader.keys(node, where, known)
     pattern = read_pattern(reader, keys["pattern"], f"{where}.pattern") if "pattern" in keys else ""
     required = reader.flag(keys["required"], f"{where}.required") if "required" in keys else True
     hint = reader.text(keys["hint"], f"{where}.hint") if "hint" in keys else ""
-    return Words(required, pattern, hint)
+    ticket_is = reader.choices(keys["is"], f"{where}.is", TicketIs) if "is" in keys else frozenset[TicketIs]()
+    if ticket_is and not required:
+        reader.wrong(keys["is"], f"{where}.is", "needs required: true; without a ticket there is nothing to look up")
+    return Words(required, pattern, hint, ticket_is)
 
 
 def read_pattern(reader: Reader, node: Node, where: str) -> str:

@@ -23,6 +23,7 @@ RULE_STAGE = "rule"
 def route(office: Office, request: AccessRequest, person: Person, resource: Resource, at: datetime) -> Flow | Denied:
     """The flow this request takes. No flow means nothing can be granted."""
     facts = facts_of(request, person, resource, at, office.schedules_of(person.id, at))
+    facts = replace(facts, looked_up=lambda: office.ticket(request.ticket))
     taken = choose(office.flows.current.flows, facts)
     if taken is None:
         hint = "Ask the owners of the gateway for a flow that covers it."

@@ -57,7 +57,7 @@ class Sender:
 
     async def step(self) -> bool:
         """Send what is due now, one item per target; False when nothing was."""
-        if not await self._store.read(lambda tx: bool(tx.outbox(limit=1))):
+        if not await self._store.read(lambda tx: bool(tx.outbox(limit=1, kind=KIND))):
             return False
         claimed = await self._store.transact(_claim)
         async with asyncio.TaskGroup() as group:
@@ -196,8 +196,8 @@ class Sender:
 def _claim(tx: Tx) -> list[OutboxItem]:
     """Take due items for a while: a sender that dies loses the lease, another one goes on. A claim is unique."""
     claimed = []
-    for item in tx.outbox(limit=AT_ONCE):
-        if item.kind == KIND and not tx.seen(f"send:{item.id}:{item.attempts}"):
+    for item in tx.outbox(limit=AT_ONCE, kind=KIND):
+        if not tx.seen(f"send:{item.id}:{item.attempts}"):
             tx.settle(item.id, retry_at=tx.now + LEASE, error="claimed")
             claimed.append(item)
     return claimed

@@ -26,6 +26,7 @@ _DUE = (
     select(tables.outbox)
     .where(_OUTBOX.number.in_(_HEADS))
     .where(or_(_OUTBOX.not_before.is_(None), _OUTBOX.not_before <= bindparam("now")))
+    .where(or_(bindparam("of_kind") == "", _OUTBOX.kind == bindparam("of_kind")))
     .order_by(_OUTBOX.number)
     .limit(bindparam("limit"))
 )
@@ -86,8 +87,8 @@ class Conversation(Part):
             self._change(_UNSENT, {"of": item.target, "key": item.coalesce})
         self._change(_ENQUEUE, chat_rows.outbox_values(item, self._sealer))
 
-    def outbox(self, limit: int = 50) -> list[OutboxItem]:
-        due = self._all(_DUE, now=micros(self.now), limit=limit)
+    def outbox(self, limit: int = 50, kind: str = "") -> list[OutboxItem]:
+        due = self._all(_DUE, now=micros(self.now), limit=limit, of_kind=kind)
         return [chat_rows.outbox_from(row, self._sealer) for row in due]
 
     def settle(self, id: int, *, retry_at: datetime | None = None, error: str = "") -> None:

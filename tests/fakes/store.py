@@ -254,11 +254,12 @@ class MemoryTx:
         self.tables.next_item["outbox"] = number
         self.tables.outbox[number] = replace(item, id=number)
 
-    def outbox(self, limit: int = 50) -> list[OutboxItem]:
+    def outbox(self, limit: int = 50, kind: str = "") -> list[OutboxItem]:
         heads: dict[str, OutboxItem] = {}
         for item in self.tables.outbox.values():
             heads.setdefault(item.target, item)
-        return [one for one in heads.values() if one.not_before is None or one.not_before <= self._now][:limit]
+        due = [one for one in heads.values() if one.not_before is None or one.not_before <= self._now]
+        return [one for one in due if kind in {"", one.kind}][:limit]
 
     def settle(self, id: int, *, retry_at: datetime | None = None, error: str = "") -> None:
         item = self.tables.outbox.pop(id, None)

@@ -1,0 +1,153 @@
+"""Web hooks of Jira: a person's transition of an issue that the gateway wrote counts as their click, by the same rules.
+
+What is taken from the notice is who and which; whether the issue still says what was asked, and where it stands, is read from
+Jira anew. A notice counts once, and only within an hour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+
+from access.actors import PersonId
+from access.errors import HoopError, Unavailable
+from access.ids import RequestId
+from access.ports import Clock, Desk, Store, Tx
+from access.requests import AccessRequest, Choice
+from app.jira import text
+from app.jira.client import Client
+from app.jira.mirror import OF_ISSUE, item
+from app.jira.people import Accounts
+from app.runbook_hook import read_body
+from app.settings_jira import JiraTemplate
+from bot.views.requests import approvable_in_channel
+
+AGE = timedelta(hours=1)
+AHEAD = timedelta(minutes=5)
+
+log = logging.getLogger(__name__)
+
+
+class JiraHook:
+    """`POST /hooks/jira`. `secret` is read anew for each notice."""
+
+    def __init__(
+        self,
+        store: Store,
+        desk: Desk,
+        client: Client,
+        accounts: Accounts,
+        templates: list[JiraTemplate],
+        clock: Clock,
+        secret: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._desk = desk
+        self._client = client
+        self._accounts = accounts
+        self._templates = templates
+        self._clock = clock
+        self._secret = secret
+
+    def routes(self) -> list[web.RouteDef]:
+        """One endpoint. Without a login: the notice proves itself."""
+        return [web.post("/hooks/jira", self._noticed)]
+
+    async def _noticed(self, request: web.Request) -> web.Response:
+        body = await read_body(request)
+        try:
+            secret = self._secret()
+        except Unavailable as error:
+            log.warning("a web hook of Jira can not be checked: %s", error)
+            return web.Response(status=503)
+        if body is None or not text.genuine(secret, request.headers.get("X-Hub-Signature", ""), body):
+            return web.Response(status=403, text="not a notice of Jira\n")
+        try:
+            said = await self.take(body)
+        except Unavailable as error:
+            log.warning("a web hook of Jira waits: %s", error)
+            return web.Response(status=503, text="try again later\n")
+        return web.Response(status=200, text=said + "\n")
+
+    async def take(self, body: bytes) -> str:
+        """What became of a genuine notice. Raises Unavailable: then it may come again."""
+        data = _json(body)
+        at = text.sent_at(data)
+        now = self._clock.now()
+        if at is None or not now - AGE <= at <= now + AHEAD:
+            return "too old"
+        notice = text.moved(data, at)
+        if notice is None:
+            return "nothing to decide"
+        doc = await self._store.read(lambda tx: tx.doc(OF_ISSUE, notice.key))
+        if doc is None:
+            return "not an issue of a request"
+        about = RequestId(str(doc["request"]))
+        request = await self._store.read(lambda tx: tx.request(about))
+        template = text.template_for(self._templates, request) if request is not None else None
+        choice = text.choice_of(template.decide, notice.status) if template is not None else None
+        if request is None or choice is None or notice.by.id == (await self._client.myself()).id:
+            return "nothing to decide"
+        why = await self._barred(notice, doc, request, choice)
+        key = f"jira-hook:{hashlib.sha256(body).hexdigest()}"
+        if await self._store.transact(lambda tx: tx.seen(key)):
+            return "seen before"
+        return await self._decide(notice, doc, request, choice, why)
+
+    async def _barred(self, notice: text.Moved, doc: Mapping[str, Any], request: AccessRequest, choice: Choice) -> str:
+        """What is wrong with deciding by this transition, besides who made it."""
+        issue = await self._client.issue(notice.key)
+        if issue is None or issue.status.casefold() != notice.status.casefold():
+            return "the issue is not in that status any more"
+        if choice is Choice.DENY:
+            return ""
+        if text.text_digest(issue) != doc["text"]:
+            return "the text of the issue was edited, so it does not say what would be approved"
+        if notice.at.timestamp() < float(doc["told_at"]):
+            return "the request was changed since"
+        if not approvable_in_channel(request):
+            return "its exact text is not shown here; review it in chat or the console"
+        return ""
+
+    async def _decide(
+        self, notice: text.Moved, doc: Mapping[str, Any], request: AccessRequest, choice: Choice, why: str
+    ) -> str:
+        by = self._accounts.person(notice.by)
+        if by is None:
+            why = why or "the account is nobody's here"
+        if not why and by is not None:
+            why = await self._voted(request, int(doc["revision"]), by, choice, notice.key)
+        if not why:
+            return "counted"
+        said = f"The transition to {notice.status[:60]} did not count: {why}"
+        mark = hashlib.sha256(f"{notice.key} {notice.at} {notice.by.id}".encode()).hexdigest()[:12]
+
+        def tell(tx: Tx) -> None:
+            tx.enqueue(item(request.id, say=said, of=mark))
+
+        await self._store.transact(tell)
+        log.info("%s: %s", request.id, said)
+        return "did not count"
+
+    async def _voted(self, request: AccessRequest, revision: int, by: PersonId, choice: Choice, key: str) -> str:
+        try:
+            await self._desk.review(request.id, revision, by, choice, f"in Jira, {key}")
+        except Unavailable:
+            raise
+        except HoopError as error:
+            return str(error)
+        return ""
+
+
+def _json(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, Mapping) else {}
