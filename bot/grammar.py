@@ -17,7 +17,7 @@ from collections.abc import Callable
 from bot.grammar_asking import MAX_NAME, exec_, request
 from bot.grammar_guarding import GUARDING
 from bot.grammar_naming import ALONE, ID_KINDS, about_id, about_resource, about_target, agent, bare, why
-from bot.grammar_ssh import key, ssh_config
+from bot.grammar_ssh import key, login, ssh_config
 from bot.intents import Help, Mistake, Parsed, Settings, Verb
 from bot.leaks import ADVICE, looks_secret
 from bot.lines import Wrong, cut_line
@@ -98,6 +98,7 @@ _PARSERS: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.AGENT: agent,
     Verb.KEY: key,
     Verb.SSH_CONFIG: ssh_config,
+    Verb.LOGIN: login,
     Verb.WHY: why,
     Verb.SETTINGS: _settings,
     Verb.HELP: _help,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.intents import Parsed, Verb
-from bot.intents_ssh import Key, KeyDo, SshConfig
+from bot.intents_ssh import Key, KeyDo, Login, SshConfig
 from bot.lines import Wrong, cut_line
 
 _FORM = "It is: key add ssh-ed25519 AAAA…  ·  key confirm SHA256:…  ·  key remove SHA256:…  ·  key"
@@ -20,6 +20,14 @@ def key(verb: Verb, rest: str) -> Parsed:
     if what in {KeyDo.CONFIRM, KeyDo.REMOVE} and (len(more) != 1 or not more[0].startswith("SHA256:")):
         raise Wrong(_FORM)
     return Key(KeyDo(what), " ".join(more))
+
+
+def login(verb: Verb, rest: str) -> Parsed:
+    """`login 407213`; people also type it in two halves."""
+    number = "".join(word.text for word in cut_line(verb, rest).words)
+    if len(number) != 6 or not (number.isascii() and number.isdecimal()):
+        raise Wrong("It is: login NUMBER, with the six digits that your terminal shows.")
+    return Login(number)
 
 
 def ssh_config(verb: Verb, rest: str) -> Parsed:

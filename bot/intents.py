@@ -22,7 +22,7 @@ from bot.intents_guarding import (
     Disallow,
     Lift,
 )
-from bot.intents_ssh import Key, SshConfig
+from bot.intents_ssh import Key, Login, SshConfig
 from bot.spans import Span, Until
 
 # defined in `bot.spans` and `bot.intents_guarding`, and part of this vocabulary like the classes below
@@ -38,6 +38,7 @@ __all__ = [
     "Disallow",
     "Key",
     "Lift",
+    "Login",
     "Span",
     "SshConfig",
     "Until",
@@ -83,6 +84,7 @@ class Verb(StrEnum):
     CONSOLE = "console"
     KEY = "key"
     SSH_CONFIG = "ssh-config"
+    LOGIN = "login"
     SETTINGS = "settings"
     HELP = "help"
 
@@ -330,6 +332,7 @@ Intent = (
     | Settings
     | Key
     | SshConfig
+    | Login
     | Help
     | BreakGlass
     | Acknowledge

@@ -24,5 +24,12 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """The SSH login whose terminal shows this number is mine."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class SshConfig:
     """The block for my `~/.ssh/config`."""

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from access.errors import Invalid
 from access.resources import Protocol
 from access.ssh_keys import RegisteredKey
+from access.ssh_logins import confirm
 from bot.cards import Card, Code, text
-from bot.intents_ssh import Key, KeyDo, SshConfig
+from bot.intents_ssh import Key, KeyDo, Login, SshConfig
 from bot.kit import Kit
 from bot.platform import Caller, Reply
 from bot.ssh_side import ssh_config
@@ -71,6 +72,14 @@ async def config(kit: Kit, _: SshConfig, who: Caller, reply: Reply) -> None:
             private=True,
         )
     )
+
+
+async def login(kit: Kit, intent: Login, who: Caller, reply: Reply) -> None:
+    """Let a login in. Raises Invalid for a number that is not one of this person's."""
+    person = kit.person(who)
+    resource, client = await kit.store.transact(lambda tx: confirm(tx, intent.number, person.id))
+    message = f"Let in: you, on {resource}, from {client}."
+    await reply.card(done_card(message, hint="Was that not you? /hoop sessions lists it, with Kill."))
 
 
 _HINT = "ssh-config prints what to put into ~/.ssh/config."

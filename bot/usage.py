@@ -130,6 +130,9 @@ USAGE: dict[Verb, Usage] = {
         "My SSH public keys; one that I added and confirmed logs in as me.",
         "key add ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxhkJxLq7YJ0PZxE5c3wz8qC9pEkzJdD8xVxAFMqK0a dana@laptop",
     ),
+    Verb.LOGIN: Usage(
+        "login NUMBER", "An SSH login that shows this number in its terminal is mine: let it in.", "login 407213"
+    ),
     Verb.SSH_CONFIG: Usage(
         "ssh-config", "What to put into ~/.ssh/config, and the gateway's fingerprint.", "ssh-config"
     ),
@@ -194,7 +197,6 @@ SYNONYMS: dict[str, Verb] = {
     "connect": Verb.TOKEN,
     "approvers": Verb.WHO,
     "explain": Verb.WHY,
-    "login": Verb.CONSOLE,
     "web": Verb.CONSOLE,
     "preferences": Verb.SETTINGS,
     "mute": Verb.SETTINGS,

@@ -229,6 +229,7 @@ _WORDS = {
     "account.linked": "{platform} account {account} linked to {stream}",
     "key.confirmed": "SSH key {fingerprint} registered for {stream}",
     "key.removed": "SSH key {fingerprint} of {stream} removed",
+    "login.confirmed": "{stream} said in chat that the SSH login to {resource} from {client} is theirs",
     "account.unlinked": "{platform} account {account} is not linked to {stream} any more",
     "resource.scanned": "{tables} tables are sampled for personal data, up to {rows} rows each",
     "upstream.failed": "{resource} could not be reached{because}",

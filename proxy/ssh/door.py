@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 
 import asyncssh
@@ -17,6 +18,7 @@ from proxy.gate import Gate
 from proxy.ssh import messages as m
 from proxy.ssh.asking import Driver
 from proxy.ssh.channels import ClientChannel
+from proxy.ssh.confirming import PROMPT, WAIT_SECONDS, Asked, Confirming
 from proxy.ssh.forwarding import OFF, PROHIBITED, Forward
 from proxy.ssh.house import House, Visitor
 from proxy.ssh.login import ATTEMPTS, Failures, actor_of, fingerprint, knows_token, verifier_of
@@ -28,14 +30,20 @@ from proxy.ssh.session import LiveSession
 CHANNELS = 32
 PASSWORD_MAX = 256
 
+#: Title, words, language, and (prompt, echoed) each; False: this way is not offered (asyncssh).
+Challenge = bool | tuple[str, str, str, Sequence[tuple[str, bool]]]
+
 
 class Door(asyncssh.SSHServer):
     """One client connection. `_visitor` is who the last successful proof was of; it counts once login is complete."""
 
-    def __init__(self, gateway: House, doors: set[Door], failures: Failures) -> None:
+    def __init__(self, gateway: House, doors: set[Door], failures: Failures, numbers: Asked) -> None:
         self._gateway = gateway
         self._doors = doors
         self._failures = failures
+        self._numbers = numbers
+        self._confirming: Confirming | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._connection: asyncssh.SSHServerConnection | None = None
         self._visitor: Visitor | None = None
         self._session: LiveSession | None = None
@@ -54,10 +62,20 @@ class Door(asyncssh.SSHServer):
         self._doors.add(self)
         if len(self._doors) > gateway.settings.connections or self._failures.too_many(self._address):
             conn.abort()
+            return
+        self._hurry(gateway.settings.login_seconds)
+
+    def _hurry(self, seconds: float) -> None:
+        """Give whoever is at the door this long to come in."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.abort_unless_in)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
         gateway = self._gateway
         self._doors.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
         if self._session is not None:
             gateway.people[self._session.visitor.person.id] -= 1
             self._session.lost()
@@ -88,6 +106,44 @@ class Door(asyncssh.SSHServer):
         return True
 
     def public_key_auth_supported(self) -> bool:
+        return True
+
+    def kbdint_auth_supported(self) -> bool:
+        return True
+
+    async def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Challenge:  # noqa: ARG002 - asyncssh's signature
+        """A number to be said in chat. The same for a name that does not exist."""
+        self._visitor = None
+        gateway, login = self._gateway, m.parse_login(username)
+        resource = self._resource(login)
+        if login is None or not login.name or login.agent or not self._numbers.may(login.name, self._address):
+            self._refuse_proof()
+            return False
+        person = gateway.ports.directory.by_name(login.name) if resource is not None else None
+        known = person if person is not None and person.active else None
+        self._confirming = Confirming(gateway, known, login.resource, self._address)
+        shown = await self._confirming.begin()
+        if not shown:
+            self._refuse_proof()
+            return False
+        self._hurry(WAIT_SECONDS + gateway.settings.login_seconds)
+        return "", shown, "", [(PROMPT, False)]
+
+    async def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        """A token is taken like a password; without one, the number decides."""
+        self._visitor = None
+        confirming, login = self._confirming, m.parse_login(username)
+        if responses and responses[0].strip():
+            return await self.validate_password(username, responses[0].strip())
+        resource = self._resource(login)
+        if confirming is None or not await confirming.said():
+            self._refuse_proof()
+            return False
+        person = confirming.person
+        if person is None or resource is None or resource.name != confirming.resource:
+            self._refuse_proof()
+            return False
+        self._visitor = Visitor(person, actor_of(person, ""), resource, CredentialId(f"chat:{confirming.number}"))
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
@@ -150,6 +206,8 @@ class Door(asyncssh.SSHServer):
             if connection is not None:
                 connection.abort()
             return
+        if self._timer is not None:
+            self._timer.cancel()
         self._gateway.people[visitor.person.id] += 1
         self._session = LiveSession(self._gateway, visitor, connection, self._address)
         self._gateway.later(self._session.run())

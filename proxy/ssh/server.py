@@ -21,6 +21,7 @@ from access.policy import Policy
 from access.requests import Session
 from access.resources import Resource
 from access.ssh_keys import PublicKeys
+from proxy.ssh.confirming import Asked
 from proxy.ssh.door import Door
 from proxy.ssh.house import Connected, Ports, Settings
 from proxy.ssh.login import Failures
@@ -61,6 +62,7 @@ class SshGateway:
         self.people: Counter[PersonId] = Counter()
         self.doors: set[Door] = set()
         self.failures = Failures(ports.clock)
+        self.numbers = Asked(ports.clock)
         self.secret = settings.key or ports.entropy.token(32)
         authority = Authority(settings.authority, ports.clock) if settings.authority else None
         self.pool = Pool(ports.vault, ports.clock, authority)
@@ -122,12 +124,12 @@ class SshGateway:
             self._acceptor = await asyncssh.listen(
                 self.settings.host,
                 self.settings.port,
-                server_factory=lambda: Door(self, self.doors, self.failures),
+                server_factory=lambda: Door(self, self.doors, self.failures, self.numbers),
                 server_host_keys=[_host_key(self.settings.host_key)],
                 encoding=None,
                 config=(),
                 gss_host=None,
-                kbdint_auth=False,
+                kbdint_auth=True,
                 host_based_auth=False,
                 allow_pty=True,
                 agent_forwarding=False,
@@ -136,7 +138,7 @@ class SshGateway:
                 line_editor=False,
                 compression_algs=None,
                 server_version="hoop",
-                login_timeout=self.settings.login_seconds,
+                login_timeout=0,
                 keepalive_interval=KEEPALIVE_SECONDS,
             )
             background = [

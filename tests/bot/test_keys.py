@@ -7,6 +7,7 @@ from dataclasses import replace
 import asyncssh
 import pytest
 
+from access import ssh_logins
 from access.errors import Unavailable
 from access.resources import Protocol
 from bot.cards import Card, plain
@@ -108,3 +109,13 @@ async def test_the_block_for_ones_configuration(stage: Stage, keys: KeyBook) -> 
 async def test_without_servers_there_is_nothing_to_say(stage: Stage) -> None:
     for asked in ("ssh-config", "key"):
         assert "reached by SSH" in said((await stage.say(DANA, asked)).cards[0])
+
+
+async def test_a_login_is_let_in_by_its_number(stage: Stage, keys: KeyBook) -> None:
+    await stage.store.transact(lambda tx: ssh_logins.ask(tx, "407213", DANA.id, "web-1", "10.1.2.3"))
+    assert "no number of a login of yours" in said((await stage.say(ANN, "login 407213")).cards[0])
+    assert "web-1, from 10.1.2.3" in said((await stage.say(DANA, "login 407 213")).cards[0])
+    assert await stage.store.read(lambda tx: ssh_logins.confirmed(tx, "407213", DANA.id, "web-1"))
+    assert "too old" in said((await stage.say(DANA, "login 407213")).cards[0])
+    for text in ("login", "login 40721", "login abcdef", "login ４０７２１３"):
+        assert "six digits" in parse(text).message  # type: ignore[union-attr]
