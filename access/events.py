@@ -22,7 +22,7 @@ from access.emergency_events import (
 from access.facts import FACTS, Fact, StoredEvent
 from access.flow_events import AccessReady, FlowsLoaded, RequestEscalated, RequestReminded, RequestRevised, StageReached
 from access.masking import Masked
-from access.masking_events import ValuesUnmasked
+from access.masking_events import ValuesLookedUp, ValuesUnmasked
 from access.order_events import (
     AllowanceEnded,
     AllowanceVoted,
@@ -57,6 +57,7 @@ __all__ = [
     "StageReached",
     "StoredEvent",
     "ThawAsked",
+    "ValuesLookedUp",
     "ValuesUnmasked",
 ]
 

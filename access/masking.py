@@ -106,6 +106,7 @@ class MaskPolicy:
     `columns` mask whole columns by identity; `entities` are the value detectors to run on everything else with
     their strategy; `words` and `patterns` (RE2) add the owner's own detectors as entity → list. `strict`: a protected
     column may not be tested either (WHERE, JOIN, GROUP BY, HAVING, ORDER BY). `entity_rules` are those with an audience.
+    Where strict, `lookups_per_hour` times an hour a person may still ask for one exact value (`email = 'x'`).
     """
 
     columns: tuple[ColumnRule, ...] = ()
@@ -114,6 +115,7 @@ class MaskPolicy:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     strict: bool = False
     entity_rules: tuple[EntityRule, ...] = ()
+    lookups_per_hour: int = 0
 
     def recorded(self, name: str = "", groups: Collection[str] = ()) -> MaskPolicy:
         """What holds for everything this person's session leaves behind: the rules for everybody, and those for them that

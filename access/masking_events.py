@@ -9,6 +9,16 @@ from access.facts import Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesLookedUp(Fact):
+    """A statement is about to be forwarded that asks for one exact value of these columns, on a resource where protected columns
+    may not be tested otherwise: one column for each question. Stream: the session."""
+
+    kind: ClassVar[str] = "values.looked_up"
+    number: int
+    columns: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValuesUnmasked(Fact):
     """A statement is about to be forwarded whose rows show these columns as they are, under the unmask grants named.
 

@@ -195,6 +195,7 @@ def mask_policy(settings: Settings, resource: str) -> MaskPolicy:
         ),
         patterns=MappingProxyType({entity: tuple(texts) for entity, texts in masking.patterns.items()}),
         words=MappingProxyType({entity: tuple(texts) for entity, texts in masking.words.items()}),
+        lookups_per_hour=masking.lookups_per_hour,
         strict=any(fnmatchcase(resource, glob) for glob in masking.strict),
     )
 

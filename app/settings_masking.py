@@ -72,6 +72,12 @@ class MaskingSettings(_Section):
         default=[],
         description="Resource globs: there, protected columns may not be tested either (WHERE, JOIN, GROUP BY, ORDER BY).",
     )
+    lookups_per_hour: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Where strict: how often an hour a person may ask for one exact value (column = 'x'); 0: never.",
+    )
     presidio: PresidioSettings | None = None
     key: SecretRef | None = Field(
         default=None, description="Key of hashes and pseudonyms (default: derived from store.key)."

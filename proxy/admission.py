@@ -48,6 +48,9 @@ class Unit:
     can_write: bool = True
     wrappable: bool = True
     unmasked: Unmasked | None = None
+    #: The protected columns it asks for one exact value, once a question, and how many questions an hour are allowed.
+    looked_up: tuple[str, ...] = ()
+    lookups_per_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True)

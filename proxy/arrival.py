@@ -253,7 +253,13 @@ class Arrival:
         given = {k: v for k, v in visitor.hello.settings.items() if k not in PINNED}
         role = visitor.resource.upstream.user
         conversation = Conversation(
-            Facts(bearer, visitor.database, read_only=read_only, clear_rows=gateway.settings.clear_rows),
+            Facts(
+                bearer,
+                visitor.database,
+                read_only=read_only,
+                clear_rows=gateway.settings.clear_rows,
+                lookups=gateway.lookups,
+            ),
             self._reader(row, catalog),
             SqlState(role, initial, given=given),
             ports.clock,
@@ -285,7 +291,9 @@ class Arrival:
             seen = policy.seen(name, groups, agent=row.actor.via is not None)
         recipe = Recipe(catalog, recorded, key, seen)
         return Reader(
-            catalog, Masker(recorded, catalog, key, self.gateway.detectors, seen=seen), far=lambda t, s: self.gateway.apart.read(recipe, t, s)
+            catalog,
+            Masker(recorded, catalog, key, self.gateway.detectors, seen=seen),
+            far=lambda t, s: self.gateway.apart.read(recipe, t, s),
         )
 
     def _audience(self, row: Session) -> frozenset[str]:

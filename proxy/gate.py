@@ -14,12 +14,14 @@ from access.actors import Person, actor_key
 from access.budget import Budget
 from access.errors import Conflict, Denied, HoopError
 from access.events import (
+    Fact,
     MaskingFailed,
     StatementAllowed,
     StatementBlocks,
     StatementCompleted,
     StatementHeld,
     StatementRefused,
+    ValuesLookedUp,
     ValuesUnmasked,
 )
 from access.masking import ForApprover, Masked, declare_masked
@@ -42,6 +44,7 @@ from proxy.conversation import (
     Study,
     Withdraw,
 )
+from proxy.lookups import Lookups
 from proxy.recording import Kind, assembled, head, packed, record
 from proxy.refusals import CHANGES, allowed_detail, not_approved, unwrappable, who_decides
 
@@ -69,6 +72,7 @@ class Gate:
     out: Outputs
     client: Client
     counters: Counters = field(default_factory=Counters)
+    lookups: Lookups = field(default_factory=Lookups)
     answer: Answer | None = None
     asked: Question | None = None
     #: Keeps the upstream from ending an idle session while people decide; whom it keeps waiting for its locks.
@@ -113,6 +117,8 @@ class Gate:
         refusal = unwrappable(unit, verdict)
         if verdict.action is Action.DENY or refusal is not None:
             return (yield from self._refuse(unit, number, verdict, refusal))
+        if (again := self._guessed_enough(unit)) is not None:
+            return (yield from self._refuse(unit, number, replace(verdict, rule="lookups"), again))
         request = ""
         if verdict.action is Action.HOLD:
             held = yield from self._hold(unit, number, verdict)
@@ -250,7 +256,17 @@ class Gate:
             digest=digest, effects=_effects(unit.whole), tables=_tables(unit.whole), rule=verdict.rule,
             request=request or ("" if grant is None else grant.request),
         )  # fmt: skip
-        facts = (fact,) if unit.unmasked is None else (fact, self._shows(unit.unmasked, number))
+        facts: tuple[Fact, ...] = (fact,)
+        if unit.unmasked is not None:
+            facts += (self._shows(unit.unmasked, number),)
+        if unit.looked_up:
+            asked = ValuesLookedUp(
+                stream=self.bearer.session,
+                actor=actor_key(self.bearer.actor),
+                number=number,
+                columns=list(unit.looked_up),
+            )
+            facts += (asked,)
         question = Commit(facts) if grant is None else Consume(grant.id, digest, facts)
         answer = yield from self.ask(question)
         if answer is True if grant is None else isinstance(answer, Grant):
@@ -260,6 +276,17 @@ class Gate:
             return Refusal(answer.message, "What was approved runs once.", answer.hint)
         why, hint = (answer.message, answer.hint) if isinstance(answer, HoopError) else ("", "")
         return Refusal("The gateway could not record this statement, so it was not run.", why, hint)
+
+    def _guessed_enough(self, unit: Unit) -> Refusal | None:
+        """Where protected columns may only be asked for one exact value, each question is one guess, and they are counted."""
+        if not unit.looked_up:
+            return None
+        bearer, most = self.bearer, unit.lookups_per_hour
+        free = self.lookups.take(bearer.actor.person, bearer.resource.name, len(unit.looked_up), most, self.clock.now())
+        if free is None:
+            return None
+        what = f"At most {most} exact values of protected columns are looked up an hour on {bearer.resource.name}."
+        return Refusal(what, hint=f"Again after {free:%H:%M} UTC, or find the rows by other columns.")
 
     def _shows(self, unmasked: Unmasked, number: int) -> ValuesUnmasked:
         return ValuesUnmasked(
@@ -401,6 +428,7 @@ def _noteworthy(unit: Unit, verdict: Verdict) -> bool:
     """A plain read of masked values needs the recording only; everything else is an event."""
     return (
         unit.unmasked is not None
+        or bool(unit.looked_up)
         or verdict.consumes is not None
         or not unit.whole.effects <= _READ_ONLY
         or not unit.whole.understood

@@ -27,6 +27,7 @@ from proxy.arrival import Arrival, Visitor
 from proxy.catalogs import Catalogs, Key, Loader
 from proxy.entrance import Entrance, Guest
 from proxy.listening import Doorway, Listener, Newcomer
+from proxy.lookups import Lookups
 from proxy.masking.detectors import Detector
 from proxy.postgres import messages as m
 from proxy.postgres.startup import Cancel, Refused
@@ -111,6 +112,7 @@ class Gateway:
         self.masking = masking
         #: Detectors beside the built-in ones, for every resource.
         self.detectors = detectors
+        self.lookups = Lookups()
         self.sessions: dict[SessionId, LiveSession] = {}
         #: Cancel keys as the clients have them.
         self.keys: dict[tuple[int, bytes], SessionId] = {}

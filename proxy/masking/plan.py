@@ -62,6 +62,8 @@ class Masker:
         self.personal = seen is not None and seen != policy
         self._rules = Rules(policy.columns, clear)
         self._strict = policy.strict
+        #: How often an hour a person may ask for one exact value where the strict mode refuses every other test.
+        self.lookups_per_hour = policy.lookups_per_hour
         self._detectors = Detectors(policy, key, extra_detectors)
         self._watcher = Watcher(self._detectors)
         self._cells: dict[tuple[Column, OutputColumn | None, bool], Cell | None] = {}
@@ -173,14 +175,26 @@ class Masker:
             return ()
         if not lineage.resolved:
             return ("?",)
+        exact = [node for node, _ in lineage.lookups] if self.lookups_per_hour else []
+        tested = lineage.tested if self.lookups_per_hour else lineage.predicates
         computed = (
             column
             for node, taint in lineage.notes
-            if "ColumnRef" not in node and _reads_columns(node)
+            if "ColumnRef" not in node and not any(node is one for one in exact) and _reads_columns(node)
             for column in taint.touches
             if self._rules.protecting_rules([column])
         )
-        return tuple(sorted({*self.tested(lineage), *computed}))
+        return tuple(sorted({*(one for one in tested if self._rules.protecting_rules([one])), *computed}))
+
+    def looked_up(self, lineage: Lineage) -> tuple[str, ...]:
+        """Where only exact values may be asked for: the protected columns a statement does that with, once a question."""
+        if not (self._strict and self.lookups_per_hour):
+            return ()
+        found = (sorted(self._rules_of(touches)) for _, touches in lineage.lookups)
+        return tuple(columns[0] for columns in found if columns)
+
+    def _rules_of(self, columns: Collection[str]) -> list[str]:
+        return [one for one in columns if self._rules.protecting_rules([one])]
 
     def copied(self, lineage: Lineage) -> tuple[tuple[str, str], ...]:
         """Protected columns a statement writes into columns that are not: (from, to). Rows that are written because a

@@ -15,6 +15,7 @@ from access.ports import Clock
 from proxy.admission import Admitted, Bearer, Refusal, Unit
 from proxy.conversation import Answer, Outputs, Question, Steps
 from proxy.gate import Gate
+from proxy.lookups import Lookups
 from proxy.postgres import copying, extended, hidden, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
@@ -52,6 +53,7 @@ class Facts:
     read_only: bool
     #: How many rows with clear values it may show in all.
     clear_rows: int = 1000
+    lookups: Lookups = field(default_factory=Lookups)
 
 
 @dataclass(slots=True)
@@ -92,7 +94,8 @@ class Conversation:
     _script: Steps[None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.facts.bearer, self.clock, self.out, self, pulse=hidden.Pulse(self))
+        pulse, lookups = hidden.Pulse(self), self.facts.lookups
+        self.gate = Gate(self.facts.bearer, self.clock, self.out, self, pulse=pulse, lookups=lookups)
         self.unmasking = Unmasking(self.facts.bearer, self.clock, self.facts.clear_rows)
         self.responses = Responses(self.state, self.reader.masker, self.unmasking, self.gate, self.out, self.parameters)
         self.lane = Lane(self.gate, self.clock, self.facts.bearer.version)

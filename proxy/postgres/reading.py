@@ -42,6 +42,8 @@ class Part:
     copy: CopyFormat | None = None
     #: Protected columns it tests where that is refused; `?` = nobody can tell.
     tested: tuple[str, ...] = ()
+    #: Protected columns it asks one exact value of, where nothing else is allowed.
+    looked_up: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,14 @@ class Reader:
         out = next((c for c in one.controls if isinstance(c, j.CopyOut)), None)
         copy = None if out is None else CopyFormat.of(tree)
         judged = _copying(one, self.masker.copied(lineage))
-        return Part(judged, lineage.output, self.masker.touched(lineage), copy, self.masker.refused_tests(lineage))
+        return Part(
+            judged,
+            lineage.output,
+            self.masker.touched(lineage),
+            copy,
+            self.masker.refused_tests(lineage),
+            self.masker.looked_up(lineage),
+        )
 
 
 def _copying(one: j.JudgedOne, copied: Sequence[tuple[str, str]]) -> j.JudgedOne:

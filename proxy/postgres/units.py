@@ -64,6 +64,8 @@ def make(
         can_write=not facts.read_only,
         wrappable=wrappable and alone and status == m.IDLE and not conv.responses.working,
         unmasked=conv.unmasking.of(reading),
+        looked_up=tuple(column for part in reading.parts for column in part.looked_up),
+        lookups_per_hour=conv.reader.masker.lookups_per_hour,
     )
 
 

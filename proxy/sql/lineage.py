@@ -68,14 +68,17 @@ class Lineage:
     written rows and values tells (`lineage_mixing`); `relations` every relation
     that is read or written (`schema.table`); `predicates` the base columns in WHERE, JOIN, GROUP BY, HAVING, ORDER BY;
     `resolved` is False when a name was not found in the catalog or something may read what is not in the text;
-    `notes` are the conditions, output expressions and assigned values of the tree with what they touch.
+    `lookups` are conditions that ask for one value (`column = 'x'`) with the columns they ask of, `tested` the columns in all
+    other conditions; `notes` are the conditions, output expressions and assigned values of the tree with what they touch.
     """
 
     output: tuple[OutputColumn, ...] | None = None
     relations: frozenset[str] = frozenset()
     predicates: frozenset[str] = frozenset()
+    tested: frozenset[str] = frozenset()
     copies: frozenset[tuple[str, str]] = frozenset()
     chosen: frozenset[Mix] = NONE
+    lookups: tuple[tuple[Any, frozenset[str]], ...] = field(default=(), repr=False, compare=False)
     resolved: bool = False
     notes: tuple[tuple[Any, Taint], ...] = field(default=(), repr=False, compare=False)
 
@@ -97,13 +100,16 @@ def trace(
         output = _output(walker, tree, bodies or {})
     except (Untraceable, RecursionError, LookupError, TypeError, ValueError, AttributeError, StopIteration):
         # Beyond the limits, or a tree of a shape this version does not know: nothing can be said.
-        return Lineage(relations=frozenset(walker.relations), predicates=frozenset(walker.predicates))
+        looked = {column for _, touches in walker.lookups for column in touches}
+        return Lineage(relations=frozenset(walker.relations), predicates=frozenset(walker.predicates | looked))
     return Lineage(
         output=output,
         relations=frozenset(walker.relations),
-        predicates=frozenset(walker.predicates),
+        predicates=frozenset(walker.predicates.union(*(touches for _, touches in walker.lookups))),
+        tested=frozenset(walker.predicates),
         copies=frozenset(walker.copies),
         chosen=walker.chosen,
+        lookups=tuple(walker.lookups),
         resolved=walker.resolved and not walker.tested_unknown,
         notes=tuple(walker.notes),
     )
@@ -143,7 +149,7 @@ def _output(walker: Queries, tree: Tree, bodies: Mapping[str, Tree]) -> tuple[Ou
             return ()
     if explained:
         everything = rel.everything()
-        touches = everything.touches | walker.predicates
+        touches = everything.touches.union(walker.predicates, *(looked for _, looked in walker.lookups))
         mixed = everything.mixed | rel.rows
         return (OutputColumn("QUERY PLAN", touches, unknown=everything.unknown, explain=True, mixed=mixed),)
     if kind == "CreateTableAsStmt" or (kind == "CopyStmt" and body.get("is_from")):

@@ -69,6 +69,7 @@ class Expressions(ABC):
         self.predicates: set[str] = set()
         self.copies: set[tuple[str, str]] = set()
         self.chosen: frozenset[Mix] = NONE
+        self.lookups: list[tuple[Any, frozenset[str]]] = []
         self.tested_unknown = False
         self.resolved = True
         self.notes: list[tuple[Any, Taint]] = []
@@ -119,16 +120,20 @@ class Expressions(ABC):
     def predicate(self, node: Any, scope: Scope) -> None:
         """An expression that decides which rows there are, not what is in them. The parts of AND and OR are noted
         one by one."""
-        pending = [node]
+        pending: list[tuple[Any, bool]] = [(node, True)]
         while pending:
-            one = pending.pop()
+            one, alone = pending.pop()
             if isinstance(one, list):
-                pending.extend(one)
+                pending.extend((each, alone) for each in one)
             elif one and "BoolExpr" in one:
-                pending.extend(one["BoolExpr"]["args"])
+                alone = alone and one["BoolExpr"].get("boolop") == "AND_EXPR"
+                pending.extend((each, alone) for each in one["BoolExpr"]["args"])
             elif one:
                 taint = self.noted(one, scope)
-                self._test(taint)
+                if alone and _is_lookup(one):
+                    self.lookups.append((one, taint.touches))
+                else:
+                    self._test(taint)
                 self.compared(one, taint, scope)
 
     def compared(self, node: Tree, taint: Taint, scope: Scope) -> None:
@@ -269,8 +274,10 @@ class Expressions(ABC):
         """A query inside an expression: its rows become one value, so its conditions are part of that value."""
         outer, outer_unknown = self.predicates, self.tested_unknown
         self.predicates, self.tested_unknown = set(), False
+        before = len(self.lookups)
         rel = self.statement(tree, scope)
-        tested = Taint(frozenset(self.predicates), self.tested_unknown)
+        asked = (touches for _, touches in self.lookups[before:])
+        tested = Taint(frozenset(self.predicates).union(*asked), self.tested_unknown)
         self.predicates |= outer
         self.tested_unknown |= outer_unknown
         return rel, tested
@@ -320,3 +327,16 @@ class Expressions(ABC):
         if rel is None or any(one.name == reference[0] for star in scope.star for one in star.fields):
             return None
         return self.column({"fields": [{"String": {"sval": reference[0]}}, {"String": {"sval": names[0]}}]}, scope)
+
+
+def _is_lookup(node: Tree) -> bool:
+    """`column = 'value'` or `column = $1`, either way round: it asks for one value."""
+    body = node.get("A_Expr", {})
+    sides = [body.get("lexpr", {}), body.get("rexpr", {})]
+    given = [side.get("TypeCast", {}).get("arg", side) for side in sides]
+    return (
+        body.get("kind") == "AEXPR_OP"
+        and strings(body.get("name", ())) == ["="]
+        and any("ColumnRef" in side for side in sides)
+        and any("A_Const" in side or "ParamRef" in side for side in given)
+    )

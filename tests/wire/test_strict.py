@@ -96,3 +96,30 @@ async def test_without_it_conditions_are_free(site: Site):
     async with await site.connect() as connection:
         for query in INFERRING[:4]:
             await connection.execute(query)
+
+
+EXACT = "SELECT id FROM customers WHERE email = 'person7@example.com'"
+
+
+async def test_exact_values_may_be_asked_for_so_often(postgres: EmbeddedPostgres, shop: str, tmp_path: Path) -> None:
+    mask = replace(MASK, strict=True, lookups_per_hour=3)
+    async with open_site(postgres, shop, tmp_path, mask=mask) as site:
+        async with await site.connect() as connection:
+            assert await (await connection.execute(EXACT)).fetchall() == [(7,)]
+            one = "SELECT id FROM customers WHERE id > 1 AND %s = email"
+            assert await (await connection.execute(one, ["person8@example.com"])).fetchall() == [(8,)]
+            for query in INFERRING:
+                if "= 'person1@example.com'" not in query or "SELECT DISTINCT" in query or "NULLIF" in query:
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="tests"):
+                        await connection.execute(query.encode())
+            for query in ("email = 'a' OR email = 'b'", "NOT email = 'a'", "email IN ('a', 'b')", "email = lower('A')",
+                          "lower(email) = 'a'", "email = name", "email <> 'a'"):  # fmt: skip
+                with pytest.raises(psycopg.errors.InsufficientPrivilege, match="tests"):
+                    await connection.execute(f"SELECT id FROM customers WHERE {query}".encode())
+        async with await site.connect() as another:
+            await another.execute(EXACT)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="At most 3 exact values"):
+                await another.execute(EXACT)
+            assert await (await another.execute("SELECT id FROM customers WHERE id = 7")).fetchall() == [(7,)]
+        kinds = await site.kinds()
+        assert kinds.count("values.looked_up") == 3
