@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
+import asyncssh
 import uvloop
 
 from access.masking import MaskPolicy, Strategy
+from access.scopes import Interactive
 from tests.wire.ssh.site import ACCOUNT, Site, Target, open_site
 
 ROUNDS = 15
 BULK = 200_000_000
+KEYS = 200
 
 
 async def ssh(arguments: list[str], *command: str) -> tuple[float, int]:
@@ -58,6 +62,43 @@ async def compare(site: Site, command: str, rounds: int) -> None:
         print(f"  {name:8} {rate}   {middle / base:.2f} x direct's time")
 
 
+async def typing(connection: asyncssh.SSHClientConnection) -> float:
+    """Median milliseconds from a key to its echo, in a terminal in which `cat` runs."""
+    waits = []
+    async with connection:
+        process = await connection.create_process(term_type="xterm", encoding=None)
+        process.stdin.write(b"cat\n")
+        await asyncio.sleep(1)
+        with contextlib.suppress(TimeoutError):
+            while await asyncio.wait_for(process.stdout.read(4096), 0.5):
+                pass
+        for number in range(KEYS):
+            began = time.perf_counter()
+            process.stdin.write(b"x")
+            await process.stdout.read(1)
+            waits.append(time.perf_counter() - began)
+            if number % 40 == 39:  # a terminal's line is not endless
+                process.stdin.write(b"\x15")
+                await asyncio.sleep(0.3)
+                await process.stdout.read(4096)
+        process.stdin.write(b"\x03\x04")
+    return statistics.median(waits) * 1000
+
+
+async def echoes(site: Site) -> None:
+    """Keys and their echo, direct and through the gateway."""
+    direct_to = await asyncssh.connect(
+        "127.0.0.1", site.target.port, username=ACCOUNT, client_keys=[str(site.target.key)], config=None,
+        known_hosts=str(site.target.known_hosts),
+    )  # fmt: skip
+    direct_ms = await typing(direct_to)
+    await site.grant(Interactive())
+    gateway_ms = await typing(await site.connect("dana+web-1", (await site.issue()).token))
+    print(
+        f"echo of a key, p50: direct {direct_ms:.2f} ms, gateway {gateway_ms:.2f} ms, added {gateway_ms - direct_ms:.2f} ms"
+    )
+
+
 async def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         target = Target(Path(directory) / "target")
@@ -74,6 +115,7 @@ async def main() -> None:
                     if not mask.entities:
                         print("exec true")
                         await compare(site, "true", ROUNDS)
+                        await echoes(site)
                     size = BULK if not mask.entities else BULK // 10
                     print(f"{size // 1_000_000} MB of zeros, recorded, {label}")
                     await compare(site, f"head -c {size} /dev/zero", 3)
