@@ -289,12 +289,11 @@ class Arrival:
         recorded = policy.recorded() if person is None else policy.recorded(name, groups)
         if person is not None:
             seen = policy.seen(name, groups, agent=row.actor.via is not None)
+        masker = Masker(recorded, catalog, key, self.gateway.detectors, seen=seen)
+        if self.gateway.detectors:  # they do not exist elsewhere: what they would mask must not be shown
+            return Reader(catalog, masker)
         recipe = Recipe(catalog, recorded, key, seen)
-        return Reader(
-            catalog,
-            Masker(recorded, catalog, key, self.gateway.detectors, seen=seen),
-            far=lambda t, s: self.gateway.apart.read(recipe, t, s),
-        )
+        return Reader(catalog, masker, far=lambda text, session: self.gateway.apart.read(recipe, text, session))
 
     def _audience(self, row: Session) -> frozenset[str]:
         """What the rules for this session's person depend on."""

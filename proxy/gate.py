@@ -46,7 +46,7 @@ from proxy.conversation import (
 )
 from proxy.lookups import Lookups
 from proxy.recording import Kind, assembled, head, packed, record
-from proxy.refusals import CHANGES, allowed_detail, not_approved, unwrappable, who_decides
+from proxy.refusals import CHANGES, completed, not_approved, unwrappable, who_decides
 
 #: How often a waiting client hears that it still waits, in seconds.
 KEEP_ALIVE = 15.0
@@ -231,7 +231,8 @@ class Gate:
     def _refuse(self, unit: Unit, number: int, verdict: Verdict, refusal: Refusal | None) -> Steps[Refusal]:
         self.counters.refused += 1
         if refusal is None:
-            refusal = Refusal(verdict.message, allowed_detail(verdict), verdict.hint)
+            refusal = Refusal(verdict.message, hint=verdict.hint)
+        refusal = completed(refusal, verdict.rule, self.level(), self.bearer.resource.name)
         yield from self.ask(Commit((self._refused(unit, number, verdict, refusal),)))
         # Nothing is forwarded, so a ledger that does not answer changes nothing for the client: it is refused.
         self.out.records.append(self._statement(unit, number, replace(verdict, action=Action.DENY), ""))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from access.policy import Action, Verdict
 from access.requests import AccessRequest, RequestState
 from access.scopes import Level
@@ -33,16 +35,20 @@ def unwrappable(unit: Unit, verdict: Verdict) -> Refusal | None:
     )
 
 
-def allowed_detail(verdict: Verdict) -> str:
-    if verdict.level is Level.NONE:
-        return ""
-    allowed = {
-        Level.READ: "A read grant allows reads; single changes can be approved.",
-        Level.WRITE: "A write grant allows reads and bounded changes of data.",
-        Level.ADMIN: "An admin grant allows reads, changes and definitions.",
-        Level.INTERACTIVE: "An interactive grant allows shells.",
-    }
-    return f"{allowed[verdict.level]} Rule: {verdict.rule}."
+_ALLOWED = {
+    Level.NONE: "Nothing is allowed without live access, but what was approved.",
+    Level.READ: "A read grant allows reads; single changes can be approved.",
+    Level.WRITE: "A write grant allows reads and bounded changes of data.",
+    Level.ADMIN: "An admin grant allows reads, changes and definitions.",
+    Level.INTERACTIVE: "An interactive grant allows shells.",
+}
+
+
+def completed(refusal: Refusal, rule: str, level: Level, resource: str) -> Refusal:
+    """A refusal that says what would be allowed and what to do next, whoever made it."""
+    detail = refusal.detail or f"{_ALLOWED[level]} Rule: {rule}."
+    hint = refusal.hint or f"Why: /hoop why {resource} -- …  More access: /hoop request {resource} …"
+    return replace(refusal, detail=detail, hint=hint)
 
 
 def who_decides(request: AccessRequest, seconds: float) -> str:
@@ -55,12 +61,15 @@ def who_decides(request: AccessRequest, seconds: float) -> str:
 def not_approved(decided: AccessRequest, by: str, gave_up: str) -> Refusal:
     if decided.state is RequestState.DENIED:
         reason = f": {decided.note}" if decided.note else ""
-        return Refusal(f"{decided.id} was denied by {by}{reason}", "The statement was not run.")
+        hint = "Say more about why it is needed, or change it, and run it again to ask again."
+        return Refusal(f"{decided.id} was denied by {by}{reason}", "The statement was not run.", hint)
     if gave_up:
-        return Refusal(f"canceling statement due to user request ({decided.id})", "It was not run.", code=CANCELLED)
+        text = f"canceling statement due to user request ({decided.id})"
+        return Refusal(text, "It was not run.", "Run it again to ask again.", CANCELLED)
     if decided.state is RequestState.CANCELLED:
         reason = f": {decided.note}" if decided.note else ""
-        return Refusal(f"{decided.id} was taken back{reason}", "The statement was not run.", code=CANCELLED)
+        text = f"{decided.id} was taken back{reason}"
+        return Refusal(text, "The statement was not run.", "Run it again to ask again.", CANCELLED)
     return Refusal(
         f"{decided.id} was not approved in time",
         "The statement was not run.",

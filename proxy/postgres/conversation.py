@@ -356,7 +356,9 @@ class Conversation:
         self.out.to_upstream.append(frame)
 
     def _function_call(self) -> Steps[None]:
-        refusal = Refusal("function calls by protocol message do not pass the gateway", hint="Use SELECT function(…).")
+        unit = units.make(self, self.read("-- a FunctionCall message"), b"", complete=False, wrappable=False)
+        told = "function calls by protocol message do not pass the gateway"
+        refusal = yield from self.gate.refuse(unit, "wire", Refusal(told, hint="Use SELECT function(…)."))
         yield from self.refuse_simple(refusal)
 
     def admit(self, unit: Unit) -> Steps[Admitted | Refusal]:
