@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from app.settings import ResourceSettings
 from proxy.ssh.messages import LOADING
 
-_TARGET = re.compile(r"\A(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}\Z")
+_TARGET = re.compile(r"\A(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?:[0-9]{1,5}|\*)\Z")
 _GLOB = re.compile(r"\A[A-Za-z_*][A-Za-z0-9_*]*\Z")
 
 Where = tuple[str | int, ...]
@@ -36,5 +36,6 @@ def ssh_problems(entry: ResourceSettings, where: Where) -> Iterator[tuple[Where,
         elif name.startswith(LOADING):
             yield (*where, "ssh", "environment", number), "makes programs load or run something else; it cannot pass"
     for number, target in enumerate(rules.forward_to):
-        if not _TARGET.match(target) or int(target.rpartition(":")[2]) > 65535:
-            yield (*where, "ssh", "forward_to", number), "must be host:port"
+        port = target.rpartition(":")[2]
+        if not _TARGET.match(target) or (port != "*" and int(port) > 65535):
+            yield (*where, "ssh", "forward_to", number), "must be host:port, or host:* for every port"

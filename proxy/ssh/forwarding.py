@@ -34,8 +34,10 @@ OFF = Refusal("Forwarding is off here.", "The owner of the resource lists what m
 
 
 def permitted(host: str, port: int, targets: Iterable[str]) -> bool:
-    """Whether `host:port` is one of these, by its letters: a name is not resolved here, so it must be written the same."""
-    return f"{plain_host(host)}:{port}" in {_target(target) for target in targets}
+    """Whether `host:port` is one of these, by its letters: a name is not resolved here, so it must be written the same.
+    `host:*` is any port of that host."""
+    named = plain_host(host)
+    return not {f"{named}:{port}", f"{named}:*"}.isdisjoint(_target(target) for target in targets)
 
 
 def plain_host(host: str) -> str:

@@ -127,3 +127,4 @@ async def test_what_does_not_answer(site: Site) -> None:
 )  # fmt: skip
 def test_hosts_are_compared_by_their_letters(host: str, fits: bool) -> None:
     assert permitted(host, 80, ["127.0.0.1:80"]) is fits
+    assert permitted(host, 80, ["127.0.0.1:*"]) is fits

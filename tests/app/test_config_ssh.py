@@ -1,0 +1,42 @@
+"""Mistakes in the `ssh` section of a resource are named where they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.config_ssh import ssh_problems
+from app.settings import ResourceSettings
+
+
+def found(protocol: str = "ssh", **ssh: Any) -> list[str]:
+    entry = ResourceSettings(
+        name="web-1", protocol=protocol, upstream={"host": "h", "user": "u"}, approvers=["dba"], ssh=ssh,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return [what for _, what in ssh_problems(entry, ("resources", 0))]
+
+
+def test_what_is_right() -> None:
+    right: dict[str, Any] = {
+        "files": "read", "paths": ["/srv/app/**", "/var/log/*.log"], "environment": ["LANG", "LC_*"],
+        "forward_to": ["127.0.0.1:9090", "intern:*", "[::1]:80"],
+    }  # fmt: skip
+    assert found(**right) == []
+
+
+@pytest.mark.parametrize(
+    ("ssh", "words"),
+    [
+        ({"files": "read"}, "is needed with files"), ({"paths": ["srv/app"]}, "absolute"), ({"paths": ["/srv/../etc/**"]}, "absolute"),
+        ({"environment": ["*"]}, "name of a variable"), ({"environment": ["LD_*"]}, "cannot pass"), ({"environment": ["PATH"]}, "cannot pass"),
+        ({"environment": ["A B"]}, "name of a variable"), ({"forward_to": ["intern"]}, "host:port"), ({"forward_to": ["intern:99999"]}, "host:port"),
+        ({"forward_to": ["*:80"]}, "host:port"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong(ssh: dict[str, Any], words: str) -> None:
+    assert any(words in what for what in found(**ssh)), found(**ssh)
+
+
+def test_only_for_servers() -> None:
+    assert found("postgres", terminal=True) == ["is used only with protocol: ssh"]
