@@ -30,11 +30,13 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a waiting request is: who could decide it now (an approval of theirs counts now), who may deny, and each
-    stage of its flow with how many it has of how many it wants."""
+    stage of its flow with how many it has of how many it wants. `unknown` are on-call schedules of its flow of which nobody can
+    say now who is on call: they count as nobody."""
 
     deciders: tuple[Person, ...] = ()
     deniers: frozenset[PersonId] = frozenset()
     stages: tuple[tuple[str, int, int], ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

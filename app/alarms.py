@@ -19,6 +19,7 @@ from access.errors import Unavailable
 from access.events import StoredEvent
 from access.ports import Store, Tx
 from app.core import Core
+from app.paging import OpsgenieAlerts, PagerDutyEvents
 from bot.loops import follow
 from ledger import views
 
@@ -112,6 +113,10 @@ def pagers(core: Core) -> list[Pager]:
         found.append(WebHook(alarms.url, core.vault.secret(alarms.secret) if alarms.secret else ""))
     if alarms.command:
         found.append(Program(alarms.command))
+    for one in alarms.page:
+        key = core.vault.secret(one.key)
+        opsgenie = one.provider == "opsgenie"
+        found.append(OpsgenieAlerts(key, one.url, one.team) if opsgenie else PagerDutyEvents(key, one.url))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -14,13 +15,15 @@ from app.flows import on_call_of, shelf_of
 from approval_flows.explain import explain, found_person, overview, parse_wish
 from approval_flows.flow import find_resource
 from identity.directory import StaticDirectory
+from identity.vault import SecretVault
 
 
 def _flows(arguments: argparse.Namespace) -> int:
     loaded = load_or_explain(arguments.config)
     directory = StaticDirectory(config_build.people(loaded.settings), {})
     resources = config_build.resources(loaded.settings)
-    on_call = on_call_of(loaded.settings, loaded.base, directory)
+    on_call = on_call_of(loaded.settings, loaded.base, directory, SecretVault(base=loaded.base), SystemClock())
+    asyncio.run(on_call.refresh())
     flows = shelf_of(loaded.settings, loaded.base, directory, resources, on_call).current.flows
     if arguments.what == "list":
         print("\n".join(overview(flows)))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from access.errors import Invalid, Unavailable
 from access.ports import Vault
 from app import config_build
+from app.config_duty import duty_problems
 from app.config_file import Loaded, Problem, Where
 from app.config_jira import jira_problems
 from app.config_ssh import ssh_problems
@@ -40,7 +41,7 @@ def check(loaded: Loaded, vault: Vault | None = None, entities: frozenset[str] |
     if found and not loaded.source.data:
         return found  # the file as a whole cannot be read: what is missing then says nothing
     known = _Known(loaded)
-    for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console, _runbooks, _jira):
+    for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console, _runbooks, _duty, _jira):
         found.extend(loaded.source.problem(where, message) for where, message in inspect(loaded.settings, known))
     found.extend(loaded.source.problem(w, m) for w, m in _masking(loaded.settings, known, entities))
     if not found:
@@ -315,6 +316,7 @@ def _flows(loaded: Loaded) -> list[Problem]:
     if settings.approvals.on_call:
         read, wrong = read_schedules(loaded.base / settings.approvals.on_call, directory)
         found, schedules = [*wrong], tuple(read)
+    schedules += tuple(name for system in settings.approvals.on_call_systems for name in system.schedules)
     if settings.approvals.flows:
         folder = loaded.base / settings.approvals.flows
         _, wrong = load_folder(folder, directory, config_build.resources(settings), schedules)
@@ -324,6 +326,10 @@ def _flows(loaded: Loaded) -> list[Problem]:
 
 def _jira(settings: Settings, _known: _Known) -> Iterator[Finding]:
     yield from jira_problems(settings)
+
+
+def _duty(settings: Settings, known: _Known) -> Iterator[Finding]:
+    yield from duty_problems(settings, known.base)
 
 
 def _runbooks(settings: Settings, _known: _Known) -> Iterator[Finding]:
@@ -392,6 +398,11 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
         (("masking", "key"), settings.masking.key),
         (("approvals", "alarms", "secret"), settings.approvals.alarms.secret),
     ]
+    approvals = settings.approvals
+    refs += [
+        (("approvals", "on_call_systems", i, "token"), one.token) for i, one in enumerate(approvals.on_call_systems)
+    ]
+    refs += [(("approvals", "alarms", "page", i, "key"), one.key) for i, one in enumerate(approvals.alarms.page)]
     if settings.jira is not None:
         refs += [(("jira", "token"), settings.jira.token), (("jira", "webhook"), settings.jira.webhook)]
     for i, repository in enumerate(settings.runbooks.repositories):

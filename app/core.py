@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 
 from access.actors import PersonId
-from access.duty import OnCall
 from access.errors import Unavailable
 from access.policy import Policy
 from access.ports import Clock, Entropy
@@ -26,6 +25,7 @@ from app import config_build
 from app.clock import SystemClock, SystemEntropy
 from app.config_file import Loaded
 from app.flows import on_call_of, shelf_of
+from app.on_call import Roster
 from app.settings import Settings
 from approval_flows.book import GrantBook
 from approval_flows.desk import Desk
@@ -58,7 +58,7 @@ class Core:
     resources: Mapping[str, Resource]
     policy: Policy
     flows: FlowShelf
-    on_call: OnCall
+    on_call: Roster
     desk: Desk
     book: GrantBook
     credentials: CredentialService
@@ -144,7 +144,8 @@ async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
     resources = config_build.resources(settings)
     sealer = Sealer(key_bytes(vault, settings.store.key), entropy=entropy)
     url = store_url(settings, loaded.base, vault)
-    on_call = on_call_of(settings, loaded.base, directory)
+    on_call = on_call_of(settings, loaded.base, directory, vault, clock)
+    await on_call.refresh()
     flows = shelf_of(settings, loaded.base, directory, resources, on_call)
     store = Store(url, clock, entropy, sealer, synchronous=settings.store.durability.upper())
     jira = jira_of(settings, vault, directory, clock)

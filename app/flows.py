@@ -7,11 +7,12 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from access.duty import NoSchedules, OnCall
+from access.duty import OnCall
 from access.errors import Invalid, Unavailable
 from access.events import FlowsLoaded
-from access.ports import Directory, Store, Tx
+from access.ports import Clock, Directory, Store, Tx, Vault
 from access.resources import Resource
+from app.on_call import Opsgenie, PagerDuty, Provider, RemoteOnCall, Roster
 from app.settings import Settings
 from approval_flows.on_call_file import OnCallFile
 from approval_flows.shelf import FlowSet, FlowShelf, load_folder
@@ -21,9 +22,18 @@ LOOK_SECONDS = 5.0
 log = logging.getLogger("hoop")
 
 
-def on_call_of(settings: Settings, base: Path, directory: Directory) -> OnCall:
-    """The schedules of the owner's file. Raises Invalid with every problem in it."""
-    return OnCallFile(base / settings.approvals.on_call, directory) if settings.approvals.on_call else NoSchedules()
+def on_call_of(settings: Settings, base: Path, directory: Directory, vault: Vault, clock: Clock) -> Roster:
+    """The schedules of the owner's file and of on-call systems; `refresh` asks those. Raises Invalid with every problem in
+    the file, Unavailable naming a secret."""
+    approvals = settings.approvals
+    file = OnCallFile(base / approvals.on_call, directory) if approvals.on_call else None
+    remote: dict[str, tuple[Provider, str]] = {}
+    for system in approvals.on_call_systems:
+        token = vault.secret(system.token)
+        of: type[PagerDuty | Opsgenie] = PagerDuty if system.provider == "pagerduty" else Opsgenie
+        provider = of(token, system.url.rstrip("/")) if system.url else of(token)
+        remote |= {name: (provider, there) for name, there in system.schedules.items()}
+    return Roster(file, RemoteOnCall(remote, directory, clock) if remote else None)
 
 
 def shelf_of(
@@ -43,13 +53,12 @@ def shelf_of(
     return shelf
 
 
-async def watch(shelf: FlowShelf, on_call: OnCall, store: Store, node: str) -> None:
+async def watch(shelf: FlowShelf, on_call: Roster, store: Store, node: str) -> None:
     """Take changed files into force, on record, until cancelled; what can not be read leaves the flows as they are."""
     recorded = shelf.current.digest
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        if isinstance(on_call, OnCallFile):
-            await asyncio.to_thread(on_call.reload)
+        await on_call.refresh()
         await asyncio.to_thread(shelf.reload)
         if shelf.current.digest != recorded:
             try:

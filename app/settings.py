@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from access.statements import Effect, Flag
+from app.settings_duty import AlarmSettings, OnCallSystem
 from app.settings_jira import JiraSettings
 from app.settings_masking import MaskingSettings
 from app.settings_types import ClockTime, Duration, Name, Port, SecretRef, Verdict, Zone, no_bool
@@ -278,14 +279,6 @@ class PolicySettings(Section):
     rules: list[RuleSettings] = []
 
 
-class AlarmSettings(Section):
-    """Who is given alarms outside of chat: broken glass, nobody acknowledging it, overdue attestations, freezes."""
-
-    url: str = Field(default="", pattern=r"^(https?://.+)?$", description="POST each alarm there as JSON.")
-    secret: SecretRef | None = Field(default=None, description="Signs the body: X-Hoop-Signature, HMAC-SHA256.")
-    command: list[str] = Field(default=[], description="Program and arguments; it reads the JSON from standard input.")
-
-
 class ApprovalSettings(Section):
     """How requests are decided."""
 
@@ -293,6 +286,9 @@ class ApprovalSettings(Section):
         default="", description="Directory of your own approval flows (*.yml), read again when they change."
     )
     on_call: str = Field(default="", description="File of on-call schedules, read again when it changes.")
+    on_call_systems: list[OnCallSystem] = Field(
+        default=[], description="PagerDuty and Opsgenie accounts with schedules."
+    )
     alarms: AlarmSettings = AlarmSettings()
 
 

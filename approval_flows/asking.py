@@ -296,7 +296,8 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
         return Asked(granting.approve_automatically(office, tx, request, resource, ahead))
     way = routing.course_of(office, request, resource, tx.now)
     if not way.feasible():
-        return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, missing(way)))
+        unheard = routing.not_known(routing.unknown_duty(office, request, tx.now))
+        return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, missing(way) + unheard))
     if taken.waits is not None and request.ask is not Ask.STATEMENT:
         request = replace(request, expires_at=tx.now + taken.waits)
     request = replace(request, approvers=tuple(p.id for p in routing.known(office, way.steps[0].told)))

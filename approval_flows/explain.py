@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from access.actors import Person
 from access.duty import NoSchedules, OnCall
-from access.errors import Denied, Invalid
+from access.errors import Denied, Invalid, Unavailable
 from access.ports import Directory
 from access.requests import Ask
 from access.resources import Resource
@@ -95,10 +95,29 @@ def explain(
 ) -> list[str]:
     """In lines: the flows looked at and why each is not taken, then what the one that is taken does."""
     calling = on_call or NoSchedules()
+    unknown: dict[str, str] = {}
 
     def duty(schedule: str) -> People:
-        return calling.on_call(schedule, at)
+        try:
+            return calling.on_call(schedule, at)
+        except Unavailable as error:
+            unknown[schedule] = f"nobody counts as on call for {schedule}: {error}"
+            return frozenset()
 
+    lines = _explained(flows, directory, person, resource, wish, at, calling, duty)
+    return [*lines, *unknown.values()]
+
+
+def _explained(
+    flows: Sequence[Flow],
+    directory: Directory,
+    person: Person,
+    resource: Resource,
+    wish: Wish,
+    at: datetime,
+    calling: OnCall,
+    duty: Duty,
+) -> list[str]:
     mine = frozenset(name for name in calling.schedules() if person.id in duty(name))
     facts = Facts(
         person,

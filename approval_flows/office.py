@@ -59,6 +59,14 @@ class Office:
 
         return of
 
+    def knows_duty(self, schedule: str, at: datetime) -> bool:
+        """Whether the on-call system says who is on call for this schedule at `at`."""
+        try:
+            self.on_call.on_call(schedule, at)
+        except Unavailable:
+            return False
+        return True
+
     def schedules_of(self, person: PersonId, at: datetime) -> frozenset[str]:
         """The schedules this person is on call for at `at`."""
         duty = self.duty(at)

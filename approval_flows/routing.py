@@ -64,6 +64,11 @@ def course_of(office: Office, request: AccessRequest, resource: Resource, at: da
     return course(taken, office.directory, resource, request.groups, asker=asker, since=since, duty=duty)
 
 
+def not_known(schedules: Sequence[str]) -> str:
+    """`; it is not known now who is on call for primary`, or nothing."""
+    return f"; it is not known now who is on call for {', '.join(schedules)}" if schedules else ""
+
+
 def gone(office: Office, request: AccessRequest) -> Conflict | None:
     """The refusal when the flow of a waiting request is not in force any more."""
     if flow_of(office, request) is not None:
@@ -85,7 +90,18 @@ def progress(office: Office, request: AccessRequest, reviews: Sequence[Review], 
     now, yes = course_of(office, request, resource, at), voters(reviews)
     taken = now.taken(yes)
     stages = tuple((step.name, taken[i], len(step.places)) for i, step in enumerate(now.steps))
-    return Progress(known(office, now.open_to(yes)), now.people, stages)
+    return Progress(known(office, now.open_to(yes)), now.people, stages, unknown_duty(office, request, at))
+
+
+def unknown_duty(office: Office, request: AccessRequest, at: datetime) -> tuple[str, ...]:
+    """The on-call schedules of the request's flow of which nobody can say who is on call at `at`."""
+    taken = flow_of(office, request)
+    if taken is None:
+        return ()
+    sources = [one for stage in taken.stages for one in (stage.sources, stage.quiet)]
+    sources += [one.to for one in taken.escalate]
+    names = dict.fromkeys(name for one in sources for name in one.on_call)
+    return tuple(name for name in names if not office.knows_duty(name, at))
 
 
 def known(office: Office, ids: frozenset[PersonId]) -> tuple[Person, ...]:
@@ -129,5 +145,5 @@ def outlook(office: Office, draft: AccessRequest, resource: Resource, at: dateti
         return Outlook(refused=taken.message)
     filed = replace(draft, flow=taken.name)
     if not taken.automatic and not course_of(office, filed, resource, at).feasible():
-        return Outlook(taken.name, refused="nobody could decide it")
+        return Outlook(taken.name, refused=f"nobody could decide it{not_known(unknown_duty(office, filed, at))}")
     return Outlook(taken.name, taken.automatic, progress(office, filed, (), at))

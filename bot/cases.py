@@ -46,13 +46,15 @@ class World:
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request with what came of it. `deciders` are those of now while it waits, else those who were told. `stages`
-    are the flow's while it waits: name, approvals it has, approvals it wants. `narrowed`: less was given than asked for. `told`, `acknowledged_by` and `closed_by` are
+    are the flow's while it waits: name, approvals it has, approvals it wants. `narrowed`: less was given than asked for. `unknown` are its on-call
+    schedules that do not answer. `told`, `acknowledged_by` and `closed_by` are
     of a use of break-glass."""
 
     request: AccessRequest
     who: Mention
     deciders: tuple[Mention, ...] = ()
     stages: tuple[tuple[str, int, int], ...] = ()
+    unknown: tuple[str, ...] = ()
     decided_by: Mention | None = None
     reviews: tuple[tuple[Mention, Review], ...] = ()
     grant: Grant | None = None
@@ -95,6 +97,7 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
         who=actor_mention(world, request.actor),
         deciders=tuple(world.mention(person) for person in people),
         stages=progress.stages,
+        unknown=progress.unknown,
         decided_by=world.mention(request.decided_by) if request.decided_by else None,
         reviews=tuple((world.mention(review.person), review) for review in reviews),
         grant=grant,

@@ -152,10 +152,14 @@ class Way:
             return Field(label, text(f"refused: {outlook.refused}{flow}"))
         if outlook.automatic:
             return Field(label, text(f"granted at once{flow}"))
+        unknown = outlook.progress.unknown
+        unheard = f" · not known now: who is on call for {', '.join(unknown)}" if unknown else ""
         steps = [f"{name} {wants}" for name, _, wants in outlook.progress.stages]
         several = sum(wants for _, _, wants in outlook.progress.stages) > 1
         first = text(*parts.people(self.deciders), flow)
-        return Field(label, text(*first, f" · stages: {' → '.join(steps)}") if several else first)
+        shown = f" · stages: {' → '.join(steps)}" if several else ""
+        more = f"{shown}{unheard}"
+        return Field(label, text(*first, more) if more else first)
 
 
 def who_card(resource: Resource, ways: Sequence[Way], holders: Sequence[tuple[Mention, Grant]]) -> Card:

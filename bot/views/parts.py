@@ -84,6 +84,11 @@ def stages_field(case: Case) -> list[Field]:
     return [Field("Approvals", text(steps))]
 
 
+def unknown_field(schedules: Sequence[str]) -> list[Field]:
+    """The on-call schedules that do not answer."""
+    return [Field("Not known now", text(f"who is on call for {', '.join(schedules)}"))] if schedules else []
+
+
 def people(mentions: Sequence[Mention]) -> Text:
     """Names, at most `NAMES_SHOWN`."""
     if not mentions:

@@ -201,7 +201,7 @@ def _fields(case: Case) -> tuple[Field, ...]:
         fields.append(Field("What it does" if request.evidence else "What it allows", text(effect)))
     if request.state is RequestState.PENDING:
         fields.append(Field("Can decide", parts.people(case.deciders)))
-        fields += parts.stages_field(case)
+        fields += parts.stages_field(case) + parts.unknown_field(case.unknown)
         fields.append(Field("Asking ends", text(Moment(request.expires_at, MomentStyle.TIME))))
     return tuple(fields)
 

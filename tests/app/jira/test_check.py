@@ -85,3 +85,26 @@ async def test_what_jira_makes_of_it(tmp_path: Path, desk: Desk) -> None:
     desk.jira.broken = 401
     assert [fine for fine, _ in await check(desk.client, settings, settings.jira)] == [False]
     assert not [call for call in desk.jira.calls if not call.startswith("GET")]
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("on_call_systems: [{provider: pagerduty, token: env:T, schedules: {a: P1}}]", "nobody in people has one"),
+        ("on_call_systems: [{provider: pagerduty, token: env:T, schedules: {}}]", "schedules"),
+        ("on_call_systems: [{provider: pagerduty, token: tok3n, schedules: {a: P1}}]", "secret reference"),
+        (
+            "on_call_systems: [{provider: opsgenie, token: env:T, url: 'http://x.example', schedules: {a: P1}}]",
+            "must be https://",
+        ),
+        (
+            "on_call_systems: [{provider: opsgenie, token: env:T, schedules: {a: x}}, {provider: pagerduty, token: env:T, schedules: {a: P1}}]",
+            "a is the name of 2 schedules",
+        ),
+        ("alarms: {page: [{provider: pagerduty, key: env:T, url: 'http://x.example'}]}", "must be https://"),
+    ],
+)
+def test_mistakes_about_on_call_systems_are_named(tmp_path: Path, section: str, said: str) -> None:
+    found = problems(tmp_path, CONFIG.replace("URL", "https://acme.atlassian.net") + f"approvals:\n  {section}\n")
+    assert any(said in one for one in found), found
+    assert not any("tok3n" in one for one in found)

@@ -183,7 +183,12 @@ class FakeJira:
         status = {"name": one["status"], "statusCategory": {"key": STATUSES[one["status"]]}}
         by = one["assignee"]
         assignee = {"accountId": by, **self.users.get(by, {})} if by else None
-        return {"id": key, "key": key, "self": f"{self.url}/rest/api/2/issue/{key}", "fields": {**one, "status": status, "assignee": assignee}}
+        return {
+            "id": key,
+            "key": key,
+            "self": f"{self.url}/rest/api/2/issue/{key}",
+            "fields": {**one, "status": status, "assignee": assignee},
+        }
 
 
 def signature(secret: str, body: bytes) -> str:
