@@ -153,7 +153,15 @@ def event(kind: str, payload: dict[str, Any] | None) -> StoredEvent:
 @pytest.mark.parametrize("kind", sorted(FACTS))
 def test_every_fact_has_words_and_they_name_only_its_fields(kind: str) -> None:
     template = views._WORDS[kind]
-    known = {f.name for f in fields(FACTS[kind])} | {"because", "less", "noted", "as_request", "stream", "to_person"}
+    known = {f.name for f in fields(FACTS[kind])} | {
+        "because",
+        "less",
+        "assured",
+        "noted",
+        "as_request",
+        "stream",
+        "to_person",
+    }
     used = {field for _, field, _, _ in string.Formatter().parse(template) if field}
     assert used <= known
 
