@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from random import Random
 
-import pytest
-
 from access.scopes import Admin
 from app.embedded_postgres import EmbeddedPostgres
 from tests.wire.attacks.differential import apart, conversation, heard
@@ -36,8 +34,3 @@ def differences(field: Field, server: EmbeddedPostgres, seeds: range) -> dict[in
 
 def test_random_conversations_end_alike(field: Field, postgres: EmbeddedPostgres) -> None:
     assert differences(field, postgres, range(80)) == {}
-
-
-@pytest.mark.peers
-def test_many_random_conversations_end_alike(field: Field, postgres: EmbeddedPostgres) -> None:
-    assert differences(field, postgres, range(80, 3000)) == {}
