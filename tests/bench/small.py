@@ -86,7 +86,7 @@ def latency(place: Place, rounds: int, queries: int = 3000) -> list[Figure]:
     return figures
 
 
-def throughput(place: Place, rounds: int, seconds: int = 3, *, workers: int = 1) -> list[Figure]:
+def throughput(place: Place, rounds: int, seconds: int = 6, *, workers: int = 1) -> list[Figure]:
     """32 clients of pgbench, each asking `SELECT 1` as fast as it is answered; CPU time of whoever is in between."""
     script = place.home / "select1.sql"
     script.write_text("SELECT 1;\n")
