@@ -274,8 +274,7 @@ class Conversation:
     def _copy_ahead(self) -> None:
         """COPY data goes on while the server takes it, and waits while it may still ask for it."""
         while self._inbox:
-            taking = self.responses.copying_in is not None
-            sent = copying.in_order(self._inbox[0], taking=taking, quiet=self.responses.quiet)
+            sent = copying.in_order(self._inbox[0], self.responses.copying_in, quiet=self.responses.quiet)
             if sent is None:
                 return
             if self._inbox[0][0] != m.TERMINATE:

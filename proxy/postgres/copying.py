@@ -15,7 +15,7 @@ _IGNORED = frozenset({m.SYNC, m.FLUSH})
 _UNEXPECTED = m.message(m.COPY_FAIL, m.cstring("unexpected message during COPY from stdin"))
 
 
-def in_order(frame: bytes, *, taking: bool, quiet: bool) -> bytes | None:
+def in_order(frame: bytes, taking: Run | None, *, quiet: bool) -> bytes | None:
     """What the server gets for the client's next message around a COPY FROM STDIN: empty when the message is dropped,
     None when it is not for the COPY. (copyfromparse.c, CopyGetData.)
 
@@ -23,8 +23,8 @@ def in_order(frame: bytes, *, taking: bool, quiet: bool) -> bytes | None:
     is what is left of a COPY that failed, and dropped.
     """
     if frame[0] in _DATA:
-        return frame if taking else (b"" if quiet else None)
-    if not taking:
+        return frame if taking is not None else (b"" if quiet else None)
+    if taking is None:
         return None
     return b"" if frame[0] in _IGNORED else _UNEXPECTED
 
