@@ -12,8 +12,11 @@ from proxy.ssh.messages import Asked, Size, Terminal, size_of, terminal_of
 
 #: Input that is kept while something waits for its verdict, in bytes.
 KEPT_INPUT = 1024 * 1024
-#: Bytes that may wait for one side before the other is not read any more.
-HIGH_WATER = 512 * 1024
+#: Bytes that may wait for one side before the other is not read any more. It is read again at a quarter of that.
+HIGH_WATER = 2 * 1024 * 1024
+#: A channel's receive window. Each time reading goes on, asyncssh grants a whole window, whatever it still holds; so that what
+#: it holds does not grow, a window is less than what is passed on in the meantime.
+WINDOW = HIGH_WATER // 2
 #: How long a client may take to read the rest of the output, in seconds.
 DRAIN_SECONDS = 3600.0
 

@@ -14,7 +14,7 @@ from proxy.admission import Admitted, Refusal, Unit
 from proxy.gate import Gate
 from proxy.ssh import messages as m
 from proxy.ssh.admitting import Admitting, Ended
-from proxy.ssh.channels import ClientChannel, Sink, TargetChannel
+from proxy.ssh.channels import WINDOW, ClientChannel, Sink, TargetChannel
 from proxy.ssh.house import Surroundings
 from proxy.ssh.messages import Asked
 from proxy.ssh.output import Stream, Tape
@@ -157,7 +157,12 @@ class Execution(Admitting):
         """A channel of the target that runs it. Raises what asyncssh raises."""
         self._streams = {None: self.stream(), asyncssh.EXTENDED_DATA_STDERR: self.stream()}
         channel, _ = await connection.create_session(
-            lambda: target, self.line, encoding=None, env=list(self.environment.items()), request_pty=False
+            lambda: target,
+            self.line,
+            encoding=None,
+            window=WINDOW,
+            env=list(self.environment.items()),
+            request_pty=False,
         )
         return channel
 

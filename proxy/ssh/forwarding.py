@@ -21,13 +21,13 @@ from proxy.conversation import Outputs
 from proxy.gate import Gate
 from proxy.recording import Kind, record
 from proxy.ssh.asking import Driver
+from proxy.ssh.channels import HIGH_WATER, WINDOW
 from proxy.ssh.house import House, Surroundings
 from proxy.ssh.reading import request_unit, statement_unit
 from proxy.ssh.upstream import UpstreamUnreachable
 
 PROTOCOL = "ssh/forward"
 PROHIBITED = "hoop: forwarding is off here"
-HIGH_WATER = 512 * 1024
 CONNECT_SECONDS = 10.0
 
 OFF = Refusal("Forwarding is off here.", "The owner of the resource lists what may be reached: ssh.forward_to.")
@@ -183,7 +183,9 @@ class Forward(asyncssh.SSHTCPSession[bytes]):
         """A channel of the target's connection, kept as long as the forward lasts."""
         try:
             async with self._session.pool.lease(self._session.visitor.resource) as connection:
-                channel, _ = await connection.create_connection(lambda: _Far(self), self._host, self._port)
+                channel, _ = await connection.create_connection(
+                    lambda: _Far(self), self._host, self._port, window=WINDOW
+                )
                 if connected.done():
                     channel.close()
                     return

@@ -19,7 +19,7 @@ from access.statements import Effect, Statement
 from proxy.admission import Admitted
 from proxy.gate import Gate
 from proxy.ssh.admitting import Ended
-from proxy.ssh.channels import ClientChannel, TargetChannel
+from proxy.ssh.channels import WINDOW, ClientChannel, TargetChannel
 from proxy.ssh.execution import Execution
 from proxy.ssh.house import Surroundings
 from proxy.ssh.messages import Asked, Size
@@ -118,7 +118,7 @@ class Interactive(Execution):
         session, terminal = self.session, self._terminal
         session.write(opened(terminal, session.at_ms(), self.tape.number))
         channel, _ = await connection.create_session(
-            lambda: target, self.line, encoding=None, env=list(self.environment.items()), request_pty="force", term_type=terminal.type,
+            lambda: target, self.line, encoding=None, window=WINDOW, env=list(self.environment.items()), request_pty="force", term_type=terminal.type,
             term_size=terminal.size.whole, term_modes=terminal.modes,
         )  # fmt: skip
         return channel

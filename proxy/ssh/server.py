@@ -21,6 +21,7 @@ from access.policy import Policy
 from access.requests import Session
 from access.resources import Resource
 from access.ssh_keys import PublicKeys
+from proxy.ssh.channels import WINDOW
 from proxy.ssh.confirming import Asked
 from proxy.ssh.door import Door
 from proxy.ssh.house import Connected, Ports, Settings
@@ -137,6 +138,7 @@ class SshGateway:
                 allow_scp=False,
                 line_editor=False,
                 compression_algs=None,
+                window=WINDOW,
                 server_version="hoop",
                 login_timeout=0,
                 keepalive_interval=KEEPALIVE_SECONDS,

@@ -19,6 +19,7 @@ from proxy.ssh import files
 from proxy.ssh import messages as m
 from proxy.ssh import sftp_messages as wire
 from proxy.ssh.admitting import Ended
+from proxy.ssh.channels import WINDOW
 from proxy.ssh.passing import ANSWER_SECONDS, WAITING_MAX, Denied, Opened, Passing, Pending
 from proxy.ssh.refusals import TRANSFER_OFF
 from proxy.ssh.sftp_messages import Fxp, Reader, Status
@@ -66,7 +67,7 @@ class Transfer(Passing):
     async def _through(self, connection: asyncssh.SSHClientConnection, admitted: Admitted) -> Ended:
         target = self._target
         try:
-            channel, _ = await connection.create_session(lambda: target, subsystem="sftp", encoding=None)
+            channel, _ = await connection.create_session(lambda: target, subsystem="sftp", encoding=None, window=WINDOW)
             self._version = asyncio.get_running_loop().create_future()
             channel.write(wire.message(Fxp.INIT, wire.u32(wire.VERSION)))
             async with asyncio.timeout(ANSWER_SECONDS):
