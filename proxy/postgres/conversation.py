@@ -106,10 +106,8 @@ class Conversation:
 
     def client_data(self, data: bytes) -> bool:
         """Bytes of the client, in any chunks. True when they went the short way: `out` has only records and bytes."""
-        if self.closing:
-            return False
-        if self.lane.take(self, data):
-            return True
+        if self.closing or self.lane.take(self, data):
+            return not self.closing
         for frame in self._splitter.feed(data):
             self._inbox.append(frame)
             self._inbox_bytes += len(frame) + FRAME_COST
