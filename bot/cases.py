@@ -12,7 +12,7 @@ from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.policy import Action, Policy
 from access.ports import Desk, Directory, Progress, Tx
-from access.requests import AccessRequest, Ask, Grant, RequestState, Review, Session
+from access.requests import AccessRequest, Ask, Grant, GrantState, RequestState, Review, Session
 from access.resources import Resource
 from access.scopes import Level, Scope, Unmask, level_of, standing
 from access.statements import Effect
@@ -20,6 +20,8 @@ from bot.cards import Mention
 from bot.links import Links
 
 _TOLD = 400
+#: How many approved requests of a resource are looked through for earlier runs of the same.
+LOOKED_BACK = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,15 @@ class World:
     def progress(self, tx: Tx, request: AccessRequest) -> Progress:
         """How far this request is, and who could decide it now."""
         return self.desk.progress(request, tx.reviews(request.id, request.revision))
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The very same was approved and run before: for whom, when, and what came of it."""
+
+    who: Mention
+    at: datetime
+    state: GrantState
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,7 @@ class Case:
     allows: str = ""
     narrowed: str = ""
     blocked: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
     links: Links = field(default_factory=lambda: Links(""))
 
 
@@ -109,6 +121,7 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
         allows=allows(world.policy, request.scope),
         narrowed=_narrowed(tx, request),
         blocked=_blocked(tx, request),
+        uses=_uses(tx, world, request),
         links=world.links,
     )
 
@@ -119,6 +132,19 @@ def _narrowed(tx: Tx, request: AccessRequest) -> str:
         return ""
     votes = [event.payload for event in tx.events_of(request.id) if event.kind == "review.given" and event.payload]
     return ", ".join(str(vote["narrowed"]) for vote in votes if vote.get("narrowed"))
+
+
+def _uses(tx: Tx, world: World, request: AccessRequest) -> tuple[Use, ...]:
+    """The last runs of the same digest on this resource while a decision waits, newest first."""
+    evidence = request.evidence
+    if request.state is not RequestState.PENDING or evidence is None:
+        return ()
+    rows = tx.requests(states=[RequestState.APPROVED], resource=request.resource, limit=LOOKED_BACK)
+    same = [row for row in rows if row.evidence is not None and row.evidence.digest == evidence.digest]
+    grants = [grant for row in same for grant in tx.grants(request=row.id, limit=1)]
+    used = [(grant.used_at, grant) for grant in grants if grant.used_at is not None]
+    latest = sorted(used, key=lambda one: one[0], reverse=True)
+    return tuple(Use(actor_mention(world, grant.actor), at, grant.state) for at, grant in latest)
 
 
 def _blocked(tx: Tx, request: AccessRequest) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from bot.cards import (
     plain,
     text,
 )
-from bot.cases import Case
+from bot.cases import Case, Use
 from bot.durations import format_duration
 from bot.views import parts
 from bot.views.emergencies import glass_card, own_buttons
@@ -252,8 +252,21 @@ def _notes(case: Case, *, exact: bool = False) -> tuple[Text, ...]:
     if pending and not exact and not approvable_in_channel(request):
         reason = "Values are masked here" if fits(request) else "The text is longer than this card"
         notes.append(text(f"{reason}: review the exact text in private to approve it."))
+    if pending and case.uses:
+        notes.append(_uses(case.uses))
     notes += [text(note) for note in evidence.notes]
     return tuple(notes)
+
+
+_CAME_OF_IT = {GrantState.SUCCEEDED: "it succeeded", GrantState.FAILED: "it failed", GrantState.EXECUTING: "it runs"}
+
+
+def _uses(uses: tuple[Use, ...]) -> Text:
+    """How often the very same ran before."""
+    last = uses[0]
+    times = "once" if len(uses) == 1 else f"{len(uses)} times"
+    what = _CAME_OF_IT.get(last.state, "its outcome is unknown")
+    return text(f"The same ran here {times} before, last for ", last.who, " at ", Moment(last.at), f": {what}.")
 
 
 def _outcome(case: Case) -> tuple[Text, ...]:
