@@ -142,6 +142,17 @@ async def test_two_person_flows_want_two_people(desk: Desk) -> None:
     assert await state(desk, request) is RequestState.APPROVED
 
 
+async def test_where_more_than_a_click_is_wanted_a_transition_is_not_enough(desk: Desk) -> None:
+    desk.world.flows = ("name: careful\nstep_up: true\nstages: [{name: approvers, any: {approvers: true}}]\n",)
+    desk.world.office.flows.reload()
+    request = await desk.world.ask()
+    await desk.told()
+    assert await desk.moved("OPS-1", "Approved", "acc-ann") == "did not count"
+    assert "wants more than a click" in await last_word(desk)
+    assert await state(desk, request) is RequestState.PENDING
+    assert await desk.moved("OPS-1", "Declined", "acc-ann") == "counted"
+
+
 async def test_a_notice_counts_once_and_for_an_hour(desk: Desk, asked: AccessRequest) -> None:
     body = desk.jira.moved("OPS-1", "Approved", "acc-eve", desk.clock.now().timestamp())
     assert await desk.hook.take(body) == "did not count"
