@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from access.duty import OnCall
@@ -24,12 +25,12 @@ log = logging.getLogger("hoop")
 
 def on_call_of(settings: Settings, base: Path, directory: Directory, vault: Vault, clock: Clock) -> Roster:
     """The schedules of the owner's file and of on-call systems; `refresh` asks those. Raises Invalid with every problem in
-    the file, Unavailable naming a secret."""
+    the file."""
     approvals = settings.approvals
     file = OnCallFile(base / approvals.on_call, directory) if approvals.on_call else None
     remote: dict[str, tuple[Provider, str]] = {}
     for system in approvals.on_call_systems:
-        token = vault.secret(system.token)
+        token = partial(vault.secret, system.token)
         of: type[PagerDuty | Opsgenie] = PagerDuty if system.provider == "pagerduty" else Opsgenie
         provider = of(token, system.url.rstrip("/")) if system.url else of(token)
         remote |= {name: (provider, there) for name, there in system.schedules.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -67,13 +67,13 @@ class PagerDuty:
     """https://developer.pagerduty.com/api-reference → On-Calls. Only entries of that very schedule count: an escalation
     policy also names people who are on call by themselves, on any tier."""
 
-    token: str = field(repr=False)
+    token: Callable[[], str] = field(repr=False)
     url: str = "https://api.pagerduty.com"
     name: str = "PagerDuty"
 
     async def on_call(self, http: aiohttp.ClientSession, schedule: str, now: datetime) -> set[str]:
         headers = {
-            "Authorization": f"Token token={self.token}",
+            "Authorization": f"Token token={await asyncio.to_thread(self.token)}",
             "Accept": "application/vnd.pagerduty+json;version=2",
             "Content-Type": "application/json",
         }
@@ -109,12 +109,12 @@ def _pagerduty(one: Mapping[str, Any], schedule: str, now: datetime) -> str:
 class Opsgenie:
     """https://docs.opsgenie.com/docs/who-is-on-call-api → Get on-calls, flat: the e-mails of that schedule's people."""
 
-    token: str = field(repr=False)
+    token: Callable[[], str] = field(repr=False)
     url: str = "https://api.opsgenie.com"
     name: str = "Opsgenie"
 
     async def on_call(self, http: aiohttp.ClientSession, schedule: str, now: datetime) -> set[str]:  # noqa: ARG002
-        headers = {"Authorization": f"GenieKey {self.token}"}
+        headers = {"Authorization": f"GenieKey {await asyncio.to_thread(self.token)}"}
         query = [("scheduleIdentifierType", "id"), ("flat", "true")]
         if not schedule.replace("-", "").isalnum():
             raise Unavailable("that is no id of a schedule")

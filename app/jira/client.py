@@ -27,11 +27,12 @@ PATIENCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where and as whom. With `user`, the token is that account's API token; else a personal access token."""
+    """Where and as whom. With `user`, the token is that account's API token; else a personal access token. It is asked for
+    when it is needed, so that nothing else depends on the place where it is kept."""
 
     url: str
     user: str
-    token: str = field(repr=False)
+    token: Callable[[], str] = field(repr=False)
     timeout: float = 5.0
 
 
@@ -146,11 +147,12 @@ class Client:
         api: JIRA | None = getattr(self._local, "api", None)
         if api is None:
             login = self._login
+            token = login.token()
             api = JIRA(
                 login.url,
                 options={"check_update": False},
-                basic_auth=(login.user, login.token) if login.user else None,
-                token_auth=None if login.user else login.token,
+                basic_auth=(login.user, token) if login.user else None,
+                token_auth=None if login.user else token,
                 logging=False,
                 max_retries=0,
                 timeout=login.timeout,

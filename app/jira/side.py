@@ -18,14 +18,14 @@ from bot.links import Links
 
 
 class JiraSide:
-    """Built where `jira` is configured. Raises Unavailable naming the token's reference."""
+    """Built where `jira` is configured."""
 
     def __init__(
         self, settings: Settings, jira: JiraSettings, vault: Vault, directory: Directory, clock: Clock
     ) -> None:
         self.settings = jira
         seconds = jira.timeout.total_seconds()
-        self.client = Client(Login(jira.url.rstrip("/"), jira.user, vault.secret(jira.token), seconds))
+        self.client = Client(Login(jira.url.rstrip("/"), jira.user, partial(vault.secret, jira.token), seconds))
         linked = linked_accounts(settings) if jira.identify == "account" else None
         self.accounts = Accounts(directory, linked)
         remember = jira.remember.total_seconds()

@@ -54,6 +54,10 @@ escalate: [{after: 10m, to: {on_call: [primary]}}]
 """
 
 
+def key() -> str:
+    return "t0"
+
+
 @pytest.fixture
 async def paging() -> AsyncIterator[FakePaging]:
     server = FakePaging(on_call={"P1": ["Bob@example.com"]})
@@ -64,7 +68,7 @@ async def paging() -> AsyncIterator[FakePaging]:
 
 @pytest.fixture(params=[PagerDuty, Opsgenie])
 def provider(request: pytest.FixtureRequest, paging: FakePaging) -> Provider:
-    made: Provider = request.param("t0", paging.url)
+    made: Provider = request.param(key, paging.url)
     return made
 
 
@@ -87,6 +91,18 @@ async def test_addresses_that_are_not_one_active_person_s_are_nobody(paging: Fak
     paging.on_call["P1"] = ["twins@example.com", "ian@example.com", "who@example.com", ""]
     await duty.refresh()
     assert duty.on_call("primary", START) == frozenset()
+
+
+async def test_a_token_that_can_not_be_had_is_no_answer_and_stops_nothing(
+    paging: FakePaging, clock: ManualClock
+) -> None:
+    def gone() -> str:
+        raise Unavailable("The secret env:PD cannot be used: the environment variable is not set.")
+
+    duty = RemoteOnCall({"primary": (PagerDuty(gone, paging.url), "P1")}, DIRECTORY, clock)
+    await duty.refresh()
+    with pytest.raises(Unavailable, match="env:PD"):
+        duty.on_call("primary", START)
 
 
 async def test_an_empty_schedule_is_nobody_and_known(paging: FakePaging, duty: RemoteOnCall) -> None:
@@ -146,7 +162,7 @@ async def test_the_last_answer_is_believed_for_minutes_and_not_longer(
 
 async def test_who_left_since_the_last_answer_does_not_count(paging: FakePaging, clock: ManualClock) -> None:
     directory = StaticDirectory(PEOPLE, GROUPS)
-    duty = RemoteOnCall({"primary": (Opsgenie("t0", paging.url), "P1")}, directory, clock)
+    duty = RemoteOnCall({"primary": (Opsgenie(key, paging.url), "P1")}, directory, clock)
     await duty.refresh()
     directory.replace([replace(one, active=one.id != BOB.id) for one in PEOPLE], GROUPS)
     assert duty.on_call("primary", START) == frozenset()
@@ -167,14 +183,14 @@ async def test_only_entries_of_the_very_schedule_and_of_now_count(paging: FakePa
         {"user": ann, "schedule": {"id": "P1"}, "start": "2026-03-02T10:00:00Z"},
         {"user": ann, "schedule": {"id": "P1"}, "end": "2026-03-02T09:30:00Z"},
     ] * 60
-    duty = RemoteOnCall({"primary": (PagerDuty("t0", paging.url), "P1")}, DIRECTORY, clock)
+    duty = RemoteOnCall({"primary": (PagerDuty(key, paging.url), "P1")}, DIRECTORY, clock)
     await duty.refresh()
     assert duty.on_call("primary", START) == {BOB.id}
     assert len(paging.asked) == 3  # pages
 
 
 async def test_an_id_is_no_path(paging: FakePaging, clock: ManualClock) -> None:
-    duty = RemoteOnCall({"primary": (Opsgenie("t0", paging.url), "../alerts")}, DIRECTORY, clock)
+    duty = RemoteOnCall({"primary": (Opsgenie(key, paging.url), "../alerts")}, DIRECTORY, clock)
     await duty.refresh()
     with pytest.raises(Unavailable, match="no id"):
         duty.on_call("primary", START)

@@ -66,7 +66,7 @@ async def jira() -> AsyncIterator[FakeJira]:
 
 @pytest.fixture
 async def client(jira: FakeJira) -> AsyncIterator[Client]:
-    one = Client(Login(jira.url, "bot@example.com", jira.token, 2.0))
+    one = Client(Login(jira.url, "bot@example.com", lambda: jira.token, 2.0))
     yield one
     one.close()
 
