@@ -363,6 +363,7 @@ def test_a_recording_plays_and_its_statements_lead_into_it(window: Windows, runn
     async def recorded(scene: Scene) -> str:
         session = await scene.world.session()
         scene.recordings[session] = Recorded(tuple(replace(entry, total=2) for entry in entries), cast)
+        await scene.world.close(session)
         return session
 
     session = running.do(recorded)
