@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from access.actors import Person
-from access.resources import Resource
+from access.resources import Protocol, Resource
 from bot.intents import Verb
 from bot.kit import Kit
 
@@ -18,11 +18,12 @@ from bot.kit import Kit
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a person is here: `decides` for some resource, or something waits for them; `guards`: they may act on what
-    others do (approvers, owners, the security group); whether there are `runbooks`."""
+    others do (approvers, owners, the security group); whether there are `runbooks`, and servers behind `ssh`."""
 
     decides: bool = False
     guards: bool = False
     runbooks: bool = False
+    ssh: bool = False
 
 
 _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
@@ -38,6 +39,9 @@ _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
     Verb.RUNBOOKS: lambda one: one.runbooks,
     Verb.RUNS: lambda one: one.runbooks,
     Verb.RERUN: lambda one: one.runbooks,
+    Verb.KEY: lambda one: one.ssh,
+    Verb.SSH_CONFIG: lambda one: one.ssh,
+    Verb.LOGIN: lambda one: one.ssh,
 }
 """A verb that is not here is for everybody: people ask, look, and end what is their own."""
 
@@ -55,6 +59,7 @@ def standing_of(kit: Kit, person: Person, *, waiting: bool) -> Standing:
         decides=decides,
         guards=decides or (bool(security) and person.id in kit.world.directory.members(security)),
         runbooks=bool(kit.runbooks.mirrors or kit.runbooks.shelves),
+        ssh=any(resource.protocol is Protocol.SSH for resource in kit.resources()),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from access.actors import Person
+from access.resources import Protocol
 from bot.cards import plain
 from bot.intents import Verb
 from bot.permitted import Standing, verbs_of
@@ -16,6 +17,7 @@ from tests.fakes.world import ANN, DANA, EVE, OLGA, SAM
 
 DECIDE = {Verb.APPROVE, Verb.DENY, Verb.PENDING, Verb.ALLOW}
 GUARD = {Verb.ACK, Verb.CLOSE, Verb.DENY_ALL, Verb.LIFT}
+SSH = {Verb.KEY, Verb.SSH_CONFIG, Verb.LOGIN}
 RUN = {Verb.RUN, Verb.RUNBOOKS, Verb.RUNS, Verb.RERUN}
 
 
@@ -26,11 +28,12 @@ async def helped(stage: Stage, person: Person) -> set[str]:
 
 def test_everybody_asks_looks_and_ends_their_own() -> None:
     shown = set(verbs_of(Standing()))
-    assert shown.isdisjoint(DECIDE | GUARD | RUN)
+    assert shown.isdisjoint(DECIDE | GUARD | RUN | SSH)
     assert {Verb.REQUEST, Verb.EXEC, Verb.MY, Verb.CANCEL, Verb.DONE, Verb.KILL, Verb.WHO, Verb.HELP} <= shown
     assert set(verbs_of(Standing(decides=True))) == shown | DECIDE
     assert set(verbs_of(Standing(guards=True))) == shown | GUARD
     assert set(verbs_of(Standing(runbooks=True))) == shown | RUN
+    assert set(verbs_of(Standing(ssh=True))) == shown | SSH
 
 
 @pytest.mark.parametrize(("person", "decides"), [(ANN, True), (OLGA, True), (DANA, False), (EVE, False)])
@@ -60,6 +63,12 @@ async def test_runbooks_are_shown_where_there_are_some(quick: Stage) -> None:
     assert "run" not in await helped(quick, DANA)
     quick.runbooks.shelves["ops"] = Shelf()
     assert "run" in await helped(quick, DANA)
+
+
+async def test_keys_and_logins_are_shown_where_there_are_servers(quick: Stage) -> None:
+    assert "key" not in await helped(quick, DANA)
+    quick.world.resources["web-1"] = replace(quick.world.resources["prod-db"], name="web-1", protocol=Protocol.SSH)
+    assert {"key", "ssh-config", "login"} <= await helped(quick, DANA)
 
 
 async def test_a_verb_asked_for_by_name_is_explained_anyway(quick: Stage) -> None:
