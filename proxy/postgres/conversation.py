@@ -16,7 +16,7 @@ from proxy.admission import Admitted, Bearer, Refusal, Unit
 from proxy.conversation import Answer, Outputs, Question, Steps
 from proxy.gate import Gate
 from proxy.lookups import Lookups
-from proxy.postgres import copying, extended, hidden, units, writable
+from proxy.postgres import cancelling, copying, extended, hidden, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
 from proxy.postgres.framing import Violation
@@ -73,7 +73,7 @@ class Conversation:
     gave_up: str = ""
     closing: str = ""
     portals: dict[str, Portal] = field(default_factory=dict)
-    #: A batch has begun that the server does not know of yet; and whether it was cancelled meanwhile.
+    #: A batch has begun whose end the server does not know of yet; and whether it was cancelled meanwhile.
     collecting: bool = False
     cancelled: bool = False
     _splitter: Splitter = field(default_factory=Splitter)
@@ -154,10 +154,11 @@ class Conversation:
         if self.holding:
             self.gave_up = "cancelled by the client"
             self._go_on()
-        elif not self.responses.quiet:
-            self.out.cancel_upstream = True
-        elif self.collecting:
-            self.cancelled = True
+            return
+        self.out.cancel_upstream = self.out.cancel_upstream or self.busy
+        # The server forgets what comes between two commands. Of a batch that goes on, the rest is meant as well.
+        waiting = self._between and not self.busy and bool(self._inbox) and self._inbox[0][0] in _EXTENDED
+        self.cancelled = self.collecting or waiting
 
     def client_closed(self) -> None:
         """The client's connection is gone."""
@@ -300,6 +301,7 @@ class Conversation:
             if kind in _EXTENDED:
                 yield from extended.segment(self, frame)
             elif kind == m.QUERY:
+                self.collecting = self.cancelled = False
                 yield from self._query(frame)
             elif kind == m.FUNCTION_CALL:
                 yield from self._function_call()
@@ -372,11 +374,7 @@ class Conversation:
         admitted = yield from self.gate.admit(unit)
         yield from self.quiet()  # what kept the upstream awake
         self.holding = False
-        if self.closing and isinstance(admitted, Admitted):
-            self.gate.conclude(admitted, "failed", self.reader.masker.text("not run: the session was over"))
-            return Refusal(self.closing)
-        self.gave_up = "" if not self.closing else self.gave_up
-        return admitted
+        return cancelling.awaited(self, admitted)
 
     def _settle(self) -> Steps[None]:
         """End the transaction that only a Parse has opened: it would hold locks while people decide."""

@@ -7,18 +7,18 @@ is another one. A held statement is asked about when it is executed, or, when it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from access.masking import ForApprover, declare_masked
 from access.policy import Action
 from access.scopes import Level
-from proxy.admission import CANCELLED as QUERY_CANCELED
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
 from proxy.postgres import messages as m
 from proxy.postgres import sending, units, writable
 from proxy.postgres.batches import Batch, Item
+from proxy.postgres.cancelling import CANCELLED
 from proxy.postgres.reading import Reading
 from proxy.postgres.sending import NOTHING
 from proxy.postgres.spending import controls, mixed
@@ -35,8 +35,6 @@ BATCH_CAP = 8 * 1024 * 1024
 #: The same in messages: small ones cost more memory than their bytes.
 BATCH_MESSAGES = 2000
 
-#: What the server says of a command that its client cancelled.
-CANCELLED = Refusal("canceling statement due to user request", code=QUERY_CANCELED)
 #: Controls after which names mean what they meant before.
 _STEADY = (j.CopyIn, j.CopyOut, j.Execute, j.Explain, j.Fetch)
 _KINDS = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
@@ -58,16 +56,23 @@ class Stop(Exception):
 
 def segment(conv: Conversation, first: bytes) -> Steps[None]:
     """Take a batch from its first message to its end."""
+    conv.collecting = True
+    conv.collecting = yield from _segment(conv, first)
+    conv.cancelled = conv.cancelled and conv.collecting
+
+
+def _segment(conv: Conversation, first: bytes) -> Steps[bool]:
+    """Whether only a part of it was sent, which the gateway has cut off itself: a cancel means the rest of it as well."""
     if conv.responses.skipping:
         if first[0] == m.SYNC:
             yield from sending.send_sync(conv, Batch())
-        return
-    frames = yield from _collect(conv, first)
+        return False
+    frames, part = yield from _collect(conv, first)
     closed = frames[-1][0] == m.SYNC
-    if conv.cancelled and any(frame[0] == m.EXECUTE for frame in frames):
-        yield from _refuse(conv, CANCELLED, closed=closed)
-        return
     yield from _study(conv, frames)
+    if _cancelled(conv, frames):
+        yield from _refuse(conv, CANCELLED, closed=closed)
+        return False
     try:
         batch = look(conv, frames)
     except Stop as stop:
@@ -75,38 +80,40 @@ def segment(conv: Conversation, first: bytes) -> Steps[None]:
         if stop.unit is not None:
             refusal = yield from conv.gate.refuse(stop.unit, stop.rule, refusal)
         yield from _refuse(conv, refusal, closed=closed)
-        return
+        return False
     if batch.rest:
         for frame in reversed(batch.rest):
             conv.put_back(frame)
-        frames, closed = [m.FLUSH_MESSAGE], False
+        frames, closed, part = [m.FLUSH_MESSAGE], False, True
     problem = yield from _admit(conv, batch)
     if problem is not None:
         yield from _refuse(conv, problem, closed=closed)
-        return
+        return False
     pieces = batch.pieces()
     unprepared = yield from writable.prepare(conv, pieces)
     if unprepared is not None:
         yield from writable.not_prepared(conv, [admitted for _, admitted, _ in pieces], unprepared)
         yield from _discard(conv, closed=closed)
-        return
+        return False
+    if _cancelled(conv, (item.frame for item in batch.items)):
+        _forget(conv, batch, "not run: cancelled by the client")
+        yield from _refuse(conv, CANCELLED, closed=closed)
+        return False
     yield from sending.send(conv, batch, closing=frames[-1])
+    return part
 
 
-def _collect(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
-    conv.collecting, conv.cancelled = True, False
-    try:
-        return (yield from _collected(conv, first))
-    finally:
-        conv.collecting = False
+def _cancelled(conv: Conversation, frames: Iterable[bytes]) -> bool:
+    """Whether a cancel came that means a batch with these messages: one that runs something, here or before them."""
+    return conv.cancelled and (conv.responses.working or any(frame[0] == m.EXECUTE for frame in frames))
 
 
-def _collected(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
+def _collect(conv: Conversation, first: bytes) -> Steps[tuple[list[bytes], bool]]:
+    """The messages up to a Sync or Flush; and whether it is one that the gateway has put there to keep to its limits."""
     frames, size = [first], len(first)
     while frames[-1][0] not in {m.SYNC, m.FLUSH}:
         if size > BATCH_CAP or len(frames) >= BATCH_MESSAGES:
-            frames.append(m.FLUSH_MESSAGE)
-            break
+            return [*frames, m.FLUSH_MESSAGE], True
         frame = yield from conv.next_frame(collecting=True)
         if frame[0] not in _KINDS:
             conv.put_back(frame)
@@ -114,7 +121,7 @@ def _collected(conv: Conversation, first: bytes) -> Steps[list[bytes]]:
             break
         frames.append(frame)
         size += len(frame)
-    return frames
+    return frames, False
 
 
 # ------------------------------------------------------------------------------------------------ looking
@@ -338,11 +345,11 @@ def _admit(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
     return None
 
 
-def _forget(conv: Conversation, batch: Batch) -> None:
+def _forget(conv: Conversation, batch: Batch, why: str = "not run: a later one was refused") -> None:
     """What was let through of a batch that is not sent did not run."""
     for portal in {id(i.portal): i.portal for i in batch.items if i.kind == m.BIND and i.portal}.values():
         if portal.admitted is not None:
-            conv.gate.conclude(portal.admitted, "failed", declare_masked("not run: a later one was refused"))
+            conv.gate.conclude(portal.admitted, "failed", declare_masked(why))
 
 
 def _refuse(conv: Conversation, refusal: Refusal, *, closed: bool) -> Steps[None]:
@@ -360,5 +367,7 @@ def _discard(conv: Conversation, *, closed: bool) -> Steps[None]:
             conv.put_back(frame)
             return
         closed = frame[0] == m.SYNC
+    if conv.own is not None:  # what an earlier part of the batch ran in it was failed above
+        yield from writable.end(conv)
     if not conv.closing:
         conv.out.to_client.append(m.ready(conv.responses.status))

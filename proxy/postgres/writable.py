@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from access.statements import Flag
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
-from proxy.postgres import hidden, spending
+from proxy.postgres import cancelling, hidden, spending
 from proxy.postgres import messages as m
 from proxy.postgres.spending import Over, Own, Piece, Spending
 from proxy.postgres.steps import Expect, Run, Step
@@ -112,6 +112,7 @@ def ask_again(
         told = yield from conv.gate.overdrawn(unit, admitted, over.budget, refusal, ask=may_repeat)
         yield from conv.quiet()
         conv.holding = False
+        told = cancelling.awaited(conv, told)
     return told
 
 
