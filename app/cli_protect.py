@@ -21,6 +21,7 @@ from bot.console.data import KIND as SCANS
 from ledger.sessions import SessionLog
 from proxy.masking.literals import make_visible
 from proxy.masking.scan import Found, Scanner, proposal
+from proxy.masking.types import Kind, kind_of
 from proxy.native import native
 from proxy.sql import doctor, sampling
 from proxy.sql.catalog import Catalog
@@ -72,7 +73,8 @@ async def _scan(core: Core, arguments: argparse.Namespace) -> int:
         for relation in looked:
             try:
                 async for column, values in sampling.sample(connection, relation, arguments.rows):
-                    one = scanner.column(relation.schema, relation.name, column, values)
+                    number = kind_of(column.type_oid) is Kind.NUMBER
+                    one = scanner.column(relation.schema, relation.name, column.name, values, number=number)
                     found += [one] if one is not None else []
             except psycopg.Error as error:
                 if connection.closed:

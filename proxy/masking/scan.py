@@ -11,12 +11,17 @@ from access.masking import MaskPolicy, Strategy
 from proxy.masking import names
 from proxy.masking.context import of_names
 from proxy.masking.detectors import BY_NAME, ENTITIES, Detectors
+from proxy.masking.detectors_numbers import ENTITIES as NUMBERS
 from proxy.masking.rules import Rules
+from proxy.masking.scan_numbers import by_check_digit
 
 #: From this confidence on, a rule is proposed.
 PROPOSED = 0.5
 #: The share of a column's values one entity must fill for the column to be said to hold it.
 _FILLED = 0.5
+_NAME = "the column's name"
+#: A number with such a name refers to a row elsewhere.
+_NEVER_NUMBERS = frozenset({"person", "address"})
 _BY_NAME_ALONE, _BY_NAME_AND_VALUES = 0.6, 0.99
 #: Strategies that are proposed; everything else is redacted.
 _SHAPED = frozenset({"email", "phone", "card", "iban", "person"})
@@ -55,39 +60,41 @@ class Scanner:
         )
         self._detectors = Detectors(every, b"")
 
-    def column(self, schema: str, table: str, name: str, values: Iterable[str | None]) -> Found | None:
-        """What one column holds; None = nothing personal that shows. Values are text, NULLs do not count."""
+    def column(
+        self, schema: str, table: str, name: str, values: Iterable[str | None], *, number: bool = False
+    ) -> Found | None:
+        """What one column holds; None = nothing personal that shows. Values are text, NULLs do not count.
+
+        `number`: of a type of numbers, which no detector reads on the wire unless the name suggests it.
+        """
         texts = [value for value in values if value]
-        context = of_names((name,), (table,))
-        hits, whole = self._counted(texts, name, table)
-        entity, count = max(hits.items(), key=lambda item: (whole[item[0]], item[1]), default=("", 0))
-        by_name = sorted(context.hints)
-        evidence = []
-        confidence = 0.0
-        if count and texts and whole[entity] >= _FILLED * len(texts):
-            confidence = whole[entity] / len(texts)
-            evidence.append(f"{whole[entity]} of {len(texts)} values")
-            if entity in by_name:
-                confidence = max(confidence, _BY_NAME_AND_VALUES)
-                evidence.append("the column's name")
-        elif (opinion := names.column(texts)) is not None:
-            entity, count = opinion.entity, round(opinion.share * opinion.judged)
-            confidence = opinion.share * opinion.confidence
-            evidence.append(f"the model of names for {count} of {opinion.judged}")
-            if entity in by_name:
-                confidence = max(confidence, _BY_NAME_AND_VALUES)
-                evidence.append("the column's name")
-        elif named := [hint for hint in by_name if hint in BY_NAME]:
-            entity, confidence, evidence = named[0], _BY_NAME_ALONE, ["the column's name"]
-        if not evidence and not count:
-            return None
         full = f"{schema}.{table}.{name}"
-        inside = not evidence
-        if inside:
-            confidence, evidence = count / len(texts), [f"inside {count} of {len(texts)} texts"]
-        return Found(
-            full, entity, confidence, count, len(texts), tuple(evidence), inside, self._rules.of(full) is not None
-        )
+        rule = self._rules.of(full) is not None
+        hints = of_names((name,), (table,)).hints
+        hits, whole = self._counted(texts, name, table)
+        if number:
+            hints -= _NEVER_NUMBERS
+            for entity in (NUMBERS & whole.keys()) - hints:  # digits alone: the whole sample says more, below
+                del hits[entity], whole[entity]
+        entity, count = max(hits.items(), key=lambda item: (whole[item[0]], item[1]), default=("", 0))
+        if count and whole[entity] >= _FILLED * len(texts):
+            share, why = whole[entity] / len(texts), f"{whole[entity]} of {len(texts)} values"
+        elif (checked := by_check_digit(texts, hints)) is not None:
+            entity, count = checked
+            share, why = count / len(texts), f"the check digit of {count} of {len(texts)} values"
+        elif not number and (opinion := names.column(texts)) is not None:
+            entity, count = opinion.entity, round(opinion.share * opinion.judged)
+            share, why = opinion.share * opinion.confidence, f"the model of names for {count} of {opinion.judged}"
+        elif named := sorted(hints & BY_NAME):
+            return Found(full, named[0], _BY_NAME_ALONE, count, len(texts), (_NAME,), rule=rule)
+        elif count and not number:
+            inside = (f"inside {count} of {len(texts)} texts",)
+            return Found(full, entity, count / len(texts), count, len(texts), inside, inside=True, rule=rule)
+        else:
+            return None
+        if entity in hints:
+            return Found(full, entity, max(share, _BY_NAME_AND_VALUES), count, len(texts), (why, _NAME), rule=rule)
+        return Found(full, entity, share, count, len(texts), (why,), rule=rule)
 
     def _counted(self, texts: Sequence[str], name: str, table: str) -> tuple[Counter[str], Counter[str]]:
         """How many values have an entity somewhere, and how many are nothing else."""

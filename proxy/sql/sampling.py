@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from proxy.sql.catalog import Catalog, Relation
+from proxy.sql.catalog import Catalog, Column, Relation
 
 #: Tables, partitioned and foreign tables, materialized views: what stores values.
 _STORED = frozenset("rpmf")
@@ -27,19 +27,21 @@ def tables(catalog: Catalog) -> list[Relation]:
 
 async def sample(
     connection: psycopg.AsyncConnection[Any], relation: Relation, rows: int
-) -> AsyncIterator[tuple[str, list[str | None]]]:
+) -> AsyncIterator[tuple[Column, list[str | None]]]:
     """Column by column, up to `rows` values as text. Raises `psycopg.Error`, e.g. when the role may not read it."""
-    columns = [one.name for one in relation.columns if one.type_oid not in {_BOOLEAN, _BYTEA}]
+    columns = [one for one in relation.columns if one.type_oid not in {_BOOLEAN, _BYTEA}]
     if not columns:
         return
-    picked = sql.SQL(", ").join(sql.SQL("left({}::text, {})").format(sql.Identifier(one), _LONGEST) for one in columns)
+    picked = sql.SQL(", ").join(
+        sql.SQL("left({}::text, {})").format(sql.Identifier(one.name), _LONGEST) for one in columns
+    )
     query = sql.SQL("SELECT {} FROM {} {} LIMIT {}").format(
         picked, sql.Identifier(relation.schema, relation.name), await _spread(connection, relation, rows), rows
     )
     async with connection.cursor(row_factory=tuple_row) as cursor:
         got = await (await cursor.execute(query)).fetchall()
-    for index, name in enumerate(columns):
-        yield name, [row[index] for row in got]
+    for index, column in enumerate(columns):
+        yield column, [row[index] for row in got]
 
 
 async def _spread(connection: psycopg.AsyncConnection[Any], relation: Relation, rows: int) -> sql.Composable:
