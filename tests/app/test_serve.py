@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ import pytest
 
 from app.__main__ import main
 from app.demo.site import free_port
+from tests.fakes.certificates import self_signed
 
 pytestmark = pytest.mark.wire
 
@@ -130,3 +132,41 @@ def test_a_store_without_schema_is_not_served(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "hoop db upgrade" in error
     assert "Traceback" not in error
+
+
+def _certificate(port: int) -> bytes:
+    """What the gateway shows now, at a connection that begins with TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["postgresql"])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as raw, context.wrap_socket(raw) as secure:
+        return secure.getpeercert(binary_form=True) or b""
+
+
+def test_sighup_reads_the_certificate_again(tmp_path: Path) -> None:
+    gateway, pem = free_port(0), self_signed(tmp_path / "tls.pem")
+    path = config(tmp_path, gateway, free_port(0))
+    offered = f"postgres: {{port: {gateway}, tls_certificate: tls.pem, tls_key: tls.pem}}"
+    path.write_text(path.read_text().replace(f"postgres: {{port: {gateway}}}", offered))
+
+    def until(words: str) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if words in line:
+                return
+        raise AssertionError(f"it ended without saying {words!r}")
+
+    with served(path, "--only", "proxy") as process:
+        until("ready: ")
+        before = _certificate(gateway)
+        process.send_signal(signal.SIGHUP)  # nothing changed, so nobody but the signal makes it look
+        until("is in use from now on")
+        assert _certificate(gateway) == before
+        pem.write_bytes(b"no certificate")
+        process.send_signal(signal.SIGHUP)
+        until("the certificate before it stays")
+        assert _certificate(gateway) == before
+        self_signed(pem)
+        process.send_signal(signal.SIGHUP)
+        until("is in use from now on")
+        assert _certificate(gateway) not in {b"", before}

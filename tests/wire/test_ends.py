@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from access.scopes import Write
+from proxy.upstream import Dialling
 from tests.fakes.world import BOB, OLGA
 from tests.wire.site import Site
 
@@ -130,3 +131,23 @@ async def test_stopping_ends_idle_sessions_with_a_word(site: Site):
             await connection.execute("SELECT 1")
     row = (await site.store.read(lambda tx: tx.sessions()))[0]
     assert row.closed_at is not None
+
+
+async def test_the_server_itself_ends_what_runs_when_the_gateway_is_gone_without_a_word(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    async def nobody_left(*_: object) -> None:
+        """As when the process is killed: there is no CancelRequest, the socket closes and that is all."""
+
+    monkeypatch.setattr(Dialling, "cancel", nobody_left)
+    async with await site.connect() as connection:
+        shown = await connection.execute("SHOW client_connection_check_interval")
+        assert await shown.fetchone() == ("1s",)
+        running = await _sleeping(site, connection)
+        upstream = next(iter(site.gateway.sessions.values())).upstream
+        upstream.wire.abort()
+        with pytest.raises(psycopg.Error):
+            await running
+    async with asyncio.timeout(10):
+        while await _active(site, "pg_sleep(60)"):  # noqa: ASYNC110 - polls the server
+            await asyncio.sleep(0.05)

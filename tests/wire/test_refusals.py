@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from access.policy import Action, Policy, Rule
 from access.scopes import Admin, Read, Scope, Write
 from access.statements import Effect, Flag
 from app.embedded_postgres import EmbeddedPostgres
+from proxy.postgres import messages as m
+from proxy.postgres.frames import Splitter
+from proxy.postgres.login import Login
 from tests.wire.site import Site, open_site
 
 POLICY = Policy(
@@ -86,3 +90,25 @@ async def test_every_refusal_says_what_is_allowed_and_what_next(site: Site):
                     f"{text[:50]} ({prepare}): {found}, {told.message_primary} / {told.message_detail} / {told.message_hint}"
                 )
     assert not wrong, "\n".join(wrong)
+
+
+async def test_a_function_call_message_is_one_event_with_its_rule(site: Site):
+    """Outside and inside of a transaction, for a function everybody may call in SQL: lower(text)."""
+    options = await site.access()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(options["port"]))
+    login = Login({"user": str(options["user"]), "database": "prod-db"}, str(options["password"]), encrypted=False)
+    writer.write(login.begin())
+    while not login.done:
+        writer.write(login.feed(await reader.read(65536)))
+    call = m.message(m.FUNCTION_CALL, bytes.fromhex("00000366 0000 0001 00000001 78 0000"))
+    frames, splitter = list[bytes](), Splitter(m.BACKEND)
+    writer.write(call + m.query("BEGIN") + call + m.query("ROLLBACK"))
+    async with asyncio.timeout(10):
+        while sum(frame[0] == m.READY for frame in frames) < 4:
+            frames += splitter.feed(await reader.read(65536))
+    writer.close()
+    told = [m.parse_fields(frame) for frame in frames if frame[0] == m.ERROR]
+    assert [(one["S"], one["C"], "R" in one) for one in told] == [("ERROR", "42501", False)] * 2
+    assert all("function calls" in one["M"] and one["D"] and "SELECT function" in one["H"] for one in told)
+    assert [chr(m.parse_ready(frame)) for frame in frames if frame[0] == m.READY] == ["I", "T", "E", "I"]
+    assert [event["rule"] for event in await _refusals(site)] == ["wire", "wire"]

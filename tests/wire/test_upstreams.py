@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from access.resources import Upstream, UpstreamTls
 from app.embedded_postgres import EmbeddedPostgres
+from proxy.arrival import CHECK_INTERVAL
 from proxy.postgres import messages as m
 from proxy.postgres.login import Login
 from proxy.upstream import Connected, Dialling, DirectDialer, UpstreamUnreachable
@@ -226,3 +227,26 @@ def test_the_gateway_binds_scram_to_the_channel_even_where_nobody_offers_it(tmp_
     said = Login({"user": "u"}, "p", encrypted=True, certificate=der).feed(offer)
     assert b"SCRAM-SHA-256\0" in said
     assert b"y,," in said
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_the_check_of_the_connection_is_left_out_where_the_server_has_none(known: bool):
+    """PostgreSQL before 14 refuses the setting in the startup packet: everything else is asked for again without it."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        packet = await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big") - 4)
+        asked.append(packet)
+        if CHECK_INTERVAL.encode() in packet and not known:
+            writer.write(m.error("42704", f'unrecognized configuration parameter "{CHECK_INTERVAL}"', severity="FATAL"))
+        else:
+            writer.write(m.authentication(0) + m.message(m.READY, b"I"))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        upstream = Upstream("127.0.0.1", server.sockets[0].getsockname()[1], "u", "postgres")
+        settings = {"user": "u", "default_transaction_read_only": "on", CHECK_INTERVAL: "1000"}
+        connected = await Dialling(upstream, DirectDialer(), "").log_in(settings)
+        connected.wire.abort()
+    assert [CHECK_INTERVAL.encode() in packet for packet in asked] == ([True] if known else [True, False])
+    assert all(b"default_transaction_read_only\0on\0" in packet for packet in asked)
