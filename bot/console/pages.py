@@ -171,7 +171,7 @@ class Pages:
         found = await self._store.read(lambda tx: data.catalogs(tx, self._lists.resources, me.person))
         topic = "What the last scans found, as counts, with the rules they propose"
         values = {"catalogs": found, "example": self._example()}
-        return await self._list(request, me, "data", "Personal data", "list", topic, **values)
+        return await self._list(request, me, "data", "Personal data", "eye", topic, **values)
 
     async def request(self, request: web.Request, me: Me) -> web.Response:
         """One request: its card, what happened, its thread. Raises Refused 404."""

@@ -32,6 +32,7 @@ async def test_it_is_for_those_who_answer_for_the_resource(scene: Scene, opened:
         assert "entity: email, strategy: shape" in page
         assert "<b>email" not in page
         assert "&lt;b&gt;email" in page
+        assert '<span class="chip plain wait">no rule</span>' in page
     page = await opened(DANA).page("/data")
     assert "200 of 200" not in page
     assert "Nothing was scanned yet" in page
@@ -40,3 +41,15 @@ async def test_it_is_for_those_who_answer_for_the_resource(scene: Scene, opened:
 async def test_a_resource_that_was_removed_is_not_shown(scene: Scene, opened: Open) -> None:
     await scene.store.transact(lambda tx: scanned(tx, "gone-db"))
     assert "Nothing was scanned yet" in await opened(ANN).page("/data")
+
+
+async def test_a_scan_that_found_nothing_says_so(scene: Scene, opened: Open) -> None:
+    def clean(tx: Tx) -> None:
+        data = {"resource": "prod-db", "at": tx.now.isoformat(), "sampled": "3 tables", "columns": [], "proposal": []}
+        tx.put_doc(KIND, "prod-db", data, group="prod-db")
+
+    await scene.store.transact(clean)
+    page = await opened(ANN).page("/data")
+    assert "No personal data was found in the samples" in page
+    assert "Nothing to add to" in page
+    assert "<table" not in page
