@@ -210,7 +210,9 @@ def test_the_locks_agree_with_each_other() -> None:
 
 
 def test_every_dependency_is_explained_and_nothing_else_is() -> None:
-    wanted = {canonicalize_name(one.name) for extra in (None, "demo", "test", "build", "presidio") for one in declared(extra)}
+    wanted = {
+        canonicalize_name(one.name) for extra in (None, "demo", "test", "build", "presidio") for one in declared(extra)
+    }
     rows = [line for line in text("docs/dependencies.md").splitlines() if line.startswith("| `")]
     explained = {canonicalize_name(row.split("`")[1]) for row in rows}
     assert explained == wanted
