@@ -107,6 +107,7 @@ class MaskPolicy:
     their strategy; `words` and `patterns` (RE2) add the owner's own detectors as entity → list. `strict`: a protected
     column may not be tested either (WHERE, JOIN, GROUP BY, HAVING, ORDER BY). `entity_rules` are those with an audience.
     Where strict, `lookups_per_hour` times an hour a person may still ask for one exact value (`email = 'x'`).
+    `by_sample`: columns whose values look like names of people, addresses or organisations are masked, too.
     """
 
     columns: tuple[ColumnRule, ...] = ()
@@ -116,6 +117,7 @@ class MaskPolicy:
     strict: bool = False
     entity_rules: tuple[EntityRule, ...] = ()
     lookups_per_hour: int = 0
+    by_sample: bool = False
 
     def recorded(self, name: str = "", groups: Collection[str] = ()) -> MaskPolicy:
         """What holds for everything this person's session leaves behind: the rules for everybody, and those for them that

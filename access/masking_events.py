@@ -9,6 +9,17 @@ from access.facts import Fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamesFound(Fact):
+    """A sample of a table showed columns with names of people, addresses or organisations; they are masked from here on.
+    `columns` says of each how many of the different values look like it. Stream: the resource."""
+
+    kind: ClassVar[str] = "names.found"
+    resource: str
+    table: str
+    columns: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValuesLookedUp(Fact):
     """A statement is about to be forwarded that asks for one exact value of these columns, on a resource where protected columns
     may not be tested otherwise: one column for each question. Stream: the session."""

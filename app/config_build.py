@@ -162,7 +162,7 @@ def _window(hours: HoursSettings) -> Window:
 DEFAULT_DETECTION: Mapping[str, Strategy] = MappingProxyType(
     dict.fromkeys(ENTITIES, Strategy.REDACT)
     | dict.fromkeys(("email", "phone", "card", "iban", "person"), Strategy.SHAPE)
-    | dict.fromkeys(("ip", "mac"), Strategy.KEEP)
+    | dict.fromkeys(("ip", "mac", "organisation"), Strategy.KEEP)
 )
 
 
@@ -197,6 +197,7 @@ def mask_policy(settings: Settings, resource: str) -> MaskPolicy:
         words=MappingProxyType({entity: tuple(texts) for entity, texts in masking.words.items()}),
         lookups_per_hour=masking.lookups_per_hour,
         strict=any(fnmatchcase(resource, glob) for glob in masking.strict),
+        by_sample=any(fnmatchcase(resource, glob) for glob in masking.by_sample),
     )
 
 

@@ -40,6 +40,7 @@ class ProxyRole:
             log=SessionLog(core.store),
             recordings=process.recordings,
             catalogs=process.targets.load,
+            samples=process.targets.sample,
         )
         masking = process.targets.masking
         databases, servers = _of(resources, Protocol.POSTGRES), _of(resources, Protocol.SSH)

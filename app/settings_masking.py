@@ -68,6 +68,11 @@ class MaskingSettings(_Section):
     detect_where: list[DetectRuleSettings] = []
     patterns: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → RE2 patterns.")
     words: dict[str, list[str]] = Field(default={}, description="Own detectors: entity → words.")
+    by_sample: list[str] = Field(
+        default=["*"],
+        description="Resource globs: there, columns whose values look like names of people, addresses or (with detect) "
+        "organisations are masked; the gateway looks at up to 100 rows of each table before it is first shown.",
+    )
     strict: list[str] = Field(
         default=[],
         description="Resource globs: there, protected columns may not be tested either (WHERE, JOIN, GROUP BY, ORDER BY).",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from proxy.catalogs import Catalogs
 from proxy.masking.detectors import Detectors
 from proxy.masking.plan import Masker
 from proxy.postgres.judge import Judge
-from proxy.sql.catalog import Catalog
+from proxy.sql import sampling
+from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.catalog_loader import load_catalog
 from proxy.ssh.judge import Judge as SshJudge
 
@@ -62,6 +63,16 @@ class Targets:
         return await psycopg.AsyncConnection.connect(
             self._conninfo(resource, database), autocommit=True, connect_timeout=CONNECT_SECONDS
         )
+
+    async def sample(
+        self, resource: Resource, database: str, relation: Relation, columns: Sequence[Column], rows: int
+    ) -> Mapping[str, Sequence[str | None]]:
+        """Values of a table's columns, for the masker. Raises Unavailable without anything secret in it."""
+        try:
+            async with await self.connect(resource, database) as connection:
+                return await sampling.texts(connection, relation, columns, rows)
+        except psycopg.Error as error:
+            raise Unavailable(f"its sample failed ({error.sqlstate or 'no answer'})") from None
 
     def _conninfo(self, resource: Resource, database: str) -> str:
         upstream = resource.upstream

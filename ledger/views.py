@@ -233,6 +233,7 @@ _WORDS = {
     "account.unlinked": "{platform} account {account} is not linked to {stream} any more",
     "resource.scanned": "{tables} tables are sampled for personal data, up to {rows} rows each",
     "upstream.failed": "{resource} could not be reached{because}",
+    "names.found": "a sample of {table} shows names: {columns}",
     "values.looked_up": "statement {number} asks for an exact value of {columns}",
     "values.unmasked": "statement {number} shows clear values of {columns} under {grants}",
     "masking.failed": "detector {detector} failed, values were redacted whole{because}",

@@ -24,7 +24,7 @@ from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation, Facts
 from proxy.postgres.frames import Splitter
-from proxy.postgres.reading import Reader
+from proxy.postgres.reading import Reader, Sampled
 from proxy.postgres.responses import TRACKED
 from proxy.postgres.scram import MECHANISM, AuthenticationFailed, ScramServer, Verifier
 from proxy.postgres.startup import Hello, Refused, find_resource
@@ -289,11 +289,21 @@ class Arrival:
         recorded = policy.recorded() if person is None else policy.recorded(name, groups)
         if person is not None:
             seen = policy.seen(name, groups, agent=row.actor.via is not None)
+        sampled, impressions, where = None, self.gateway.impressions, (row.resource, row.database)
+        if impressions is not None and policy.by_sample:
+            resource = self.gateway.resources[row.resource]
+            sampled = Sampled(
+                impressions, resource, row.database, policy.recorded(), impressions.version(where),
+                lambda newer: self._reader(row, newer),
+            )  # fmt: skip
+            recorded = impressions.applied(where, recorded)
+            seen = None if seen is None else impressions.applied(where, seen)
         masker = Masker(recorded, catalog, key, self.gateway.detectors, seen=seen)
         if self.gateway.detectors:  # they do not exist elsewhere: what they would mask must not be shown
-            return Reader(catalog, masker)
+            return Reader(catalog, masker, sampled=sampled)
         recipe = Recipe(catalog, recorded, key, seen)
-        return Reader(catalog, masker, far=lambda text, session: self.gateway.apart.read(recipe, text, session))
+        far = lambda text, session: self.gateway.apart.read(recipe, text, session)  # noqa: E731 - bound here
+        return Reader(catalog, masker, far=far, sampled=sampled)
 
     def _audience(self, row: Session) -> frozenset[str]:
         """What the rules for this session's person depend on."""

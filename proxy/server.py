@@ -18,6 +18,7 @@ from access.errors import HoopError
 from access.events import LoginRefused
 from access.ids import SessionId
 from access.masking import MaskPolicy
+from access.masking_events import NamesFound
 from access.policy import Policy
 from access.ports import Clock, Credentials, Desk, Directory, Entropy, Grants, Recordings, SessionLog, Store, Vault
 from access.requests import Session
@@ -29,6 +30,7 @@ from proxy.entrance import Entrance, Guest
 from proxy.listening import Doorway, Listener, Newcomer
 from proxy.lookups import Lookups
 from proxy.masking.detectors import Detector
+from proxy.masking.impressions import Impression, Impressions, Sample
 from proxy.postgres import messages as m
 from proxy.postgres.startup import Cancel, Refused
 from proxy.session import LiveSession
@@ -60,6 +62,8 @@ class Ports:
     log: SessionLog
     recordings: Recordings
     catalogs: Loader
+    #: Reads samples of tables, where the masking policy wants columns judged by them.
+    samples: Sample | None = None
     dialer: Dialer = field(default_factory=DirectDialer)
 
 
@@ -113,6 +117,7 @@ class Gateway:
         #: Detectors beside the built-in ones, for every resource.
         self.detectors = detectors
         self.lookups = Lookups()
+        self.impressions = None if ports.samples is None else Impressions(ports.samples, self._names_found, ports.clock)
         self.sessions: dict[SessionId, LiveSession] = {}
         #: Cancel keys as the clients have them.
         self.keys: dict[tuple[int, bytes], SessionId] = {}
@@ -291,6 +296,10 @@ class Gateway:
     async def refused(self, resource: str, name: str, client: str, why: str) -> None:
         """Record a login that failed."""
         await self.ports.log.record(LoginRefused(stream=resource, client=client, name=name, why=why))
+
+    async def _names_found(self, resource: Resource, table: str, found: Sequence[Impression]) -> None:
+        told = [f"{one.column.rpartition('.')[2]}: {one.entity}, {one.hits} of {one.looked} values" for one in found]
+        await self.ports.log.record(NamesFound(stream=resource.name, resource=resource.name, table=table, columns=told))
 
     def nonce(self) -> str:
         return base64.b64encode(self.ports.entropy.token(18)).decode()

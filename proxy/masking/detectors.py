@@ -33,7 +33,7 @@ NATIONAL_IDS = frozenset({
 BY_NAME = frozenset({"person", "address", "secret", "birth_date", "mrn", "national_id"})
 
 #: Everything `MaskPolicy.entities` may name, besides the owner's own patterns and words.
-ENTITIES = frozenset(words.ENTITIES | numbers.ENTITIES | BY_NAME)
+ENTITIES = frozenset(words.ENTITIES | numbers.ENTITIES | BY_NAME | {"organisation"})
 
 #: Other names owners use, and groups.
 ALIASES: Mapping[str, frozenset[str]] = {

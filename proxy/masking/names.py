@@ -1,7 +1,7 @@
 """A small model for names of people, addresses and organisations: decides per column, by a sample of its values.
 
-A value alone is often nobody's guess (`Paris`, `Baker`), a column hardly ever is. So this proposes rules (`hoop scan`)
-and never masks by itself. Multinomial logistic regression over hashed character n-grams and the shape of the words,
+A value alone is often nobody's guess (`Paris`, `Baker`), a column hardly ever is. So this proposes rules (`hoop scan`) and
+masks columns of tables it has seen a sample of (`impressions`), never single values. Multinomial logistic regression over hashed character n-grams and the shape of the words,
 weights of one byte; `tools/train_names.py` makes `names_weights.py` from generated data. Nothing is downloaded.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from proxy.masking import names_weights
+from proxy.masking.context import normalised
 from proxy.masking.strategies import looks_masked
 
 OTHER = "other"
@@ -24,6 +26,19 @@ BUCKETS = 4096
 MAX_LENGTH = 120
 #: The share of a column's values that must look like one kind before the column is said to hold it.
 ENOUGH = 0.5
+#: With fewer different values than this a column says little; then each of them must look like it, and that surely.
+FEWEST, SURELY = 3, 0.85
+#: What is asked of a column whose own name says that it holds something else (`brand`, `currency`).
+ELSE_SHARE, ELSE_CONFIDENCE = 0.8, 0.75
+
+_ELSE = re.compile(
+    r"(?:^|_)(?:product|item|article|brand|make|model|currenc(?:y|ies)|cit(?:y|ies)|town|countr(?:y|ies)|state|region|language|locale|categor(?:y|ies)|status|type|kind"
+    r"|class|plan|tier|colou?r|size|genre|role|method|carrier|department|team|tag|label|unit|instrument|course|subject|skill"
+    r"|species|animal|dish|ingredient|drink|sport|game|song|album|movie|film|book|feature|setting|key|event|action|job|queue"
+    r"|host|server|service|device|project|campaign|channel|source|medium|holiday|month|weekday)(?:e?s)?(?:_names?|_titles?)?$"
+)
+#: Such a column is what its table is.
+_GENERIC = frozenset({"name", "title", "label", "value", "text", "description"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +94,15 @@ def judge(text: str) -> dict[str, float]:
     return dict(zip(CLASSES, probabilities(scores), strict=True))
 
 
-def column(values: Iterable[str]) -> Opinion | None:
-    """What the values of a column are, by majority; None = nothing of these, or too few to say."""
+def column(values: Iterable[str], name: str = "", table: str = "", *, few: bool = False) -> Opinion | None:
+    """What the values of a column are, by majority; None = nothing of these, or too few to say.
+
+    The column's name, or its table's where that says nothing, raises the bar when it is that of something else. With
+    `few` even one or two values say something, when they surely are names.
+    """
     distinct = {value.strip() for value in values if not looks_masked(value)}
     sample = [value for value in sorted(distinct) if 2 <= len(value) <= MAX_LENGTH and any(map(str.isalpha, value))]
-    if len(sample) < 3 or len(sample) * 2 < len(distinct):
+    if not sample or (len(sample) < FEWEST and not few) or len(sample) * 2 < len(distinct):
         return None
     judged = [judge(value) for value in sample]
     means = {entity: sum(one[entity] for one in judged) / len(judged) for entity in CLASSES}
@@ -91,4 +110,16 @@ def column(values: Iterable[str]) -> Opinion | None:
     share = sum(max(one, key=one.__getitem__) == entity for one in judged) / len(judged)
     if entity == OTHER or share < ENOUGH:
         return None
+    if len(sample) < FEWEST and not all(
+        one[entity] >= SURELY and " " in text for one, text in zip(judged, sample, strict=True)
+    ):
+        return None
+    if is_else(name, table) and (share < ELSE_SHARE or means[entity] < ELSE_CONFIDENCE):
+        return None
     return Opinion(entity, share, means[entity], len(judged))
+
+
+def is_else(name: str, table: str) -> bool:
+    """Whether the names say that a column holds something else than names of people, addresses or organisations."""
+    own = normalised(name)
+    return _ELSE.search(normalised(table) if own in _GENERIC else own) is not None

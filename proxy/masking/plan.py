@@ -62,6 +62,8 @@ class Masker:
         self.personal = seen is not None and seen != policy
         self._rules = Rules(policy.columns, clear)
         self._strict = policy.strict
+        #: Columns are also judged by samples of their tables.
+        self.by_sample = policy.by_sample
         #: How often an hour a person may ask for one exact value where the strict mode refuses every other test.
         self.lookups_per_hour = policy.lookups_per_hour
         self._detectors = Detectors(policy, key, extra_detectors)

@@ -100,5 +100,10 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
     return lambda column: (exact if column.count(".") == 2 else loose).fullmatch(column.lower()) is not None
 
 
+def literal(column: str) -> str:
+    """A pattern for this column alone; characters that mean something in patterns match any one."""
+    return re.sub(r"[*?\[\]]", "?", column)
+
+
 def _glob(part: str, any_character: str) -> str:
     return "".join({"*": f"{any_character}*", "?": any_character}.get(char) or re.escape(char) for char in part)

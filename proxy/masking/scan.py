@@ -82,7 +82,7 @@ class Scanner:
         elif (checked := by_check_digit(texts, hints)) is not None:
             entity, count = checked
             share, why = count / len(texts), f"the check digit of {count} of {len(texts)} values"
-        elif not number and (opinion := names.column(texts)) is not None:
+        elif not number and (opinion := names.column(texts, name, table)) is not None:
             entity, count = opinion.entity, round(opinion.share * opinion.judged)
             share, why = opinion.share * opinion.confidence, f"the model of names for {count} of {opinion.judged}"
         elif named := sorted(hints & BY_NAME):

@@ -17,7 +17,7 @@ from pathlib import Path
 from access.masking import Strategy
 from proxy.masking import checksums, detectors_numbers, detectors_words, strategies
 from proxy.masking.context import Context
-from proxy.masking.detectors import BY_NAME, Detectors
+from proxy.masking.detectors import ENTITIES, Detectors
 from proxy.native import native
 
 Cell = Callable[[bytes], bytes | None]
@@ -47,7 +47,6 @@ _WHOLE = {
     ("phone", Strategy.REDACT): 4096,
     ("phone", Strategy.SHAPE): 8192,
 }
-_KNOWN = detectors_words.ENTITIES | detectors_numbers.ENTITIES | BY_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def scan(cell: Cell, detectors: Detectors, context: Context) -> Cell:
 def looks_for(detectors: Detectors, context: Context) -> int | None:
     """What must be ruled out of a value in this context; None = only the detectors themselves can tell."""
     wanted = detectors.strategies.keys()
-    if detectors.own or not wanted <= _KNOWN or detectors.named(context) is not None or not _as_written():
+    if detectors.own or not wanted <= ENTITIES or detectors.named(context) is not None or not _as_written():
         return None
     flags = sum(flag for flag, entities in _FLAGS if entities & wanted)
     named = context.hints & wanted & detectors_numbers.ENTITIES

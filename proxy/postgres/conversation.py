@@ -143,11 +143,15 @@ class Conversation:
 
     def renew(self, reader: Reader) -> None:
         """The catalog was read again: whatever was understood by the old one is understood anew."""
+        self.understand_anew(reader)
+        self._stale_until = 0.0
+        self._go_on()
+
+    def understand_anew(self, reader: Reader) -> None:
+        """By this reader from here on."""
         self.reader = reader
         self.responses.use(reader.masker)
         self.state.touch()
-        self._stale_until = 0.0
-        self._go_on()
 
     def cancel(self) -> None:
         """A CancelRequest with this session's key."""

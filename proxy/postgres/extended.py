@@ -131,7 +131,11 @@ def _study(conv: Conversation, frames: list[bytes]) -> Steps[None]:
     """Have the long texts of a batch understood before it is looked at: those it parses, and those it binds."""
     conv.state.set_level(conv.gate.level())
     for frame in frames:
-        if frame[0] == m.PARSE and units.NEAR_BYTES < len(frame) <= units.TEXT_CAP:
+        if (
+            frame[0] == m.PARSE
+            and (len(frame) > units.NEAR_BYTES or conv.reader.sampled)
+            and len(frame) <= units.TEXT_CAP
+        ):
             yield from units.study(conv, m.text(m.parse_parse(frame).text))
         elif frame[0] == m.BIND:
             prepared = conv.state.prepared.get(m.parse_bind(frame).statement)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from access.actors import Actor
 from access.errors import HoopError
-from access.masking import declare_masked
+from access.masking import MaskPolicy, declare_masked
 from access.resources import Resource
 from access.statements import Binding, Effect
 from proxy.admission import Refusal
 from proxy.masking.copyout import CopyFormat
+from proxy.masking.impressions import Impressions, stored
 from proxy.masking.literals import Shown
 from proxy.masking.plan import Column, Masker
 from proxy.masking.rows import RowPlan
@@ -44,6 +45,8 @@ class Part:
     tested: tuple[str, ...] = ()
     #: Protected columns it asks one exact value of, where nothing else is allowed.
     looked_up: tuple[str, ...] = ()
+    #: The tables that store what it reads, where their columns are judged by samples.
+    stored: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,34 @@ _SHAPES = 16
 _NAMED = (j.Execute, j.Fetch, j.Prepare, j.Deallocate, j.DeclareCursor, j.CloseCursor, j.DiscardAll)
 
 
+@dataclass(slots=True)
+class Sampled:
+    """The verdicts of samples on one database: `version` of them is in the masker of this reader, `anew` makes the next."""
+
+    impressions: Impressions
+    resource: Resource
+    database: str
+    policy: MaskPolicy
+    version: int
+    anew: Callable[[Catalog], Reader]
+    #: Why a table could not be sampled.
+    problem: str = ""
+
+    def missing(self, reading: Reading) -> list[int]:
+        """Tables of this text that nobody has looked at yet."""
+        oids = {oid for part in reading.parts for oid in part.stored}
+        return self.impressions.missing((self.resource.name, self.database), oids) if oids else []
+
+    def outdated(self) -> bool:
+        """Whether more is known by now."""
+        return self.impressions.version((self.resource.name, self.database)) != self.version
+
+    async def look(self, catalog: Catalog, oids: Sequence[int]) -> None:
+        """Have these tables looked at."""
+        relations = [catalog.by_oid[oid] for oid in oids if oid in catalog.by_oid]
+        self.problem = await self.impressions.look(self.resource, self.database, self.policy, relations)
+
+
 class Reader:
     """Reads for one session: its catalog, its masker, its cache by exact text."""
 
@@ -102,6 +133,7 @@ class Reader:
         judge: Judging = judge,
         trace: Tracing = trace,
         far: Far | None = None,
+        sampled: Sampled | None = None,
     ) -> None:
         self.catalog = catalog
         self.masker = masker
@@ -109,6 +141,8 @@ class Reader:
         self._trace = trace
         self._cache: dict[str, tuple[int, Reading]] = {}
         self._far = far
+        #: What samples of the tables said when this reader was made.
+        self.sampled = sampled
         self._long: dict[str, tuple[int, Reading]] = {}
         self._failed: set[str] = set()
 
@@ -211,6 +245,7 @@ class Reader:
             copy,
             self.masker.refused_tests(lineage),
             self.masker.looked_up(lineage),
+            stored(self.catalog, lineage) if self.masker.by_sample else frozenset(),
         )
 
 

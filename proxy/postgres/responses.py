@@ -290,9 +290,14 @@ class Responses:
 
     def tell_failures(self) -> None:
         """A detector that failed is told once."""
-        if self._masker.failures and not self._told_failure:
+        for detector, why in self._masker.failures[:1]:
+            self.tell_failure(detector, why)
+
+    def tell_failure(self, detector: str, why: str) -> None:
+        """The first failure of a session (`why` empty = none) is told, others are not."""
+        if why and not self._told_failure:
             self._told_failure = True
-            self._gate.masking_failed(*self._masker.failures[0])
+            self._gate.masking_failed(detector, why)
 
     def _empty(self, _frame: bytes) -> bytes | None:
         step = self._front()

@@ -70,7 +70,21 @@ def make(
 
 
 def study(conv: Conversation, text: str) -> Steps[None]:
-    """Have a long text understood elsewhere before it is read."""
+    """Have a long text understood elsewhere before it is read, and the tables it reads looked at that nobody knows yet."""
+    yield from _understand(conv, text)
+    sampled = conv.reader.sampled
+    if sampled is None:
+        return
+    missing = sampled.missing(conv.read(text))
+    if missing:
+        yield from conv.gate.ask(Study(partial(sampled.look, conv.reader.catalog, missing)))
+        conv.responses.tell_failure("names", sampled.problem)
+    if sampled.outdated():
+        conv.understand_anew(sampled.anew(conv.reader.catalog))
+        yield from _understand(conv, text)
+
+
+def _understand(conv: Conversation, text: str) -> Steps[None]:
     if conv.reader.is_far(text, conv.state.epoch):
         yield from conv.gate.ask(Study(partial(conv.reader.study, text, conv.state.session(), conv.state.epoch)))
 

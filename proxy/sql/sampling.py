@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import psycopg
@@ -17,6 +17,13 @@ _STORED = frozenset("rpmf")
 _LONGEST = 2_000
 _SYSTEM = frozenset({"pg_catalog", "information_schema", "pg_toast"})
 _BOOLEAN, _BYTEA = 16, 17
+_TEXT_ARRAYS = frozenset({1009, 1014, 1015})
+#: How many elements of an array, or lines of a text, are looked at.
+_ELEMENTS = 5
+#: With fewer values than this a column is mostly NULL.
+_SPARSE = 3
+#: How long one sample may take on the server, in milliseconds.
+_TIMEOUT_MS = 2000
 
 
 def tables(catalog: Catalog) -> list[Relation]:
@@ -42,6 +49,46 @@ async def sample(
         got = await (await cursor.execute(query)).fetchall()
     for index, column in enumerate(columns):
         yield column, [row[index] for row in got]
+
+
+async def texts(
+    connection: psycopg.AsyncConnection[Any], relation: Relation, columns: Sequence[Column], rows: int
+) -> dict[str, list[str | None]]:
+    """Up to `rows` values of each of these columns that the role may read, arrays by their elements. A column that is mostly
+    NULL is looked at again where it is not. Raises `psycopg.Error`."""
+    await connection.execute(f"SET statement_timeout = {_TIMEOUT_MS}; SET lock_timeout = {_TIMEOUT_MS // 2}")
+    told = await connection.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND has_column_privilege(attrelid, attnum, 'SELECT')",
+        (relation.oid,),
+    )
+    readable = {row[0] for row in await told.fetchall()}
+    wanted = [one for one in columns if one.name in readable]
+    if not wanted:
+        return {}
+    table = sql.Identifier(relation.schema, relation.name)
+    spread = await _spread(connection, relation, rows)
+    picked = sql.SQL(", ").join(map(_elements, wanted))
+    query = sql.SQL("SELECT {} FROM {} {} LIMIT {}").format(picked, table, spread, rows)
+    got = await (await connection.execute(query)).fetchall()
+    found = {one.name: [row[at] for row in got] for at, one in enumerate(wanted)}
+    for one in wanted:
+        if len(got) >= rows // 2 and sum(value is not None for value in found[one.name]) < _SPARSE:
+            query = sql.SQL("SELECT {} FROM {} WHERE {} IS NOT NULL LIMIT {}").format(
+                _elements(one), table, sql.Identifier(one.name), rows
+            )
+            found[one.name] = [row[0] for row in await (await connection.execute(query)).fetchall()]
+    return {name: [part for value in values for part in _lines(value)] for name, values in found.items()}
+
+
+def _elements(column: Column) -> sql.Composable:
+    name = sql.Identifier(column.name)
+    if column.type_oid in _TEXT_ARRAYS:
+        return sql.SQL("left(array_to_string({}, E'\\n'), {})").format(name, _LONGEST)
+    return sql.SQL("left({}::text, {})").format(name, _LONGEST)
+
+
+def _lines(value: str | None) -> list[str | None]:
+    return [None] if value is None else [*value.split("\n")[:_ELEMENTS]]
 
 
 async def _spread(connection: psycopg.AsyncConnection[Any], relation: Relation, rows: int) -> sql.Composable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 
 from access.actors import Agent, Person
+from access.errors import Unavailable
 from access.masking import MaskPolicy
 from access.policy import Policy
 from access.ports import IssuedCredential
@@ -32,7 +33,8 @@ from ledger.recordings import Recordings
 from ledger.replay import Entry, timeline
 from ledger.sessions import SessionLog
 from proxy.server import Gateway, Ports, Settings
-from proxy.sql.catalog import Catalog
+from proxy.sql import sampling
+from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.catalog_loader import load_catalog
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS
@@ -152,6 +154,16 @@ async def _catalog(server: Server, database: str) -> Catalog:
         return await load_catalog(connection)
 
 
+async def _sample(
+    server: Server, database: str, relation: Relation, columns: Sequence[Column], rows: int
+) -> Mapping[str, Sequence[str | None]]:
+    try:
+        async with await psycopg.AsyncConnection.connect(server.dsn(database), autocommit=True) as connection:
+            return await sampling.texts(connection, relation, columns, rows)
+    except psycopg.Error as error:
+        raise Unavailable(f"its sample failed ({error.sqlstate})") from None
+
+
 class Server(Protocol):
     """A running PostgreSQL and its superuser."""
 
@@ -189,6 +201,7 @@ async def open_site(
         clock=clock, entropy=entropy, store=store, directory=directory_of, credentials=credentials,
         vault=OneSecret(server.password), grants=book, desk=desk, log=log, recordings=recordings,
         catalogs=lambda _, name: _catalog(server, name),
+        samples=lambda _, name, relation, columns, rows: _sample(server, name, relation, columns, rows),
     )  # fmt: skip
     gateway = Gateway(
         ports,

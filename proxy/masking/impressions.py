@@ -1,0 +1,196 @@
+"""What the columns of a database were seen to hold: names of people, addresses, organisations have no checksum and often no
+telling column name, so the model of `names` decides about each column by a sample of its table, before the first row of it is shown.
+
+The verdict counts like a rule of the owner behind all others: it is followed through views, expressions, COPY and errors. A
+sample never leaves this room; only verdicts, as counts, are told. A table that could not be sampled is not believed: all of
+its texts that nothing else decides about are redacted until it can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from access.errors import HoopError
+from access.masking import ColumnRule, MaskPolicy, Strategy
+from access.ports import Clock
+from access.resources import Resource
+from proxy.masking import names
+from proxy.masking.rules import Rules, literal
+from proxy.masking.types import Kind, kind_of
+from proxy.sql.catalog import Catalog, Column, Relation
+from proxy.sql.lineage import Lineage
+
+#: Rows that are looked at, and how long a look may take, in seconds.
+ROWS, LOOK_SECONDS = 100, 3.0
+#: Of a statement that nobody can trace, at most so many tables are looked at.
+MOST = 50
+#: How long a verdict on a table is believed, one on a table with hardly any rows, and one that there was none, in seconds.
+BELIEVED, FEW_BELIEVED, UNREAD_BELIEVED = 3600.0, 30.0, 30.0
+#: With fewer different values than this a column is looked at again soon.
+FEW = 10
+#: What the model can tell. Organisations only where the policy says so (`config_build.DEFAULT_DETECTION`).
+ENTITIES = frozenset(names.CLASSES) - {names.OTHER}
+#: What a text of a table that could not be sampled is called.
+UNREAD = "unread"
+#: Tables, partitioned and foreign tables, materialized views: what stores values.
+STORED = frozenset("rpmf")
+_TEXT_ARRAYS = frozenset({1009, 1015, 1014})
+#: Relations below this OID belong to the server itself.
+_FIRST_USER_OID = 16384
+
+#: Column name → values as text, of each column asked for. Raises HoopError or OSError when it cannot be read.
+Sample = Callable[[Resource, str, Relation, Sequence[Column], int], Awaitable[Mapping[str, Sequence[str | None]]]]
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """One column that holds names. `hits` of `looked` different values look like it."""
+
+    column: str
+    entity: str
+    confidence: float
+    hits: int
+    looked: int
+
+
+#: Told of every look: resource, table, what was found.
+Told = Callable[[Resource, str, Sequence[Impression]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Table:
+    found: tuple[Impression, ...] = ()
+    #: Texts of a table that could not be read.
+    unread: tuple[str, ...] = ()
+    until: float = 0.0
+
+
+@dataclass(slots=True)
+class _Database:
+    tables: dict[int, _Table] = field(default_factory=dict)
+    looking: dict[int, asyncio.Lock] = field(default_factory=dict)
+    #: Grows with every verdict that changes a rule.
+    version: int = 0
+
+
+class Impressions:
+    """The verdicts of one gateway process, by database and table. `sample` reads, `told` records."""
+
+    def __init__(self, sample: Sample, told: Told, clock: Clock) -> None:
+        self._sample = sample
+        self._told = told
+        self._clock = clock
+        self._databases: dict[Key, _Database] = {}
+
+    def version(self, key: Key) -> int:
+        """Of the rules of a database."""
+        return self._of(key).version
+
+    def missing(self, key: Key, relations: Iterable[int]) -> list[int]:
+        """Those of these tables about which nothing is known (any more)."""
+        known, now = self._of(key).tables, self._clock.monotonic()
+        return [oid for oid in relations if (table := known.get(oid)) is None or table.until <= now]
+
+    def applied(self, key: Key, policy: MaskPolicy) -> MaskPolicy:
+        """The policy with a rule for each column that holds names; every rule of the owner goes before."""
+        rules = []
+        for table in self._of(key).tables.values():
+            for one in table.found:
+                strategy = policy.entities.get(one.entity, Strategy.KEEP)
+                if strategy is not Strategy.KEEP:
+                    rules.append(ColumnRule(literal(one.column), one.entity, strategy))
+            rules += [ColumnRule(literal(column), UNREAD, Strategy.REDACT) for column in table.unread]
+        return replace(policy, columns=(*policy.columns, *rules)) if rules else policy
+
+    async def look(self, resource: Resource, database: str, policy: MaskPolicy, relations: Iterable[Relation]) -> str:
+        """Decide about these tables; which could not be read and why, empty when all could. A look that another session
+        began is waited for."""
+        problems = []
+        for relation in relations:
+            own = self._of((resource.name, database))
+            lock = own.looking.setdefault(relation.oid, asyncio.Lock())
+            async with lock:
+                if self.missing((resource.name, database), [relation.oid]):
+                    problem = await self._look(own, resource, database, policy, relation)
+                    problems += [f"{relation.qualified}: {problem}"] if problem else []
+        return "; ".join(problems)
+
+    async def _look(
+        self, own: _Database, resource: Resource, database: str, policy: MaskPolicy, relation: Relation
+    ) -> str:
+        before = own.tables.get(relation.oid, _Table())
+        columns = texts(relation, policy)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                read = await self._sample(resource, database, relation, columns, ROWS) if columns else {}
+            found, few = await _judged(relation, read)
+            if found:
+                await self._told(resource, relation.qualified, found)
+        except (HoopError, OSError) as problem:  # a time-out is an OSError
+            unread = tuple(f"{relation.qualified}.{column.name}" for column in columns)
+            self._put(own, relation, _Table(before.found, unread, self._clock.monotonic() + UNREAD_BELIEVED))
+            return problem.message if isinstance(problem, HoopError) else "it took too long"
+        # What was seen to hold names once stays so: another sample may have missed them.
+        seen = {one.column: one for one in (*before.found, *found)}
+        until = self._clock.monotonic() + (FEW_BELIEVED if few else BELIEVED)
+        self._put(own, relation, _Table(tuple(seen.values()), (), until))
+        return ""
+
+    @staticmethod
+    def _put(own: _Database, relation: Relation, table: _Table) -> None:
+        before = own.tables.get(relation.oid, _Table())
+        own.version += (before.found, before.unread) != (table.found, table.unread)
+        own.tables[relation.oid] = table
+
+    def _of(self, key: Key) -> _Database:
+        return self._databases.setdefault(key, _Database())
+
+
+async def _judged(relation: Relation, read: Mapping[str, Sequence[str | None]]) -> tuple[list[Impression], bool]:
+    """What the columns hold, and whether there were too few values to say it for long."""
+    found, few = [], False
+    for name, values in read.items():
+        distinct = {value for value in values if value}
+        few = few or len(distinct) < FEW
+        opinion = names.column(distinct, name, relation.name, few=True)
+        if opinion is not None:
+            hits = round(opinion.share * opinion.judged)
+            column = f"{relation.qualified}.{name}"
+            found.append(Impression(column, opinion.entity, opinion.confidence, hits, opinion.judged))
+        await asyncio.sleep(0)  # a column costs a few milliseconds: others move in between
+    return found, few
+
+
+def texts(relation: Relation, policy: MaskPolicy) -> list[Column]:
+    """The columns of a table that may hold names and that no rule of the owner decides about."""
+    rules = Rules(policy.columns)
+    return [
+        column
+        for column in relation.columns
+        if (kind_of(column.type_oid) is Kind.TEXT or column.type_oid in _TEXT_ARRAYS)
+        and rules.of(f"{relation.qualified}.{column.name}") is None
+    ]
+
+
+def stored(catalog: Catalog, lineage: Lineage) -> frozenset[int]:
+    """The tables that store what a statement shows: those it names, and what its views are made of. When nobody can tell what
+    it reads, all of them."""
+    if not lineage.resolved or lineage.output is None:
+        every = (one for one in catalog.relations.values() if not one.parents)
+        pending = [one.oid for one in sorted(every, key=lambda one: one.qualified)][:MOST]
+    else:
+        known = (catalog.relations.get(tuple(name.split(".", 1))) for name in lineage.relations)  # type: ignore[arg-type]
+        pending = [one.oid for one in known if one is not None]
+    seen: set[int] = set()
+    while pending:
+        oid = pending.pop()
+        one = catalog.by_oid.get(oid)
+        if one is not None and oid not in seen and oid >= _FIRST_USER_OID:
+            pending += one.sources
+        seen.add(oid)
+    return frozenset(
+        oid for oid in seen if oid >= _FIRST_USER_OID and oid in catalog.by_oid and catalog.by_oid[oid].kind in STORED
+    )

@@ -1,0 +1,134 @@
+"""What samples of tables say: verdicts as rules, how long they last, and what is shown of what could not be read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from access.errors import Unavailable
+from access.masking import ColumnRule, MaskPolicy, Strategy
+from access.resources import Protocol, Resource, Upstream
+from proxy.masking.impressions import BELIEVED, FEW_BELIEVED, UNREAD_BELIEVED, Impression, Impressions, stored, texts
+from proxy.masking.rules import Rules, literal
+from proxy.sql.catalog import Catalog, Column, Relation
+from proxy.sql.lineage import Lineage
+from tests.fakes.clock import ManualClock
+
+PEOPLE = ["Ada Lovelace", "Grace Hopper", "Alan Turing", "Edsger Dijkstra", "Barbara Liskov", "Donald Knuth",
+          "Margaret Hamilton", "Frances Allen", "Niklaus Wirth", "Radia Perlman"]  # fmt: skip
+WORDS = ["open", "closed", "shipped", "returned", "queued", "running", "blocked", "archived", "paid", "late"]
+RESOURCE = Resource("prod-db", Protocol.POSTGRES, Upstream("h", 1, "u", "d", "env:X"))
+KEY = ("prod-db", "d")
+TABLE = Relation(20000, "public", "t", columns=(Column(1, "a", 25), Column(2, "b", 25), Column(3, "n", 23)))
+VIEW = Relation(20001, "public", "v", kind="v", sources=frozenset({20000}))
+POLICY = MaskPolicy(entities={"person": Strategy.SHAPE}, by_sample=True)
+
+
+class Town:
+    """Samples that a test decides about."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[str | None]] = {"a": [*PEOPLE], "b": [*WORDS]}
+        self.problem: Exception | None = None
+        self.asked: list[tuple[str, ...]] = []
+        self.told: list[str] = []
+        self.clock = ManualClock()
+        self.impressions = Impressions(self.sample, self.tell, self.clock)
+
+    async def sample(
+        self, _resource: Resource, _database: str, _relation: Relation, columns: Sequence[Column], _rows: int
+    ) -> Mapping[str, Sequence[str | None]]:
+        self.asked.append(tuple(column.name for column in columns))
+        await asyncio.sleep(0)
+        if self.problem is not None:
+            raise self.problem
+        return {column.name: self.values[column.name] for column in columns}
+
+    async def tell(self, _resource: Resource, table: str, found: Sequence[Impression]) -> None:
+        self.told += [f"{table}: {one.entity}" for one in found]
+
+    async def look(self, policy: MaskPolicy = POLICY) -> str:
+        return await self.impressions.look(RESOURCE, "d", policy, [TABLE])
+
+    def rules(self, policy: MaskPolicy = POLICY) -> dict[str, str]:
+        return {rule.pattern: rule.entity for rule in self.impressions.applied(KEY, policy).columns}
+
+
+async def test_a_column_of_names_gets_a_rule_behind_those_of_the_owner() -> None:
+    town = Town()
+    assert town.impressions.missing(KEY, [TABLE.oid]) == [TABLE.oid] and town.rules() == {}
+    before = town.impressions.version(KEY)
+    assert await town.look() == ""
+    assert town.rules() == {"public.t.a": "person"} and town.told == ["public.t: person"]
+    assert town.impressions.version(KEY) > before and town.impressions.missing(KEY, [TABLE.oid]) == []
+    kept = MaskPolicy(columns=(ColumnRule("t.a", "x", Strategy.KEEP),), entities=POLICY.entities)
+    assert Rules(town.impressions.applied(KEY, kept).columns).kept(["public.t.a"])
+
+
+async def test_who_may_see_names_gets_no_rule() -> None:
+    town = Town()
+    await town.look()
+    assert town.rules(MaskPolicy(entities={"person": Strategy.KEEP})) == {} == town.rules(MaskPolicy())
+
+
+async def test_only_texts_without_a_rule_are_read() -> None:
+    town = Town()
+    policy = MaskPolicy(columns=(ColumnRule("t.a", "x", Strategy.KEEP),), entities=POLICY.entities)
+    await town.look(policy)
+    assert town.asked == [("b",)] and town.rules() == {}
+    everything = MaskPolicy(columns=(ColumnRule("t.*", "x", Strategy.REDACT),))
+    assert texts(TABLE, everything) == []
+
+
+@pytest.mark.parametrize("problem", [Unavailable("its sample failed (42501)"), TimeoutError(), OSError(5, "x")])
+async def test_what_cannot_be_read_is_redacted_for_a_while(problem: Exception) -> None:
+    town = Town()
+    town.problem = problem
+    assert "public.t: " in await town.look()
+    assert town.rules() == {"public.t.a": "unread", "public.t.b": "unread"}
+    town.clock.advance(UNREAD_BELIEVED)
+    assert town.impressions.missing(KEY, [TABLE.oid]) == [TABLE.oid]
+    town.problem = None
+    assert await town.look() == "" and town.rules() == {"public.t.a": "person"}
+
+
+async def test_a_table_with_little_in_it_is_looked_at_again_soon_and_names_stay_names() -> None:
+    town = Town()
+    town.values = {"a": ["Ada Lovelace", None, ""], "b": []}
+    await town.look()
+    assert town.rules() == {"public.t.a": "person"}
+    town.clock.advance(FEW_BELIEVED)
+    town.values = {"a": [*WORDS], "b": [*PEOPLE]}
+    await town.look()
+    assert town.rules() == {"public.t.a": "person", "public.t.b": "person"}
+    town.clock.advance(BELIEVED - 1)
+    assert town.impressions.missing(KEY, [TABLE.oid]) == []
+    town.clock.advance(1)
+    assert town.impressions.missing(KEY, [TABLE.oid]) == [TABLE.oid]
+
+
+async def test_one_word_says_nothing() -> None:
+    town = Town()
+    town.values = {"a": ["Paris"], "b": ["Welder", "Solo"]}
+    await town.look()
+    assert town.rules() == {}
+
+
+async def test_many_sessions_cause_one_look() -> None:
+    town = Town()
+    await asyncio.gather(*(town.look() for _ in range(20)))
+    assert len(town.asked) == 1
+
+
+def test_the_tables_behind_a_statement() -> None:
+    catalog = Catalog.of([TABLE, VIEW])
+    seen = Lineage(output=(), relations=frozenset({"public.v", "pg_catalog.pg_class", "public.gone"}), resolved=True)
+    assert stored(catalog, seen) == {TABLE.oid}
+    assert stored(catalog, Lineage(relations=frozenset())) == {TABLE.oid}  # nobody can tell: everything
+
+
+@pytest.mark.parametrize("name", ["public.t.a*", "public.t.[a]", "public.my.t.a", "public.t.?"])
+def test_odd_names_are_matched_as_they_are(name: str) -> None:
+    assert Rules([ColumnRule(literal(name), "person", Strategy.REDACT)]).protecting_rules([name])
