@@ -24,8 +24,8 @@ from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation, Facts
 from proxy.postgres.frames import Splitter
+from proxy.postgres.guarded import TRACKED
 from proxy.postgres.reading import Reader, Sampled
-from proxy.postgres.responses import TRACKED
 from proxy.postgres.scram import MECHANISM, AuthenticationFailed, ScramServer, Verifier
 from proxy.postgres.startup import Hello, Refused, find_resource
 from proxy.postgres.state import SqlState

@@ -18,6 +18,7 @@ from proxy.masking.plan import Masker
 from proxy.postgres import copying
 from proxy.postgres import messages as m
 from proxy.postgres.framing import DROP, KEEP, Framing, Violation, messages
+from proxy.postgres.guarded import GUARDED, READ_ONLY, TRACKED
 from proxy.postgres.kept import each_row
 from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part, Shape, remembered, shape
@@ -26,18 +27,6 @@ from proxy.postgres.steps import Expect, Run, Step
 from proxy.postgres.unmasking import Unmasking
 from proxy.recording import ROWS_KEPT, Kind, assembled, head, packed, record
 from proxy.sql import judged as j
-
-#: Reported parameters that only the gateway may change: a change ends the session (DESIGN: read scope).
-READ_ONLY = "default_transaction_read_only"
-GUARDED = {
-    READ_ONLY: "the session's read-only default",
-    "in_hot_standby": "the server's role",
-    "session_authorization": "the session's user",
-    "is_superuser": "the session's rights",
-    "client_encoding": "the client encoding",
-    "standard_conforming_strings": "the meaning of string literals",
-}
-TRACKED = frozenset({"search_path", "datestyle", "intervalstyle", "timezone"})
 
 #: Effects after which names may mean something else.
 _DEFINING = frozenset({Effect.DDL, Effect.ADMIN, Effect.OPAQUE})
