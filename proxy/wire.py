@@ -10,6 +10,13 @@ from typing import cast
 
 #: Bytes that may wait in a socket's write buffer before the other side is not read any more.
 HIGH_WATER = 512 * 1024
+#: A peer that sends this much at once is streaming. After `STREAM` bytes of that it is read once in `BREATH` seconds:
+#: a few large pieces instead of many small ones, for it, for the gateway and for whoever gets them.
+LARGE = 8 * 1024
+STREAM = 1024 * 1024
+BREATH = 0.001
+#: What a read gives at most (uvloop); then there is more, and nothing to wait for.
+FULL = 128 * 1024
 #: Bytes kept before anybody reads them (a handshake is small).
 KEPT_CAP = 64 * 1024
 
@@ -31,6 +38,7 @@ class Wire(asyncio.Protocol):
         self._sink: Callable[[bytes], None] | None = None
         self._lost: Callable[[], None] | None = None
         self._pauses: set[str] = set()
+        self._streamed = 0
 
     # asyncio.Protocol
 
@@ -45,6 +53,10 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._sink is not None:
+            if len(data) >= LARGE:
+                self._breathe(len(data))
+            else:
+                self._streamed = 0
             self._sink(data)
             return
         self._kept += data
@@ -108,6 +120,12 @@ class Wire(asyncio.Protocol):
         self._pauses.discard(why)
         if not self._pauses and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def _breathe(self, size: int) -> None:
+        self._streamed += size
+        if self._streamed > STREAM and size < FULL and "breath" not in self._pauses:
+            self.pause("breath")
+            asyncio.get_running_loop().call_later(BREATH, self.resume, "breath")
 
     # writing
 

@@ -57,26 +57,32 @@ class Framing:
 
     def feed(self, data: bytes) -> None:
         """Take bytes of the upstream; append what the client gets. Raises Violation."""
-        if self._through:
-            data = self._pass_through(data)
-        if self._rest:
-            self._rest += data
-            if len(self._rest) < self._need:
-                return
-            data = bytes(self._rest)
-            self._rest.clear()
+        at, end = 0, len(data)
         try:
-            at = self._frames(data)
+            while at < end and (self._through or self._rest):
+                at = self._pass_through(data, at) if self._through else self._complete(data, at)
+            if at < end:
+                at = self._frames(data, at)
         except FrameError as problem:
             raise Violation(f"the server sent a malformed message: {problem}") from None
-        if at < len(data):
+        if at < end:
             self._keep_rest(data, at)
 
-    def _frames(self, data: bytes) -> int:
-        """Handle all whole frames; returns where the first incomplete one starts."""
+    def _complete(self, data: bytes, at: int) -> int:
+        """Join the message that was cut, and nothing else: what is behind it is not copied. Returns where that begins."""
+        behind = at + self._need - len(self._rest)
+        self._rest += data[at:behind]
+        if len(self._rest) >= self._need:
+            joined = bytes(self._rest)
+            self._rest.clear()
+            if not self._frames(joined, 0):  # no more than its header was missing
+                self._keep_rest(joined, 0)
+        return behind
+
+    def _frames(self, data: bytes, at: int) -> int:
+        """Handle all whole frames from `at` on; returns where the first incomplete one starts."""
         client = self._out.to_client
-        start = at = 0
-        end = len(data)
+        start, end = at, len(data)
         while end - at >= HEADER:
             kind = data[at]
             after = at + 1 + _LENGTH(data, at + 1)[0]
@@ -122,11 +128,11 @@ class Framing:
         self._need = size
         self._rest += data[at:]
 
-    def _pass_through(self, data: bytes) -> bytes:
-        piece = data[: self._through]
+    def _pass_through(self, data: bytes, at: int) -> int:
+        piece = data[at : at + self._through]
         self._through -= len(piece)
         self._out.to_client.append(piece)
-        return data[len(piece) :]
+        return at + len(piece)
 
 
 def messages(data: bytes, at: int, after: int) -> Iterator[bytes]:
