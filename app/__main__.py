@@ -64,6 +64,9 @@ def _policy_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
         "scan", help="sample a resource for personal data; shows counts and proposes masking rules"
     )
     scan.add_argument("resource", help="NAME or NAME/DATABASE")
+    scan.add_argument(
+        "--as", dest="person", default="", metavar="WHO", help="wire name of who owns it or decides on it"
+    )
     scan.add_argument("--rows", type=int, default=200, help="values to look at per column (default: 200)")
 
     doctor = commands.add_parser("doctor", help="what weakens the protection of a resource, as its server sees it")
@@ -182,7 +185,7 @@ MODULES = {
     "login-link": "app.cli_operate",
     "sessions": "app.cli_operate",
     "runbooks": "app.cli_runbooks",
-    "scan": "app.cli_protect",
+    "scan": "app.cli_scan",
     "why": "app.cli_policy",
     "simulate": "app.cli_policy",
     "doctor": "app.cli_protect",

@@ -22,10 +22,12 @@ from proxy.admission import Bearer
 from proxy.apart import Recipe
 from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
-from proxy.postgres.conversation import Conversation, Facts
+from proxy.postgres.conversation import Conversation
+from proxy.postgres.facts import Facts
 from proxy.postgres.frames import Splitter
 from proxy.postgres.guarded import TRACKED
 from proxy.postgres.reading import Reader, Sampled
+from proxy.postgres.scanning import ASKED, Scanning
 from proxy.postgres.scram import MECHANISM, AuthenticationFailed, ScramServer, Verifier
 from proxy.postgres.startup import Hello, Refused, find_resource
 from proxy.postgres.state import SqlState
@@ -195,12 +197,14 @@ class Arrival:
         """The parameters of the upstream's startup packet, rebuilt from what is allowed."""
         upstream = visitor.resource.upstream
         seen = SqlSession(role=upstream.user, level=ceiling)
-        for name, value in visitor.hello.settings.items():
+        self._scanning(visitor)
+        given = {name: value for name, value in visitor.hello.settings.items() if name != ASKED}
+        for name, value in given.items():
             answer, why = change(name, value, seen)
             if answer not in {Answer.FREE, Answer.TRACKED}:
                 raise Refused("42501", why or f"the setting {name} does not pass the gateway", "Connect without it.")
         settings = {
-            **visitor.hello.settings,
+            **given,
             "user": upstream.user,
             "database": visitor.database,
             "application_name": f"hoop/{row.id}",
@@ -250,7 +254,7 @@ class Arrival:
         reported = upstream.session.parameters
         initial = {name.lower(): value for name, value in reported.items() if name.lower() in TRACKED}
         initial["search_path"] = upstream.session.search_path
-        given = {k: v for k, v in visitor.hello.settings.items() if k not in PINNED}
+        given = {k: v for k, v in visitor.hello.settings.items() if k not in PINNED and k != ASKED}
         role = visitor.resource.upstream.user
         conversation = Conversation(
             Facts(
@@ -259,6 +263,7 @@ class Arrival:
                 read_only=read_only,
                 clear_rows=gateway.settings.clear_rows,
                 lookups=gateway.lookups,
+                scanning=self._scanning(visitor),
             ),
             self._reader(row, catalog),
             SqlState(role, initial, given=given),
@@ -275,6 +280,19 @@ class Arrival:
             stale_catalog=lambda: self._stale(visitor),
             audience=lambda: self._audience(row),
         )  # fmt: skip
+
+    def _scanning(self, visitor: Visitor) -> Scanning | None:
+        """What a session that samples tables works with; None for any other. Raises Refused: only those who answer for the
+        resource may have it sampled, and no agent."""
+        resource, samples = visitor.resource, self.gateway.ports.samples
+        if ASKED not in visitor.hello.settings:
+            return None
+        answering = not visitor.person.groups.isdisjoint({*resource.owners, *resource.approvers})
+        if samples is None or not answering or visitor.actor.via is not None or visitor.hello.settings[ASKED] != "on":
+            raise Refused(
+                "42501", f"{ASKED} is for those who own {resource.name} or decide on it", "Connect without it."
+            )
+        return Scanning(resource, visitor.database, self.gateway.masking[resource.name], samples)
 
     def _name(self, id: PersonId) -> str:
         person = self.gateway.ports.directory.person(id)

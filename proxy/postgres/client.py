@@ -7,7 +7,7 @@ the first rows. It never tries again: what is lost after sending may have run.
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from access.actors import Person
@@ -19,6 +19,7 @@ from access.resources import Resource, Upstream, UpstreamTls
 from access.runs import RunStep
 from proxy.postgres import messages as m
 from proxy.postgres.frames import FrameError, Splitter
+from proxy.postgres.scanning import ASKED
 from proxy.upstream import Connected, Dialling, DirectDialer, UpstreamUnreachable
 from proxy.wire import Lost
 
@@ -137,6 +138,30 @@ class Executor:
         finally:
             await self._credentials.end(issued.credential.id, "the choices were listed")
 
+    async def sample(
+        self, grant: Grant, person: Person, resource: Resource, database: str, texts: Sequence[str]
+    ) -> AsyncGenerator[Outcome, None]:
+        """Have tables sampled in one session (`scanning`), an outcome each, whatever became of the one before."""
+        issued = await self._credentials.issue(person, None, resource, grant.expires_at, grant=grant.id)
+        try:
+            connected = await self._connected(
+                database, resource, issued.credential.wire_name, issued.token, {ASKED: "on"}
+            )
+            if isinstance(connected, Outcome):
+                yield connected
+                return
+            try:
+                for text in texts:
+                    outcome = await _exchange(connected, m.query(text))
+                    yield outcome
+                    if not outcome.known:
+                        return
+                connected.wire.write(m.TERMINATE_MESSAGE)
+            finally:
+                connected.wire.abort()
+        finally:
+            await self._credentials.end(issued.credential.id, "the resource was scanned")
+
     async def _run(self, text: str, database: str, resource: Resource, user: str, token: str) -> Outcome:
         connected = await self._connected(database, resource, user, token)
         if isinstance(connected, Outcome):
@@ -149,12 +174,16 @@ class Executor:
         finally:
             connected.wire.abort()
 
-    async def _connected(self, database: str, resource: Resource, user: str, token: str) -> Connected | Outcome:
+    async def _connected(
+        self, database: str, resource: Resource, user: str, token: str, settings: Mapping[str, str] | None = None
+    ) -> Connected | Outcome:
         """Logged in at the gateway itself, or the outcome that says why not."""
         listener = self._listener()
         tls = UpstreamTls.REQUIRE if listener.tls else UpstreamTls.DISABLE
         gateway = Upstream(listener.host, listener.port, user, f"{resource.name}/{database}", tls=tls)
-        startup = {"user": user, "database": gateway.database, "application_name": "hoop executor"}
+        startup = {"user": user, "database": gateway.database, "application_name": "hoop executor"} | dict(
+            settings or {}
+        )
         try:
             return await Dialling(gateway, DirectDialer(), token).log_in(startup)
         except UpstreamUnreachable as problem:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from access.policy import Action
 from access.ports import Clock
-from proxy.admission import Admitted, Bearer, Refusal, Unit
+from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Answer, Outputs, Question, Steps
 from proxy.gate import Gate
-from proxy.lookups import Lookups
-from proxy.postgres import cancelling, copying, extended, hidden, units, writable
+from proxy.postgres import cancelling, copying, extended, hidden, scanning, units, writable
 from proxy.postgres import messages as m
+from proxy.postgres.facts import Facts
 from proxy.postgres.frames import FrameError, Splitter
 from proxy.postgres.framing import Violation
 from proxy.postgres.lane import Lane
@@ -42,18 +42,6 @@ FRAME_COST = 64
 TURN = 200
 #: How long the statement after a change of definitions waits for the catalog, in seconds.
 STALE_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What never changes during a session. `read_only`: the upstream connection is."""
-
-    bearer: Bearer
-    database: str
-    read_only: bool
-    #: How many rows with clear values it may show in all.
-    clear_rows: int = 1000
-    lookups: Lookups = field(default_factory=Lookups)
 
 
 @dataclass(slots=True)
@@ -341,6 +329,9 @@ class Conversation:
         admitted = yield from self.admit(unit)
         if isinstance(admitted, Refusal):
             yield from self.refuse_simple(admitted)
+            return
+        if self.facts.scanning is not None:
+            yield from scanning.answer(self, self.facts.scanning, reading, admitted)
             return
         problem = yield from writable.prepare(self, [(unit, admitted, reading)])
         if problem is not None:

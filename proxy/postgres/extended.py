@@ -19,6 +19,7 @@ from proxy.postgres import messages as m
 from proxy.postgres import sending, units, writable
 from proxy.postgres.batches import Batch, Item
 from proxy.postgres.cancelling import CANCELLED
+from proxy.postgres.frames import FrameError
 from proxy.postgres.reading import Reading
 from proxy.postgres.sending import NOTHING
 from proxy.postgres.spending import controls, mixed
@@ -56,6 +57,8 @@ class Stop(Exception):
 
 def segment(conv: Conversation, first: bytes) -> Steps[None]:
     """Take a batch from its first message to its end."""
+    if conv.facts.scanning is not None:
+        raise FrameError("a session that samples tables takes simple queries only")
     conv.collecting = True
     conv.collecting = yield from _segment(conv, first)
     conv.cancelled = conv.cancelled and conv.collecting

@@ -286,6 +286,11 @@ def cstring(value: str | bytes) -> bytes:
     return raw + b"\0"
 
 
+def data_row(values: Sequence[bytes]) -> bytes:
+    """A row of values, none of them NULL."""
+    return message(DATA_ROW, pack(">H", len(values)) + b"".join(pack(">I", len(value)) + value for value in values))
+
+
 def query(statement: str) -> bytes:
     return message(QUERY, cstring(statement))
 

@@ -14,6 +14,7 @@ from proxy.conversation import Steps, Study
 from proxy.postgres import messages as m
 from proxy.postgres.protection import refused
 from proxy.postgres.reading import NEAR, Part, Reading, bound
+from proxy.postgres.scanning import wanted
 from proxy.sql import judged as j
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ def unread(conv: Conversation, statement: str) -> Unit:
 
 def refused_by_wire(conv: Conversation, reading: Reading, values: Sequence[bytes | None] = ()) -> Refusal | None:
     """What the wire itself knows cannot be let through, with the values it is bound with."""
+    if conv.facts.scanning is not None and isinstance(asked := wanted(reading, conv.reader.catalog), Refusal):
+        return asked
     if conv.responses.status != m.IDLE and conv.state.unsettled and _goes_on_after_an_end(reading):
         return UNSETTLED
     for part in reading.parts:

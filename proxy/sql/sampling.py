@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import tuple_row
 
 from proxy.sql.catalog import Catalog, Column, Relation
 
@@ -16,9 +15,8 @@ _STORED = frozenset("rpmf")
 #: Longer values are cut (characters): a sample is not a copy.
 _LONGEST = 2_000
 _SYSTEM = frozenset({"pg_catalog", "information_schema", "pg_toast"})
-_BOOLEAN, _BYTEA = 16, 17
 _TEXT_ARRAYS = frozenset({1009, 1014, 1015})
-#: How many elements of an array, or lines of a text, are looked at.
+#: How many elements of an array are looked at.
 _ELEMENTS = 5
 #: With fewer values than this a column is mostly NULL.
 _SPARSE = 3
@@ -32,23 +30,9 @@ def tables(catalog: Catalog) -> list[Relation]:
     return sorted((one for one in stored if not one.parents), key=lambda one: (one.schema, one.name))
 
 
-async def sample(
-    connection: psycopg.AsyncConnection[Any], relation: Relation, rows: int
-) -> AsyncIterator[tuple[Column, list[str | None]]]:
-    """Column by column, up to `rows` values as text. Raises `psycopg.Error`, e.g. when the role may not read it."""
-    columns = [one for one in relation.columns if one.type_oid not in {_BOOLEAN, _BYTEA}]
-    if not columns:
-        return
-    picked = sql.SQL(", ").join(
-        sql.SQL("left({}::text, {})").format(sql.Identifier(one.name), _LONGEST) for one in columns
-    )
-    query = sql.SQL("SELECT {} FROM {} {} LIMIT {}").format(
-        picked, sql.Identifier(relation.schema, relation.name), await _spread(connection, relation, rows), rows
-    )
-    async with connection.cursor(row_factory=tuple_row) as cursor:
-        got = await (await cursor.execute(query)).fetchall()
-    for index, column in enumerate(columns):
-        yield column, [row[index] for row in got]
+def quoted(relation: Relation) -> str:
+    """Its name as SQL."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in (relation.schema, relation.name))
 
 
 async def texts(
@@ -77,7 +61,7 @@ async def texts(
                 _elements(one), table, sql.Identifier(one.name), rows
             )
             found[one.name] = [row[0] for row in await (await connection.execute(query)).fetchall()]
-    return {name: [part for value in values for part in _lines(value)] for name, values in found.items()}
+    return {one.name: _parts(one, found[one.name]) for one in wanted}
 
 
 def _elements(column: Column) -> sql.Composable:
@@ -87,8 +71,11 @@ def _elements(column: Column) -> sql.Composable:
     return sql.SQL("left({}::text, {})").format(name, _LONGEST)
 
 
-def _lines(value: str | None) -> list[str | None]:
-    return [None] if value is None else [*value.split("\n")[:_ELEMENTS]]
+def _parts(column: Column, values: Sequence[str | None]) -> list[str | None]:
+    """The elements of arrays as values of their own."""
+    if column.type_oid not in _TEXT_ARRAYS:
+        return [*values]
+    return [part for value in values if value is not None for part in value.split("\n")[:_ELEMENTS]]
 
 
 async def _spread(connection: psycopg.AsyncConnection[Any], relation: Relation, rows: int) -> sql.Composable:

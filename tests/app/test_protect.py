@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 
 from app.embedded_postgres import EmbeddedPostgres
 
@@ -51,8 +55,9 @@ def home(postgres: EmbeddedPostgres, postgres_database: str, tmp_path: Path) -> 
     (tmp_path / "upstream.password").write_text(postgres.password)
     (tmp_path / "hoop.yaml").write_text(
         f"""
-people: [{{wire_name: ann, name: Ann}}]
+people: [{{wire_name: ann, name: Ann}}, {{wire_name: dana, name: Dana}}]
 groups: {{dba: [ann]}}
+listeners: {{postgres: {{port: {free_port()}}}, web: {{port: {free_port()}}}}}
 resources:
   - name: shop
     approvers: [dba]
@@ -80,8 +85,32 @@ def hoop(home: Path, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_scan_finds_columns_shows_no_value_and_is_recorded(home: Path):
-    code, out = hoop(home, "scan", "shop")
+@pytest.fixture
+def served(home: Path) -> Iterator[Path]:
+    """With the gateway running."""
+    port = yaml.safe_load((home / "hoop.yaml").read_text())["listeners"]["postgres"]["port"]
+    command = [sys.executable, "-m", "app", "--config", str(home / "hoop.yaml"), "serve", "--only", "proxy"]
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    for _ in range(300):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.1):
+            break
+        time.sleep(0.05)
+    yield home
+    process.terminate()
+    assert process.wait(20) == 0, (home / "log").read_text()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_scan_finds_columns_shows_no_value_and_is_recorded(served: Path, postgres_database: str):
+    with psycopg.connect(postgres_database, autocommit=True) as admin:
+        admin.execute("CREATE MATERIALIZED VIEW never AS SELECT id FROM orders WITH NO DATA")
+    code, out = hoop(served, "scan", "shop", "--as", "ann")
     assert code == 0
     lines = {line.split("  ")[0]: line for line in out.splitlines() if line.startswith("public.")}
     assert "email" in lines["public.customers.Kontakt Mail"] and "no rule" in lines["public.customers.Kontakt Mail"]
@@ -102,19 +131,24 @@ def test_scan_finds_columns_shows_no_value_and_is_recorded(home: Path):
         assert value not in out
     assert '+    - {columns: ["public.customers.Kontakt Mail"], entity: email, strategy: shape}' in out
     assert "customers.tel]" not in out
-    _, events = hoop(home, "ledger", "events")
-    assert "personal data" in events and "Ada" not in events
+    assert "Could not be sampled" in out and "public.never (its sample failed (55000))" in out
+    # It went through the gateway: a session with its statements, under a grant that is over.
+    _, events = hoop(served, "ledger", "events")
+    assert "personal data" in events and "Ada" not in events and "hoop scan" in events
+    _, sessions = hoop(served, "sessions")
+    assert "Ann" in sessions and "3 statements" in sessions and "0 masked" in sessions
+    replay = next(served.glob("recordings/*/*")).read_bytes()
+    assert b"Ada" not in replay and b"example.org" not in replay
 
 
-def test_scan_says_what_it_cannot_do(home: Path, postgres_database: str):
-    with psycopg.connect(postgres_database, autocommit=True) as admin:
-        admin.execute("CREATE TABLE broken (x int, y int GENERATED ALWAYS AS (1 / x) STORED)")
-        admin.execute("CREATE MATERIALIZED VIEW never AS SELECT id FROM orders WITH NO DATA")
-    code, out = hoop(home, "scan", "shop")
-    assert code == 0 and "Could not be read" in out and "public.never (55000)" in out and "public.customers.tel" in out
+def test_scan_says_what_it_cannot_do(home: Path):
     assert "There is no resource nope" in hoop(home, "scan", "nope")[1]
     assert "has no database other" in hoop(home, "scan", "shop/other")[1]
     assert "--rows" in hoop(home, "scan", "shop", "--rows", "0")[1]
+    assert "--as NAME" in hoop(home, "scan", "shop")[1]
+    assert "dana neither owns shop nor decides on it" in hoop(home, "scan", "shop", "--as", "dana")[1]
+    code, out = hoop(home, "scan", "shop", "--as", "ann")
+    assert code != 0 and "`hoop serve` must be running" in out
 
 
 def test_doctor_names_what_weakens_and_its_role_holds(home: Path, postgres: EmbeddedPostgres, postgres_database: str):

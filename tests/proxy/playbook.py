@@ -16,7 +16,8 @@ from access.scopes import Once, Read, Scope
 from proxy.admission import Bearer
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question
 from proxy.postgres import messages as m
-from proxy.postgres.conversation import Conversation, Facts
+from proxy.postgres.conversation import Conversation
+from proxy.postgres.facts import Facts
 from proxy.postgres.frames import Splitter
 from proxy.postgres.reading import Reader
 from proxy.postgres.state import SqlState
