@@ -262,7 +262,7 @@ class Arrival:
                 visitor.database,
                 read_only=read_only,
                 clear_rows=gateway.settings.clear_rows,
-                lookups=gateway.lookups,
+                count_lookups=gateway.lookups.take,
                 scanning=self._scanning(visitor),
             ),
             self._reader(row, catalog),

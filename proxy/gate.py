@@ -6,11 +6,12 @@ Protocol-neutral and without I/O. A wire conversation hands in a `Unit` and runs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
-from access.actors import Person, actor_key
+from access.actors import Person, PersonId, actor_key
 from access.budget import Budget
 from access.errors import Conflict, Denied, HoopError
 from access.events import (
@@ -44,7 +45,7 @@ from proxy.conversation import (
     Study,
     Withdraw,
 )
-from proxy.lookups import Lookups
+from proxy.lookups import uncounted
 from proxy.recording import Kind, assembled, head, packed, record
 from proxy.refusals import CHANGES, completed, not_approved, unwrappable, who_decides
 
@@ -72,7 +73,8 @@ class Gate:
     out: Outputs
     client: Client
     counters: Counters = field(default_factory=Counters)
-    lookups: Lookups = field(default_factory=Lookups)
+    #: Counts questions for exact values: person, resource, how many, most an hour. Raises HoopError when it is too many.
+    count_lookups: Callable[[PersonId, str, int, int], Awaitable[None]] = uncounted
     answer: Answer | None = None
     asked: Question | None = None
     #: Keeps the upstream from ending an idle session while people decide; whom it keeps waiting for its locks.
@@ -117,7 +119,7 @@ class Gate:
         refusal = unwrappable(unit, verdict)
         if verdict.action is Action.DENY or refusal is not None:
             return (yield from self._refuse(unit, number, verdict, refusal))
-        if (again := self._guessed_enough(unit)) is not None:
+        if (again := (yield from self._guessed_enough(unit))) is not None:
             return (yield from self._refuse(unit, number, replace(verdict, rule="lookups"), again))
         request = ""
         if verdict.action is Action.HOLD:
@@ -278,16 +280,14 @@ class Gate:
         why, hint = (answer.message, answer.hint) if isinstance(answer, HoopError) else ("", "")
         return Refusal("The gateway could not record this statement, so it was not run.", why, hint)
 
-    def _guessed_enough(self, unit: Unit) -> Refusal | None:
+    def _guessed_enough(self, unit: Unit) -> Steps[Refusal | None]:
         """Where protected columns may only be asked for one exact value, each question is one guess, and they are counted."""
         if not unit.looked_up:
             return None
-        bearer, most = self.bearer, unit.lookups_per_hour
-        free = self.lookups.take(bearer.actor.person, bearer.resource.name, len(unit.looked_up), most, self.clock.now())
-        if free is None:
-            return None
-        what = f"At most {most} exact values of protected columns are looked up an hour on {bearer.resource.name}."
-        return Refusal(what, hint=f"Again after {free:%H:%M} UTC, or find the rows by other columns.")
+        who, where = self.bearer.actor.person, self.bearer.resource.name
+        count = partial(self.count_lookups, who, where, len(unit.looked_up), unit.lookups_per_hour)
+        answer = yield from self.ask(Study(count))
+        return Refusal(answer.message, hint=answer.hint) if isinstance(answer, HoopError) else None
 
     def _shows(self, unmasked: Unmasked, number: int) -> ValuesUnmasked:
         return ValuesUnmasked(

@@ -1,28 +1,45 @@
 """How often a person looked for an exact value of a protected column lately: where nothing else may test one, each such
-question is one guess, and guesses are counted over all sessions of a resource."""
+question is one guess, and guesses are counted over all sessions of a resource, in every process that shares the store."""
 
 from __future__ import annotations
 
-from collections import deque
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from access.actors import PersonId
+from access.errors import Denied
+from access.ports import Store, Tx
 
 HOUR = timedelta(hours=1)
+#: The kind of the documents that hold the times of somebody's questions.
+KIND = "lookups"
 
 
+async def uncounted(_person: PersonId, _resource: str, _number: int, _most: int) -> None:
+    """Where nobody counts, nobody asks. Raises Denied."""
+    raise Denied("Exact values of protected columns are not looked up here.", rule="lookups")
+
+
+@dataclass(frozen=True, slots=True)
 class Lookups:
-    """The counts of one gateway process, by person and resource. `most` an hour come with each question."""
+    """The counts in the store, by person and resource. `most` an hour come with each question."""
 
-    def __init__(self) -> None:
-        self._asked: dict[tuple[PersonId, str], deque[datetime]] = {}
+    store: Store
 
-    def take(self, person: PersonId, resource: str, number: int, most: int, now: datetime) -> datetime | None:
-        """Count `number` more; when that is more than `most` in an hour, count none and say when there is room again."""
-        asked = self._asked.setdefault((person, resource), deque())
-        while asked and asked[0] <= now - HOUR:
-            asked.popleft()
-        if len(asked) + number <= most:
-            asked.extend([now] * number)
+    async def take(self, person: PersonId, resource: str, number: int, most: int) -> None:
+        """Count `number` more. Raises Denied, and counts none, when that is more than `most` in an hour; and what the store
+        raises: what cannot be counted is not asked."""
+
+        def work(tx: Tx) -> datetime | None:
+            key, start = f"{resource}/{person}", (tx.now - HOUR).timestamp()
+            kept = tx.doc(KIND, key)
+            asked = [at for at in (kept["asked"] if kept else []) if at > start]
+            if len(asked) + number > most:
+                return (datetime.fromtimestamp(asked[0], UTC) if asked else tx.now) + HOUR
+            tx.put_doc(KIND, key, {"asked": asked + [tx.now.timestamp()] * number}, expires_at=tx.now + HOUR)
             return None
-        return (asked[0] if asked else now) + HOUR
+
+        free = await self.store.transact(work)
+        if free is not None:
+            what = f"At most {most} exact values of protected columns are looked up an hour on {resource}."
+            raise Denied(what, rule="lookups", hint=f"Again after {free:%H:%M} UTC, or find the rows by other columns.")

@@ -116,7 +116,7 @@ class Gateway:
         self.masking = masking
         #: Detectors beside the built-in ones, for every resource.
         self.detectors = detectors
-        self.lookups = Lookups()
+        self.lookups = Lookups(ports.store)
         self.impressions = None if ports.samples is None else Impressions(ports.samples, self._names_found, ports.clock)
         self.sessions: dict[SessionId, LiveSession] = {}
         #: Cancel keys as the clients have them.

@@ -82,8 +82,8 @@ class Conversation:
     _script: Steps[None] = field(init=False)
 
     def __post_init__(self) -> None:
-        pulse, lookups = hidden.Pulse(self), self.facts.lookups
-        self.gate = Gate(self.facts.bearer, self.clock, self.out, self, pulse=pulse, lookups=lookups)
+        pulse, count = hidden.Pulse(self), self.facts.count_lookups
+        self.gate = Gate(self.facts.bearer, self.clock, self.out, self, pulse=pulse, count_lookups=count)
         self.unmasking = Unmasking(self.facts.bearer, self.clock, self.facts.clear_rows)
         self.responses = Responses(self.state, self.reader.masker, self.unmasking, self.gate, self.out, self.parameters)
         self.lane = Lane(self.gate, self.clock, self.facts.bearer.version)

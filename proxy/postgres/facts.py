@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
+from access.actors import PersonId
 from proxy.admission import Bearer
-from proxy.lookups import Lookups
+from proxy.lookups import uncounted
 from proxy.postgres.scanning import Scanning
 
 
@@ -18,6 +20,6 @@ class Facts:
     read_only: bool
     #: How many rows with clear values it may show in all.
     clear_rows: int = 1000
-    lookups: Lookups = field(default_factory=Lookups)
+    count_lookups: Callable[[PersonId, str, int, int], Awaitable[None]] = uncounted
     #: It samples tables, and shows nothing else.
     scanning: Scanning | None = None
