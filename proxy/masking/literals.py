@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import unicodedata
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from access.masking import Masked, declare_masked
@@ -16,7 +18,7 @@ from proxy.masking.rules import Rules
 from proxy.masking.strategies import REDACTED, looks_masked
 from proxy.masking.types import Kind, kind_of
 from proxy.sql.catalog import Catalog
-from proxy.sql.lineage import trace
+from proxy.sql.lineage import Lineage, trace
 from proxy.sql.parse import Parsed
 
 #: Characters of a statement a card can show.
@@ -28,6 +30,8 @@ _SECRET_STATEMENTS = frozenset({
     "CreateRoleStmt", "CreateSubscriptionStmt", "CreateUserMappingStmt", "AlterForeignServerStmt",
 })  # fmt: skip
 _SHORT_NUMBER = 4
+#: What is not seen in ASCII; line ends and tabs stay.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 #: Characters that look like nothing although their category says otherwise.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -46,7 +50,7 @@ class Shown:
 
 
 @dataclass(slots=True)
-class _Found:
+class Standing:
     """What stands against protected columns: literals by byte offset, parameters by number.
 
     `doubtful` are literals that stand alone in a statement that tests protected columns somewhere.
@@ -57,26 +61,39 @@ class _Found:
     parameters: set[int] = field(default_factory=set)
     every: bool = False
 
+    def hides(self, part: sqltext.Part) -> Hides:
+        """How much of a token must not be seen."""
+        if part.start in self.literals:
+            return Hides.ALL
+        return Hides.LONG if self.every or part.start in self.doubtful else Hides.NOTHING
 
-def shown(
-    text: str, parsed: Parsed, catalog: Catalog, search_path: Sequence[str], rules: Rules, detectors: Detectors
-) -> Shown:
-    """The channel rendering of a text (DESIGN: what is shown is what runs)."""
-    found = _protected(parsed, catalog, search_path, rules)
-    encoded = text.encode("utf-8", "replace")
-    found.literals = {_first_digit(encoded, at) for at in found.literals}
-    found.doubtful = {_first_digit(encoded, at) for at in found.doubtful}
-    masked = _rendered(encoded, found, detectors)
+
+class Hides(Enum):
+    """LONG: strings, and numbers that are not short; ALL: those, too."""
+
+    NOTHING = 0
+    LONG = 1
+    ALL = 2
+
+
+def rendered(text: str, found: Standing, detectors: Detectors) -> Shown:
+    """The channel rendering of a text (DESIGN: what is shown is what runs), by what in it stands against protected columns."""
+    masked = _rendered(text.encode("utf-8", "replace"), found, detectors)
+    return finished(text, masked, frozenset(found.parameters))
+
+
+def finished(text: str, masked: str, parameters: frozenset[int]) -> Shown:
+    """A text with its literals masked as people may see it."""
     visible = make_visible(masked)
     complete = visible == text and len(visible) <= SHOWN_LIMIT
     if len(visible) > SHOWN_LIMIT:
         visible = visible[: SHOWN_LIMIT - 1] + "…"
-    return Shown(declare_masked(visible), complete, frozenset(found.parameters))
+    return Shown(declare_masked(visible), complete, parameters)
 
 
 def without_literals(text: str, detectors: Detectors) -> str:
     """A statement of somebody else, as the server's activity views quote it: no literal of it is shown."""
-    return _rendered(text.encode("utf-8", "replace"), _Found(every=True), detectors)
+    return _rendered(text.encode("utf-8", "replace"), Standing(every=True), detectors)
 
 
 def carries_mask(text: str) -> bool:
@@ -86,13 +103,13 @@ def carries_mask(text: str) -> bool:
     return looks_masked(text) and any(looks_masked(one.decode("utf-8", "replace")) for one in strings)
 
 
-def _rendered(encoded: bytes, found: _Found, detectors: Detectors) -> str:
+def _rendered(encoded: bytes, found: Standing, detectors: Detectors) -> str:
     """The text with the contents of its tokens masked."""
     pieces: list[str] = []
     at = 0
     for part in sqltext.parts(encoded):
         inner = encoded[part.inner_start : part.inner_end].decode("utf-8", "replace")
-        masked = _masked(part, inner, found, detectors)
+        masked = token(part.kind, inner, found.hides(part), detectors)
         if masked != inner:
             pieces += (encoded[at : part.inner_start].decode("utf-8", "replace"), masked)
             at = part.inner_end
@@ -107,8 +124,11 @@ def _first_digit(text: bytes, at: int) -> int:
 
 def make_visible(text: str) -> str:
     """Control, format, bidirectional and other invisible characters as `⟨U+202E⟩`. Line ends and tabs stay."""
-    if text.isascii() and text.isprintable():
-        return text
+    if text.isascii():
+        if text.isprintable():
+            return text
+        text = text.replace("\r\n", "\n")
+        return _CONTROL.sub(lambda found: _visible(found[0]), text)
     return "".join(_visible(char) for char in text.replace("\r\n", "\n"))
 
 
@@ -121,21 +141,29 @@ def _visible(char: str) -> str:
     return f"⟨U+{ord(char):04X}⟩" if hidden or variation else char
 
 
-def _masked(part: sqltext.Part, inner: str, found: _Found, detectors: Detectors) -> str:
+def token(kind: str, inner: str, hides: Hides, detectors: Detectors) -> str:
     """The content of one token as it may be shown."""
-    if part.kind in {"string", "number"} and inner:
-        long = part.kind == "string" or sum(char.isdigit() for char in inner) > _SHORT_NUMBER
-        if part.start in found.literals or (long and (found.every or part.start in found.doubtful)):
+    if hides is not Hides.NOTHING and inner and kind in {"string", "number"}:
+        short = kind == "number" and sum(char.isdigit() for char in inner) <= _SHORT_NUMBER
+        if hides is Hides.ALL or not short:
             return REDACTED
     masked = detectors.mask_text(inner)
-    return REDACTED if part.kind == "number" and masked != inner else masked
+    return REDACTED if kind == "number" and masked != inner else masked
 
 
 # -- which literals stand against protected columns -----------------------------------------------------------------
 
 
-def _protected(parsed: Parsed, catalog: Catalog, search_path: Sequence[str], rules: Rules) -> _Found:
-    found = _Found()
+def standing(
+    encoded: bytes,
+    parsed: Parsed,
+    catalog: Catalog,
+    search_path: Sequence[str],
+    rules: Rules,
+    lineage: Lineage | None = None,
+) -> Standing:
+    """What of a text (in UTF-8) stands against protected columns. `lineage` is that of its one statement, when somebody has it."""
+    found = Standing()
     if parsed.error is not None:
         found.every = True
         return found
@@ -143,7 +171,9 @@ def _protected(parsed: Parsed, catalog: Catalog, search_path: Sequence[str], rul
         if statement.node in _SECRET_STATEMENTS:
             found.literals.update(_strings_in(parsed.text, statement.location, statement.length))
         if rules.protecting:
-            _collect({statement.node: statement.tree}, catalog, search_path, rules, found)
+            _collect(lineage or trace({statement.node: statement.tree}, catalog, search_path), rules, found)
+    found.literals = {_first_digit(encoded, at) for at in found.literals}
+    found.doubtful = {_first_digit(encoded, at) for at in found.doubtful}
     return found
 
 
@@ -152,8 +182,7 @@ def _strings_in(text: str, location: int, length: int) -> Iterable[int]:
     return [part.start for part in parts if part.kind == "string" and location <= part.start < location + length]
 
 
-def _collect(tree: dict[str, Any], catalog: Catalog, search_path: Sequence[str], rules: Rules, found: _Found) -> None:
-    lineage = trace(tree, catalog, search_path)
+def _collect(lineage: Lineage, rules: Rules, found: Standing) -> None:
     if not lineage.notes and not lineage.resolved:
         found.every = True
         return

@@ -11,7 +11,8 @@ from proxy.masking.context import Context, of_names
 from proxy.masking.copyout import CopyFormat, CopyPlan
 from proxy.masking.detectors import Detector, Detectors
 from proxy.masking.explain import PlanLines
-from proxy.masking.literals import Shown
+from proxy.masking.literals import Shown, Standing
+from proxy.masking.outline import Outline, filled, outline
 from proxy.masking.rows import RowPlan
 from proxy.masking.rules import STATEMENT, Rules
 from proxy.masking.strategies import REDACTED, looks_masked
@@ -19,6 +20,7 @@ from proxy.masking.swift import Cell
 from proxy.masking.types import Kind, kind_of
 from proxy.masking.values import Watcher, guarded, redacted, replaced
 from proxy.sql.catalog import Catalog
+from proxy.sql.forms import Form
 from proxy.sql.lineage import Lineage, OutputColumn
 from proxy.sql.parse import Parsed
 
@@ -150,7 +152,26 @@ class Masker:
 
     def statement(self, text: str, parsed: Parsed, search_path: Sequence[str] = ("public",)) -> Shown:
         """The rendering of a statement for cards, facts and recordings."""
-        return literals.shown(text, parsed, self.catalog, search_path, self._rules, self._detectors)
+        return self.rendered(text, self.standing(text, parsed, search_path))
+
+    def standing(
+        self, text: str, parsed: Parsed, search_path: Sequence[str] = ("public",), lineage: Lineage | None = None
+    ) -> Standing:
+        """What in a statement stands against protected columns. `lineage` as in `literals.standing`."""
+        encoded = text.encode("utf-8", "replace")
+        return literals.standing(encoded, parsed, self.catalog, search_path, self._rules, lineage)
+
+    def rendered(self, text: str, standing: Standing) -> Shown:
+        """`statement`, when that is known."""
+        return literals.rendered(text, standing, self._detectors)
+
+    def outline(self, form: Form, text: str, places: Mapping[int, int], standing: Standing) -> Outline | None:
+        """The rendering of every text of this form; `places` are its literals by the byte where they stand."""
+        return outline(text.encode(), form.literals, places, standing, self._detectors)
+
+    def filled(self, outline: Outline, form: Form, text: str) -> Shown:
+        """`statement` of a text with this outline."""
+        return filled(outline, text, form.literals, self._detectors)
 
     def parameters(
         self, values: Sequence[bytes | None], type_oids: Sequence[int], formats: Sequence[int], shown: Shown

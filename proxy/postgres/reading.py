@@ -9,11 +9,12 @@ from access.actors import Actor
 from access.errors import HoopError
 from access.masking import MaskPolicy, declare_masked
 from access.resources import Resource
-from access.statements import Binding, Effect
+from access.statements import Binding, Effect, Statement
 from proxy.admission import Refusal
 from proxy.masking.copyout import CopyFormat
 from proxy.masking.impressions import Impressions, stored
-from proxy.masking.literals import Shown
+from proxy.masking.literals import Shown, Standing
+from proxy.masking.outline import Outline
 from proxy.masking.plan import Column, Masker
 from proxy.masking.rows import RowPlan
 from proxy.postgres.messages import Field, row_description
@@ -22,6 +23,8 @@ from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog
 from proxy.sql.classify import judge
 from proxy.sql.following import after
+from proxy.sql.forms import KINDS, Form, FormMemory, Hiding, Unparsed
+from proxy.sql.forms import form as form_of
 from proxy.sql.known import known
 from proxy.sql.lineage import Lineage, OutputColumn, Tree, trace
 from proxy.sql.names import effective_path
@@ -79,6 +82,30 @@ class Reading:
     shapes: dict[tuple[int, object], Shape] = field(default_factory=dict, compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What holds for every text of a form: its reading without text, and the rendering around the literals."""
+
+    node: str
+    reading: Reading
+    outline: Outline
+
+    def reading_of(self, text: str, form: Form, masker: Masker) -> Reading:
+        """The reading of a text of this form."""
+        model, part = self.reading, self.reading.parts[0]
+        one = part.judged.statement
+        statement = Statement(
+            one.protocol, text, one.effects, one.verbs, one.reads, one.writes, one.functions, one.flags, one.understood, one.problem,
+        )  # fmt: skip
+        judged = j.JudgedOne(statement)
+        parsed = Parsed(text, (Unparsed(self.node, text),))
+        return Reading(
+            text, parsed, j.Judged((judged,), statement), masker.filled(self.outline, form, text),
+            (Part(judged, part.output, part.touched, None, part.tested, part.looked_up),),
+            model.touched, model.stable, shapes=model.shapes,
+        )  # fmt: skip
+
+
 Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]
 Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree], Collection[str]], Lineage]
 
@@ -91,6 +118,7 @@ _LONG_KEPT = 16
 _BEGINNING = 200
 _SHAPES = 16
 
+_OWN = (judge, trace)
 _NAMED = (j.Execute, j.Fetch, j.Prepare, j.Deallocate, j.DeclareCursor, j.CloseCursor, j.DiscardAll)
 
 
@@ -145,6 +173,9 @@ class Reader:
         self.sampled = sampled
         self._long: dict[str, tuple[int, Reading]] = {}
         self._failed: set[str] = set()
+        #: None where somebody else judges, who may look at the text itself.
+        self._forms = FormMemory[Template]() if (judge, trace) == _OWN else None
+        self._learned_for: j.SqlSession | None = None
 
     def read(self, text: str, session: j.SqlSession, epoch: int, *, fresh: bool = False) -> Reading:
         """`epoch` is that of the session's state: a reading is used again while nothing changed what names mean; never
@@ -155,7 +186,7 @@ class Reader:
                 self._failed.discard(text)
                 self._long.pop(text, None)
             return kept[1]
-        reading = self._read(text, session)
+        reading = self._read(text, session) if fresh else self._by_form(text, session)
         if len(text) <= _KEPT_BYTES and not fresh:
             if len(self._cache) >= _KEPT:
                 self._cache.pop(next(iter(self._cache)))
@@ -192,7 +223,7 @@ class Reader:
         outer = self.read(body.text, session, epoch)
         if [one.node for one in outer.parsed.statements] == [one.node for one in body.statements]:
             return outer
-        inner = self._understood(body, session)
+        inner, _ = self._understood(body, session)
         return replace(
             inner, shown=outer.shown, touched=inner.touched or outer.touched, stable=False, prepared_by_sql=True
         )
@@ -212,27 +243,67 @@ class Reader:
         return None
 
     def _read(self, text: str, session: j.SqlSession) -> Reading:
-        return self._understood(parse(text), session)
+        return self._understood(parse(text), session)[0]
 
-    def _understood(self, parsed: Parsed, session: j.SqlSession) -> Reading:
+    def _by_form(self, text: str, session: j.SqlSession) -> Reading:
+        """As `_read`, by what is known of texts that differ from this one in their literals."""
+        form = None if self._forms is None else form_of(text)
+        if self._forms is None or form is None:
+            return self._read(text, session)
+        if session is not self._learned_for:
+            if self._learned_for is None or not _same_names(session, self._learned_for):
+                self._forms.clear()
+            self._learned_for = session
+        known = self._forms.find(form)
+        if known is not None:
+            return known.reading_of(text, form, self.masker)
+        if self._forms.worthwhile(form):
+            learned = self._learn(text, form, session, self._forms)
+            if learned is not None:
+                return learned
+        return self._read(text, session)
+
+    def _learn(self, text: str, form: Form, session: j.SqlSession, forms: FormMemory[Template]) -> Reading | None:
+        """The reading of a text, made without looking at its literals as far as that goes, and kept for others like it."""
+        parsed = parse(text)
+        if len(parsed.statements) != 1 or parsed.statements[0].node not in KINDS:
+            forms.give_up(form)
+            return None
+        hiding = Hiding(form, text, parsed.statements[0].tree)
+        with hiding:
+            # Nothing of these kinds asks for names that the session gives: where there are none, none can be asked for.
+            reading, standing = self._understood(parsed, replace(session, prepared={}, cursors={}))
+        outline = self.masker.outline(form, text, hiding.places, standing)
+        judged = reading.judged.statements[0]
+        if outline is None or judged.controls or not judged.statement.understood:
+            forms.give_up(form)
+            return None
+        forms.keep(form, hiding.looked_at(), Template(parsed.statements[0].node, reading, outline))
+        return reading
+
+    def _understood(self, parsed: Parsed, session: j.SqlSession) -> tuple[Reading, Standing]:
         judged = self._judge(parsed, self.catalog, session)
-        path = effective_path(session.search_path, session.role)
-        shown = self.masker.statement(parsed.text, parsed, path)
+        known, first_path = None, effective_path(session.search_path, session.role)
         parts = []
         for statement, one in zip(parsed.statements, judged.statements, strict=True):
-            part = self._part({statement.node: statement.tree}, one, session)
+            tree = {statement.node: statement.tree}
+            path = effective_path(session.search_path, session.role)
+            lineage = self._trace(tree, self.catalog, path, _bodies(session), session.temporary)
+            part = self._part(tree, one, lineage)
             parts.append(part)
+            if len(parsed.statements) == 1 and statement.node in KINDS and not session.temporary:
+                known = lineage
             # What the ones before it set is what the next one means, for the masker as for the judge.
             session = after(session, one.controls)
         named = any(isinstance(c, _NAMED) for one in judged.statements for c in one.controls)
         # A text nobody could read touches whatever it likes.
         touched = any(part.touched for part in parts) if parts else parsed.error is not None
         judged = _with_parts(judged, parts)
-        return Reading(parsed.text, parsed, judged, shown, tuple(parts), touched, stable=not named)
+        standing = self.masker.standing(parsed.text, parsed, first_path, known)
+        shown = self.masker.rendered(parsed.text, standing)
+        return Reading(parsed.text, parsed, judged, shown, tuple(parts), touched, stable=not named), standing
 
-    def _part(self, tree: Tree, one: j.JudgedOne, session: j.SqlSession) -> Part:
-        path = effective_path(session.search_path, session.role)
-        lineage = self._trace(tree, self.catalog, path, _bodies(session), session.temporary)
+    def _part(self, tree: Tree, one: j.JudgedOne, lineage: Lineage) -> Part:
         if not one.statement.understood:
             lineage = replace(lineage, output=None, resolved=False)
         out = next((c for c in one.controls if isinstance(c, j.CopyOut)), None)
@@ -247,6 +318,13 @@ class Reader:
             self.masker.looked_up(lineage),
             stored(self.catalog, lineage) if self.masker.by_sample else frozenset(),
         )
+
+
+def _same_names(one: j.SqlSession, other: j.SqlSession) -> bool:
+    """Whether two sessions are the same but for the names of prepared statements and cursors."""
+    return (one.search_path, one.role, one.temporary, one.level, one.timeouts, one.free_settings) == (
+        other.search_path, other.role, other.temporary, other.level, other.timeouts, other.free_settings,
+    )  # fmt: skip
 
 
 def _copying(one: j.JudgedOne, copied: Sequence[tuple[str, str]]) -> j.JudgedOne:

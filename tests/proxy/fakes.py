@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from access.masking import Masked, declare_masked
 from access.statements import Effect, Flag, Statement
 from proxy.masking.copyout import CopyFormat, CopyPlan
-from proxy.masking.literals import Shown
+from proxy.masking.literals import Shown, Standing
 from proxy.masking.plan import Column, Masker
 from proxy.masking.rows import RowPlan
 from proxy.postgres.messages import row_values
@@ -160,7 +160,7 @@ class PlainMasker(Masker):
     def column_name(self, name: str) -> str:
         return self.hide(name)
 
-    def statement(self, text: str, parsed: Parsed, search_path: Sequence[str] = ("public",)) -> Shown:
+    def rendered(self, text: str, standing: Standing) -> Shown:
         return Shown(declare_masked(self.hide(text)), "classified" not in text)
 
     def parameters(
