@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from access.actors import Actor
@@ -150,6 +150,24 @@ class Sampled:
         self.problem = await self.impressions.look(self.resource, self.database, self.policy, relations)
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A reading, and what it was made under. `session`: it depends on no names that the session gives."""
+
+    reading: Reading
+    epoch: int
+    session: j.SqlSession | None = None
+
+    def holds(self, session: j.SqlSession, epoch: int) -> bool:
+        """Whether it still is what it was: the epoch grows with every name, also where no name matters."""
+        if self.epoch == epoch:
+            return True
+        if self.session is None or not _same_names(session, self.session):
+            return False
+        self.epoch, self.session = epoch, session
+        return True
+
+
 class Reader:
     """Reads for one session: its catalog, its masker, its cache by exact text."""
 
@@ -167,30 +185,36 @@ class Reader:
         self.masker = masker
         self._judge = judge
         self._trace = trace
-        self._cache: dict[str, tuple[int, Reading]] = {}
+        self._cache: dict[str, _Kept] = {}
         self._far = far
         #: What samples of the tables said when this reader was made.
         self.sampled = sampled
         self._long: dict[str, tuple[int, Reading]] = {}
+
+
+@dataclass(slots=True)
+        self._long: dict[str, _Kept] = {}
         self._failed: set[str] = set()
         #: None where somebody else judges, who may look at the text itself.
-        self._forms = FormMemory[Template]() if (judge, trace) == _OWN else None
+        self.forms = FormMemory[Template]() if (judge, trace) == _OWN else None
         self._learned_for: j.SqlSession | None = None
 
     def read(self, text: str, session: j.SqlSession, epoch: int, *, fresh: bool = False) -> Reading:
         """`epoch` is that of the session's state: a reading is used again while nothing changed what names mean; never
         with `fresh`."""
+        if fresh:
+            return self._read(text, session)
         kept = self._cache.get(text) or self._long.get(text)
-        if kept is not None and kept[0] == epoch and not fresh:
+        if kept is not None and kept.holds(session, epoch):
             if text in self._failed:  # the next time it may be understood
                 self._failed.discard(text)
                 self._long.pop(text, None)
-            return kept[1]
-        reading = self._read(text, session) if fresh else self._by_form(text, session)
-        if len(text) <= _KEPT_BYTES and not fresh:
+            return kept.reading
+        reading, by_form = self._by_form(text, session)
+        if len(text) <= _KEPT_BYTES:
             if len(self._cache) >= _KEPT:
                 self._cache.pop(next(iter(self._cache)))
-            self._cache[text] = (epoch, reading)
+            self._cache[text] = _Kept(reading, epoch, session if by_form else None)
         return reading
 
     def is_far(self, text: str, epoch: int) -> bool:
@@ -198,7 +222,7 @@ class Reader:
         if self._far is None or len(text) <= NEAR:
             return False
         kept = self._cache.get(text) or self._long.get(text)
-        return kept is None or kept[0] != epoch
+        return kept is None or kept.epoch != epoch
 
     async def study(self, text: str, session: j.SqlSession, epoch: int) -> None:
         """Understand a long text elsewhere; `read` knows it then. What fails is not understood, so it is refused."""
@@ -216,7 +240,7 @@ class Reader:
             oldest = next(iter(self._long))
             self._long.pop(oldest)
             self._failed.discard(oldest)
-        self._long[text] = (epoch, reading)
+        self._long[text] = _Kept(reading, epoch)
 
     def read_body(self, body: Parsed, session: j.SqlSession, epoch: int) -> Reading:
         """What a portal runs. A name that SQL made (PREPARE, DECLARE) keeps its whole text, but runs only what is in it."""
@@ -245,23 +269,23 @@ class Reader:
     def _read(self, text: str, session: j.SqlSession) -> Reading:
         return self._understood(parse(text), session)[0]
 
-    def _by_form(self, text: str, session: j.SqlSession) -> Reading:
-        """As `_read`, by what is known of texts that differ from this one in their literals."""
-        form = None if self._forms is None else form_of(text)
-        if self._forms is None or form is None:
-            return self._read(text, session)
+    def _by_form(self, text: str, session: j.SqlSession) -> tuple[Reading, bool]:
+        """As `_read`, by what is known of texts that differ from this one in their literals; and whether it has a form."""
+        form = None if self.forms is None else form_of(text)
+        if self.forms is None or form is None:
+            return self._read(text, session), False
         if session is not self._learned_for:
             if self._learned_for is None or not _same_names(session, self._learned_for):
-                self._forms.clear()
+                self.forms.clear()
             self._learned_for = session
-        known = self._forms.find(form)
+        known = self.forms.find(form)
         if known is not None:
-            return known.reading_of(text, form, self.masker)
-        if self._forms.worthwhile(form):
-            learned = self._learn(text, form, session, self._forms)
+            return known.reading_of(text, form, self.masker), True
+        if self.forms.worthwhile(form):
+            learned = self._learn(text, form, session, self.forms)
             if learned is not None:
-                return learned
-        return self._read(text, session)
+                return learned, True
+        return self._read(text, session), False
 
     def _learn(self, text: str, form: Form, session: j.SqlSession, forms: FormMemory[Template]) -> Reading | None:
         """The reading of a text, made without looking at its literals as far as that goes, and kept for others like it."""
@@ -288,7 +312,7 @@ class Reader:
         for statement, one in zip(parsed.statements, judged.statements, strict=True):
             tree = {statement.node: statement.tree}
             path = effective_path(session.search_path, session.role)
-            lineage = self._trace(tree, self.catalog, path, _bodies(session), session.temporary)
+            lineage = self._trace(tree, self.catalog, path, _Bodies(session), session.temporary)
             part = self._part(tree, one, lineage)
             parts.append(part)
             if len(parsed.statements) == 1 and statement.node in KINDS and not session.temporary:
@@ -367,16 +391,24 @@ def remembered(reading: Reading, index: int, looks: object, make: Callable[[], S
     return found
 
 
-def _bodies(session: j.SqlSession) -> Mapping[str, Tree]:
+class _Bodies(Mapping[str, Tree]):
     """The trees behind the session's names; a name that is both a statement and a cursor means neither."""
-    bodies: dict[str, Tree] = {}
-    for names in (session.prepared, session.cursors):
-        for name, parsed in names.items():
-            if len(parsed.statements) == 1 and name not in bodies:
-                bodies[name] = {parsed.statements[0].node: parsed.statements[0].tree}
-    for name in session.prepared.keys() & session.cursors.keys():
-        bodies.pop(name, None)
-    return bodies
+
+    def __init__(self, session: j.SqlSession) -> None:
+        self._prepared, self._cursors = session.prepared, session.cursors
+
+    def __getitem__(self, name: str) -> Tree:
+        found = [names[name] for names in (self._prepared, self._cursors) if name in names]
+        if len(found) != 1 or len(found[0].statements) != 1:
+            raise KeyError(name)
+        one = found[0].statements[0]
+        return {one.node: one.tree}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._prepared, **self._cursors})
+
+    def __len__(self) -> int:
+        return len({**self._prepared, **self._cursors})
 
 
 def bound(

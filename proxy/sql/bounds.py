@@ -200,7 +200,7 @@ class Bounds:
             return _NOTHING.union(*found)
         grounded = set()
         for column, value, operator in ((left, right, name), (right, left, comparisons.flipped(name))):
-            if self._solid and isinstance(comparisons.literal(value), bool):
+            if self._solid and comparisons.boolean(value) is not None:
                 continue
             found_range = self._shape(column, operator, scopes, given)
             if (

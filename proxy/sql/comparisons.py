@@ -73,7 +73,40 @@ def truth(node: Tree) -> Any:
     fields = node.get("A_Expr")
     if fields is None or fields["kind"] != "AEXPR_OP" or "lexpr" not in fields or "rexpr" not in fields:
         return UNCERTAIN
-    return _compared(fields["name"][-1]["String"]["sval"], literal(fields["lexpr"]), literal(fields["rexpr"]))
+    left, right = fields["lexpr"], fields["rexpr"]
+    if not (_is_fixed(left) and _is_fixed(right)):  # a value is only looked at where it can matter (see `forms`)
+        return None if _is_null(left) or _is_null(right) else UNCERTAIN
+    return _compared(fields["name"][-1]["String"]["sval"], literal(left), literal(right))
+
+
+def boolean(node: Tree) -> bool | None:
+    """The truth value of a literal that is one, else None."""
+    cast = node.get("TypeCast")
+    if cast is None:
+        fields = node.get("A_Const", {})
+        return constant(node) if "boolval" in fields else None
+    name = cast["typeName"]["names"][-1]["String"]["sval"]
+    if name == "bool":
+        value = literal(node)
+        return value if isinstance(value, bool) else None
+    return boolean(cast["arg"]) if name in _NUMBER_TYPES | _TEXT_TYPES else None
+
+
+def _is_fixed(node: Tree) -> bool:
+    """Whether this is a literal, whatever it is cast to."""
+    while "TypeCast" in node:
+        node = node["TypeCast"]["arg"]
+    return "A_Const" in node
+
+
+def _is_null(node: Tree) -> bool:
+    cast = node.get("TypeCast")
+    if cast is None:
+        return bool(node.get("A_Const", {}).get("isnull"))
+    name = cast["typeName"]["names"][-1]["String"]["sval"]
+    if name == "bool":
+        return literal(node) is None
+    return name in _NUMBER_TYPES | _TEXT_TYPES and _is_null(cast["arg"])
 
 
 def informative(kind: str, fields: Fields, operator: str) -> tuple[Tree, list[Tree]] | None:
@@ -102,7 +135,7 @@ def open_ended(operator: str, value: Tree, *, is_key: bool, computed: bool) -> b
     `is_key`: the column is the table's key (numbered from 1); `computed`: it stands inside a function.
     """
     if operator == "=" and "List" in value:
-        given = [literal(one) for one in value["List"]["items"][:_FEW]]
+        given = [boolean(one) for one in value["List"]["items"][:_FEW]]
         return any(one is True for one in given) and any(one is False for one in given)
     if operator in _PATTERNS:
         return not any(_specific(one) for one in _elements(value))
@@ -110,6 +143,8 @@ def open_ended(operator: str, value: Tree, *, is_key: bool, computed: bool) -> b
         return not _plain_expression(value)
     if operator == "@>":
         return literal(value) in {"{}", "[]", ""}
+    if operator not in ORDER and not computed:
+        return False
     bound = literal(value)
     if operator in ORDER and bound is UNCERTAIN and (is_key or "A_Expr" in value) and not _comes_from_outside(value):
         return True
@@ -154,11 +189,11 @@ def _sides_of_comparison(fields: Fields, *, positive: bool) -> frozenset[tuple[s
     operator = operator if positive else negated(operator)
     found = set()
     for node, sign in ((fields.get("lexpr", {}), operator), (fields.get("rexpr", {}), flipped(operator))):
-        value = literal(fields["rexpr"]) if node is fields.get("lexpr") and "rexpr" in fields else UNCERTAIN
+        value = boolean(fields["rexpr"]) if node is fields.get("lexpr") and "rexpr" in fields else None
         for column in _columns(node):
             if sign in ORDER:
                 found.add((column, sign[0]))
-            if sign == "=" and isinstance(value, bool):
+            if sign == "=" and value is not None:
                 found.add((column, "true" if value else "false"))
     return frozenset(found)
 

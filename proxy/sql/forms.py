@@ -39,7 +39,7 @@ _TOKEN = re.compile(
 )
 #: What may stand between: everything that the lexer reads the same whatever stands in a literal.
 _SMALL, _LARGE = "0", "10000000000"
-#: Numbers of more digits than this are no longer int4 for the parser; those of as many are either.
+#: Numbers of up to as many digits are int4 for the parser; those of one more may be or not, as those with leading zeros.
 _INT4_DIGITS = 9
 
 
@@ -75,7 +75,7 @@ def form(text: str) -> Form | None:
         elif kind == "integer":
             if len(token) <= _INT4_DIGITS:
                 stands = _SMALL
-            elif len(token) > _INT4_DIGITS + 1:
+            elif len(token) > _INT4_DIGITS + 1 and token[0] != "0":
                 stands = _LARGE
             else:
                 return token
@@ -283,6 +283,9 @@ class FormMemory(Generic[T]):
     def give_up(self, form: Form) -> None:
         """Nothing can be said about this form."""
         self._room(form).clear()
+
+    def __len__(self) -> int:
+        return sum(len(kept) for known in self._known.values() for kept in known.values())
 
     def clear(self) -> None:
         """Forget everything."""
