@@ -21,16 +21,23 @@ class Part(NamedTuple):
 
 
 _CONTINUED = rb"(?:(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'(?:[^']|'')*(?:'|$))*"
+#: One class of characters stands in front, so that it is searched for fast; what begins with it comes behind.
 _TOKEN = re.compile(
-    rb"(?P<escaped>(?<![\w$\x80-\xff])[eE]'(?:[^'\\]|\\.|'')*(?:'|$))"
-    rb"|(?P<string>(?:(?<![\w$\x80-\xff])(?:[bBxX]|[uU]&))?'(?:[^']|'')*(?:'|$)" + _CONTINUED + rb")"
-    rb"|(?P<dollar>(?<![\w$\x80-\xff])\$(?P<tag>(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?)\$.*?(?:\$(?P=tag)\$|\Z))"
-    rb'|(?P<name>"(?:[^"]|"")*(?:"|$))'
-    rb"|(?P<line>--[^\n\r]*)"
-    rb"|(?P<block>/\*)"
-    rb"|(?P<number>(?<![\w$.\x80-\xff])(?:0[xXoObB][0-9A-Fa-f_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?))",
+    rb"""['"$0-9/-](?:"""
+    rb"(?P<escaped>(?<=[eE]')(?<![\w$\x80-\xff][eE]')[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|$))"
+    rb"|(?P<string>(?<=')[^']*(?:''[^']*)*(?:'|$)" + _CONTINUED + rb")"
+    rb"|(?P<dollar>(?<=\$)(?<![\w$\x80-\xff]\$)(?P<tag>(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?)\$.*?(?:\$(?P=tag)\$|\Z))"
+    rb'|(?P<name>(?<=")[^"]*(?:""[^"]*)*(?:"|$))'
+    rb"|(?P<line>(?<=-)-[^\n\r]*)"
+    rb"|(?P<block>(?<=/)\*)"
+    rb"|(?P<number>(?<=[0-9])(?<![\w$.\x80-\xff][0-9])"
+    rb"(?:(?<=0)[xXoObB][0-9A-Fa-f_]+|[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?))"
+    rb")",
     re.DOTALL,
 )
+#: What may stand before a string; the E of an escaped one is known already.
+_PREFIX = re.compile(rb"(?<![\w$\x80-\xff])(?:[bBxX]|[uU]&)\Z")
+_PREFIX_ENDS = frozenset({b"b", b"B", b"x", b"X", b"&"})
 _COMMENT_EDGE = re.compile(rb"/\*|\*/")
 
 
@@ -50,7 +57,8 @@ def parts(text: bytes) -> Iterator[Part]:
             closed = at - edge >= start + edge and text[at - edge : at] == text[start : start + edge]
             yield Part(start, at, "string", start + edge, at - edge if closed else at)
         elif kind in {"escaped", "string"}:
-            first = text.index(b"'", start) + 1
+            first = start + 1
+            start -= 1 if kind == "escaped" else _prefix(text, start)
             last = at - 1 if at > first and text[at - 1 : at] == b"'" else at
             yield Part(start, at, "string", first, last)
         elif kind == "name":
@@ -59,6 +67,14 @@ def parts(text: bytes) -> Iterator[Part]:
             yield Part(start, at, "comment", start + 2, at)
         else:
             yield Part(start, at, "number", start, at)
+
+
+def _prefix(text: bytes, quote: int) -> int:
+    """How much of a string stands before its quote."""
+    if text[quote - 1 : quote] not in _PREFIX_ENDS:
+        return 0
+    found = _PREFIX.search(text, max(0, quote - 3), quote)
+    return 0 if found is None else len(found[0])
 
 
 def _block_end(text: bytes, at: int) -> int:

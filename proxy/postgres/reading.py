@@ -197,7 +197,9 @@ class Reader:
         self._failed: set[str] = set()
         #: None where somebody else judges, who may look at the text itself.
         self.forms = FormMemory[Template]() if (judge, trace) == _OWN else None
-        self._learned_for: j.SqlSession | None = None
+        #: The session that was there last, and the same without names.
+        self._session: j.SqlSession | None = None
+        self._bare = j.SqlSession(prepared={}, cursors={})
 
     def read(self, text: str, session: j.SqlSession, epoch: int, *, fresh: bool = False) -> Reading:
         """`epoch` is that of the session's state: a reading is used again while nothing changed what names mean; never
@@ -270,39 +272,38 @@ class Reader:
         return self._understood(parse(text), session)[0]
 
     def _by_form(self, text: str, session: j.SqlSession) -> tuple[Reading, bool]:
-        """As `_read`, by what is known of texts that differ from this one in their literals; and whether it has a form."""
+        """As `_read`, by what is known of texts that differ from this one in their literals; and whether it is one that no
+        name of the session matters to."""
         form = None if self.forms is None else form_of(text)
         if self.forms is None or form is None:
             return self._read(text, session), False
-        if session is not self._learned_for:
-            if self._learned_for is None or not _same_names(session, self._learned_for):
+        if session is not self._session:
+            if not _same_names(session, self._bare):
                 self.forms.clear()
-            self._learned_for = session
+                self._bare = replace(session, prepared={}, cursors={})
+            self._session = session
         known = self.forms.find(form)
         if known is not None:
             return known.reading_of(text, form, self.masker), True
-        if self.forms.worthwhile(form):
-            learned = self._learn(text, form, session, self.forms)
-            if learned is not None:
-                return learned, True
-        return self._read(text, session), False
-
-    def _learn(self, text: str, form: Form, session: j.SqlSession, forms: FormMemory[Template]) -> Reading | None:
-        """The reading of a text, made without looking at its literals as far as that goes, and kept for others like it."""
         parsed = parse(text)
         if len(parsed.statements) != 1 or parsed.statements[0].node not in KINDS:
-            forms.give_up(form)
-            return None
-        hiding = Hiding(form, text, parsed.statements[0].tree)
+            return self._understood(parsed, session)[0], False
+        # Nothing of these kinds asks for names that the session gives: where there are none, none can be asked for.
+        learned = self._learn(parsed, form, self.forms) if self.forms.worthwhile(form) else None
+        return learned or self._understood(parsed, self._bare)[0], True
+
+    def _learn(self, parsed: Parsed, form: Form, forms: FormMemory[Template]) -> Reading | None:
+        """The reading of a text, made without looking at its literals as far as that goes, and kept for others like it."""
+        statement = parsed.statements[0]
+        hiding = Hiding(form, parsed.text, statement.tree)
         with hiding:
-            # Nothing of these kinds asks for names that the session gives: where there are none, none can be asked for.
-            reading, standing = self._understood(parsed, replace(session, prepared={}, cursors={}))
-        outline = self.masker.outline(form, text, hiding.places, standing)
+            reading, standing = self._understood(parsed, self._bare)
+        outline = self.masker.outline(form, parsed.text, hiding.places, standing)
         judged = reading.judged.statements[0]
         if outline is None or judged.controls or not judged.statement.understood:
             forms.give_up(form)
             return None
-        forms.keep(form, hiding.looked_at(), Template(parsed.statements[0].node, reading, outline))
+        forms.keep(form, hiding.looked_at(), Template(statement.node, reading, outline))
         return reading
 
     def _understood(self, parsed: Parsed, session: j.SqlSession) -> tuple[Reading, Standing]:

@@ -209,18 +209,21 @@ class Hiding:
         )
 
 
-def _constants(tree: Any) -> Iterator[dict[str, Any]]:
+def _constants(tree: Any) -> list[dict[str, Any]]:
+    """The constants anywhere in a tree."""
+    found: list[dict[str, Any]] = []
     todo: list[Any] = [tree]
     while todo:
         one = todo.pop()
-        if isinstance(one, list):
-            todo.extend(one)
-            continue
-        constant = one.get("A_Const")
-        if constant is not None:
-            yield constant
-        else:
-            todo.extend(value for value in one.values() if isinstance(value, list | dict))
+        for value in one if type(one) is list else one.values():
+            if type(value) is dict:
+                if "A_Const" in value:
+                    found.append(value["A_Const"])
+                elif "String" not in value:
+                    todo.append(value)
+            elif type(value) is list:
+                todo.append(value)
+    return found
 
 
 def _bytes(text: str, starts: tuple[int, ...]) -> dict[int, int]:
@@ -253,10 +256,12 @@ T = TypeVar("T")
 
 
 class FormMemory(Generic[T]):
-    """What was understood of forms, and on which values it depends. Bounded."""
+    """What was understood of forms, and on which values it depends. Bounded. A form is learned when it comes a second time
+    (`patience` times before that): much of what people type never comes again."""
 
-    def __init__(self, forms: int = 256, each: int = 32) -> None:
-        self._most, self._each = forms, each
+    def __init__(self, forms: int = 256, each: int = 32, patience: int = 1) -> None:
+        self._most, self._each, self._patience = forms, each, patience
+        self._met: dict[str, int] = {}
         self._known: dict[str, dict[tuple[int, ...], dict[tuple[str, ...], T]]] = {}
 
     def find(self, form: Form) -> T | None:
@@ -268,8 +273,15 @@ class FormMemory(Generic[T]):
         return None
 
     def worthwhile(self, form: Form) -> bool:
-        """Whether it makes sense to learn something about this form: nobody has given up on it."""
+        """Whether it makes sense to learn something about this form now: it came before, and nobody has given up on it."""
         known = self._known.get(form.skeleton)
+        if known is None and self._patience:
+            met = self._met.pop(form.skeleton, 0)
+            if met < self._patience:
+                if len(self._met) >= self._most:
+                    self._met.pop(next(iter(self._met)))
+                self._met[form.skeleton] = met + 1
+                return False
         return known is None or sum(len(kept) for kept in known.values()) > 0
 
     def keep(self, form: Form, looked_at: tuple[int, ...], thing: T) -> None:
@@ -290,6 +302,7 @@ class FormMemory(Generic[T]):
     def clear(self) -> None:
         """Forget everything."""
         self._known.clear()
+        self._met.clear()
 
     def _room(self, form: Form) -> dict[tuple[int, ...], dict[tuple[str, ...], T]]:
         known = self._known.get(form.skeleton)

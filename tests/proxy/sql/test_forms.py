@@ -53,6 +53,8 @@ def test_what_is_remembered_is_what_judging_it_says(catalog: Catalog) -> None:
     """Every statement of the corpus, and others of its form, by memories that know all of them."""
     maskers = [Masker(policy, catalog, b"k") for policy in POLICIES.values()]
     pairs = [(Reader(catalog, masker), Reader(catalog, masker)) for masker in maskers]
+    for reader, _ in pairs:
+        reader.forms = FormMemory(patience=0)
     dice = Dice(7)
     session = SqlSession(role="app", level=Level.WRITE)
     for number, case in enumerate(CORPUS):
@@ -99,10 +101,10 @@ def test_what_was_looked_at_counts(catalog: Catalog, first: str, second: str, fr
     assert one.skeleton == other.skeleton
     masker = Masker(POLICIES["rules"], catalog, b"k")
     reader = Reader(catalog, masker)
+    reader.forms = FormMemory(patience=0)
     session = SqlSession(role="app", level=Level.WRITE)
     reader.read(first, session, 0)
     same(reader.read(second, session, 0), Reader(catalog, masker).read(second, session, 0, fresh=True))
-    assert reader.forms is not None
     assert len(reader.forms) == (1 if free else 2)
 
 
@@ -161,7 +163,7 @@ def test_another_session_is_another_memory() -> None:
         SqlSession(role="app", search_path=("public",)), SqlSession(role="app", search_path=("other",)),
         SqlSession(role="app", search_path=("public",), temporary=frozenset({"t"})), SqlSession(role="app", search_path=("public",)),
     ]):  # fmt: skip
-        for value in ("a", "b"):
+        for value in ("a", "b", "c"):
             found = reader.read(text.format(value), session, number)
             same(found, Reader(NAMED, reader.masker).read(text.format(value), session, 0, fresh=True))
 
@@ -179,7 +181,7 @@ def test_names_of_the_session_do_not_count_where_none_is_asked_for() -> None:
 
 
 def test_a_memory_is_bounded() -> None:
-    memory = FormMemory[int](forms=3, each=2)
+    memory = FormMemory[int](forms=3, each=2, patience=2)
     for number in range(10):
         for value in range(5):
             one = form(f"SELECT a{number}, {value}")
@@ -191,6 +193,9 @@ def test_a_memory_is_bounded() -> None:
     assert kept is not None
     assert gone is not None
     assert (memory.find(kept), memory.find(gone)) == (4, None)
+    new = form("SELECT a10, 4")
+    assert new is not None
+    assert [memory.worthwhile(new) for _ in range(4)] == [False, False, True, False]
     memory.give_up(kept)
     assert (memory.find(kept), memory.worthwhile(kept)) == (None, False)
 
