@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from access.actors import Actor
 from access.errors import HoopError
 from access.masking import MaskPolicy, declare_masked
 from access.resources import Resource
-from access.statements import Binding, Effect, Statement
+from access.statements import Binding, Effect
 from proxy.admission import Refusal
 from proxy.masking.copyout import CopyFormat
 from proxy.masking.impressions import Impressions, stored
 from proxy.masking.literals import Shown, Standing
-from proxy.masking.outline import Outline
 from proxy.masking.plan import Column, Masker
 from proxy.masking.rows import RowPlan
 from proxy.postgres.messages import Field, row_description
+from proxy.postgres.templates import Bodies, Kept, Template, same_names
 from proxy.recording import packed
 from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog
 from proxy.sql.classify import judge
 from proxy.sql.following import after
-from proxy.sql.forms import KINDS, Form, FormMemory, Hiding, Unparsed
+from proxy.sql.forms import KINDS, Form, FormMemory, Hiding
 from proxy.sql.forms import form as form_of
 from proxy.sql.known import known
 from proxy.sql.lineage import Lineage, OutputColumn, Tree, trace
@@ -82,30 +82,6 @@ class Reading:
     shapes: dict[tuple[int, object], Shape] = field(default_factory=dict, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """What holds for every text of a form: its reading without text, and the rendering around the literals."""
-
-    node: str
-    reading: Reading
-    outline: Outline
-
-    def reading_of(self, text: str, form: Form, masker: Masker) -> Reading:
-        """The reading of a text of this form."""
-        model, part = self.reading, self.reading.parts[0]
-        one = part.judged.statement
-        statement = Statement(
-            one.protocol, text, one.effects, one.verbs, one.reads, one.writes, one.functions, one.flags, one.understood, one.problem,
-        )  # fmt: skip
-        judged = j.JudgedOne(statement)
-        parsed = Parsed(text, (Unparsed(self.node, text),))
-        return Reading(
-            text, parsed, j.Judged((judged,), statement), masker.filled(self.outline, form, text),
-            (Part(judged, part.output, part.touched, None, part.tested, part.looked_up),),
-            model.touched, model.stable, shapes=model.shapes,
-        )  # fmt: skip
-
-
 Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]
 Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree], Collection[str]], Lineage]
 
@@ -150,24 +126,6 @@ class Sampled:
         self.problem = await self.impressions.look(self.resource, self.database, self.policy, relations)
 
 
-@dataclass(slots=True)
-class _Kept:
-    """A reading, and what it was made under. `session`: it depends on no names that the session gives."""
-
-    reading: Reading
-    epoch: int
-    session: j.SqlSession | None = None
-
-    def holds(self, session: j.SqlSession, epoch: int) -> bool:
-        """Whether it still is what it was: the epoch grows with every name, also where no name matters."""
-        if self.epoch == epoch:
-            return True
-        if self.session is None or not _same_names(session, self.session):
-            return False
-        self.epoch, self.session = epoch, session
-        return True
-
-
 class Reader:
     """Reads for one session: its catalog, its masker, its cache by exact text."""
 
@@ -185,15 +143,11 @@ class Reader:
         self.masker = masker
         self._judge = judge
         self._trace = trace
-        self._cache: dict[str, _Kept] = {}
+        self._cache: dict[str, Kept] = {}
         self._far = far
         #: What samples of the tables said when this reader was made.
         self.sampled = sampled
-        self._long: dict[str, tuple[int, Reading]] = {}
-
-
-@dataclass(slots=True)
-        self._long: dict[str, _Kept] = {}
+        self._long: dict[str, Kept] = {}
         self._failed: set[str] = set()
         #: None where somebody else judges, who may look at the text itself.
         self.forms = FormMemory[Template]() if (judge, trace) == _OWN else None
@@ -216,7 +170,7 @@ class Reader:
         if len(text) <= _KEPT_BYTES:
             if len(self._cache) >= _KEPT:
                 self._cache.pop(next(iter(self._cache)))
-            self._cache[text] = _Kept(reading, epoch, session if by_form else None)
+            self._cache[text] = Kept(reading, epoch, session if by_form else None)
         return reading
 
     def is_far(self, text: str, epoch: int) -> bool:
@@ -242,7 +196,7 @@ class Reader:
             oldest = next(iter(self._long))
             self._long.pop(oldest)
             self._failed.discard(oldest)
-        self._long[text] = _Kept(reading, epoch)
+        self._long[text] = Kept(reading, epoch)
 
     def read_body(self, body: Parsed, session: j.SqlSession, epoch: int) -> Reading:
         """What a portal runs. A name that SQL made (PREPARE, DECLARE) keeps its whole text, but runs only what is in it."""
@@ -278,7 +232,7 @@ class Reader:
         if self.forms is None or form is None:
             return self._read(text, session), False
         if session is not self._session:
-            if not _same_names(session, self._bare):
+            if not same_names(session, self._bare):
                 self.forms.clear()
                 self._bare = replace(session, prepared={}, cursors={})
             self._session = session
@@ -313,7 +267,7 @@ class Reader:
         for statement, one in zip(parsed.statements, judged.statements, strict=True):
             tree = {statement.node: statement.tree}
             path = effective_path(session.search_path, session.role)
-            lineage = self._trace(tree, self.catalog, path, _Bodies(session), session.temporary)
+            lineage = self._trace(tree, self.catalog, path, Bodies(session), session.temporary)
             part = self._part(tree, one, lineage)
             parts.append(part)
             if len(parsed.statements) == 1 and statement.node in KINDS and not session.temporary:
@@ -343,13 +297,6 @@ class Reader:
             self.masker.looked_up(lineage),
             stored(self.catalog, lineage) if self.masker.by_sample else frozenset(),
         )
-
-
-def _same_names(one: j.SqlSession, other: j.SqlSession) -> bool:
-    """Whether two sessions are the same but for the names of prepared statements and cursors."""
-    return (one.search_path, one.role, one.temporary, one.level, one.timeouts, one.free_settings) == (
-        other.search_path, other.role, other.temporary, other.level, other.timeouts, other.free_settings,
-    )  # fmt: skip
 
 
 def _copying(one: j.JudgedOne, copied: Sequence[tuple[str, str]]) -> j.JudgedOne:
@@ -390,26 +337,6 @@ def remembered(reading: Reading, index: int, looks: object, make: Callable[[], S
             reading.shapes.clear()
         found = reading.shapes[index, looks] = make()
     return found
-
-
-class _Bodies(Mapping[str, Tree]):
-    """The trees behind the session's names; a name that is both a statement and a cursor means neither."""
-
-    def __init__(self, session: j.SqlSession) -> None:
-        self._prepared, self._cursors = session.prepared, session.cursors
-
-    def __getitem__(self, name: str) -> Tree:
-        found = [names[name] for names in (self._prepared, self._cursors) if name in names]
-        if len(found) != 1 or len(found[0].statements) != 1:
-            raise KeyError(name)
-        one = found[0].statements[0]
-        return {one.node: one.tree}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._prepared, **self._cursors})
-
-    def __len__(self) -> int:
-        return len({**self._prepared, **self._cursors})
 
 
 def bound(

@@ -1,0 +1,86 @@
+"""What a reader keeps: readings by exact text, and templates of readings by form (`proxy.sql.forms`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from access.statements import Statement
+from proxy.masking.outline import Outline
+from proxy.masking.plan import Masker
+from proxy.sql import judged as j
+from proxy.sql.forms import Form, Unparsed
+from proxy.sql.lineage import Tree
+from proxy.sql.parse import Parsed
+
+if TYPE_CHECKING:
+    from proxy.postgres.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What holds for every text of a form: its reading without text, and the rendering around the literals."""
+
+    node: str
+    reading: Reading
+    outline: Outline
+
+    def reading_of(self, text: str, form: Form, masker: Masker) -> Reading:
+        """The reading of a text of this form."""
+        model, part = self.reading, self.reading.parts[0]
+        one = part.judged.statement
+        statement = Statement(
+            one.protocol, text, one.effects, one.verbs, one.reads, one.writes, one.functions, one.flags, one.understood, one.problem,
+        )  # fmt: skip
+        judged = j.JudgedOne(statement)
+        parsed = Parsed(text, (Unparsed(self.node, text),))
+        return replace(
+            model, text=text, parsed=parsed, judged=j.Judged((judged,), statement), parts=(replace(part, judged=judged),),
+            shown=masker.filled(self.outline, form, text),
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Kept:
+    """A reading, and what it was made under. `session`: it depends on no names that the session gives."""
+
+    reading: Reading
+    epoch: int
+    session: j.SqlSession | None = None
+
+    def holds(self, session: j.SqlSession, epoch: int) -> bool:
+        """Whether it still is what it was: the epoch grows with every name, also where no name matters."""
+        if self.epoch == epoch:
+            return True
+        if self.session is None or not same_names(session, self.session):
+            return False
+        self.epoch, self.session = epoch, session
+        return True
+
+
+def same_names(one: j.SqlSession, other: j.SqlSession) -> bool:
+    """Whether two sessions are the same but for the names of prepared statements and cursors."""
+    return (one.search_path, one.role, one.temporary, one.level, one.timeouts, one.free_settings) == (
+        other.search_path, other.role, other.temporary, other.level, other.timeouts, other.free_settings,
+    )  # fmt: skip
+
+
+class Bodies(Mapping[str, Tree]):
+    """The trees behind the session's names; a name that is both a statement and a cursor means neither."""
+
+    def __init__(self, session: j.SqlSession) -> None:
+        self._prepared, self._cursors = session.prepared, session.cursors
+
+    def __getitem__(self, name: str) -> Tree:
+        found = [names[name] for names in (self._prepared, self._cursors) if name in names]
+        if len(found) != 1 or len(found[0].statements) != 1:
+            raise KeyError(name)
+        one = found[0].statements[0]
+        return {one.node: one.tree}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._prepared, **self._cursors})
+
+    def __len__(self) -> int:
+        return len({**self._prepared, **self._cursors})
