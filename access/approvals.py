@@ -13,6 +13,7 @@ from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
 from access.orders import Allowance, Freeze
+from access.proposals import Proposal
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, Review, Session
 from access.resources import Resource
 from access.scopes import OfRunbook, Scope
@@ -179,6 +180,16 @@ class Desk(Protocol):
     async def change(self, id: RequestId, by: PersonId, change: Change) -> AccessRequest:
         """The requester asks for something else in a waiting request: a new revision, every vote void, the flow and its
         people found anew. Raises Denied, Invalid or Conflict; then the old revision stays."""
+
+    async def propose(self, id: RequestId, revision: int, by: PersonId, evidence: Evidence, note: str = "") -> Proposal:
+        """Somebody who decides on a command proposes another, judged text for it. Raises Denied, Invalid or Conflict."""
+
+    async def accept(self, proposal: str, by: PersonId) -> AccessRequest:
+        """The requester takes a proposed text: the next revision, or in place of a statement held on the wire a new request
+        for one command. Whoever wrote the text does not approve it. Raises Denied, Invalid or Conflict."""
+
+    async def decline(self, proposal: str, by: PersonId, note: str = "") -> AccessRequest:
+        """The requester does not take it, or its author takes it back. The request waits as before."""
 
     async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest: ...
     async def consume(self, grant: GrantId, session: SessionId, digest: Digest, *facts: Fact) -> Grant:

@@ -20,9 +20,19 @@ from access.emergency_events import (
     EmergencyRefused,
 )
 from access.facts import FACTS, Fact, StoredEvent
-from access.flow_events import AccessReady, FlowsLoaded, RequestEscalated, RequestReminded, RequestRevised, StageReached
+from access.flow_events import (
+    AccessReady,
+    FlowsLoaded,
+    ProposalAnswered,
+    ProposalMade,
+    ProposalRefused,
+    RequestEscalated,
+    RequestReminded,
+    RequestRevised,
+    StageReached,
+)
 from access.masking import Masked
-from access.masking_events import ValuesLookedUp, ValuesUnmasked
+from access.masking_events import MaskingFailed, ResourceScanned, ValuesLookedUp, ValuesUnmasked
 from access.order_events import (
     AllowanceEnded,
     AllowanceVoted,
@@ -48,11 +58,16 @@ __all__ = [
     "EmergencyRefused",
     "Fact",
     "FlowsLoaded",
+    "MaskingFailed",
     "OrderRefused",
+    "ProposalAnswered",
+    "ProposalMade",
+    "ProposalRefused",
     "RequestEscalated",
     "RequestReminded",
     "RequestRevised",
     "ResourceFrozen",
+    "ResourceScanned",
     "ResourceThawed",
     "StageReached",
     "StoredEvent",
@@ -418,25 +433,6 @@ class UpstreamFailed(Fact):
     resource: str
     why: str
     request: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceScanned(Fact):
-    """An operator has a resource sampled for personal data; only counts are shown. The stream is the resource."""
-
-    kind: ClassVar[str] = "resource.scanned"
-    resource: str
-    tables: int
-    rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaskingFailed(Fact):
-    """A detector failed or was too slow; values were redacted whole. At most once per session."""
-
-    kind: ClassVar[str] = "masking.failed"
-    detector: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from access.facts import Fact
+from access.masking import Masked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRevised(Fact):
-    """The requester changed what they ask for: from now on this revision is decided, and earlier votes are void."""
+    """What is asked for changed: from now on this revision is decided, and earlier votes are void. The requester changed it,
+    or accepted the text that `author` proposed: then `statement` and `digest` are the new ones."""
 
     kind: ClassVar[str] = "request.revised"
     revision: int
@@ -21,6 +23,43 @@ class RequestRevised(Fact):
     flow: str
     voided: list[str]
     approvers: list[str]
+    statement: Masked | None = None
+    digest: str = ""
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalMade(Fact):
+    """Somebody who decides on a command proposed another text for it, which the requester accepts or declines."""
+
+    kind: ClassVar[str] = "proposal.made"
+    proposal: str
+    revision: int
+    statement: Masked
+    digest: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalAnswered(Fact):
+    """The requester accepted or declined a proposed text, or its author took it back (`answer`). `into` is the request that
+    asks for it now; another one where the statement was held on the wire, whose bytes nobody replaces."""
+
+    kind: ClassVar[str] = "proposal.answered"
+    proposal: str
+    answer: str
+    author: str
+    into: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalRefused(Fact):
+    """Somebody tried to propose or to answer a text and may not."""
+
+    kind: ClassVar[str] = "proposal.refused"
+    what: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,3 +40,22 @@ class ValuesUnmasked(Fact):
     number: int
     columns: list[str]
     grants: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceScanned(Fact):
+    """An operator has a resource sampled for personal data; only counts are shown. The stream is the resource."""
+
+    kind: ClassVar[str] = "resource.scanned"
+    resource: str
+    tables: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskingFailed(Fact):
+    """A detector failed or was too slow; values were redacted whole. At most once per session."""
+
+    kind: ClassVar[str] = "masking.failed"
+    detector: str
+    why: str

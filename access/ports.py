@@ -20,6 +20,7 @@ from access.events import Fact, StoredEvent
 from access.explain import Understood
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import Masked
+from access.proposals import Proposal
 from access.requests import (
     AccessRequest,
     Credential,
@@ -49,6 +50,7 @@ __all__ = [
     "Outlook",
     "Pager",
     "Progress",
+    "Proposal",
     "StepUp",
     "Ticket",
     "Tickets",

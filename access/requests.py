@@ -96,7 +96,8 @@ class AccessRequest:
     `flow` names the approval flow it takes (its stages are looked up anew when the button is pressed); `groups` are the
     approver groups that the resource, or the rule that held the statement, names; `approvers` are the people told so far.
     `parent` is the request whose access this is about: the one to extend in place (ACCESS), or the one the session was
-    opened under (STATEMENT). `emergency` is set when the access was taken by break-glass.
+    opened under (STATEMENT). `emergency` is set when the access was taken by break-glass. `authors` are other people who
+    wrote its text (an accepted proposal): like its requester, they do not approve it.
     """
 
     id: RequestId
@@ -119,6 +120,7 @@ class AccessRequest:
     flow: str = "default"
     groups: tuple[str, ...] = ()
     approvers: tuple[PersonId, ...] = ()
+    authors: tuple[PersonId, ...] = ()
     decided_by: PersonId | None = None
     decided_at: datetime | None = None
     note: str = ""

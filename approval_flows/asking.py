@@ -202,6 +202,20 @@ def hold(
     return asked.request
 
 
+def ask_instead(office: Office, tx: Tx, held: AccessRequest) -> Asked | HoopError:
+    """File the text and authors of `held` as one command that the gateway runs, for the reason of the access its session
+    was opened under, in that access's thread."""
+    reason, ticket = _reason_of_live_access(tx, held.actor, held.resource, held.ticket)
+    resource = allowed(office, tx, held.actor, held.resource, reason, ticket)
+    if isinstance(resource, HoopError):
+        return refused(tx, held.actor, held.resource, resource)
+    limits = office.limits
+    request = _draft(office, tx, held.actor, resource, Ask.COMMAND, held.scope, limits.run_within, limits.ask_for)
+    request = replace(request, reason=reason, ticket=ticket, place=held.place, parent=held.parent)
+    request = replace(request, evidence=held.evidence, authors=held.authors, groups=held.groups)
+    return _file(office, tx, request, resource)
+
+
 def refused(tx: Tx, actor: Actor, resource_name: str, error: HoopError) -> HoopError:
     """Record that a request was not filed. The stream is the person: what they typed may not name a stream."""
     tx.append(

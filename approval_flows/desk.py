@@ -13,7 +13,20 @@ from access.events import Fact
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
 from access.orders import Allowance, Freeze
-from access.ports import Allow, Asked, BreakGlass, Change, Clock, Narrowed, Outlook, Progress, StepUp, Store, Tx
+from access.ports import (
+    Allow,
+    Asked,
+    BreakGlass,
+    Change,
+    Clock,
+    Narrowed,
+    Outlook,
+    Progress,
+    Proposal,
+    StepUp,
+    Store,
+    Tx,
+)
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Review, Session
 from access.resources import Resource
 from access.scopes import OfRunbook, Scope
@@ -27,6 +40,7 @@ from approval_flows import (
     freezing,
     granted,
     granting,
+    proposing,
     revising,
     routing,
     step_up,
@@ -183,6 +197,20 @@ class Desk:
     async def change(self, id: RequestId, by: PersonId, change: Change) -> AccessRequest:
         """The requester asks for something else in a waiting request: a new revision, every vote void."""
         return await settle(self._store, lambda tx: revising.change(self._office, tx, id, by, change))
+
+    async def propose(self, id: RequestId, revision: int, by: PersonId, evidence: Evidence, note: str = "") -> Proposal:
+        """Offer another, judged text for a command."""
+        return await settle(
+            self._store, lambda tx: proposing.propose(self._office, tx, id, revision, by, evidence, note)
+        )
+
+    async def accept(self, proposal: str, by: PersonId) -> AccessRequest:
+        """The requester takes a proposed text."""
+        return await settle(self._store, lambda tx: proposing.accept(self._office, tx, proposal, by))
+
+    async def decline(self, proposal: str, by: PersonId, note: str = "") -> AccessRequest:
+        """The requester does not take it, or its author takes it back."""
+        return await settle(self._store, lambda tx: proposing.decline(self._office, tx, proposal, by, note))
 
     async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest:
         """The requester takes it back, or the gateway does in their name because the client left."""

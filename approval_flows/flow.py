@@ -88,6 +88,9 @@ def may_review(
     if by == request.actor.person:
         whose = f"your agent {request.actor.via.name}'s" if request.actor.via else "your own"
         return Denied(f"You can not decide {whose} request.", rule="own-request", hint=_who(counts))
+    if by in request.authors and choice is Choice.APPROVE:
+        message = f"You wrote the text of {request.id}, so others approve it."
+        return Denied(message, rule="own-text", hint=_who(counts))
     if by not in involved:
         return Denied(f"You are not an approver of {request.id}.", rule="not-an-approver", hint=_who(counts))
     if choice is Choice.APPROVE and all(person.id != by for person in counts):

@@ -12,10 +12,11 @@ from access.ports import Change, Tx
 from access.requests import AccessRequest, Ask, RequestState
 from access.resources import Resource
 from access.scopes import scope_to_json
-from approval_flows import flow, routing
+from approval_flows import flow, granting, routing
 from approval_flows.asking import allowed, missing, routed
 from approval_flows.deciding import expire
 from approval_flows.lifecycle import RequestCommand, request_refusal
+from approval_flows.model import Flow
 from approval_flows.office import Office
 
 
@@ -39,7 +40,7 @@ def change(office: Office, tx: Tx, id: RequestId, by: PersonId, wanted: Change) 
     new = _changed(request, wanted)
     if new == request:
         return Invalid("Nothing would change.", field="duration", hint="Say a duration, --scope, --reason or --ticket.")
-    return _filed_anew(office, tx, request, new)
+    return file_anew(office, tx, request, new)
 
 
 def _changed(request: AccessRequest, wanted: Change) -> AccessRequest:
@@ -52,47 +53,72 @@ def _changed(request: AccessRequest, wanted: Change) -> AccessRequest:
     )
 
 
-def _filed_anew(office: Office, tx: Tx, old: AccessRequest, new: AccessRequest) -> AccessRequest | HoopError:
-    """All that is checked when something is asked is checked again, by the flow the new revision takes."""
+def file_anew(
+    office: Office, tx: Tx, old: AccessRequest, new: AccessRequest, author: PersonId | None = None
+) -> AccessRequest | HoopError:
+    """All that is checked when something is asked is checked again, by the flow the new revision takes. `author` is who
+    wrote its text, when that was not the requester."""
     resource = allowed(office, tx, new.actor, new.resource, new.reason, new.ticket)
     if isinstance(resource, HoopError):
         return resource
     taken = routed(office, tx, new, resource)
     if isinstance(taken, HoopError):
         return taken
-    tiring = flow.check_pace(tx.requests(person=new.actor.person), new, tx.now, replace(office.limits, per_hour=None))
-    if tiring is not None:
-        return tiring
-    wrong = _outside(routing.for_asking(flow.for_scope(resource, new.scope, office.limits), taken), new)
+    wrong = _again(office, tx, new) or _outside(office, resource, taken, new)
     if wrong is not None:
         return wrong
-    if taken.automatic:
+    if taken.automatic and author is None:
         hint = f"Cancel this one and ask for it: /hoop cancel {old.id}"
         return Conflict(f"That would be granted at once by the flow {taken.name}.", hint=hint)
-    new = replace(new, revision=old.revision + 1, flow=taken.name, groups=resource.approvers)
-    way = routing.course_of(office, new, resource, tx.now)
-    if not way.feasible():
-        return flow.nobody(office.directory, resource, missing(way))
-    told = tuple(person.id for person in routing.known(office, way.steps[0].told))
+    new = replace(new, revision=old.revision + 1, flow=taken.name)
+    new = new if author else replace(new, groups=resource.approvers)
+    told: tuple[PersonId, ...] = ()
+    if not taken.automatic:
+        way = routing.course_of(office, new, resource, tx.now)
+        if not way.feasible():
+            return flow.nobody(office.directory, resource, missing(way))
+        told = tuple(person.id for person in routing.known(office, way.steps[0].told))
     new = replace(new, approvers=tuple(dict.fromkeys((*told, *old.approvers))))
-    tx.append(
-        RequestRevised(
-            stream=new.id,
-            actor=new.actor.person,
-            revision=new.revision,
-            scope=scope_to_json(new.scope),
-            duration_s=new.duration.total_seconds(),
-            reason=new.reason,
-            ticket=new.ticket,
-            flow=new.flow,
-            voided=[str(review.person) for review in tx.reviews(old.id, old.revision)],
-            approvers=[str(person) for person in told],
-        )
+    tx.append(_revised(tx, old, new, told, author))
+    stored = tx.update_request(new)
+    return granting.approve_automatically(office, tx, stored, resource) if taken.automatic else stored
+
+
+def _again(office: Office, tx: Tx, new: AccessRequest) -> Conflict | None:
+    """Why this is not asked now: the same waits already, or was denied a moment ago."""
+    mine = tx.requests(person=new.actor.person)
+    same = next((one for one in mine if one.id != new.id and flow.waits(one, tx.now) and flow.same_ask(one, new)), None)
+    if same is not None:
+        return Conflict(f"The very same waits already as {same.id}.", hint=f"Cancel one of them: /hoop cancel {new.id}")
+    return flow.check_pace(mine, new, tx.now, replace(office.limits, per_hour=None))
+
+
+def _revised(
+    tx: Tx, old: AccessRequest, new: AccessRequest, told: tuple[PersonId, ...], author: PersonId | None
+) -> RequestRevised:
+    evidence = new.evidence
+    return RequestRevised(
+        stream=new.id,
+        actor=new.actor.person,
+        revision=new.revision,
+        scope=scope_to_json(new.scope),
+        duration_s=new.duration.total_seconds(),
+        reason=new.reason,
+        ticket=new.ticket,
+        flow=new.flow,
+        voided=[str(review.person) for review in tx.reviews(old.id, old.revision)],
+        approvers=[str(person) for person in told],
+        statement=evidence.shown if evidence else None,
+        digest=evidence.digest if evidence else "",
+        author=author or "",
     )
-    return tx.update_request(new)
 
 
-def _outside(resource: Resource, new: AccessRequest) -> Invalid | None:
+def _outside(office: Office, resource: Resource, taken: Flow, new: AccessRequest) -> Invalid | None:
+    """Why this access can not be asked for by this flow."""
+    if new.ask is not Ask.ACCESS:
+        return None
+    resource = routing.for_asking(flow.for_scope(resource, new.scope, office.limits), taken)
     wrong = flow.check_scope(new.actor, resource, new.scope)
     if wrong is not None:
         return wrong

@@ -48,7 +48,7 @@ def flow_of(office: Office, request: AccessRequest) -> Flow | None:
 
 
 def course_of(office: Office, request: AccessRequest, resource: Resource, at: datetime) -> Course:
-    """Who decides a filed request at `at`. Without its flow: nobody.
+    """Who decides a filed request at `at`: not its requester, nor whoever wrote its text. Without its flow: nobody.
 
     Where the rule that held the statement, or the runbook, names who decides, they have a say whatever the flow is.
     """
@@ -61,7 +61,8 @@ def course_of(office: Office, request: AccessRequest, resource: Resource, at: da
         taken = replace(taken, stages=(rule, *taken.stages))
     since = max(at - request.created_at, timedelta(0))
     asker, duty = request.actor.person, office.duty(at)
-    return course(taken, office.directory, resource, request.groups, asker=asker, since=since, duty=duty)
+    way = course(taken, office.directory, resource, request.groups, asker=asker, since=since, duty=duty)
+    return way.without(request.authors) if request.authors else way
 
 
 def not_known(schedules: Sequence[str]) -> str:
@@ -90,7 +91,8 @@ def progress(office: Office, request: AccessRequest, reviews: Sequence[Review], 
     now, yes = course_of(office, request, resource, at), voters(reviews)
     taken = now.taken(yes)
     stages = tuple((step.name, taken[i], len(step.places)) for i, step in enumerate(now.steps))
-    return Progress(known(office, now.open_to(yes)), now.people, stages, unknown_duty(office, request, at))
+    mine = course_of(office, replace(request, authors=()), resource, at).people if request.authors else now.people
+    return Progress(known(office, now.open_to(yes)), mine, stages, unknown_duty(office, request, at))
 
 
 def unknown_duty(office: Office, request: AccessRequest, at: datetime) -> tuple[str, ...]:

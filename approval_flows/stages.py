@@ -8,7 +8,7 @@ counted, never groups: somebody in three groups takes one place.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from access.actors import PersonId
@@ -81,6 +81,17 @@ class Course:
     def open_to(self, voters: Sequence[PersonId]) -> People:
         """Everybody whose approval counts now."""
         return frozenset(person for person in self.people if self.helps(voters, person))
+
+    def without(self, these: Collection[PersonId]) -> Course:
+        """The same steps, decided by others than these."""
+        gone = frozenset(these)
+        return replace(
+            self,
+            steps=tuple(
+                replace(step, places=tuple(place - gone for place in step.places), told=step.told - gone)
+                for step in self.steps
+            ),
+        )
 
     def feasible(self, without: Collection[PersonId] = ()) -> bool:
         """Whether these people could complete it at all."""

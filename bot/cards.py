@@ -228,6 +228,9 @@ class Do(StrEnum):
     BEGIN = "begin"
     CONFIRM = "confirm"
     DISALLOW = "disallow"
+    PROPOSE = "propose"
+    ACCEPT = "accept"
+    DECLINE = "decline"
 
 
 class Style(StrEnum):

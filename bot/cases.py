@@ -64,6 +64,7 @@ class Case:
     request: AccessRequest
     who: Mention
     deciders: tuple[Mention, ...] = ()
+    authors: tuple[Mention, ...] = ()
     stages: tuple[tuple[str, int, int], ...] = ()
     unknown: tuple[str, ...] = ()
     decided_by: Mention | None = None
@@ -108,6 +109,7 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
         request=request,
         who=actor_mention(world, request.actor),
         deciders=tuple(world.mention(person) for person in people),
+        authors=tuple(world.mention(person) for person in request.authors),
         stages=progress.stages,
         unknown=progress.unknown,
         decided_by=world.mention(request.decided_by) if request.decided_by else None,

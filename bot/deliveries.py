@@ -27,6 +27,7 @@ class View(StrEnum):
     VOTE = "vote"
     NUDGE = "nudge"
     ALARM = "alarm"
+    PROPOSAL = "proposal"
     FREEZE = "freeze"
     READY = "ready"
     ALLOWANCE = "allowance"

@@ -10,12 +10,13 @@ from access.actors import PersonId
 from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import Tx
+from access.proposals import PROPOSAL, proposal_from_json
 from access.requests import RequestState
 from access.scopes import OfRunbook
 from bot.cards import Card
 from bot.cases import World, case_of, case_of_grant, visit_of
 from bot.deliveries import Delivery, View
-from bot.views import access, emergencies, orders, requests, runs, sessions
+from bot.views import access, emergencies, orders, proposals, requests, runs, sessions
 
 
 def draw(tx: Tx, world: World, delivery: Delivery) -> Card | None:
@@ -63,7 +64,32 @@ def _nudge(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     called = event.payload.get("told", event.payload.get("approvers", []))
     told = [world.mention(PersonId(one), ping=True) for one in called]
     said = str(event.payload.get("stage", event.payload.get("revision", "")))
-    return requests.nudge_line(case, event.kind, told, said)
+    kind = "text.accepted" if event.payload.get("author") else event.kind
+    return requests.nudge_line(case, kind, told, said)
+
+
+def _proposal(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    """A proposed text: a line in the thread, the card its requester answers, and what became of it."""
+    case, event = case_of(tx, world, RequestId(delivery.about)), _event(tx, delivery)
+    if case is None or event is None or event.payload is None:
+        return None
+    said, by = event.payload, world.mention(PersonId(event.actor))
+    if event.kind == "proposal.answered":
+        if not delivery.audience:
+            return proposals.declined_line(case, by, str(said["note"]))
+        return proposals.answered_card(case, str(said["answer"]), by, str(said["note"]), str(said["into"]))
+    if not delivery.audience:
+        return proposals.proposal_line(case, by, str(said["note"]))
+    data = tx.doc(PROPOSAL, str(said["proposal"]))
+    if data is not None:
+        return proposals.proposal_card(case, proposal_from_json(str(said["proposal"]), data), by)
+    events = [one for one in tx.events_of(delivery.about) if one.kind == "proposal.answered" and one.payload]
+    answers = [one for one in events if (one.payload or {})["proposal"] == said["proposal"]]
+    if not answers:
+        return None
+    last, word = answers[-1], answers[-1].payload or {}
+    who = world.mention(PersonId(last.actor))
+    return proposals.answered_card(case, str(word["answer"]), who, str(word["note"]), str(word["into"]))
 
 
 def _alarm(tx: Tx, world: World, delivery: Delivery) -> Card | None:
@@ -172,6 +198,7 @@ _DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
     View.VOTE: _vote,
     View.NUDGE: _nudge,
     View.ALARM: _alarm,
+    View.PROPOSAL: _proposal,
     View.FREEZE: _freeze,
     View.READY: _ready,
     View.ALLOWANCE: _allowance,

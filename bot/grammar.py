@@ -17,6 +17,7 @@ from collections.abc import Callable
 from bot.grammar_asking import MAX_NAME, exec_, request
 from bot.grammar_guarding import GUARDING
 from bot.grammar_naming import ALONE, ID_KINDS, about_id, about_resource, about_target, agent, bare, why
+from bot.grammar_proposing import PROPOSING
 from bot.grammar_ssh import key, login, ssh_config
 from bot.intents import Help, Mistake, Parsed, Settings, Verb
 from bot.leaks import ADVICE, looks_secret
@@ -108,6 +109,7 @@ _PARSERS: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.TOKEN: about_resource,
     Verb.WHO: about_resource,
     **GUARDING,
+    **PROPOSING,
     **dict.fromkeys(ALONE, bare),
     **dict.fromkeys(ID_KINDS, about_id),
 }

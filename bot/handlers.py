@@ -11,11 +11,24 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from access.errors import Conflict, HoopError, Invalid
-from bot import asking, deciding, guarding, keys, looking, ordering, pressing, rerunning, running, submitting
+from bot import (
+    asking,
+    deciding,
+    guarding,
+    keys,
+    looking,
+    ordering,
+    pressing,
+    proposing,
+    rerunning,
+    running,
+    submitting,
+)
 from bot.cards import Form
 from bot.completion import Suggestion
 from bot.grammar import parse
 from bot.intents import (
+    Accept,
     Acknowledge,
     AgentToken,
     Allow,
@@ -28,6 +41,7 @@ from bot.intents import (
     Close,
     Confirm,
     Console,
+    Decline,
     Deny,
     DenyAll,
     Disallow,
@@ -44,6 +58,7 @@ from bot.intents import (
     My,
     Parsed,
     Pending,
+    Propose,
     Replay,
     Request,
     Rerun,
@@ -82,6 +97,9 @@ _USE_CASES: Mapping[type, UseCase] = {
     Console: asking.console,
     Approve: deciding.approve,
     Change: asking.change,
+    Propose: proposing.propose,
+    Accept: proposing.accept,
+    Decline: proposing.decline,
     Deny: deciding.deny,
     Cancel: rerunning.cancel,
     Done: deciding.done,

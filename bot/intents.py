@@ -22,11 +22,13 @@ from bot.intents_guarding import (
     Disallow,
     Lift,
 )
+from bot.intents_proposing import Accept, Decline, Propose
 from bot.intents_ssh import Key, Login, SshConfig
 from bot.spans import Span, Until
 
-# defined in `bot.spans` and `bot.intents_guarding`, and part of this vocabulary like the classes below
+# defined in `bot.spans` and `bot.intents_*`, and part of this vocabulary like the classes below
 __all__ = [
+    "Accept",
     "Acknowledge",
     "Allow",
     "Attest",
@@ -34,11 +36,13 @@ __all__ = [
     "BreakGlass",
     "Close",
     "Confirm",
+    "Decline",
     "DenyAll",
     "Disallow",
     "Key",
     "Lift",
     "Login",
+    "Propose",
     "Span",
     "SshConfig",
     "Until",
@@ -60,6 +64,9 @@ class Verb(StrEnum):
     APPROVE = "approve"
     DENY = "deny"
     CHANGE = "change"
+    PROPOSE = "propose"
+    ACCEPT = "accept"
+    DECLINE = "decline"
     CANCEL = "cancel"
     EXTEND = "extend"
     DONE = "done"
@@ -344,6 +351,9 @@ Intent = (
     | Allow
     | Confirm
     | Disallow
+    | Propose
+    | Accept
+    | Decline
 )
 
 

@@ -30,6 +30,7 @@ _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
     Verb.APPROVE: lambda one: one.decides,
     Verb.DENY: lambda one: one.decides,
     Verb.PENDING: lambda one: one.decides,
+    Verb.PROPOSE: lambda one: one.decides,
     Verb.ALLOW: lambda one: one.decides,
     Verb.ACK: lambda one: one.guards,
     Verb.CLOSE: lambda one: one.guards,

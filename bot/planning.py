@@ -113,6 +113,31 @@ def _revised(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> li
     return [*copies(plan, tx, request), *line]
 
 
+def _proposed(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    """Another text: a line in the thread, and the requester is asked in person, also one whose client waits."""
+    request = _request_of(tx, event)
+    if request is None:
+        return []
+    part = str(event.position)
+    line = in_channel(plan, tx, request, View.PROPOSAL, request.id, part=part)
+    return [*line, to_requester(plan, request, View.PROPOSAL, request.id, part=part)]
+
+
+def _answered(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """The card that asked changes, the author hears it, and the thread when it was not taken (else it tells of the change)."""
+    request = _request_of(tx, event)
+    if request is None:
+        return []
+    same = [one for one in tx.events_of(event.stream) if one.kind == "proposal.made" and one.payload]
+    asked = [str(one.position) for one in same if (one.payload or {})["proposal"] == payload["proposal"]]
+    shown = [to_requester(plan, request, View.PROPOSAL, request.id, part=part) for part in asked]
+    author, part = PersonId(str(payload["author"])), str(event.position)
+    if author != event.actor:
+        shown.append(to_person(plan, author, View.PROPOSAL, request.id, part=part))
+    declined = payload["answer"] == "declined" and request.state is RequestState.PENDING
+    return [*shown, *(in_channel(plan, tx, request, View.PROPOSAL, request.id, part=part) if declined else [])]
+
+
 def _nudged(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
     """A reminder, an escalation or the next stage: one line in the thread that calls by name; nobody is written to who
     was not, except whoever is asked only now."""
@@ -269,6 +294,8 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "access.requested": _shown,
     "review.given": _voted,
     "request.revised": _revised,
+    "proposal.made": _proposed,
+    "proposal.answered": _answered,
     "stage.reached": _nudged,
     "request.reminded": _nudged,
     "statement.blocks": _shown,

@@ -9,7 +9,7 @@ from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
 from access.scopes import Unmask, scope_name
-from bot import asking, deciding, guarding, looking, ordering, rerunning, running
+from bot import asking, deciding, guarding, looking, ordering, proposing, rerunning, running
 from bot.cards import Do, Form
 from bot.durations import format_duration
 from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run, Show
@@ -17,7 +17,7 @@ from bot.kit import Kit, found_grant, found_request
 from bot.platform import Caller, Reply
 from bot.preferences import pressed as switched
 from bot.tokens import subject
-from bot.views import forms
+from bot.views import forms, proposals
 from bot.views.requests import approvable_in_channel
 from runbooks.model import Part
 
@@ -188,6 +188,7 @@ _PRESSED: Mapping[Do, Pressed] = {
     Do.SETTING: switched,
     **guarding.PRESSED,
     **ordering.PRESSED,
+    **proposing.PRESSED,
 }
 
 
@@ -216,6 +217,7 @@ _ACTION_OF = {
     forms.REVOKE: Do.REVOKE,
     forms.KILL: Do.KILL,
     forms.EXTEND: Do.EXTEND,
+    proposals.PROPOSE: Do.PROPOSE,
     **{name: form.do for name, form in guarding.FORMS.items()},
 }
 WITH_TOKEN = frozenset(_ACTION_OF)
@@ -229,6 +231,8 @@ def _again_with(form: Form, wrong: HoopError, values: Mapping[str, str]) -> Form
 async def _form_of(kit: Kit, name: str, token: str, row: ActionToken, who: Caller) -> Form:
     if name in guarding.FORMS:
         return await guarding.FORMS[name].open(kit, subject(row), token)
+    if name == proposals.PROPOSE:
+        return await proposing.form_of(kit, row, token, who)
     if name == forms.NARROW:
         return _narrow_form(kit, await kit.store.read(lambda tx: found_request(tx, row.request)), token)
     if name != forms.EXTEND:
@@ -257,6 +261,9 @@ async def _submitted(
         person, now = kit.person(who), kit.clock.now()
         grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), person, now))
         await asking.more_time(kit, grant, Extend(grant.id, span), values.get("reason", "").strip(), who, reply)
+        return
+    if name == proposals.PROPOSE:
+        await proposing.take(kit, row, values, who, reply)
         return
     if name == forms.NARROW:
         await _give_less(kit, row, values, who, reply)

@@ -54,7 +54,7 @@ async def ask(kit: Kit, incomplete: Incomplete, who: Caller, reply: Reply) -> No
             await reply.form(emergencies.glass_form(resources, given, errors))
         case Verb.TOKEN | Verb.WHO | Verb.WHY:
             await reply.form(forms.resource_form(verb.value, resources, errors))
-        case Verb.APPROVE | Verb.DENY:
+        case Verb.APPROVE | Verb.DENY | Verb.PROPOSE:
             await looking.pending(kit, Pending(), who, reply)
         case Verb.RUN:
             await running.runbooks(kit, Runbooks(), who, reply)
@@ -159,14 +159,8 @@ def _intent(name: str, values: Mapping[str, str]) -> Any:
         confirmed = forms.line_of(values, "confirmed", required=True, most=100)
         return BreakGlass(resource, confirmed, forms.scope_of(values, "read"), forms.span_of(values), reason, ticket)
     if kind == forms.EXEC:
-        return Exec(resource, _command(values), reason, ticket, agent)
+        return Exec(resource, forms.command_of(values), reason, ticket, agent)
     unmask = forms.line_of(values, "unmask")
     if unmask and (wrong := unmask_errors(unmask)):
         raise Invalid(wrong["unmask"], field="unmask")
     return Request(resource, forms.scope_of(values, "read"), forms.span_of(values), reason, ticket, agent, unmask)
-
-
-def _command(values: Mapping[str, str]) -> str:
-    """The command exactly as typed (only the checks of a field, never its stripping)."""
-    forms.line_of(values, "command", required=True, most=forms.MAX_COMMAND)
-    return values["command"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast, get_type_hints
@@ -13,13 +12,13 @@ from sqlalchemy import Row
 from access.actors import Actor, Agent, PersonId
 from access.events import FACTS, StoredEvent
 from access.ids import CredentialId, GrantId, RequestId, SessionId
-from access.masking import ForApprover, Masked, declare_masked
+from access.masking import Masked, declare_masked
+from access.proposals import evidence_exact, evidence_from, evidence_shown
 from access.requests import (
     AccessRequest,
     Ask,
     Choice,
     Credential,
-    Evidence,
     Grant,
     GrantState,
     Place,
@@ -28,7 +27,6 @@ from access.requests import (
     Session,
 )
 from access.scopes import scope_from_json, scope_to_json
-from access.statements import Digest, Effect, Flag
 from ledger.chain import canonical, micros, moment
 from ledger.emergency_rows import emergency_from_json, emergency_to_json
 from ledger.sealing import Sealer
@@ -69,12 +67,13 @@ def request_values(request: AccessRequest, sealer: Sealer) -> Values:
         "duration": request.duration // timedelta(microseconds=1),
         "reason": request.reason,
         "ticket": request.ticket,
-        "evidence": None if evidence is None else _evidence_shown(evidence),
+        "evidence": None if evidence is None else evidence_shown(evidence),
         "parent": request.parent,
         "place": [request.place.platform, request.place.channel, request.place.thread],
         "flow": request.flow,
         "groups": list(request.groups),
         "approvers": list(request.approvers),
+        "authors": list(request.authors),
         "decided_by": request.decided_by,
         "decided_at": maybe_micros(request.decided_at),
         "note": request.note,
@@ -93,7 +92,9 @@ def request_values(request: AccessRequest, sealer: Sealer) -> Values:
         "created_at": micros(request.created_at),
         "expires_at": micros(request.expires_at),
         "data": canonical(data),
-        "sealed": None if evidence is None else sealer.seal(_evidence_exact(evidence), f"request/{request.id}"),
+        "sealed": None
+        if evidence is None
+        else sealer.seal(canonical(evidence_exact(evidence)), f"request/{request.id}"),
     }
 
 
@@ -102,7 +103,7 @@ def request_from(row: AnyRow, sealer: Sealer) -> AccessRequest:
     data = json.loads(row.data)
     evidence = None
     if data["evidence"] is not None:
-        evidence = _evidence(data["evidence"], json.loads(sealer.open(row.sealed, f"request/{row.id}")))
+        evidence = evidence_from(data["evidence"], json.loads(sealer.open(row.sealed, f"request/{row.id}")))
     return AccessRequest(
         id=RequestId(row.id),
         actor=_actor(row, data["display"]),
@@ -124,51 +125,11 @@ def request_from(row: AnyRow, sealer: Sealer) -> AccessRequest:
         flow=data.get("flow", "default"),
         groups=tuple(data["groups"]),
         approvers=tuple(PersonId(person) for person in data["approvers"]),
+        authors=tuple(PersonId(person) for person in data.get("authors", ())),
         decided_by=_maybe_person(data["decided_by"]),
         decided_at=maybe_moment(data["decided_at"]),
         note=data["note"],
         emergency=emergency_from_json(data.get("emergency")),
-    )
-
-
-def _evidence_shown(evidence: Evidence) -> Values:
-    return {
-        "shown": evidence.shown,
-        "complete": evidence.complete,
-        "digest": evidence.digest,
-        "database": evidence.database,
-        "effects": sorted(evidence.effects),
-        "verbs": list(evidence.verbs),
-        "tables": list(evidence.tables),
-        "flags": sorted(evidence.flags),
-        "rule": evidence.rule,
-        "message": evidence.message,
-        "in_transaction": evidence.in_transaction,
-        "notes": list(evidence.notes),
-    }
-
-
-def _evidence_exact(evidence: Evidence) -> str:
-    parameters = [None if value is None else value.reveal() for value in evidence.parameters]
-    return canonical({"exact": evidence.exact.reveal(), "parameters": parameters})
-
-
-def _evidence(shown: Mapping[str, Any], exact: Mapping[str, Any]) -> Evidence:
-    return Evidence(
-        shown=declare_masked(shown["shown"]),
-        exact=ForApprover(exact["exact"]),
-        complete=shown["complete"],
-        digest=Digest(shown["digest"]),
-        database=shown["database"],
-        parameters=tuple(None if value is None else ForApprover(value) for value in exact["parameters"]),
-        effects=frozenset(Effect(effect) for effect in shown["effects"]),
-        verbs=tuple(shown["verbs"]),
-        tables=tuple(shown["tables"]),
-        flags=frozenset(Flag(flag) for flag in shown["flags"]),
-        rule=shown["rule"],
-        message=shown["message"],
-        in_transaction=shown["in_transaction"],
-        notes=tuple(shown["notes"]),
     )
 
 

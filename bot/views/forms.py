@@ -192,6 +192,12 @@ def line_of(values: Mapping[str, str], name: str, *, required: bool = False, mos
     return value
 
 
+def command_of(values: Mapping[str, str]) -> str:
+    """The command exactly as typed (only the checks of a field, never its stripping)."""
+    line_of(values, "command", required=True, most=MAX_COMMAND)
+    return values["command"]
+
+
 def scope_of(values: Mapping[str, str], default: str = "") -> str:
     """The scope field. Raises Invalid."""
     scope = line_of(values, "scope", most=40).lower() or default

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from access.actors import Person
 from access.requests import AccessRequest, Ask, GrantState, RequestState
-from access.scopes import OfRunbook, Read, Unmask, Write, scope_asked
+from access.scopes import OfRunbook, Once, Read, Unmask, Write, scope_asked
 from access.statements import Effect, short_digest
 from bot.cards import Button, Code, Do, Field, Link, Mention, State, Style, Text, Tone, text
 from bot.cases import Case, World
@@ -186,7 +186,19 @@ def decision_buttons(case: Case, *, exact: bool) -> tuple[Button, ...]:
     seen = {"seen": "exact"} if exact else {}
     approve = Button("Approve", Do.APPROVE, request.id, Style.PRIMARY, arguments=seen, confirm=confirm)
     less = (button("Approve less…", Do.NARROW, request.id),) if request.ask is Ask.ACCESS else ()
-    return (approve, *less, deny)
+    return (approve, *less, *other_text(request), deny)
+
+
+def other_text(request: AccessRequest) -> tuple[Button, ...]:
+    """Edit and propose, for one command that is not a part of somebody's open transaction."""
+    return (button("Propose other text…", Do.PROPOSE, request.id),) if editable(request) else ()
+
+
+def editable(request: AccessRequest) -> bool:
+    """Whether another text can be proposed for it."""
+    evidence = request.evidence
+    waits = request.state is RequestState.PENDING and isinstance(request.scope, Once)
+    return waits and evidence is not None and not evidence.in_transaction
 
 
 def _revoke(case: Case) -> tuple[Button, ...]:

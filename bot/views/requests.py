@@ -161,6 +161,7 @@ def nudge_line(case: Case, kind: str, told: list[Mention], what: str) -> Card:
         "request.reminded": "This still waits for ",
         "request.escalated": "Nobody decided yet. Now also asked: ",
         "stage.reached": f"Enough approvals so far. Asked next ({what}): ",
+        "text.accepted": f"Another text was accepted (revision {what}); earlier votes are void. It waits for ",
         "request.revised": f"Changed by the requester (revision {what}); earlier votes are void. It waits for ",
     }[kind]
     title = text(says, *parts.people(told))
@@ -196,6 +197,8 @@ def _fields(case: Case) -> tuple[Field, ...]:
         fields.append(Field("Why", text(*ticket, request.reason)))
     risk, because = parts.risk_of(request)
     fields.append(Field("Risk", text(f"{risk.value}: {because}")))
+    if case.authors:
+        fields.append(Field("Text by", text(*parts.people(case.authors), ", who did not ask for it")))
     effect = _evidence_line(request.evidence) if request.evidence else case.allows
     if effect:
         fields.append(Field("What it does" if request.evidence else "What it allows", text(effect)))

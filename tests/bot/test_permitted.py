@@ -15,7 +15,7 @@ from runbooks.catalog import Shelf
 from tests.bot.stage import Stage, words
 from tests.fakes.world import ANN, DANA, EVE, OLGA, SAM
 
-DECIDE = {Verb.APPROVE, Verb.DENY, Verb.PENDING, Verb.ALLOW}
+DECIDE = {Verb.APPROVE, Verb.DENY, Verb.PENDING, Verb.PROPOSE, Verb.ALLOW}
 GUARD = {Verb.ACK, Verb.CLOSE, Verb.DENY_ALL, Verb.LIFT}
 SSH = {Verb.KEY, Verb.SSH_CONFIG, Verb.LOGIN}
 RUN = {Verb.RUN, Verb.RUNBOOKS, Verb.RUNS, Verb.RERUN}

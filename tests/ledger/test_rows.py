@@ -36,6 +36,7 @@ REQUEST = examples.request(
     decided_by=examples.OTTO,
     decided_at=LATER,
     note="ok",
+    authors=(examples.OTTO,),
     emergency=EMERGENCY,
 )
 GRANT = examples.grant(
