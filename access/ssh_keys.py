@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 
 from access.actors import PersonId
 from access.events import Fact
+from access.ssh_certificates import PersonalCertificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,10 @@ class RegisteredKey:
 
 class PublicKeys(Protocol):
     """Implemented by identity."""
+
+    @property
+    def certificates(self) -> PersonalCertificates:
+        """The short-lived certificates beside the keys."""
 
     def known(self, fingerprint: str) -> PersonId | None:
         """Whose confirmed key this is, from memory: for offers, which must have no effect."""

@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     _operator_commands(commands)
     _policy_commands(commands)
     _account_commands(commands)
+    _ssh_commands(commands)
     _emergency_commands(commands)
 
     demo = commands.add_parser("demo", help="play the tour on an embedded PostgreSQL, then stay up")
@@ -150,18 +151,39 @@ def _account_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
     unlinking = commands.add_parser("unlink", help="take that back")
     unlinking.add_argument("account")
 
-    key = commands.add_parser("key", help="people's SSH public keys")
+
+def _ssh_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Keys and certificates; `ssh` is for people's own machines."""
+    key = commands.add_parser("key", help="people's SSH public keys and short-lived certificates")
     acting = key.add_subparsers(dest="what", required=True)
     add = acting.add_parser("add", help="register a public key; from then on it logs in as the person")
     add.add_argument("person")
     add.add_argument("file", type=Path, help="a .pub file")
-    listing = acting.add_parser("list", help="a person's keys")
+    listing = acting.add_parser("list", help="a person's keys, and certificates that are good")
     listing.add_argument("person")
-    remove = acting.add_parser("remove", help="it logs in no more")
+    remove = acting.add_parser("remove", help="it logs in no more, and what it opened is cut")
     remove.add_argument("person")
-    remove.add_argument("fingerprint", help="SHA256:… as listed")
+    remove.add_argument("fingerprint", help="SHA256:… or cert:… as listed, or certificates for all of those")
     snippet = commands.add_parser("ssh-config", help="print what people put into ~/.ssh/config and known_hosts")
     snippet.add_argument("person", nargs="?", default="", help="name this person (default: their key does)")
+
+    ssh = commands.add_parser(
+        "ssh", help="on your own machine: the system's ssh, with a certificate for the next minutes"
+    )
+    ssh.add_argument("--at", default="", metavar="HOST:PORT", help="the gateway's SSH port (default: $HOOP_SSH)")
+    ssh.add_argument(
+        "--as", dest="person", default="", metavar="NAME", help="your wire name (default: $HOOP_PERSON, $USER)"
+    )
+    ssh.add_argument(
+        "--minutes", type=int, default=0, help="how long the certificate lasts (default: as long as it may)"
+    )
+    ssh.add_argument("--here", action="store_true", help="it is good only from the address you have now")
+    ssh.add_argument("--renew", action="store_true", help="get another, even when the one here is good")
+    ssh.add_argument(
+        "--config-only", action="store_true", help="print a block for ~/.ssh/config (scp, ansible, editors) and end"
+    )
+    ssh.add_argument("resource")
+    ssh.add_argument("rest", nargs=argparse.REMAINDER, help="what you would give to ssh: a command, -L …")
 
 
 def _roles(text: str) -> tuple[str, ...]:
@@ -193,6 +215,7 @@ MODULES = {
     "ledger": "app.cli_ledger",
     "key": "app.cli_ssh",
     "ssh-config": "app.cli_ssh",
+    "ssh": "app.cli_ssh_login",
     "slack": "app.cli_slack",
     "jira": "app.cli_jira",
     "link": "app.cli_slack",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 
-from access.actors import Person
+from access.actors import Person, PersonId
 from access.errors import Invalid
 from access.resources import Protocol
-from app.cli_operate import find_person, with_core
+from access.ssh_certificates import is_certificate, serial_of
+from app.cli_operate import find_person, operator, with_core
 from app.core import Core
 from app.ssh_host_key import ssh_place
 from bot.ssh_side import ssh_config
@@ -36,10 +37,18 @@ async def _list(core: Core, person: Person, _arguments: argparse.Namespace) -> i
     for key in await core.ssh_keys.of(person.id):
         state = "" if key.confirmed else "  (not confirmed)"
         print(f"{key.fingerprint}  {key.added_at:%Y-%m-%d}  {key.name}{state}")
+    for one in await core.ssh_keys.certificates.of(person.id):
+        print(f"{one.name}  until {one.until:%Y-%m-%d %H:%M} UTC  from {one.client}{' only' if one.source else ''}")
     return 0
 
 
 async def _remove(core: Core, person: Person, arguments: argparse.Namespace) -> int:
+    if is_certificate(arguments.fingerprint):
+        ended = await core.ssh_keys.certificates.revoke(
+            person.id, serial_of(arguments.fingerprint), PersonId(operator())
+        )
+        print(f"{len(ended)} revoked: {', '.join(one.name for one in ended)}.")
+        return 0
     key = await core.ssh_keys.remove(person.id, arguments.fingerprint)
     print(f"{key.fingerprint} logs in no more.")
     return 0

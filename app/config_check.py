@@ -18,7 +18,7 @@ from app import config_build
 from app.config_duty import duty_problems
 from app.config_file import Loaded, Problem, Where
 from app.config_jira import jira_problems
-from app.config_ssh import ssh_problems
+from app.config_ssh import ssh_authorities, ssh_problems
 from app.schedules import trigger
 from app.settings import PostgresListener, ResourceSettings, Settings
 from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
@@ -192,6 +192,7 @@ def _host_keys(settings: Settings, known: _Known) -> Iterator[Finding]:
             yield ("resources", index, "upstream", "known_hosts"), f"{path} is not a file"
         if entry.ssh is not None and entry.ssh.certificates and settings.listeners.ssh.authority is None:
             yield ("resources", index, "ssh", "certificates"), "needs listeners.ssh.authority"
+    yield from ssh_authorities(settings, known.base)
 
 
 def _policy(settings: Settings, known: _Known) -> Iterator[Finding]:

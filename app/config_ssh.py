@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
-from app.settings import ResourceSettings
+from app.settings import ResourceSettings, Settings
 from proxy.ssh.messages import LOADING
 
 _TARGET = re.compile(r"\A(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?:[0-9]{1,5}|\*)\Z")
@@ -39,3 +41,21 @@ def ssh_problems(entry: ResourceSettings, where: Where) -> Iterator[tuple[Where,
         port = target.rpartition(":")[2]
         if not _TARGET.match(target) or (port != "*" and int(port) > 65535):
             yield (*where, "ssh", "forward_to", number), "must be host:port, or host:* for every port"
+
+
+#: A certificate that lasts longer than a day is a key.
+LONGEST = timedelta(days=1)
+
+
+def ssh_authorities(settings: Settings, base: Path) -> Iterator[tuple[Where, str]]:
+    """Mistakes in what signs certificates."""
+    where, ssh = ("listeners", "ssh"), settings.listeners.ssh
+    if ssh.people is not None and ssh.people == ssh.authority:
+        yield (
+            (*where, "people"),
+            "must not be the key of authority: servers trust that one, and a person's certificate would open them",
+        )
+    if ssh.certificates_last > LONGEST:
+        yield (*where, "certificates_last"), "must be at most a day; people get another by saying a number in chat"
+    if ssh.host_certificate and not (base / ssh.host_certificate).is_file():
+        yield (*where, "host_certificate"), f"{base / ssh.host_certificate} is not a file"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from access.errors import Unavailable
 from access.resources import Protocol, Resource
@@ -141,7 +142,18 @@ def _ssh(
         connections_per_person=limits.connections_per_person,
         login_seconds=limits.login_timeout.total_seconds(),
         authority=core.vault.secret(listener.authority) if listener.authority else "",
+        people=core.vault.secret(listener.people) if listener.people else "",
+        certificates_last=listener.certificates_last,
+        certificates_pinned=listener.certificates_pinned,
+        host_certificate=_text(core.base / listener.host_certificate) if listener.host_certificate else "",
         databases=frozenset(databases),
         postgres=postgres,
     )
     return SshGateway(ports, core.ssh_keys, settings, resources, core.policy, process.targets.masking)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unavailable(f"{path} cannot be read ({type(error).__name__}).") from error

@@ -84,6 +84,20 @@ class SshListener(Section):
     authority: SecretRef | None = Field(
         default=None, description="Private key of the certificate authority that servers trust (TrustedUserCAKeys)."
     )
+    people: SecretRef | None = Field(
+        default=None,
+        description="Private key of the authority that signs people's short-lived certificates (hoop ssh).",
+    )
+    certificates_last: Duration = Field(
+        default=timedelta(hours=1), description="How long such a certificate is good for at most."
+    )
+    certificates_pinned: bool = Field(
+        default=False, description="Each is good only from the address it was asked for from."
+    )
+    host_certificate: str = Field(
+        default="",
+        description="File with a certificate for host_key (ssh-keygen -s CA -h), for clients that trust your host CA.",
+    )
 
 
 class WebListener(Section):

@@ -10,7 +10,7 @@ import asyncssh
 from access.errors import Unavailable
 from app.core import Core, ssh_address
 from bot.ssh_side import Place
-from identity.ssh_keys import parse_public_key
+from identity.public_keys import parse_public_key
 
 
 def host_key(path: Path) -> str:

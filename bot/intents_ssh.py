@@ -17,7 +17,8 @@ class KeyDo(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """My SSH public keys: list them, add one (`text` is its line), confirm or remove one (`text` is its fingerprint)."""
+    """My SSH public keys: list them, add one (`text` is its line), confirm or remove one (`text` is its fingerprint,
+    or `cert:NUMBER` or `certificates` for what `hoop ssh` got)."""
 
     do: KeyDo
     text: str = ""

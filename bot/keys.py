@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from access.errors import Invalid
 from access.resources import Protocol
+from access.ssh_certificates import PersonalCertificate, is_certificate, serial_of
 from access.ssh_keys import RegisteredKey
 from access.ssh_logins import confirm
 from bot.cards import Card, Code, text
@@ -34,13 +35,17 @@ async def key(kit: Kit, intent: Key, who: Caller, reply: Reply) -> None:
     keys = kit.ssh.keys
     match intent.do:
         case KeyDo.LIST:
-            await reply.card(_list_card(await keys.of(person.id)))
+            await reply.card(_list_card(await keys.of(person.id), await keys.certificates.of(person.id)))
         case KeyDo.ADD:
             added = await keys.add(person.id, intent.text)
             await reply.card(_added_card(added))
         case KeyDo.CONFIRM:
             confirmed = await keys.confirm(person.id, intent.text)
             await reply.card(done_card(f"{confirmed.fingerprint} logs in as you from now on.", hint=_HINT))
+        case KeyDo.REMOVE if is_certificate(intent.text):
+            ended = await keys.certificates.revoke(person.id, serial_of(intent.text), person.id)
+            names = ", ".join(one.name for one in ended)
+            await reply.card(done_card(f"{names}: revoked. Whoever came with it is cut off."))
         case KeyDo.REMOVE:
             removed = await keys.remove(person.id, intent.text)
             await reply.card(done_card(f"{removed.fingerprint} logs in no more."))
@@ -101,10 +106,14 @@ def _added_card(added: RegisteredKey) -> Card:
     )
 
 
-def _list_card(keys: Sequence[RegisteredKey]) -> Card:
+def _list_card(keys: Sequence[RegisteredKey], certificates: Sequence[PersonalCertificate]) -> Card:
     lines = [
         text(Code(one.fingerprint), f" {one.name}" if one.name else "", "" if one.confirmed else " — not confirmed")
         for one in keys
+    ]
+    lines += [
+        text(Code(one.name), f" — a certificate until {one.until:%H:%M} UTC, asked for from {one.client}")
+        for one in certificates
     ]
     if not lines:
         lines = [text("You have none. Add one: ", Code("/hoop key add ssh-ed25519 AAAA…"))]

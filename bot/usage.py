@@ -140,7 +140,7 @@ USAGE: dict[Verb, Usage] = {
     Verb.CONSOLE: Usage("console", "A private link into the web console, good once for five minutes.", "console"),
     Verb.KEY: Usage(
         "key [add LINE | confirm FINGERPRINT | remove FINGERPRINT]",
-        "My SSH public keys; one that I added and confirmed logs in as me.",
+        "My SSH public keys; one that I added and confirmed logs in as me. Also revokes my certificates (cert:…).",
         "key add ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxhkJxLq7YJ0PZxE5c3wz8qC9pEkzJdD8xVxAFMqK0a dana@laptop",
     ),
     Verb.LOGIN: Usage(

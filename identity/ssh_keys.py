@@ -7,12 +7,7 @@ are kept in memory as well, because a client offers keys it may not even hold: s
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hashlib
 import logging
-import re
-import struct
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,64 +18,16 @@ from access.actors import PersonId
 from access.errors import Conflict, Invalid, Unavailable
 from access.ports import Store, Tx
 from access.ssh_keys import KeyConfirmed, KeyRemoved, RegisteredKey
+from identity.public_keys import KEY_KIND as KIND
+from identity.public_keys import parse_public_key
+from identity.ssh_certificates import CertificateBook, got_through, revoked
 
-KIND = "ssh_key"
 #: Commits are many and keys change seldom: how long to wait between two looks, and without a commit, in seconds.
 PAUSE_SECONDS = 0.2
 LOOK_SECONDS = 5.0
 #: Keys of one person.
 KEYS_MAX = 20
-#: What people may register. RSA only from 3072 bits on; no DSA, no plain certificates.
-TYPES = frozenset(
-    {
-        "ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-        "sk-ecdsa-sha2-nistp256@openssh.com", "ssh-rsa",
-    }
-)  # fmt: skip
-RSA_BITS = 3072
-
 log = logging.getLogger(__name__)
-_NAME = re.compile(r"[^A-Za-z0-9@._ -]")
-_HINT = "Paste the whole line of your .pub file: ssh-ed25519 AAAA… you@laptop"
-
-
-def parse_public_key(text: str) -> tuple[str, str, str]:
-    """(fingerprint, canonical text, name) of one line of a `.pub` file. Raises Invalid saying what is wrong."""
-    parts = text.split(None, 2)
-    if text.lstrip().startswith("-----BEGIN"):
-        raise Invalid("This is not a public key. If it was your private key, replace it now.", field="key", hint=_HINT)
-    if len(parts) < 2 or "\n" in text.strip():
-        raise Invalid("This is not a public key.", field="key", hint=_HINT)
-    kind, encoded, name = parts[0], parts[1], parts[2] if len(parts) > 2 else ""
-    if kind not in TYPES:
-        raise Invalid("This kind of key is not accepted.", field="key", hint="ssh-keygen -t ed25519 makes one that is.")
-    try:
-        blob = base64.b64decode(encoded, validate=True)
-        fields = _fields(blob)
-    except (binascii.Error, ValueError):
-        raise Invalid("This public key is damaged.", field="key", hint=_HINT) from None
-    if not fields or fields[0] != kind.encode():
-        raise Invalid("This public key is damaged.", field="key", hint=_HINT)
-    if kind == "ssh-rsa" and (len(fields) != 3 or int.from_bytes(fields[2], "big").bit_length() < RSA_BITS):
-        raise Invalid(
-            f"An RSA key needs {RSA_BITS} bits.", field="key", hint="ssh-keygen -t ed25519 makes a better one."
-        )
-    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return f"SHA256:{digest}", f"{kind} {base64.b64encode(blob).decode()}", _NAME.sub("", name)[:60]
-
-
-def _fields(blob: bytes) -> list[bytes]:
-    """The strings of an encoded key (RFC 4251, section 5). Raises ValueError when they do not fill it."""
-    found, at = [], 0
-    while at < len(blob):
-        if at + 4 > len(blob):
-            raise ValueError("cut")
-        (size,) = struct.unpack_from("!I", blob, at)
-        if at + 4 + size > len(blob):
-            raise ValueError("cut")
-        found.append(blob[at + 4 : at + 4 + size])
-        at += 4 + size
-    return found
 
 
 class KeyBook:
@@ -89,10 +36,14 @@ class KeyBook:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, PersonId] = {}
+        self.certificates = CertificateBook(store)
 
     async def refresh(self) -> None:
-        """Read everybody's confirmed keys again."""
-        rows = await self._store.read(lambda tx: tx.docs(KIND, limit=100_000))
+        """Read everybody's confirmed keys and certificates again."""
+        rows, certificates = await self._store.read(
+            lambda tx: (tx.docs(KIND, limit=100_000), self.certificates.load(tx))
+        )
+        self.certificates.know(certificates)
         keys = [_key(fingerprint, data) for fingerprint, data in rows]
         self._known = {key.fingerprint: key.person for key in keys if key.confirmed}
 
@@ -152,6 +103,8 @@ class KeyBook:
             key = _own(tx, person, fingerprint)
             tx.take_doc(KIND, key.fingerprint)
             tx.append(KeyRemoved(stream=person, actor=person, fingerprint=key.fingerprint))
+            for certificate in got_through(tx, person, key.fingerprint):
+                revoked(tx, certificate, person, "the key it was got with was removed")
             return key
 
         key = await self._store.transact(work)

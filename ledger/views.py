@@ -232,6 +232,8 @@ _WORDS = {
     "account.linked": "{platform} account {account} linked to {stream}",
     "key.confirmed": "SSH key {fingerprint} registered for {stream}",
     "key.removed": "SSH key {fingerprint} of {stream} removed",
+    "certificate.issued": "SSH certificate {certificate} for {stream} until {until}, asked from {client} with {through}",
+    "certificate.revoked": "SSH certificate {certificate} of {stream} revoked{because}",
     "login.confirmed": "{stream} said in chat that the SSH login to {resource} from {client} is theirs",
     "account.unlinked": "{platform} account {account} is not linked to {stream} any more",
     "resource.scanned": "{tables} tables are sampled for personal data, up to {rows} rows each",

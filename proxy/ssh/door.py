@@ -23,6 +23,7 @@ from proxy.ssh.forwarding import OFF, PROHIBITED, Forward
 from proxy.ssh.house import House, Visitor
 from proxy.ssh.login import ATTEMPTS, Failures, actor_of, fingerprint, knows_token, verifier_of
 from proxy.ssh.opening import opened_for
+from proxy.ssh.personal import Doubt, doubt, presented
 from proxy.ssh.reading import request_unit
 from proxy.ssh.session import LiveSession
 
@@ -51,11 +52,16 @@ class Door(asyncssh.SSHServer):
         self._open = 0
         self._name = ""
         self._address = ""
+        self._why = ""
 
     # ---------------------------------------------------------------------------------------- arriving
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._gateway.cork.hasten(conn)
+        # asyncssh tells the server nothing of a certificate but its authority, and would want the login name among its principals.
+        # Were it not called, no certificate would be let in at all.
+        setattr(conn, "_validate_openssh_certificate", self._judge_certificate)  # noqa: B010 - a method of the library
         peer = conn.get_extra_info("peername")
         self._address = str(peer[0]) if peer else ""
         gateway = self._gateway
@@ -92,7 +98,9 @@ class Door(asyncssh.SSHServer):
         stream = login.resource if login is not None and login.resource in self._gateway.resources else "ssh"
         with suppress(HoopError):
             await self._gateway.ports.log.record(
-                LoginRefused(stream=stream, client=self._address, name=self._name[:63], why="no valid key or token")
+                LoginRefused(
+                    stream=stream, client=self._address, name=self._name[:63], why=self._why or "no valid key or token"
+                )
             )
 
     # ---------------------------------------------------------------------------------------- proving
@@ -143,7 +151,9 @@ class Door(asyncssh.SSHServer):
         if person is None or resource is None or resource.name != confirming.resource:
             self._refuse_proof()
             return False
-        self._visitor = Visitor(person, actor_of(person, ""), resource, CredentialId(f"chat:{confirming.number}"))
+        self._visitor = Visitor(
+            person, actor_of(person, ""), resource, CredentialId(f"chat:{confirming.number}"), personal=True
+        )
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
@@ -162,8 +172,45 @@ class Door(asyncssh.SSHServer):
         if person is None or not person.active or claimed not in {"", person.wire_name}:
             self._failed = max(self._failed, 1)
             return False
-        self._visitor = Visitor(person, actor_of(person, login.agent), resource, CredentialId(name), key=name)
+        self._visitor = Visitor(
+            person, actor_of(person, login.agent), resource, CredentialId(name), key=name, personal=True
+        )
         return True
+
+    async def _judge_certificate(self, username: str, certificate: asyncssh.SSHCertificate) -> asyncssh.SSHKey | None:
+        """As `validate_public_key`, for a certificate: its key, when it may come in. Without side effects but words."""
+        self._visitor = None
+        gateway, one, login = self._gateway, presented(certificate), m.parse_login(username)
+        authority = "" if gateway.certifier is None else gateway.certifier.authority.fingerprint
+        known = gateway.keys.certificates.known(one.serial)
+        problem = doubt(one, authority, known, self._address, gateway.ports.clock.now())
+        person = gateway.ports.directory.person(known.person) if known is not None else None
+        resource = self._resource(login)
+        if problem is None and (person is None or not person.active):
+            problem = Doubt("a certificate of somebody who is not here any more", "this account is not active")
+        elif problem is None and person is not None and one.principals != (person.wire_name,):
+            problem = Doubt(
+                "a certificate with other principals than its person", "this certificate names somebody else"
+            )
+        elif problem is None and person is not None and login is not None and login.name not in {"", person.wire_name}:
+            problem = Doubt(f"a certificate of {person.wire_name}", f"this certificate is for {person.wire_name}")
+        elif problem is None and resource is None:
+            problem = Doubt("no such resource", "there is no resource with this name")
+        if problem is not None or person is None or resource is None or known is None:
+            self._refuse_certificate(problem)
+            return None
+        self._visitor = Visitor(
+            person, actor_of(person, ""), resource, CredentialId(known.name), certificate=known.serial
+        )
+        key: asyncssh.SSHKey = certificate.key
+        return key
+
+    def _refuse_certificate(self, problem: Doubt | None) -> None:
+        self._failed = max(self._failed, 1)
+        if problem is not None and problem.why != self._why:
+            self._why = problem.why
+            if problem.said and self._connection is not None:
+                self._connection.send_auth_banner(f"hoop: refused: {problem.said}\r\n")
 
     async def validate_password(self, username: str, password: str) -> bool:
         """The password is a hoop token. As much work for a name that does not exist."""

@@ -244,13 +244,11 @@ class Execution(Admitting):
     def taped(self, data: bytes, datatype: int | None, *, binary: bool) -> bool:
         """Record output; False when that failed."""
         entry = self.tape.take("o" if datatype is None else "e", data, self.session.at_ms(), binary=binary)
-        if entry is not None and not self.session.write(entry):
-            return False
-        self.session.counters.rows += data.count(b"\n")
-        return True
+        return entry is None or self.session.write(entry)
 
     def _close_records(self, tag: str) -> None:
         session = self.session
+        session.counters.rows += self.tape.lines
         masked, session.counters.masked = session.detectors.changed - self._masked_before, session.detectors.changed
         for entry in self.tape.end(session.at_ms(), tag, masked):
             session.write(entry)

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 
 from access.actors import Actor, Person, PersonId
@@ -31,6 +32,8 @@ from access.ssh_keys import PublicKeys
 from proxy.admission import Bearer, Counters
 from proxy.asking import Asker
 from proxy.conversation import Question
+from proxy.ssh.packets import Cork
+from proxy.ssh.personal import Certifier
 from proxy.ssh.reading import Counting
 from proxy.ssh.upstream import Pool
 
@@ -64,15 +67,21 @@ class Ports(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where to listen and what to put up with. `host_key` is the gateway's own private key (OpenSSH or PEM), `authority` that of
-    its certificate authority for targets; `key` seeds
-    what must be stable but secret. Times are in seconds."""
+    """Where to listen and what to put up with. `host_key` is the gateway's own private key (OpenSSH or PEM), with
+    `host_certificate` (a line) for clients that trust its signer; `authority` is the key of
+    its certificate authority for targets, `people` that for people, whose certificates last `certificates_last` at most and,
+    when `certificates_pinned`, come only from where they were asked for; `key` seeds what must be stable but secret. Times are in
+    seconds unless they are of their own type."""
 
     host: str = "127.0.0.1"
     port: int = 0
     node: str = "node"
     host_key: str = field(default="", repr=False)
+    host_certificate: str = ""
     authority: str = field(default="", repr=False)
+    people: str = field(default="", repr=False)
+    certificates_last: timedelta = timedelta(hours=1)
+    certificates_pinned: bool = False
     key: bytes = field(default=b"", repr=False)
     connections: int = 500
     connections_per_person: int = 50
@@ -85,7 +94,8 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who proved who they are. `credential` is a token's, or names the key (`SHA256:…`)."""
+    """Somebody who proved who they are. `credential` is a token's, or names the key (`SHA256:…`), the certificate (`cert:…`) or the
+    number said in chat (`chat:…`). `personal`: the proof is of the person, for everything, and lasts; so it is good for a certificate."""
 
     person: Person
     actor: Actor
@@ -93,6 +103,8 @@ class Visitor:
     credential: CredentialId
     only_grant: GrantId | None = None
     key: str = ""
+    certificate: int = 0
+    personal: bool = False
 
 
 class Running(Protocol):
@@ -125,6 +137,8 @@ class Surroundings(Protocol):
     def store(self) -> Store: ...
     @property
     def pool(self) -> Pool: ...
+    @property
+    def certifier(self) -> Certifier | None: ...
     @property
     def spawn(self) -> Spawn: ...
     @property
@@ -180,6 +194,8 @@ class House(Protocol):
     people: Counter[PersonId]
     secret: bytes
     pool: Pool
+    cork: Cork
+    certifier: Certifier | None
 
     def detectors(self, resource: Resource) -> Counting: ...
     def later(self, work: Coroutine[Any, Any, None]) -> None: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from proxy.ssh.admitting import Admitting, Ended
+from proxy.ssh.certifying import SUBSYSTEM, Certifying
 from proxy.ssh.channels import ClientChannel
 from proxy.ssh.classify import is_transfer
 from proxy.ssh.copies import Copying
@@ -46,5 +47,7 @@ def _kind(asked: Asked) -> type[Admitting]:
             return Interactive
         case "subsystem" if asked.text == "sftp":
             return Transfer
+        case "subsystem" if asked.text == SUBSYSTEM:
+            return Certifying
         case _:
             return NotOffered

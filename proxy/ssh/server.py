@@ -26,6 +26,8 @@ from proxy.ssh.confirming import Asked
 from proxy.ssh.door import Door
 from proxy.ssh.house import Connected, Ports, Settings
 from proxy.ssh.login import Failures
+from proxy.ssh.packets import CIPHERS, Cork
+from proxy.ssh.personal import Certifier, PersonalAuthority
 from proxy.ssh.reading import Counting
 from proxy.ssh.upstream import Authority, Pool
 from proxy.watch import Watch
@@ -66,7 +68,9 @@ class SshGateway:
         self.numbers = Asked(ports.clock)
         self.secret = settings.key or ports.entropy.token(32)
         authority = Authority(settings.authority, ports.clock) if settings.authority else None
-        self.pool = Pool(ports.vault, ports.clock, authority)
+        self.cork = Cork()
+        self.pool = Pool(ports.vault, ports.clock, self.cork, authority)
+        self.certifier = _certifier(self)
         self._masking = masking
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -126,7 +130,7 @@ class SshGateway:
                 self.settings.host,
                 self.settings.port,
                 server_factory=lambda: Door(self, self.doors, self.failures, self.numbers),
-                server_host_keys=[_host_key(self.settings.host_key)],
+                server_host_keys=[_host_key(self.settings.host_key, self.settings.host_certificate)],
                 encoding=None,
                 config=(),
                 gss_host=None,
@@ -138,6 +142,7 @@ class SshGateway:
                 allow_scp=False,
                 line_editor=False,
                 compression_algs=None,
+                encryption_algs=CIPHERS,
                 window=WINDOW,
                 server_version="hoop",
                 login_timeout=0,
@@ -198,8 +203,28 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
         log.exception("a session failed")
 
 
-def _host_key(text: str) -> asyncssh.SSHKey:
+def _certifier(gateway: SshGateway) -> Certifier | None:
+    """Raises ValueError when the authority for people cannot be read, or is the one that targets trust."""
+    settings, ports = gateway.settings, gateway.ports
+    if not settings.people:
+        return None
+    if settings.people == settings.authority:
+        raise ValueError("the SSH authority for people must not be the one that targets trust")
+    people = PersonalAuthority(settings.people, settings.certificates_last, pinned=settings.certificates_pinned)
+    return Certifier(people, gateway.keys.certificates, ports.entropy, ports.clock)
+
+
+def _host_key(text: str, certificate: str) -> asyncssh.SSHKey | tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]:
     try:
-        return asyncssh.import_private_key(text)
+        key = asyncssh.import_private_key(text)
     except asyncssh.KeyImportError as problem:
         raise ValueError(f"the SSH host key cannot be read: {problem}") from None
+    if not certificate:
+        return key
+    try:
+        signed = asyncssh.import_certificate(certificate)
+    except asyncssh.KeyImportError as problem:
+        raise ValueError(f"the SSH host certificate cannot be read: {problem}") from None
+    if signed.key.public_data != key.public_data:
+        raise ValueError("the SSH host certificate is for another key than the SSH host key")
+    return key, signed

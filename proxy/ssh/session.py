@@ -24,6 +24,7 @@ from proxy.conversation import Question
 from proxy.recording import Kind, record
 from proxy.ssh.house import House, Running, Spawn, Visitor
 from proxy.ssh.messages import SESSION
+from proxy.ssh.personal import Certifier
 from proxy.ssh.reading import Counting
 from proxy.ssh.upstream import Pool
 
@@ -92,6 +93,10 @@ class LiveSession:
     @property
     def pool(self) -> Pool:
         return self.gateway.pool
+
+    @property
+    def certifier(self) -> Certifier | None:
+        return self.gateway.certifier
 
     @property
     def spawn(self) -> Spawn:
@@ -192,6 +197,8 @@ class LiveSession:
         gateway, visitor = self.gateway, self.visitor
         if visitor.key and not await gateway.keys.still(visitor.key, visitor.person.id):
             raise Denied("This key is not registered any more.", hint="Register one in chat: /hoop key add")
+        if visitor.certificate and not await gateway.keys.certificates.still(visitor.certificate, visitor.person.id):
+            raise Denied("This certificate was revoked.", hint="Get another: hoop ssh")
         if gateway.people[visitor.person.id] > gateway.settings.connections_per_person:
             raise Denied("You have too many connections.", hint="Close one of your sessions.")
         await gateway.ports.log.opened(self.row)
@@ -229,8 +236,22 @@ class LiveSession:
 
     def tick(self) -> None:
         """Time passed, or the grants changed."""
+        if why := self._taken_back():
+            self.cut(why)
         for work in list(self.works):
             work.tick()
+
+    def _taken_back(self) -> str:
+        """Why what the person logged in with counts no more."""
+        visitor, keys = self.visitor, self.gateway.keys
+        if visitor.key and keys.known(visitor.key) != visitor.person.id:
+            return "the key it was opened with was removed"
+        if visitor.certificate:
+            row = keys.certificates.known(visitor.certificate)
+            # One that is not remembered any more ended long ago; that ends no session.
+            if row is not None and row.revoked:
+                return "the certificate it was opened with was revoked"
+        return ""
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):

@@ -12,6 +12,7 @@ import asyncssh
 from access.errors import Unavailable
 from access.ports import Clock, Vault
 from access.resources import Resource
+from proxy.ssh.packets import CIPHERS, Cork
 
 CONNECT_SECONDS = 10.0
 #: Channels on one connection; OpenSSH's MaxSessions is 10 by default.
@@ -67,12 +68,23 @@ class Authority:
         return key, certificate
 
 
+class _Hastened(asyncssh.SSHClient):
+    """A connection to a target that writes together with those of the clients."""
+
+    def __init__(self, cork: Cork) -> None:
+        self._cork = cork
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self._cork.hasten(conn)
+
+
 class Pool:
     """All upstream connections of this gateway. They belong to the gateway's account, not to a person: what may be done
     on them is decided for every channel."""
 
-    def __init__(self, vault: Vault, clock: Clock, authority: Authority | None = None) -> None:
+    def __init__(self, vault: Vault, clock: Clock, cork: Cork, authority: Authority | None = None) -> None:
         self._vault = vault
+        self._cork = cork
         self._clock = clock
         self._authority = authority
         self._places: dict[str, _Place] = {}
@@ -148,6 +160,7 @@ class Pool:
                 return await asyncssh.connect(
                     upstream.host,
                     upstream.port,
+                    client_factory=lambda: _Hastened(self._cork),
                     username=upstream.user,
                     password=secret or None,
                     client_keys=own if proof is None else [proof],
@@ -159,12 +172,7 @@ class Pool:
                     host_based_auth=False,
                     kbdint_auth=bool(secret),
                     compression_algs=None,
-                    encryption_algs=[
-                        "aes128-gcm@openssh.com",
-                        "aes256-gcm@openssh.com",
-                        "chacha20-poly1305@openssh.com",
-                        "aes256-ctr",
-                    ],
+                    encryption_algs=CIPHERS,
                     keepalive_interval=KEEPALIVE_SECONDS,
                     connect_timeout=CONNECT_SECONDS,
                     login_timeout=CONNECT_SECONDS,

@@ -312,3 +312,15 @@ def test_masking_rules_by_table_person_and_group_and_detectors_by_resource(tmp_p
 def test_what_a_server_needs(tmp_path: Path, upstream: str, expected: str) -> None:
     text = f"resources: [{{name: web-1, protocol: ssh, approvers: [dba], upstream: {upstream}}}]"
     assert any(expected in problem for problem in problems(tmp_path, text)), problems(tmp_path, text)
+
+
+def test_what_signs_certificates(tmp_path: Path) -> None:
+    """A person's certificate must open no server."""
+    text = (ROOT / "docs/hoop.example.yaml").read_text().replace("file:ssh_people_ca.key #", "file:ssh_ca.key #")
+    text = text.replace("certificates_last: 1h", "certificates_last: 2d").replace(
+        'host_certificate: ""', "host_certificate: no.pub"
+    )
+    (tmp_path / "web-1.known_hosts").touch()
+    found = "\n".join(problems(tmp_path, text))
+    for words in ("must not be the key of authority", "must be at most a day", "no.pub is not a file"):
+        assert words in found

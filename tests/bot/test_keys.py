@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import asyncssh
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from access import ssh_logins
 from access.errors import Unavailable
 from access.resources import Protocol
+from access.ssh_certificates import PersonalCertificate
 from bot.cards import Card, plain
 from bot.grammar import parse
 from bot.handlers import Handlers
@@ -45,6 +47,7 @@ def keys(stage: Stage) -> KeyBook:
     [
         ("key", Key(KeyDo.LIST)), ("key list", Key(KeyDo.LIST)), ("key add ssh-ed25519 AAAA me", Key(KeyDo.ADD, "ssh-ed25519 AAAA me")),
         ("key confirm SHA256:abc", Key(KeyDo.CONFIRM, "SHA256:abc")), ("key remove SHA256:abc", Key(KeyDo.REMOVE, "SHA256:abc")),
+        ("key remove cert:7", Key(KeyDo.REMOVE, "cert:7")), ("key remove certificates", Key(KeyDo.REMOVE, "certificates")),
         ("ssh-config", SshConfig()),
     ],
 )  # fmt: skip
@@ -53,7 +56,17 @@ def test_the_spelling(text: str, intent: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["key add", "key list all", "key confirm", "key confirm abc", "key remove SHA256:a b", "key steal x"]
+    "text",
+    [
+        "key add",
+        "key list all",
+        "key confirm",
+        "key confirm abc",
+        "key remove SHA256:a b",
+        "key confirm cert:7",
+        "key remove cert:7 cert:8",
+        "key steal x",
+    ],
 )
 def test_what_is_not_understood(text: str) -> None:
     assert "It is: key add" in parse(text).message  # type: ignore[union-attr]
@@ -96,6 +109,7 @@ async def test_the_block_for_ones_configuration(stage: Stage, keys: KeyBook) -> 
         "Port 2222",
         "User web-1",
         "dana+NAME",
+        "Ciphers ^aes128-gcm@openssh.com",
     ):
         assert words in shown
 
@@ -119,3 +133,18 @@ async def test_a_login_is_let_in_by_its_number(stage: Stage, keys: KeyBook) -> N
     assert "too old" in said((await stage.say(DANA, "login 407213")).cards[0])
     for text in ("login", "login 40721", "login abcdef", "login ４０７２１３"):
         assert "six digits" in parse(text).message  # type: ignore[union-attr]
+
+
+async def test_certificates_are_listed_and_revoked(stage: Stage, keys: KeyBook) -> None:
+    now = stage.clock.now()
+    for serial in (7, 8, 9):
+        await keys.certificates.issue(
+            PersonalCertificate(serial, DANA.id, line(), now, now + timedelta(hours=1), "10.1.2.3", "chat:1")
+        )
+    assert "cert:7 — a certificate until" in said((await stage.say(DANA, "key")).cards[0])
+    assert "no certificate like this" in said((await stage.say(ANN, "key remove cert:7")).cards[0])
+    assert "cert:7: revoked" in said((await stage.say(DANA, "key remove cert:7")).cards[0])
+    assert "cert:NUMBER" in said((await stage.say(DANA, "key remove cert:x")).cards[0])
+    assert "cert:8, cert:9: revoked" in said((await stage.say(DANA, "key remove certificates")).cards[0])
+    assert "You have none" in said((await stage.say(DANA, "key")).cards[0])
+    assert "no certificate like this" in said((await stage.say(DANA, "key remove certificates")).cards[0])

@@ -9,7 +9,8 @@ import pytest
 
 from access.actors import PersonId
 from access.errors import Conflict, Invalid
-from identity.ssh_keys import KEYS_MAX, KeyBook, parse_public_key
+from identity.public_keys import parse_public_key
+from identity.ssh_keys import KEYS_MAX, KeyBook
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import MemoryStore
 
