@@ -1,14 +1,14 @@
 """Where the rooms meet: Protocols only. `app/wiring.py` plugs implementations in; no room imports a sibling.
 
 Who implements what: Clock, Entropy — app/clock.py · Store, Recordings, SessionLog — ledger · Directory, Credentials,
-LoginLinks, Vault — identity · Desk, Grants — approval_flows · Executor, LiveSessions — proxy.
+LoginLinks, Vault — identity · Secrets — runbooks · Desk, Grants — approval_flows · Executor, LiveSessions — proxy.
 
 Errors: everything here raises only `access.errors` (Denied, Invalid, Conflict, Unavailable).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -348,6 +348,14 @@ class Vault(Protocol):
 
     def secret(self, ref: str) -> str:
         """The value behind `env:NAME`, `file:PATH` or `cmd:COMMAND`. Raises Unavailable naming the ref, never the value."""
+
+
+class Secrets(Protocol):
+    """Secrets that runbooks name."""
+
+    def reveal(self, name: str, runbook: str, resource: str, groups: Collection[str]) -> str:
+        """The value, read anew each time; may take seconds. Raises Denied when these may not have it, Unavailable; never
+        repeats the value."""
 
 
 # ---------------------------------------------------------------------------------------------- approvals

@@ -53,12 +53,23 @@ class Once:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretUse:
+    """Step `step` (from 0) is given the secret of this name: as its bind value `place` (from 0), or, in a script, as line
+    `place` of its input."""
+
+    step: int
+    place: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class OfRunbook:
     """One run of a runbook at a pinned commit with exactly these parameters.
 
     `steps` are the digests of its statements in order, each to run once; `used` of them were consumed, `done` succeeded.
     `writes`: some step does more than read, so its session must not be READ ONLY (VACUUM and CREATE INDEX CONCURRENTLY
-    cannot run in the transaction that would lift it for one statement).
+    cannot run in the transaction that would lift it for one statement). `secrets`: which of them is given which secret, by
+    name; the gateway puts the value in its place when the step is on its way to the target, and nowhere else.
     """
 
     commit: str
@@ -68,6 +79,7 @@ class OfRunbook:
     used: int = 0
     done: int = 0
     writes: bool = False
+    secrets: tuple[SecretUse, ...] = ()
 
     @property
     def left(self) -> tuple[Digest, ...]:
@@ -159,10 +171,11 @@ def scope_to_json(scope: Scope) -> dict[str, str]:
             return {"kind": "unmask", "columns": " ".join(columns)}
         case Once(digest):
             return {"kind": "once", "digest": digest}
-        case OfRunbook(commit, name, parameters, steps, used, done, writes):
+        case OfRunbook(commit, name, parameters, steps, used, done, writes, secrets):
             run = {"kind": "runbook", "commit": commit, "name": name, "parameters": parameters}
             progress = {"steps": " ".join(steps), "used": str(used), "done": str(done)}
-            return run | progress | {"writes": "yes" if writes else "no"}
+            given = {"secrets": " ".join(f"{s.step}:{s.place}:{s.name}" for s in secrets)} if secrets else {}
+            return run | progress | {"writes": "yes" if writes else "no"} | given
         case _:
             return {"kind": scope_name(scope)}
 
@@ -178,6 +191,12 @@ def scope_from_json(data: Mapping[str, str]) -> Scope:
             steps = tuple(Digest(step) for step in data["steps"].split())
             parameters = Digest(data["parameters"])
             used, done, writes = int(data["used"]), int(data["done"]), data["writes"] == "yes"
-            return OfRunbook(data["commit"], data["name"], parameters, steps, used, done, writes)
+            given = tuple(_secret_use(word) for word in data.get("secrets", "").split())
+            return OfRunbook(data["commit"], data["name"], parameters, steps, used, done, writes, given)
         case kind:
             return _STANDING[kind]
+
+
+def _secret_use(word: str) -> SecretUse:
+    step, place, name = word.split(":", 2)
+    return SecretUse(int(step), int(place), name)

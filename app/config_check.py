@@ -12,14 +12,14 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from access.errors import Invalid, Unavailable
+from access.errors import Unavailable
 from access.ports import Vault
 from app import config_build
 from app.config_duty import duty_problems
 from app.config_file import Loaded, Problem, Where
 from app.config_jira import jira_problems
+from app.config_runbooks import runbook_problems, runbook_secrets
 from app.config_ssh import ssh_authorities, ssh_problems
-from app.schedules import trigger
 from app.settings import PostgresListener, ResourceSettings, Settings
 from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
 from approval_flows.on_call_file import read_schedules
@@ -27,9 +27,6 @@ from approval_flows.shelf import load_folder
 from identity.directory import StaticDirectory
 from identity.directory import problems as directory_problems
 from proxy.masking.detectors import ALIASES, pattern_problems
-from runbooks.mirror import address_of
-from runbooks.shipped import NAME as LIBRARY
-from runbooks.signatures import key_blob
 
 STORES = {"sqlite", "postgresql+psycopg"}
 
@@ -333,45 +330,8 @@ def _duty(settings: Settings, known: _Known) -> Iterator[Finding]:
     yield from duty_problems(settings, known.base)
 
 
-def _runbooks(settings: Settings, _known: _Known) -> Iterator[Finding]:
-    names = Counter(entry.name for entry in settings.runbooks.repositories)
-    for index, entry in enumerate(settings.runbooks.repositories):
-        where: Where = ("runbooks", "repositories", index)
-        if names[entry.name] > 1 or entry.name == LIBRARY:
-            yield (*where, "name"), f"{entry.name} is taken"
-        try:
-            scheme = address_of(entry.url).scheme
-        except Invalid as wrong:
-            yield (*where, "url"), f"cannot be fetched from. {wrong.hint}"
-            continue
-        if scheme == "ssh" and not (entry.deploy_key and entry.host_keys):
-            yield (*where, "url"), "over ssh needs deploy_key and host_keys"
-        if scheme != "ssh" and (entry.deploy_key or entry.host_keys):
-            yield (*where, "url"), "is not ssh, so deploy_key and host_keys mean nothing"
-        if scheme != "https" and entry.token:
-            yield (*where, "token"), "is used only with https"
-        for number, line in enumerate(entry.signers):
-            try:
-                key_blob(line)
-            except ValueError as wrong_key:
-                yield (*where, "signers", number), f"is no key: {wrong_key}"
-        if entry.compare and not entry.compare.startswith("https://"):
-            yield (*where, "compare"), "must start with https://"
-    yield from _schedules(settings, _known)
-
-
-def _schedules(settings: Settings, known: _Known) -> Iterator[Finding]:
-    names = Counter(entry.name for entry in settings.runbooks.schedules)
-    for index, entry in enumerate(settings.runbooks.schedules):
-        where: Where = ("runbooks", "schedules", index)
-        if names[entry.name] > 1:
-            yield (*where, "name"), f"{entry.name} is taken"
-        if entry.owner not in known.people:
-            yield (*where, "owner"), f"{entry.owner} is not in people"
-        try:
-            trigger(entry.cron, entry.time_zone)
-        except ValueError as wrong:
-            yield (*where, "cron"), f"is not a schedule: {wrong}"
+def _runbooks(settings: Settings, known: _Known) -> Iterator[Finding]:
+    yield from runbook_problems(settings, known.people, known.base)
 
 
 def _slack(settings: Settings) -> Iterator[Finding]:
@@ -406,10 +366,7 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
     refs += [(("approvals", "alarms", "page", i, "key"), one.key) for i, one in enumerate(approvals.alarms.page)]
     if settings.jira is not None:
         refs += [(("jira", "token"), settings.jira.token), (("jira", "webhook"), settings.jira.webhook)]
-    for i, repository in enumerate(settings.runbooks.repositories):
-        refs.append((("runbooks", "repositories", i, "token"), repository.token))
-        refs.append((("runbooks", "repositories", i, "deploy_key"), repository.deploy_key))
-        refs.append((("runbooks", "repositories", i, "webhook"), repository.webhook))
+    refs += runbook_secrets(settings)
     refs += [(("resources", i, "upstream", "password"), r.upstream.password) for i, r in enumerate(settings.resources)]
     refs += [
         (("resources", i, "upstream", "private_key"), r.upstream.private_key) for i, r in enumerate(settings.resources)

@@ -10,6 +10,7 @@ from access.errors import Unavailable
 from access.resources import Protocol, Resource
 from app.core import Core
 from app.process import Process
+from app.runbooks import secrets
 from app.ssh_host_key import host_key
 from app.targets import absolute
 from ledger.sessions import SessionLog
@@ -42,6 +43,7 @@ class ProxyRole:
             recordings=process.recordings,
             catalogs=process.targets.load,
             samples=process.targets.sample,
+            secrets=secrets(core.settings, core.vault),
         )
         masking = process.targets.masking
         databases, servers = _of(resources, Protocol.POSTGRES), _of(resources, Protocol.SSH)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from access.ports import Vault
-from app.settings import RepositorySettings, Settings
+from app.settings import Settings
+from app.settings_runbooks import RepositorySettings
 from runbooks.catalog import Catalog
-from runbooks.mirror import Mirror, Origin
+from runbooks.mirror import Mirror
 from runbooks.rules import Rule
+from runbooks.secrets import RunSecrets, SecretRule
 from runbooks.shipped import NAME, Shipped
+from runbooks.transports import Origin
 
 
 def catalog(settings: Settings, base: Path, vault: Vault) -> Catalog:
@@ -19,19 +22,29 @@ def catalog(settings: Settings, base: Path, vault: Vault) -> Catalog:
     if settings.runbooks.library:
         mirrors[NAME] = Shipped(folder / f"{NAME}.git")
     for entry in settings.runbooks.repositories:
-        mirrors[entry.name] = Mirror(origin(entry, vault), folder / f"{entry.name}.git")
-    return Catalog(mirrors)
+        mirrors[entry.name] = Mirror(origin(entry, vault, base), folder / f"{entry.name}.git")
+    return Catalog(mirrors, secrets=secrets(settings, vault))
 
 
-def origin(entry: RepositorySettings, vault: Vault) -> Origin:
-    """A repository with its secrets."""
+def secrets(settings: Settings, vault: Vault) -> RunSecrets:
+    """What parameters of the type secret may name."""
+    rules = [
+        SecretRule(one.name, one.secret, tuple(one.runbooks), tuple(one.resources), tuple(one.groups))
+        for one in settings.runbooks.secrets
+    ]
+    return RunSecrets(rules, vault)
+
+
+def origin(entry: RepositorySettings, vault: Vault, base: Path = Path()) -> Origin:
+    """A repository with its secrets; a relative path of certificates starts at `base`."""
     return Origin(
         name=entry.name,
         url=entry.url,
         branch=entry.branch,
         folder=entry.folder,
         key=vault.secret(entry.deploy_key) if entry.deploy_key else "",
-        token=vault.secret(entry.token) if entry.token else "",
+        token=vault.secret(entry.token).strip() if entry.token else "",
+        ca=str(base / entry.ca) if entry.ca else "",
         host_keys=tuple(entry.host_keys),
         signers=tuple(entry.signers),
         webhook=vault.secret(entry.webhook).strip() if entry.webhook else "",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-from app.settings import ScheduleSettings
+from app.settings_runbooks import ScheduleSettings
 from bot.kit import Kit
 from bot.scheduling import Schedule, ask
 

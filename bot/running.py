@@ -19,6 +19,7 @@ from access.masking import ForApprover
 from access.ports import ActionToken, Tx
 from access.requests import Evidence, Place
 from access.resources import Resource
+from access.runs import Run as Made
 from access.scopes import OfRunbook
 from bot.asking import told
 from bot.cards import Card, Form
@@ -133,7 +134,7 @@ async def run(kit: Kit, intent: Run, who: Caller, reply: Reply) -> None:
     """Complete: show what will run. Incomplete or wrong: the form, prefilled, with what is wrong at its field."""
     person = kit.person(who)
     entry = found(kit, intent.runbook, person)
-    values, wrong = check(entry.runbook, intent.values, known(kit))
+    values, wrong = check(entry.runbook, intent.values, known(kit, entry, person))
     resources = where(entry, kit.resources())
     if not resources:
         raise Invalid(f"{entry.name} fits no resource of this gateway.", field="runbook")
@@ -171,10 +172,12 @@ def _targets(intent: Run, resources: Sequence[Resource], wrong: dict[str, str]) 
     return targets
 
 
-def known(kit: Kit) -> Known:
-    """What people, and resources, a value may name."""
+def known(kit: Kit, entry: Entry, person: Person) -> Known:
+    """What people, resources, and secrets, a value of this person may name in this runbook."""
     people = frozenset(person.wire_name for person in kit.world.directory.people() if person.active)
-    return Known(people, frozenset(kit.world.resources))
+    secrets = kit.runbooks.secrets
+    named = secrets.names(entry.name, person.groups) if secrets is not None else frozenset[str]()
+    return Known(people, frozenset(kit.world.resources), named)
 
 
 def _field(entry: Entry, name: str) -> str:
@@ -188,6 +191,8 @@ async def form_with(kit: Kit, entry: Entry, intent: Run, person: Person) -> Form
     resources = where(entry, kit.resources())
     one = next((resource for resource in resources if intent.resource == resource.name or len(resources) == 1), None)
     listed = await kit.choices.of(entry.runbook, person, one) if kit.choices is not None and one is not None else {}
+    secrets = tuple(sorted(known(kit, entry, person).secrets))
+    listed |= {one.name: secrets for one in entry.runbook.parameters if one.kind is Kind.SECRET and secrets}
     return views.run_form(entry, resources, given, {}, listed)
 
 
@@ -232,6 +237,7 @@ async def describe(kit: Kit, runbook: Runbook, draft: Draft, person: Person) -> 
         raise Denied(f"{draft.name} may not be run by you on {resource.name}.", rule="runbook-rule", hint="/hoop who")
     made = render(runbook, draft.commit, Part(draft.part), values)
     made = replace(made, name=scope_name(draft.name, Part(draft.part)))
+    _may_have(kit, made, draft, person)
     evidence, scope = await kit.judge.describe_run(actor_of(person, draft.agent), person, resource, made)
     for parameter in runbook.parameters:
         table = values.get(parameter.name)
@@ -244,6 +250,14 @@ async def describe(kit: Kit, runbook: Runbook, draft: Draft, person: Person) -> 
         ):
             raise Invalid("There is no such table there.", field=f"p_{parameter.name}")
     return replace(evidence, parameters=(ForApprover(draft.values),)), scope
+
+
+def _may_have(kit: Kit, made: Made, draft: Draft, person: Person) -> None:
+    """Whether its secrets are for this person in this runbook, there. Raises Denied."""
+    for name in dict.fromkeys(name for step in made.steps for _, name in step.secrets):
+        if kit.runbooks.secrets is None:
+            raise Denied(f"There is no secret {name}.", rule="runbook-secret")
+        kit.runbooks.secrets.check(name, draft.name, draft.resource, person.groups)
 
 
 def _named(runbook: Runbook, part: str, name: str) -> bool:

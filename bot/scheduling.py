@@ -56,7 +56,7 @@ async def _ask(kit: Kit, schedule: Schedule, at: datetime) -> None:
     entry = found(kit, schedule.runbook, person)
     if not entry.runbook.schedule:
         raise Denied(f"{entry.name} does not say `schedule: true`.", rule="schedule-not-allowed")
-    values, wrong = check(entry.runbook, schedule.values, known(kit))
+    values, wrong = check(entry.runbook, schedule.values, known(kit, entry, person))
     if wrong:
         first = next(iter(wrong))
         raise Invalid(f"{first}: {wrong[first]}", field=first)

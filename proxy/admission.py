@@ -56,13 +56,15 @@ class Unit:
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """Recorded: forward it. `wrap`: only inside a transaction that the gateway makes writable and commits; `noted`:
-    the ledger has it as an event, so it gets its outcome too; `unmasked`: what its rows may show as it is."""
+    the ledger has it as an event, so it gets its outcome too; `unmasked`: what its rows may show as it is; `consumed`: the single-use grant
+    as it is after this use."""
 
     number: int
     verdict: Verdict
     wrap: bool = False
     noted: bool = False
     unmasked: Unmasked | None = None
+    consumed: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from proxy.postgres.scram import MECHANISM, AuthenticationFailed, ScramServer, V
 from proxy.postgres.startup import Hello, Refused, find_resource
 from proxy.postgres.state import SqlState
 from proxy.recording import Kind, record
+from proxy.revealing import Revealed, given_any, revealer
 from proxy.session import LiveSession, SessionPorts, capped
 from proxy.sql.catalog import Catalog
 from proxy.sql.judged import SqlSession
@@ -172,7 +173,8 @@ class Arrival:
             raise Refused("08001", f"the gateway cannot reach {visitor.resource.name}", hint) from None
         session = None
         try:
-            session = self._session(visitor, row, catalog, ceiling, upstream, dialling, read_only=read_only)
+            revealed = Revealed() if given_any(opened_under) else None
+            session = self._session(visitor, row, catalog, ceiling, upstream, dialling, revealed, read_only=read_only)
             session.opened_under = opened_under
             await self._run(session, visitor)
         finally:
@@ -241,6 +243,7 @@ class Arrival:
         ceiling: Level,
         upstream: Connected,
         dialling: Dialling,
+        revealed: Revealed | None,
         *,
         read_only: bool,
     ) -> LiveSession:
@@ -264,8 +267,10 @@ class Arrival:
                 clear_rows=gateway.settings.clear_rows,
                 count_lookups=gateway.lookups.take,
                 scanning=self._scanning(visitor),
+                reveal=revealer(ports.secrets, bearer),
+                revealed=revealed or Revealed(),
             ),
-            self._reader(row, catalog),
+            self._reader(row, catalog, revealed),
             SqlState(role, initial, given=given),
             ports.clock,
             dict(reported),
@@ -276,7 +281,7 @@ class Arrival:
             row, conversation, self.wire, upstream, dialling,
             SessionPorts(ports.clock, ports.desk, ports.log, recording),
             ceiling=ceiling,
-            make_reader=lambda newer: self._reader(row, newer),
+            make_reader=lambda newer: self._reader(row, newer, revealed),
             stale_catalog=lambda: self._stale(visitor),
             audience=lambda: self._audience(row),
         )  # fmt: skip
@@ -298,8 +303,9 @@ class Arrival:
         person = self.gateway.ports.directory.person(id)
         return id.rpartition("|")[2] if person is None else person.name
 
-    def _reader(self, row: Session, catalog: Catalog) -> Reader:
+    def _reader(self, row: Session, catalog: Catalog, revealed: Revealed | None) -> Reader:
         """Its hashes and pseudonyms are those of every session under the same request, and of no other."""
+        extra = (*self.gateway.detectors, *([revealed] if revealed is not None else []))
         key = hmac.digest(self.gateway.secret, f"mask/{row.resource}/{row.request}".encode(), hashlib.sha256)
         policy, seen = self.gateway.masking[row.resource], None
         person = self.gateway.ports.directory.person(row.actor.person)
@@ -312,12 +318,12 @@ class Arrival:
             resource = self.gateway.resources[row.resource]
             sampled = Sampled(
                 impressions, resource, row.database, policy.recorded(), impressions.version(where),
-                lambda newer: self._reader(row, newer),
+                lambda newer: self._reader(row, newer, revealed),
             )  # fmt: skip
             recorded = impressions.applied(where, recorded)
             seen = None if seen is None else impressions.applied(where, seen)
-        masker = Masker(recorded, catalog, key, self.gateway.detectors, seen=seen)
-        if self.gateway.detectors:  # they do not exist elsewhere: what they would mask must not be shown
+        masker = Masker(recorded, catalog, key, extra, seen=seen)
+        if extra:  # they do not exist elsewhere: what they would mask must not be shown
             return Reader(catalog, masker, sampled=sampled)
         recipe = Recipe(catalog, recorded, key, seen)
         far = lambda text, session: self.gateway.apart.read(recipe, text, session)  # noqa: E731 - bound here

@@ -127,13 +127,12 @@ class Gate:
             if isinstance(held, Refusal):
                 return held
             request, verdict = held
-        problem = yield from self._register(unit, number, verdict, request)
-        if problem is not None:
-            return problem
+        registered = yield from self._register(unit, number, verdict, request)
+        if isinstance(registered, Refusal):
+            return registered
         self.out.records.append(self._statement(unit, number, verdict, request))
-        return Admitted(
-            number, verdict, wrap=_needs_wrap(unit, verdict), noted=_noteworthy(unit, verdict), unmasked=unit.unmasked
-        )
+        wrap, noted = _needs_wrap(unit, verdict), _noteworthy(unit, verdict)
+        return Admitted(number, verdict, wrap=wrap, noted=noted, unmasked=unit.unmasked, consumed=registered)
 
     def overdrawn(
         self, unit: Unit, admitted: Admitted, budget: Budget, refusal: Refusal, *, ask: bool
@@ -151,9 +150,9 @@ class Gate:
         if isinstance(held, Refusal):
             return held
         request, approved = held
-        problem = yield from self._register(unit, admitted.number, approved, request)
-        if problem is not None:
-            return problem
+        registered = yield from self._register(unit, admitted.number, approved, request)
+        if isinstance(registered, Refusal):
+            return registered
         self.out.records.append(self._statement(unit, admitted.number, approved, request))
         return Admitted(admitted.number, approved, wrap=_needs_wrap(unit, approved), noted=True)
 
@@ -248,8 +247,8 @@ class Gate:
 
     # ---------------------------------------------------------------------------------------- recording
 
-    def _register(self, unit: Unit, number: int, verdict: Verdict, request: str) -> Steps[Refusal | None]:
-        """The event rows that must be committed before this goes on: a consumption, or more than a plain read."""
+    def _register(self, unit: Unit, number: int, verdict: Verdict, request: str) -> Steps[Refusal | Grant | None]:
+        """The event rows that must be committed first: more than a plain read, or a consumption (the grant after it)."""
         grant = verdict.consumes
         if not _noteworthy(unit, verdict):
             return None
@@ -272,7 +271,9 @@ class Gate:
             facts += (asked,)
         question = Commit(facts) if grant is None else Consume(grant.id, digest, facts)
         answer = yield from self.ask(question)
-        if answer is True if grant is None else isinstance(answer, Grant):
+        if grant is not None and isinstance(answer, Grant):
+            return answer
+        if grant is None and answer is True:
             return None
         self.counters.refused += 1
         if isinstance(answer, Conflict):

@@ -49,5 +49,14 @@ def _joined(run: Run, found: list[Evidence], digest: Digest, comment: str) -> Ev
         tables=tuple(dict.fromkeys(table for one in found for table in one.tables)),
         flags=frozenset().union(*(one.flags for one in found)),
         rule=RUNBOOK_RULE,
-        notes=tuple(dict.fromkeys(note for one in found for note in one.notes)),
+        notes=tuple(dict.fromkeys([*(note for one in found for note in one.notes), *_given(run)])),
     )
+
+
+def _given(run: Run) -> list[str]:
+    """What those who decide must know: which secrets go where, by their names."""
+    return [
+        f"Step {number} is given the secret {name}."
+        for number, step in enumerate(run.steps, 1)
+        for _, name in step.secrets
+    ]

@@ -20,7 +20,19 @@ from access.ids import SessionId
 from access.masking import MaskPolicy
 from access.masking_events import NamesFound
 from access.policy import Policy
-from access.ports import Clock, Credentials, Desk, Directory, Entropy, Grants, Recordings, SessionLog, Store, Vault
+from access.ports import (
+    Clock,
+    Credentials,
+    Desk,
+    Directory,
+    Entropy,
+    Grants,
+    Recordings,
+    Secrets,
+    SessionLog,
+    Store,
+    Vault,
+)
 from access.requests import Session
 from access.resources import Resource
 from proxy.apart import Apart
@@ -65,6 +77,7 @@ class Ports:
     #: Reads samples of tables, where the masking policy wants columns judged by them.
     samples: Sample | None = None
     dialer: Dialer = field(default_factory=DirectDialer)
+    secrets: Secrets | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from runbooks.mirror import Head, Mirror, compare_link
 from runbooks.model import Broken, Language, Problem, Runbook
 from runbooks.parse import SUFFIXES, name_of, parse
 from runbooks.rules import ANY, Rule, rule_of
+from runbooks.secrets import RunSecrets
 
 #: Where a language runs.
 SPOKEN = {Language.SQL: Protocol.POSTGRES, Language.SHELL: Protocol.SSH}
@@ -60,6 +61,8 @@ class Catalog:
     """All repositories. `refresh` once at start and then by the clock; everything else answers from memory."""
 
     mirrors: Mapping[str, Mirror] = field(default_factory=dict)
+    #: What parameters of the type secret may name.
+    secrets: RunSecrets | None = None
     shelves: dict[str, Shelf] = field(default_factory=dict)
     _busy: set[str] = field(default_factory=set)
     _again: set[str] = field(default_factory=set)

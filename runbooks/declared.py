@@ -107,7 +107,7 @@ def checked(parameter: Parameter) -> None:
 
 def whole(text: str, line: int, what: str) -> int:
     """A whole number. Raises Wrong."""
-    if not re.match(r"\A[0-9]{1,6}\Z", text):
+    if not re.match(r"\A(?:0|[1-9][0-9]{0,5})\Z", text):  # 010 is 8 to some who read YAML and 10 to others
         raise Wrong(f"{what} is a whole number, not {text[:20]}", line)
     return int(text)
 

@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 class Kind(StrEnum):
     """What a parameter may hold. TABLE names a table that the target's catalog knows; NAME a column, or something new.
-    Both have the shape of a plain identifier and are quoted. SECRET is the name of a secret, never a secret: what runs looks
-    it up where it runs. An ENUM has options of the file's, or those that its query lists."""
+    Both have the shape of a plain identifier and are quoted. SECRET is the name of a secret, never a secret: the
+    gateway gives its value to the step when that is on its way to the target. An ENUM has options of the file's, or those that its query lists."""
 
     TEXT = "text"
     LINES = "lines"
@@ -108,10 +108,12 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What values are looked up in: the wire names of active people, the resources there are, what queries listed."""
+    """What values are looked up in: the wire names of active people, the resources there are, the secrets that this runbook
+    may be given."""
 
     people: frozenset[str] = frozenset()
     resources: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
 
 
 NOBODY = Known()

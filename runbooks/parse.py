@@ -38,6 +38,7 @@ _KEYS = {
     "parameters",
 }  # fmt: skip
 NAMES = frozenset({Kind.TABLE, Kind.NAME})
+_BY_NAME = 'give it by env: NAME (or asenv) and use "$NAME"'
 _LONGEST_TIMEOUT = timedelta(hours=4)
 
 
@@ -129,6 +130,7 @@ class _Reader:
         name = where == "name" or action.has("identifier") or action.has("dquote") or quoted == '"'
         if quoted not in {"", "'", '"'}:
             raise Wrong("quotechar takes ' or \" in SQL", line)
+        _whole_secret(parameter, action, line)
         transforms = tuple(c.function for c in action.calls if c.function in {"encodeb64", "decodeb64"})
         literal = where == "literal" or action.has("squote") or quoted == "'"
         if name or (parameter.kind in NAMES and not literal):
@@ -141,6 +143,9 @@ class _Reader:
         parameter = self._of(action, line)
         if parameter.kind in NAMES or action.has("identifier"):
             raise Wrong(f"{parameter.name}: tables and names are for SQL; use text with a pattern", line)
+        _whole_secret(parameter, action, line)
+        if parameter.kind is Kind.SECRET and use is not Use.ENVIRONMENT:
+            raise Wrong(f"{parameter.name} is a secret, which everybody on the host would see here; {_BY_NAME}", line)
         transforms = tuple(c.function for c in action.calls if c.function in {"encodeb64", "decodeb64"})
         if use is not Use.ENVIRONMENT:
             return Slot(parameter.name, use, transforms, leading=leading)
@@ -193,8 +198,6 @@ class _Reader:
 
     def _kind_wrong(self, parameter: Parameter) -> str:
         if self.language is Language.SQL:
-            if parameter.kind is Kind.SECRET:
-                return "secrets are for scripts, which look them up by name; SQL would print the name"
             if parameter.variable:
                 return "env is for scripts; SQL has no environment"
             return _query_wrong(parameter.query) if parameter.query else ""
@@ -320,6 +323,12 @@ class _Reader:
         """A text in which `{{ .name }}` stands for a value: runs with the same text do not run beside each other."""
         said = text(node).replace("'", "")
         return cut_statements(f"'{said}'", node.line, self._place)[0].pieces
+
+
+def _whole_secret(parameter: Parameter, action: Action, line: int) -> None:
+    """A secret is put in its place as it is: nothing is made of its name. Raises Wrong."""
+    if parameter.kind is Kind.SECRET and (action.has("encodeb64") or action.has("decodeb64")):
+        raise Wrong(f"{parameter.name} is a secret: it is given as it is", line)
 
 
 def _query_wrong(query: str) -> str:

@@ -21,6 +21,9 @@ from runbooks.values import Refused, accept
 
 Values = Mapping[str, str | None]
 
+#: How a script gets a secret: on its input, so that it is in no command line and no list of processes.
+_READ = "IFS= read -r {0}; export {0} # the secret {1}\n"
+
 
 def check(
     runbook: Runbook, typed: Mapping[str, str], known: Known = NOBODY
@@ -121,9 +124,10 @@ def _choices(runbook: Runbook, steps: Sequence[Step], values: Values) -> list[Ru
 
 def _step(runbook: Runbook, step: Step, values: Values) -> RunStep:
     if runbook.language is Language.SHELL:
-        return RunStep(step.title, script(runbook, step, values))
+        return RunStep(step.title, script(runbook, step, values), secrets=_given(runbook, step, values))
     text: list[str] = []
     bound: list[str | None] = []
+    secrets: list[tuple[int, str]] = []
     for piece in spaced(step.pieces):
         if isinstance(piece, str):
             text.append(piece)
@@ -131,11 +135,13 @@ def _step(runbook: Runbook, step: Step, values: Values) -> RunStep:
         parameter = _of(runbook, piece)
         value = values.get(piece.parameter)
         if piece.use is Use.BIND:
+            if value is not None and parameter.kind is Kind.SECRET:
+                secrets.append((len(bound), value))
             bound.append(None if value is None else _bound(parameter, piece, value))
             text.append(f"${len(bound)}")
         else:
             text.append(_in_text(parameter, piece, value))
-    return RunStep(step.title, "".join(text), tuple(bound))
+    return RunStep(step.title, "".join(text), tuple(bound), secrets=tuple(secrets))
 
 
 def script(runbook: Runbook, step: Step, values: Values) -> str:
@@ -153,6 +159,8 @@ def script(runbook: Runbook, step: Step, values: Values) -> str:
             continue
         parameter = _of(runbook, piece)
         words = _words(parameter, piece, values.get(piece.parameter))
+        if parameter.kind is Kind.SECRET and words != [""]:
+            continue  # its lines are in the head
         if step.reread and not all(map(calm, words)):
             said = f"Only letters, digits and _./:@%+=,- here: the script reads it again as a command on line {step.reread}."
             raise Invalid(said, field=parameter.name)
@@ -161,17 +169,36 @@ def script(runbook: Runbook, step: Step, values: Values) -> str:
             continue
         text.append(_written(words, piece))
         plain.append(_written(["x"] * len(words), piece))
-    head = "".join(f"export {name}={quoted(value, Use.ARGUMENT)}\n" for name, value in exports.items())
-    plain_head = "".join(f"export {name}='x'\n" for name in exports)
+    reads = "".join(_READ.format(name, secret) for name, secret in _secrets(runbook, step, values).items())
+    head = reads + "".join(f"export {name}={quoted(value, Use.ARGUMENT)}\n" for name, value in exports.items())
+    plain_head = reads + "".join(f"export {name}='x'\n" for name in exports)
     made = head + "".join(text)
     if shape(made) is None or shape(made) != shape(plain_head + "".join(plain)):
         raise Invalid(f"“{step.title}”: these values would change what the script does.", field="values")
     return made
 
 
+def _secrets(runbook: Runbook, step: Step, values: Values) -> dict[str, str]:
+    """The names of the secrets that a script is given, by the variable each is read into."""
+    placed = [(_of(runbook, p), p.variable) for p in step.pieces if isinstance(p, Slot) and p.use is Use.ENVIRONMENT]
+    everywhere = [(parameter, parameter.variable) for parameter in runbook.parameters if parameter.variable]
+    return {
+        variable: name
+        for parameter, variable in (*everywhere, *placed)
+        if parameter.kind is Kind.SECRET and (name := values.get(parameter.name))
+    }
+
+
+def _given(runbook: Runbook, step: Step, values: Values) -> tuple[tuple[int, str], ...]:
+    """The lines of a script's input that are secrets: as many as it reads first."""
+    return tuple(enumerate(_secrets(runbook, step, values).values()))
+
+
 def _environment(runbook: Runbook, values: Values) -> dict[str, str]:
     """What every step of a script finds in its environment."""
-    named = [parameter for parameter in runbook.parameters if parameter.variable]
+    named = [
+        one for one in runbook.parameters if one.variable and not (one.kind is Kind.SECRET and values.get(one.name))
+    ]
     slot = Slot("", Use.ENVIRONMENT)
     return {one.variable: ",".join(_words(one, slot, values.get(one.name))) for one in named}
 

@@ -9,8 +9,9 @@ from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from runbooks.mirror import Mirror, Origin
+from runbooks.mirror import Mirror
 from runbooks.parse import is_runbook
+from runbooks.transports import Origin
 
 NAME = "library"
 _EPOCH = 1_767_225_600  # 2026-01-01, the same for everybody so that the commit is

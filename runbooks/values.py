@@ -26,13 +26,17 @@ _EMAIL = re.compile(
     r"\A[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?){1,8}\Z"
 )
 _TABLE = re.compile(r"\A[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?\Z")
-_SECRET_NAME = re.compile(r"\A[A-Za-z][A-Za-z0-9]{0,31}(?:[/_.:@-][A-Za-z0-9]{1,32}){0,12}\Z")
+#: What a secret may be called.
+SECRET_NAME = r"^[A-Za-z][A-Za-z0-9]{0,31}(?:[/_.:@-][A-Za-z0-9]{1,32}){0,12}$"  # noqa: S105 - how one is called
+_SECRET_NAME = re.compile(SECRET_NAME.replace("^", r"\A").replace("$", r"\Z"))
 #: The beginnings of well-known tokens; words of hexadecimal or mixed characters that nobody would give as a name.
 _SECRET_ITSELF = re.compile(
     r"\A(?:AKIA|ASIA|ghp_|gho_|ghs_|github_pat|glpat-|xox[abprs]-|sk-|sk_live|rk_live|eyJ|AIza|hvs\.|npm_|dop_v1|SG\.)"
     r"|[0-9a-fA-F]{24,}|(?=[A-Za-z0-9]*[0-9])(?=[A-Za-z0-9]*[a-z])(?=[A-Za-z0-9]*[A-Z])[A-Za-z0-9]{20,}"
 )
 _BIGGEST = 2**63
+_QUIET = re2.Options()
+_QUIET.log_errors = False  # they are told on their line, not on the error output
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 _ONE_LINE = frozenset(Kind) - {Kind.LINES}
 
@@ -59,6 +63,8 @@ def accept(parameter: Parameter, typed: str | None, known: Known = NOBODY) -> st
         raise Refused("Nobody active goes by that name; use the person's wire name.")
     if parameter.kind is Kind.RESOURCE and value not in known.resources:
         raise Refused("There is no such resource.")
+    if parameter.kind is Kind.SECRET and value not in known.secrets:
+        raise Refused("There is no such secret for you in this runbook.")
     if parameter.options and parameter.kind is not Kind.LIST and value not in parameter.options:
         raise Refused(f"It is one of {', '.join(parameter.options[:20])}.")
     if parameter.kind is not Kind.LIST:
@@ -84,7 +90,7 @@ _ODD = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 
 
 def _pattern(parameter: Parameter, value: str) -> None:
-    if parameter.pattern and re2.fullmatch(parameter.pattern, value) is None:
+    if parameter.pattern and re2.fullmatch(parameter.pattern, value, _QUIET) is None:
         raise Refused(f"The whole value must match {parameter.pattern}.")
 
 
@@ -207,7 +213,7 @@ def _name(_: Parameter, text: str) -> str:
 
 
 def _secret(_: Parameter, text: str) -> str:
-    """A name such as `vault/billing-token`. What looks like a secret itself is refused, and never repeated."""
+    """A name such as `billing/api-token`. What looks like a secret itself is refused, and never repeated."""
     if not _SECRET_NAME.match(text) or _SECRET_ITSELF.search(text):
         raise Refused("It is the name of a secret such as billing/api-token, never the secret itself.")
     return text
@@ -261,12 +267,14 @@ def declared_wrong(parameter: Parameter) -> str:
     if len(set(parameter.options)) != len(parameter.options):
         return "an option is listed twice"
     try:
-        re2.compile(parameter.pattern)
+        re2.compile(parameter.pattern, _QUIET)
     except re2.error:
         return f"{parameter.pattern} is not a valid RE2 pattern"
     for bound in (parameter.minimum, parameter.maximum):
         if bound and parameter.kind not in _BOUNDED:
             return f"a {parameter.kind.value} has no minimum or maximum; use min_length, max_length or pattern"
+        if bound and re.match(r"\A-?0[0-9]", bound) and parameter.kind in {Kind.INTEGER, Kind.DECIMAL}:
+            return f"write the bound {bound} without the zeros in front"
         if bound:
             try:
                 _PARSERS[parameter.kind](Parameter(parameter.name, parameter.kind), bound)
@@ -274,7 +282,7 @@ def declared_wrong(parameter: Parameter) -> str:
                 return f"the bound {bound} is not a {parameter.kind.value}"
     if parameter.minimum and parameter.maximum and _above(parameter):
         return "its least is more than its most"
-    if parameter.default and parameter.kind not in {Kind.PERSON, Kind.RESOURCE}:
+    if parameter.default and parameter.kind not in {Kind.PERSON, Kind.RESOURCE, Kind.SECRET}:
         try:
             accept(parameter, parameter.default)
         except Refused as refused:

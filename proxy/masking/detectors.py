@@ -166,6 +166,11 @@ class Detectors:
     def __bool__(self) -> bool:
         return bool(self.strategies)
 
+    def also(self, one: Detector) -> None:
+        """One more from now on; what it finds is redacted."""
+        self.strategies.setdefault(one.entity, Strategy.REDACT)
+        self.own = (*self.own, one)
+
     def named(self, context: Context) -> str | None:
         """The entity a value is because of its names alone, whatever it looks like."""
         hinted = self._by_name & context.hints

@@ -6,7 +6,6 @@ the first rows. It never tries again: what is lost after sending may have run.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -192,23 +191,15 @@ class Executor:
 
 def _bound(step: RunStep) -> bytes:
     """One statement in the extended protocol: values travel beside the text, never in it. (Chapter "Message Flow".)"""
-    values = b"".join(_value(value) for value in step.values)
-    bind = b"\x00\x00" + struct.pack("!HH", 0, len(step.values)) + values + struct.pack("!H", 0)
+    values = tuple(None if value is None else value.encode() for value in step.values)
     parts = [
         m.parse("", step.text),
-        m.message(m.BIND, bind),
+        m.bind(m.Bind("", "", (), values, ())),
         m.describe("P", ""),
-        m.message(m.EXECUTE, b"\x00" + struct.pack("!i", 0)),
+        m.message(m.EXECUTE, bytes(5)),
         m.SYNC_MESSAGE,
     ]
     return b"".join(parts)
-
-
-def _value(value: str | None) -> bytes:
-    if value is None:
-        return struct.pack("!i", -1)
-    encoded = value.encode()
-    return struct.pack("!i", len(encoded)) + encoded
 
 
 async def _exchange(connected: Connected, sent: bytes) -> Outcome:

@@ -15,8 +15,8 @@ from access.policy import Action
 from access.scopes import Level
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
+from proxy.postgres import giving, sending, units, writable
 from proxy.postgres import messages as m
-from proxy.postgres import sending, units, writable
 from proxy.postgres.batches import Batch, Item
 from proxy.postgres.cancelling import CANCELLED
 from proxy.postgres.frames import FrameError
@@ -89,6 +89,8 @@ def _segment(conv: Conversation, first: bytes) -> Steps[bool]:
             conv.put_back(frame)
         frames, closed, part = [m.FLUSH_MESSAGE], False, True
     problem = yield from _admit(conv, batch)
+    if problem is None:
+        problem = yield from _given(conv, batch)
     if problem is not None:
         yield from _refuse(conv, problem, closed=closed)
         return False
@@ -350,6 +352,14 @@ def _admit(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
             return admitted
         portal.admitted = admitted
     return None
+
+
+def _given(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
+    """Put secrets in their places; what was let through without them did not run."""
+    problem = yield from giving.put(conv, batch)
+    if problem is not None:
+        _forget(conv, batch, f"not run: {problem.message}")
+    return problem
 
 
 def _forget(conv: Conversation, batch: Batch, why: str = "not run: a later one was refused") -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from access.actors import PersonId
 from proxy.admission import Bearer
 from proxy.lookups import uncounted
 from proxy.postgres.scanning import Scanning
+from proxy.revealing import Reveal, Revealed, nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,6 @@ class Facts:
     count_lookups: Callable[[PersonId, str, int, int], Awaitable[None]] = uncounted
     #: It samples tables, and shows nothing else.
     scanning: Scanning | None = None
+    #: How it gets at secrets that an approved step is given, and those it was given: its masker knows them.
+    reveal: Reveal = nothing
+    revealed: Revealed = field(default_factory=Revealed)

@@ -66,7 +66,9 @@ class Judge:
         """Every step as `describe`, with its bind values; the whole as one evidence. The errors name the step."""
         reader = await self._reader(resource)
         return described(
-            run, lambda step: self._describe(reader, actor, person, resource, step.text, step.values), "--"
+            run,
+            lambda step: self._describe(reader, actor, person, resource, step.text, step.values, step.secrets),
+            "--",
         )
 
     async def _reader(self, resource: Resource) -> Reader:
@@ -75,7 +77,7 @@ class Judge:
 
     def _describe(
         self, reader: Reader, actor: Actor, person: Person, resource: Resource, text: str,
-        values: tuple[str | None, ...],
+        values: tuple[str | None, ...], secrets: tuple[tuple[int, str], ...] = (),
     ) -> Evidence:  # fmt: skip
         database = resource.upstream.database
         state = SqlState(resource.upstream.user, {"search_path": DEFAULT_PATH}, level=Level.NONE)
@@ -96,7 +98,7 @@ class Judge:
         if verdict.action is not Action.ALLOW:
             raise Denied(verdict.message, rule=verdict.rule, hint=verdict.hint)
         return Evidence(
-            shown=with_parameters(reading.shown.text, shown), exact=ForApprover(_with_values(text, values)),
+            shown=with_parameters(reading.shown.text, shown), exact=ForApprover(_with_values(text, values, secrets)),
             complete=reading.shown.complete and same, digest=digest, database=database, effects=whole.effects, verbs=whole.verbs,
             tables=tuple(dict.fromkeys((*whole.writes, *whole.reads))), flags=whole.flags, rule=EXEC_RULE,
         )  # fmt: skip
@@ -122,9 +124,11 @@ def understood(reader: Reader, resource: Resource, text: str) -> Understood:
     return Understood(reading.shown.text, bare, refusal.message, "masking")
 
 
-def _with_values(text: str, values: tuple[str | None, ...]) -> str:
-    """The exact text with what it is bound with, for those who decide."""
-    return "\n".join([text, *(f"-- ${i} = {'NULL' if v is None else v}" for i, v in enumerate(values, 1))])
+def _with_values(text: str, values: tuple[str | None, ...], secrets: tuple[tuple[int, str], ...] = ()) -> str:
+    """The exact text with what it is bound with, for those who decide; a secret by its name."""
+    named = dict(secrets)
+    shown = [f"(the secret {named[i]})" if i in named else "NULL" if v is None else v for i, v in enumerate(values)]
+    return "\n".join([text, *(f"-- ${i} = {value}" for i, value in enumerate(shown, 1))])
 
 
 def _one_command(reading: Reading) -> None:

@@ -299,6 +299,23 @@ def parse(name: str, statement: str) -> bytes:
     return message(PARSE, cstring(name) + cstring(statement) + b"\0\0")
 
 
+def bind(values: Bind) -> bytes:
+    """A Bind message; the inverse of `parse_bind`."""
+    return message(
+        BIND,
+        cstring(values.portal) + cstring(values.statement) + _int16s(values.formats)
+        + pack(">H", len(values.values)) + b"".join(map(_value, values.values)) + _int16s(values.results),
+    )  # fmt: skip
+
+
+def _int16s(numbers: Sequence[int]) -> bytes:
+    return pack(f">H{len(numbers)}H", len(numbers), *numbers)
+
+
+def _value(value: bytes | None) -> bytes:
+    return pack(">i", -1) if value is None else pack(">I", len(value)) + value
+
+
 def describe(kind: str, name: str) -> bytes:
     return message(DESCRIBE, kind.encode() + cstring(name))
 

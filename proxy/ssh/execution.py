@@ -8,10 +8,12 @@ from typing import ClassVar
 
 import asyncssh
 
+from access.errors import HoopError, Unavailable
 from access.masking import declare_masked
 from access.scopes import Read
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.gate import Gate
+from proxy.revealing import Revealed, reveal_all, uses, withheld
 from proxy.ssh import messages as m
 from proxy.ssh.admitting import Admitting, Ended
 from proxy.ssh.channels import WINDOW, ClientChannel, Sink, TargetChannel
@@ -43,6 +45,8 @@ class Execution(Admitting):
         self._streams: dict[int | None, Stream] = {}
         self.tape = Tape(0)
         self._spoke = 0.0
+        #: Lines that the command is to read first: the secrets that an approved step is given.
+        self._given: list[str] = []
         self._masked_before = 0
 
     # ---------------------------------------------------------------------------------------- what happens to it
@@ -101,9 +105,28 @@ class Execution(Admitting):
             return answer
         self.session.in_use(answer.verdict.level)
         try:
+            await self._reveal(answer)
             return await self._forward(gate, answer)
+        except HoopError as problem:
+            gate.conclude(answer, "failed", declare_masked(f"not run: {problem.message}"))
+            self.client.error(m.refused(withheld(problem)))
+            return m.REFUSED, ""
         finally:
             self.perform(gate)
+
+    async def _reveal(self, admitted: Admitted) -> None:
+        """Read the secrets of the step that was consumed. Raises Denied or Unavailable: then it does not run."""
+        found, runbook = uses(admitted)
+        if not found:
+            return
+        values = await asyncio.to_thread(reveal_all, self.session.reveal, found, runbook)
+        if any("\n" in value or "\r" in value for value in values):
+            hint = "Keep it in base64 and let the script decode it."
+            raise Unavailable("A secret with line breaks cannot be given to a script.", hint=hint)
+        revealed = Revealed()
+        revealed.add(values)
+        self.session.detectors.also(revealed)
+        self._given = values
 
     async def admit(self, gate: Gate) -> Admitted | Ended:
         """Its verdict; what the client ends with when it is not to run."""
@@ -186,6 +209,9 @@ class Execution(Admitting):
         if self.gave_up:
             target.over.set()
         self.started()
+        for value in self._given:
+            channel.write(value.encode() + b"\n")
+        self._given = []
         self.client.hand_over(channel)
         await target.over.wait()
         if target.status is None and not target.signal and not channel.is_closing():

@@ -21,6 +21,7 @@ from access.ports import (
     Grants,
     Recording,
     Recordings,
+    Secrets,
     SessionLog,
     Store,
     Vault,
@@ -32,6 +33,7 @@ from access.ssh_keys import PublicKeys
 from proxy.admission import Bearer, Counters
 from proxy.asking import Asker
 from proxy.conversation import Question
+from proxy.revealing import Reveal
 from proxy.ssh.packets import Cork
 from proxy.ssh.personal import Certifier
 from proxy.ssh.reading import Counting
@@ -63,6 +65,8 @@ class Ports(Protocol):
     def log(self) -> SessionLog: ...
     @property
     def recordings(self) -> Recordings: ...
+    @property
+    def secrets(self) -> Secrets | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,10 @@ class Surroundings(Protocol):
     def pool(self) -> Pool: ...
     @property
     def certifier(self) -> Certifier | None: ...
+    @property
+    def reveal(self) -> Reveal:
+        """How an approved step gets at the secrets it is given."""
+
     @property
     def spawn(self) -> Spawn: ...
     @property

@@ -22,6 +22,7 @@ from proxy.admission import Bearer, Counters
 from proxy.asking import Asker
 from proxy.conversation import Question
 from proxy.recording import Kind, record
+from proxy.revealing import Reveal, revealer
 from proxy.ssh.house import House, Running, Spawn, Visitor
 from proxy.ssh.messages import SESSION
 from proxy.ssh.personal import Certifier
@@ -97,6 +98,10 @@ class LiveSession:
     @property
     def certifier(self) -> Certifier | None:
         return self.gateway.certifier
+
+    @property
+    def reveal(self) -> Reveal:
+        return revealer(self.gateway.ports.secrets, self.bearer)
 
     @property
     def spawn(self) -> Spawn:

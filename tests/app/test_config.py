@@ -20,6 +20,7 @@ from app.config_check import check, loopback
 from app.config_file import load
 from app.settings import Settings, json_schema
 from app.settings_types import parse_duration
+from tests.fakes.certificates import self_signed
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +64,7 @@ def test_a_minimal_file_is_enough(tmp_path: Path) -> None:
 def test_the_example_loads_and_names_every_setting(tmp_path: Path) -> None:
     text = (ROOT / "docs/hoop.example.yaml").read_text()
     (tmp_path / "web-1.known_hosts").touch()
+    self_signed(tmp_path / "company-ca.pem")
     found = problems(tmp_path, text)
     assert [p for p in found if "not a detector" not in p] == []
     missing = set(_keys(Settings.model_json_schema())) - set(_keys_in(yaml.safe_load(text)))

@@ -15,7 +15,7 @@ from aiohttp import ClientSession, web
 
 from app.runbook_hook import MOST_BYTES, RunbookHook
 from runbooks.catalog import Catalog
-from runbooks.mirror import Origin
+from runbooks.transports import Origin
 
 BODY = b'{"ref":"refs/heads/main"}'
 SIGNED = "sha256=" + hmac.new(b"s3cret", BODY, hashlib.sha256).hexdigest()

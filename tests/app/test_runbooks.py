@@ -8,7 +8,8 @@ from app.__main__ import main
 from app.config_check import check
 from app.config_file import load
 from app.runbooks import catalog
-from app.settings import RunbookSettings, Settings
+from app.settings import Settings
+from app.settings_runbooks import RunbookSettings
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJxhkJxLq7YJ0PZxE5c3wz8qC9pEkzJdD8xVxAFMqK0a"
 BROKEN = {

@@ -15,8 +15,9 @@ from access.requests import GrantState
 from access.scopes import OfRunbook
 from bot.cards import Do, FieldKind
 from runbooks.catalog import Shelf
-from runbooks.mirror import Head, Origin
+from runbooks.mirror import Head
 from runbooks.parse import parse
+from runbooks.transports import Origin
 from tests.bot.stage import FakeReply, Stage, has, token_of, words
 from tests.fakes.world import ANN, DANA, EVE
 

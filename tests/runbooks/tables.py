@@ -14,7 +14,7 @@ from runbooks.lint import lint
 from runbooks.model import Kind, Known, Part, Runbook
 from runbooks.parse import parse
 from runbooks.render import check, render
-from tests.runbooks.attacks import ATTACKS
+from tests.runbooks.attacks import ATTACKS, SURPRISES
 
 HEAD = "---\nparameters:\n  order: {type: integer}\n---\n"
 BROKEN: dict[str, str | bytes] = {
@@ -32,9 +32,30 @@ BROKEN: dict[str, str | bytes] = {
     "12-lfs.runbook.sql": "version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
     "13-python.runbook.py": "print('{{ .x }}')",
     "14-binary.runbook.sql": b"SELECT '\xff'",
+    "15-bomb.runbook.sql": "---\na: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n---\nSELECT 1",
+    "16-tag.runbook.sql": "---\ntitle: !!python/object/apply:os.system [id]\n---\nSELECT 1",
+    "17-octal.runbook.sql": "---\nparameters:\n  x: {type: text, min_length: 010}\n---\nSELECT {{ .x }}",
+    "18-shown.runbook.sh": "---\nparameters:\n  t: {type: secret}\n---\ncurl -H {{ .t }} https://example.com",
+    "19-huge.runbook.sql": "SELECT 1 -- " + "x" * 300_000,
+    "20-open.runbook.sql": 'SELECT {{ .x | pattern "[0-9]+ }}',
+    "21-same.runbook.sh": "ls",
+    "21-Same.runbook.sql": "SELECT 1",
+    "22-pattern.runbook.sql": "SELECT {{ .x | pattern `(a` }}",
+    "23-nothing.runbook.sql": "-- nothing here\n",
 }
-KNOWN = Known(frozenset({"dana"}), frozenset({"prod-db"}))
+KNOWN = Known(frozenset({"dana"}), frozenset({"prod-db"}), frozenset({"billing/api-token"}))
 SQL = "SELECT {{ .x }} AS bare, '<{{ .x }}>' AS inside"
+PARSED = {
+    Kind.INTEGER,
+    Kind.DECIMAL,
+    Kind.BOOLEAN,
+    Kind.DATE,
+    Kind.TIME,
+    Kind.DATETIME,
+    Kind.EMAIL,
+    Kind.URL,
+    Kind.TABLE,
+}
 SHELL = "printf '<%s>' begin {{ .x }} \"{{ .x }}\" '{{ .x }}'"
 
 
@@ -50,12 +71,14 @@ def lint_output() -> str:
 
 def kinds_of(language: str) -> list[Kind]:
     """The kinds a file in this language may have."""
-    return [kind for kind in Kind if kind not in ({Kind.SECRET} if language == "sql" else {Kind.TABLE, Kind.NAME})]
+    return [kind for kind in Kind if language == "sql" or kind not in {Kind.TABLE, Kind.NAME}]
 
 
 def runbook(kind: Kind, language: str) -> Runbook:
     """One parameter of a kind, bare and between quotes."""
     options = ", options: [paid, refunded]" if kind is Kind.ENUM else ""
+    if language == "sh" and kind is Kind.SECRET:
+        return parse("x.runbook.sh", b'---\nparameters:\n  x: {type: secret, env: X}\n---\nprintf %s "$X"')
     body = SHELL if language == "sh" else "SELECT * FROM {{ .x }}" if kind in {Kind.TABLE, Kind.NAME} else SQL
     head = f"---\nparameters:\n  x: {{type: {kind.value}{options}}}\n---\n"
     return parse(f"x.runbook.{language}", f"{head}{body}".encode())
@@ -82,6 +105,17 @@ def injection_table(language: str) -> str:
         said = ascii(attack if len(attack) < 50 else f"{attack[:3]}… {len(attack):,} characters")
         cells = " | ".join(fate(kind, language, attack) for kind in kinds)
         rows.append(f"| `{said.replace('|', chr(92) + '|').replace('`', chr(180))}` | {cells} |")
+    return "\n".join(rows)
+
+
+def surprise_table() -> str:
+    """What a few short texts mean in kinds that are no texts."""
+    kinds = [kind for kind in kinds_of("sql") if kind in PARSED]
+    rows = ["| typed | " + " | ".join(kind.value for kind in kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
+    for typed in SURPRISES:
+        found = [check(runbook(kind, "sql"), {"x": typed}, KNOWN) for kind in kinds]
+        cells = ["✗" if wrong else f"`{values['x']}`" for values, wrong in found]
+        rows.append(f"| `{typed!a}` | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -114,6 +148,12 @@ back, letter by letter, in `tests/runbooks/test_shelltext.py`; a real PostgreSQL
 `tests/wire/test_runbooks.py` and `tests/wire/ssh/test_runbooks.py`.
 
 {injection_table("sh")}
+
+## Short texts that mean something else elsewhere
+
+What each becomes before it is shown and bound; `✗`: refused.
+
+{surprise_table()}
 """
 
 

@@ -13,11 +13,12 @@ import pytest
 from access.errors import Denied, Invalid, Unavailable
 from access.resources import Protocol, Resource, Upstream
 from runbooks.catalog import Catalog, Entry, where
-from runbooks.mirror import Head, Mirror, Origin, address_of
+from runbooks.mirror import Head, Mirror
 from runbooks.parse import parse
 from runbooks.rules import ANY, Rule
 from runbooks.shipped import Shipped
 from runbooks.signatures import key_blob, signed_by
+from runbooks.transports import Origin, address_of
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git to make repositories")
 GOOD = "---\ntitle: T\nparameters:\n  x: {type: integer}\n---\nSELECT {{ .x }}\n"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from access.errors import Unavailable
-from runbooks.mirror import Mirror, Origin
+from runbooks.mirror import Mirror
+from runbooks.transports import Origin
 from tests.runbooks.test_mirror import GOOD, Work
 from tests.wire.ssh.site import ACCOUNT, SSHD, Target, keygen
 

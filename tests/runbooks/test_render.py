@@ -178,7 +178,6 @@ def test_options_that_a_query_lists_are_looked_up_first() -> None:
         ("type: integer, min: 5, max: 1", "least is more than its most"),
         ("type: date, min: 2026-02-01, max: 2026-01-01", "least is more"),
         ("type: text, min_length: 9, max_length: 3", "shortest is longer"),
-        ("type: secret", "secrets are for scripts"),
         ("type: text, env: NAME", "env is for scripts"),
         ("type: password", "by its name"),
         ("type: file", "does not travel"),

@@ -7,8 +7,9 @@ import hmac
 
 import pytest
 
-from runbooks.mirror import Origin, compare_link
+from runbooks.mirror import compare_link
 from runbooks.rules import ANY, Rule, rule_of
+from runbooks.transports import Origin
 from runbooks.webhook import SIGNATURE, TOKEN, genuine
 
 DB, REST = Rule(("db/*",), ("prod-*",), ("dba",)), Rule(("*.runbook.sh", "web/*"), ("web-*",))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from access.errors import Invalid
-from runbooks.model import Broken, Language, Part, Runbook
+from runbooks.model import Broken, Known, Language, Part, Runbook
 from runbooks.parse import parse
 from runbooks.render import check, render
 from tests.runbooks.attacks import ATTACKS
@@ -212,7 +212,7 @@ def test_steps_of_a_script_with_a_front_matter() -> None:
 
 
 def test_a_variable_is_set_for_every_step() -> None:
-    head = "---\nparameters:\n  t: {type: secret, env: TOKEN_NAME}\n---\n"
+    head = "---\nparameters:\n  t: {env: TOKEN_NAME}\n---\n"
     runbook = load('# step: One\nls "$TOKEN_NAME"\n# step: Two\nls\n', head)
     values, _ = check(runbook, {"t": "ops/deploy-token"})
     texts = [step.text for step in render(runbook, "c", Part.RUN, values).steps]
@@ -227,3 +227,38 @@ def test_a_variable_is_set_for_every_step() -> None:
     ):
         with pytest.raises(Broken, match=said):
             load("ls {{ .t }}", f"---\nparameters:\n  t: {{{declared}}}\n---\n")
+
+
+SECRETS = (
+    "---\nparameters:\n  t: {type: secret, env: TOKEN}\n  u: {type: secret, required: false}\n  w: {env: WHAT}\n---\n"
+)
+
+
+def test_secrets_are_read_from_the_input_in_their_order() -> None:
+    runbook = load('# step: One\n{{ .u | asenv "OTHER" }}\nls "$TOKEN"\n# step: Two\nls\n', SECRETS)
+    known = Known(secrets=frozenset({"ops/token", "ops/other"}))
+    values, wrong = check(runbook, {"t": "ops/token", "u": "ops/other", "w": "it's"}, known)
+    assert not wrong
+    one, two = render(runbook, "c", Part.RUN, values).steps
+    read = "IFS= read -r TOKEN; export TOKEN # the secret ops/token\n"
+    assert one.text.startswith(
+        f"{read}IFS= read -r OTHER; export OTHER # the secret ops/other\nexport WHAT='it'\\''s'\n"
+    )
+    assert one.secrets == ((0, "ops/token"), (1, "ops/other"))
+    assert two.text == f"{read}export WHAT='it'\\''s'\nls"
+    assert two.secrets == ((0, "ops/token"),)
+    values, _ = check(runbook, {"t": "ops/token", "w": "x"}, known)
+    one, _ = render(runbook, "c", Part.RUN, values).steps
+    assert "export OTHER=''\n" in one.text
+    assert one.secrets == ((0, "ops/token"),)
+    assert check(runbook, {"t": "ops/nothing", "w": "x"}, known)[1] == {
+        "t": "There is no such secret for you in this runbook."
+    }
+
+
+@pytest.mark.parametrize(
+    "use", ["ls {{ .t }}", 'ls -- "{{ .t }}"', "X='{{ .t }}'", "echo hi > {{ .t }}", '{{ .t | encodeb64 | asenv "B" }}']
+)
+def test_a_secret_stands_in_no_command_line(use: str) -> None:
+    with pytest.raises(Broken, match="is a secret"):
+        load(f"{use}\nls", "---\nparameters:\n  t: {type: secret}\n---\n")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from runbooks.mirror import Mirror, Origin
+from runbooks.mirror import Mirror
 from runbooks.model import Broken, Kind, Language, Runbook, Slot, Use
 from runbooks.parse import parse
+from runbooks.transports import Origin
 
 WHERE = os.environ.get("HOOP_RUNBOOKS_PEERS", "")
 PAGE = Path(__file__).parents[3] / "docs" / "peers" / "hoop-runbooks.md"

@@ -20,7 +20,7 @@ from access.actors import Agent, Person
 from access.ids import GrantId
 from access.masking import MaskPolicy, Strategy
 from access.policy import Policy
-from access.ports import IssuedCredential
+from access.ports import IssuedCredential, Secrets
 from access.requests import EXECUTOR, AccessRequest, Choice, Grant, GrantState, RequestState
 from access.resources import Protocol, Resource, Upstream
 from access.scopes import Once, Read, Scope
@@ -61,6 +61,7 @@ class Ports:
     desk: Desk
     log: SessionLog
     recordings: Recordings
+    secrets: Secrets | None = None
 
 
 class Files:

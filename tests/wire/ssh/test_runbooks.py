@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import shutil
 import sys
@@ -22,9 +23,11 @@ from access.runs import Run, RunStep
 from access.scopes import OfRunbook
 from proxy.ssh.client import Executor, Listener
 from proxy.ssh.judge import Judge
-from runbooks.model import Part, Runbook
+from runbooks.model import Known, Part, Runbook
 from runbooks.parse import parse
 from runbooks.render import check, render
+from runbooks.secrets import RunSecrets, SecretRule
+from tests.fakes.vault import Values
 from tests.fakes.world import ANN, DANA
 from tests.runbooks.attacks import ATTACKS
 from tests.wire.ssh.site import SSHD, Site, Target, open_site
@@ -256,3 +259,58 @@ async def test_what_policy_refuses_is_refused_before_anybody_is_asked(runs: Runs
     evidence, scope = await runs.describe(run)
     assert scope.writes
     assert "# 2. two\nrm -- 'x'" in evidence.exact.reveal()
+
+
+GIVEN = b"""---
+parameters:
+  token: {type: secret, env: TOKEN}
+  what: {env: WHAT, default: "it's"}
+---
+# step: Read by what runs
+printf '%s|%s\\n' "$TOKEN" "$WHAT" > FOLDER/got
+# step: It comes back
+echo "x${TOKEN}y"; echo "$TOKEN" >&2; printf %s "$TOKEN" | base64; cat
+# step: Nobody sees it among the processes
+ps -eo args > FOLDER/ps; tr '\\0' '\\n' < /proc/$$/cmdline
+"""
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a plain-Secret 'with' $(id) \\\\ \"all\" of it", "".join(map(str, range(340)))[:1000]],
+    ids=["odd", "long"],
+)
+async def test_a_script_is_given_a_secret_by_its_input(runs: Runs, tmp_path: Path, value: str) -> None:
+    vault = Values(ref=value)
+    rule = SecretRule("billing/api-token", "ref", ("ops/*",))
+    runs.site.gateway.ports = replace(runs.site.gateway.ports, secrets=RunSecrets([rule], vault))  # type: ignore[type-var]
+    runbook = parse("x.runbook.sh", GIVEN.replace(b"FOLDER", str(tmp_path).encode()))
+    values, wrong = check(runbook, {"token": rule.name}, Known(secrets=frozenset({rule.name})))
+    assert not wrong
+    made = replace(render(runbook, "c" * 40, Part.RUN, values), name="ops/x")
+    assert made.steps[0].text.startswith("IFS= read -r TOKEN; export TOKEN # the secret billing/api-token\n")
+    outcomes = await runs.execute(await runs.granted(made), made.steps)
+    shown = good(outcomes)
+    assert (tmp_path / "got").read_text() == f"{value}|it's\n"
+    assert shown[0].startswith("x")
+    processes = (tmp_path / "ps").read_text()
+    assert "IFS= read -r TOKEN" in processes
+    records = [str(entry) for entry in await runs.site.recorded()]
+    events = await runs.site.store.read(lambda tx: tx.events(limit=500))
+    for trace in (str(shown), str(outcomes), processes, str(records), str(events)):
+        assert value[:12] not in trace.replace("\\'", "'")
+        assert base64.b64encode(value.encode()).decode()[:40] not in trace
+
+
+async def test_a_script_without_its_secret_does_not_run(runs: Runs, tmp_path: Path) -> None:
+    text = b'---\nparameters:\n  token: {type: secret, env: TOKEN}\n---\ntouch FOLDER/ran; : "$TOKEN"'
+    runbook = parse("x.runbook.sh", text.replace(b"FOLDER", str(tmp_path).encode()))
+    values, _ = check(runbook, {"token": "a/b"}, Known(secrets=frozenset({"a/b"})))
+    made = replace(render(runbook, "c" * 40, Part.RUN, values), name="ops/x")
+    for vault, said in ((Values(), "can not be read"), (Values(ref="two\nlines"), "line breaks"), (None, "no secret")):
+        secrets = None if vault is None else RunSecrets([SecretRule("a/b", "ref", ("ops/*",))], vault)
+        runs.site.gateway.ports = replace(runs.site.gateway.ports, secrets=secrets)  # type: ignore[type-var]
+        (outcome,) = await runs.execute(await runs.granted(made), made.steps)
+        assert not outcome.ok
+        assert said in outcome.message
+    assert not (tmp_path / "ran").exists()
