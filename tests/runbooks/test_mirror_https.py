@@ -181,7 +181,7 @@ def test_what_https_refuses(host: GitHost, tmp_path: Path) -> None:
 
 def test_a_redirect_is_not_followed_and_gets_no_token(host: GitHost, tmp_path: Path) -> None:
     Work(tmp_path / "work").commit(refund=GOOD)
-    for where in (f"https://127.0.0.1:{host.port}/work/.git/info/refs", "http://127.0.0.1:1/x", "file:///etc/passwd"):
+    for where in (f"https://127.0.0.1:{host.port}/ops/.git/info/refs", "http://127.0.0.1:1/x", "file:///etc/passwd"):
         host.answers = {"/moved": (302, where)}
         host.seen.clear()
         assert "another address" in why(
@@ -192,7 +192,7 @@ def test_a_redirect_is_not_followed_and_gets_no_token(host: GitHost, tmp_path: P
 
 def test_an_answer_that_is_not_git_is_nothing(host: GitHost, tmp_path: Path) -> None:
     for status in (200, 403, 500):
-        host.answers = {"/work": (status, "")}
+        host.answers = {"/": (status, "")}
         assert "could not be fetched" in why(Mirror(host.origin(), tmp_path / "m.git"))
 
 
