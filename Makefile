@@ -12,11 +12,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # The environment is stamped with what it was made from, so a warm start costs a file test.
-stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml proxy/_native.c | cksum | tr ' ' '-')
+stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml proxy/_native*.[ch] | cksum | tr ' ' '-')
 DEMO_STAMP := $(call stamp,demo)
 TEST_STAMP := $(call stamp,test)
 
-.PHONY: help demo try test check peers bench bench-masking format lock clean venv-demo venv-test
+.PHONY: help demo try test check peers fuzz-native bench bench-masking format lock clean venv-demo venv-test
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: venv-test ## the fast part of test: everything but real clients and brows
 
 peers: venv-test ## the long judges: clients' own test suites, big transfers, long fuzz (ARGS="-k asyncpg"); writes docs/peers/
 	$(BIN)/python -m pytest -m peers -p no:randomly -W default tests $(ARGS)
+
+fuzz-native: venv-test ## the compiled part under AddressSanitizer and UBSan, compared with its twin (SEED=1 COUNT=300000; needs gcc)
+	@$(BIN)/python -m tests.proxy.peers.sanitized $(or $(SEED),1) $(or $(COUNT),300000)
 
 bench: venv-test ## what the gateway costs, as ratios to a direct connection in the same run
 	@$(BIN)/python -m tests.bench
@@ -71,7 +74,8 @@ venv-demo:
 venv-test:
 	@test -e $(TEST_STAMP) || { $(call install,test,$(TEST_STAMP)); }
 
-# Wheels only, every file checked against its hash; the checkout itself is installed without looking at any index.
+# Wheels only, every file checked against its hash; the checkout itself is installed without looking at any index. The
+# compiled part gets a file of its own first: what runs has the old one mapped, which must not be written over.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 define install
 	set -e; \
@@ -81,6 +85,9 @@ define install
 	}; \
 	echo "Installing requirements/$(1).txt (once; a minute on a fast line) …"; \
 	$(PIP) --require-hashes --only-binary :all: -r requirements/$(1).txt; \
+	for built in proxy/_native*.so; do \
+		test ! -e "$$built" || { cp "$$built" "$$built.new"; mv "$$built.new" "$$built"; }; \
+	done; \
 	$(PIP) --no-build-isolation --no-index --editable .; \
 	rm -f $(VENV)/installed-*; touch $(2)
 endef

@@ -47,7 +47,7 @@ _KEYWORDS = {
     "national_id": "passport national_id national_insurance identity_card id_card",
 }
 KEYWORD_OF = {word: entity for entity, words in _KEYWORDS.items() for word in words.split()}
-_FILLERS = frozenset({"number", "no", "nr", "num", "is", "was", "n", "my", "his", "her", "at", "on", "under", "me"})
+FILLERS = frozenset({"number", "no", "nr", "num", "is", "was", "n", "my", "his", "her", "at", "on", "under", "me"})
 _WORD = re.compile(r"[^\W\d_]+")
 
 _GROUPED_CARD = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5}")
@@ -210,9 +210,7 @@ def _named_before(text: str, start: int) -> str:
     """The entity named by the words right before a number, or nothing."""
     if not start:
         return ""
-    words = [
-        word for word in _WORD.findall(text[max(0, start - _WORDS_BEFORE) : start].lower()) if word not in _FILLERS
-    ]
+    words = [word for word in _WORD.findall(text[max(0, start - _WORDS_BEFORE) : start].lower()) if word not in FILLERS]
     if not words:
         return ""
     return KEYWORD_OF.get("_".join(words[-2:])) or KEYWORD_OF.get(words[-1], "")

@@ -1,14 +1,16 @@
 """Cells that the compiled part (`proxy/_native.c`) can decide about by itself, most of the time.
 
-It never replaces a detector: about a value it knows that nothing of the policy can be in it, or that it is one e-mail
-address or phone number as a whole; of everything else the cell is asked. That knowledge was written for the detectors
-as they are. `RULED_OUT` is the fingerprint of their files: when one changes or a detector appears, every value is asked
-of Python again, and a test fails until `_native.c` was read against the change.
+It never replaces a detector: about a value it knows that nothing of the policy can be in it, or which e-mail addresses,
+phone numbers, cards, SSNs and IBANs are in it and nothing else, where no detector could see it otherwise; of everything
+else the cell is asked. That knowledge was written for the detectors as they are. `RULED_OUT` is the fingerprint of their
+files: when one changes or a detector appears, every value is asked of Python again, and a test fails until
+`_native_look.h` was read against the change.
 """
 
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,8 +27,8 @@ Cell = Callable[[bytes], bytes | None]
 #: How a column is treated; the numbers are those of `_native.c`.
 PASS, CALL, CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, SCAN = range(7)
 
-#: The detectors that `look` in `_native.c` was written for, and the shapes beside it.
-RULED_OUT = "ad1051467ba24828"
+#: The detectors that `_native_look.h` was written for, and the shapes beside it.
+RULED_OUT = "bf5fa59f5018abdd"
 
 _FLAGS = (
     (1, {"email"}),
@@ -38,15 +40,12 @@ _FLAGS = (
     (64, {"mac"}),
     (128, detectors_numbers.ENTITIES),
     (256, {"card", "fr_nir"}),
-    (16384, {"birth_date"}),
+    (1024, {"birth_date"}),
 )
-_NAMED = 512
-_WHOLE = {
-    ("email", Strategy.REDACT): 1024,
-    ("email", Strategy.SHAPE): 2048,
-    ("phone", Strategy.REDACT): 4096,
-    ("phone", Strategy.SHAPE): 8192,
-}
+_NAMED, _NEUTRAL = 512, 2048
+#: What is found in C, two bits each from bit 16 on, and what may be done about it there.
+_KINDS = ("email", "phone", "card", "ssn", "iban")
+_HOWS = {Strategy.REDACT: 1, Strategy.SHAPE: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Columns:
     """Cells as the compiled part takes them."""
 
     how: bytes
-    looks_for: tuple[int, ...]
+    looks_for: bytes
     cells: tuple[Cell | bytes | None, ...]
 
 
@@ -82,8 +81,8 @@ def columns(cells: Sequence[Cell | None]) -> Columns:
         else:
             hows.append(PASS if cell is None else CALL)
             given.append(cell)
-    looks_for = tuple(cell.looks_for if isinstance(cell, Swift) else 0 for cell in cells)
-    return Columns(bytes(hows), looks_for, tuple(given))
+    looks_for = array("i", (cell.looks_for if isinstance(cell, Swift) else 0 for cell in cells))
+    return Columns(bytes(hows), looks_for.tobytes(), tuple(given))
 
 
 def here(cell: Cell | None) -> Cell | None:
@@ -104,10 +103,11 @@ def looks_for(detectors: Detectors, context: Context) -> int | None:
         return None
     flags = sum(flag for flag, entities in _FLAGS if entities & wanted)
     named = context.hints & wanted & detectors_numbers.ENTITIES
-    flags |= _NAMED if named else 0
-    for (entity, strategy), flag in _WHOLE.items():
-        if detectors.strategies.get(entity) is strategy and (entity != "phone" or named <= {"phone"}):
-            flags |= flag
+    flags |= (_NAMED if named else 0) | (_NEUTRAL if context.neutral else 0)
+    for index, entity in enumerate(_KINDS):
+        how = _HOWS.get(detectors.strategies.get(entity, Strategy.KEEP), 0)
+        if entity != "phone" or named <= {"phone"}:
+            flags |= how << (16 + 2 * index)
     return flags
 
 
@@ -130,9 +130,15 @@ def fingerprint() -> str:
 def _configure() -> None:
     """Tell the compiled part the words and names that the detectors know."""
     if native is not None:
-        words = [word.encode() for word in detectors_numbers.KEYWORD_OF]
-        endings = [ending.encode() for ending in detectors_words.FILE_ENDINGS]
-        native.configure(words, [country.encode() for country in checksums.IBAN_LENGTHS], endings)
+        means = {"phone": 1, "card": 2}
+        names = {
+            word.encode(): means.get(entity, 3)
+            for word, entity in detectors_numbers.KEYWORD_OF.items()
+            if word.isascii()
+        }
+        names |= {word.encode(): 4 for word in detectors_numbers.FILLERS}
+        countries = {country.lower().encode(): length for country, length in checksums.IBAN_LENGTHS.items()}
+        native.configure(names, countries, {ending.encode(): 1 for ending in detectors_words.FILE_ENDINGS})
 
 
 _configure()
