@@ -48,16 +48,18 @@ class Change:
     scope: Scope | None = None
     reason: str | None = None
     ticket: str | None = None
+    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """Less than was asked for, as an approver gives it; None = as asked. `repeat`: the same command may run again for so
+    """Less than was asked for, as an approver gives it; None = as asked, and no `tables`: all that were asked for. `repeat`: the same command may run again for so
     long, where the flow permits it."""
 
     duration: timedelta | None = None
     scope: Scope | None = None
     repeat: timedelta | None = None
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,10 @@ class Desk(Protocol):
         reason: str,
         ticket: str,
         place: Place,
-    ) -> Asked: ...
+        starts_at: datetime | None = None,
+    ) -> Asked:
+        """File a request for standing access, now or from `starts_at` on."""
+
     async def ask_command(
         self, actor: Actor, resource: str, evidence: Evidence, reason: str, ticket: str, place: Place
     ) -> Asked: ...
@@ -231,6 +236,9 @@ class Desk(Protocol):
 
     async def begin(self, id: RequestId, by: PersonId) -> Grant:
         """The requester begins approved access, where the flow leaves that to them: its clock starts now, once."""
+
+    async def call_off(self, id: RequestId, by: PersonId, why: str) -> AccessRequest:
+        """What was approved and not begun is worth nothing any more. Raises Denied or Conflict."""
 
     async def freeze(self, resource: str, by: PersonId, why: str, *, cut: bool) -> Sequence[Freeze]:
         """Stop everything on a resource (`*` = all that `by` may stop) at once; with `cut` its sessions end, too."""

@@ -21,6 +21,8 @@ from access.emergency_events import (
 )
 from access.facts import FACTS, Fact, StoredEvent
 from access.flow_events import (
+    AccessDue,
+    AccessLapsed,
     AccessReady,
     FlowsLoaded,
     ProposalAnswered,
@@ -29,6 +31,8 @@ from access.flow_events import (
     RequestEscalated,
     RequestReminded,
     RequestRevised,
+    ReviewGiven,
+    ReviewRefused,
     StageReached,
 )
 from access.masking import Masked
@@ -45,6 +49,8 @@ from access.order_events import (
 # rooms import every fact from here; the classes below are exported as they are
 __all__ = [
     "FACTS",
+    "AccessDue",
+    "AccessLapsed",
     "AccessReady",
     "AllowanceEnded",
     "AllowanceVoted",
@@ -69,6 +75,8 @@ __all__ = [
     "ResourceFrozen",
     "ResourceScanned",
     "ResourceThawed",
+    "ReviewGiven",
+    "ReviewRefused",
     "StageReached",
     "StoredEvent",
     "ThawAsked",
@@ -95,28 +103,7 @@ class AccessRequested(Fact):
     statement: Masked | None = None
     digest: str = ""
     flow: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewGiven(Fact):
-    """An eligible person voted on a revision of a request. `narrowed` says what they gave instead, when it was less,
-    `assurance` what it took beyond a click."""
-
-    kind: ClassVar[str] = "review.given"
-    revision: int
-    choice: str
-    note: str
-    narrowed: str = ""
-    assurance: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewRefused(Fact):
-    """Somebody tried to decide and may not (own request, not an approver, already decided, stale button)."""
-
-    kind: ClassVar[str] = "review.refused"
-    choice: str
-    why: str
+    starts_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,28 @@ from access.masking import Masked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewGiven(Fact):
+    """An eligible person voted on a revision of a request. `narrowed` says what they gave instead, when it was less,
+    `assurance` what it took beyond a click."""
+
+    kind: ClassVar[str] = "review.given"
+    revision: int
+    choice: str
+    note: str
+    narrowed: str = ""
+    assurance: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRefused(Fact):
+    """Somebody tried to decide and may not (own request, not an approver, already decided, stale button)."""
+
+    kind: ClassVar[str] = "review.refused"
+    choice: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRevised(Fact):
     """What is asked for changed: from now on this revision is decided, and earlier votes are void. The requester changed it,
     or accepted the text that `author` proposed: then `statement` and `digest` are the new ones."""
@@ -26,6 +48,7 @@ class RequestRevised(Fact):
     statement: Masked | None = None
     digest: str = ""
     author: str = ""
+    starts_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +114,33 @@ class RequestEscalated(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessReady(Fact):
-    """A request was approved whose person begins the access: by `until`, or it is worth nothing. `by` approved it."""
+    """A request was approved whose person begins the access: from `start` (empty = at once) and by `until`, or it is worth
+    nothing. `by` approved it."""
 
     kind: ClassVar[str] = "access.ready"
     resource: str
     until: str
     by: list[str]
+    start: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessDue(Fact):
+    """The time of access that was approved ahead has come: its person can begin it now, by `until`."""
+
+    kind: ClassVar[str] = "access.due"
+    resource: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLapsed(Fact):
+    """Approved access will not be begun any more: nobody did in time, or somebody called it off (`by`)."""
+
+    kind: ClassVar[str] = "access.lapsed"
+    resource: str
+    why: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

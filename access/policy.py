@@ -2,7 +2,8 @@
 
 How the verdict is found, strictest wins (DENY > HOLD > ALLOW):
 1. No live grant covers the actor on the resource → DENY.
-2. The matrix gives each effect of the statement a verdict under the highest standing scope held.
+2. The matrix gives each effect of the statement a verdict under the highest standing scope held that covers it: one that
+   is limited to tables counts only for a statement that stays within them.
 3. Every rule that matches adds its verdict; an `allow` rule may lift a HOLD of the matrix, never a DENY.
 4. A live single-use grant with this very digest turns a HOLD, or a DENY of the matrix, into ALLOW and is consumed.
    A deny *rule* stays deny whatever was approved.
@@ -12,7 +13,7 @@ How the verdict is found, strictest wins (DENY > HOLD > ALLOW):
    it is committed. Where that cannot be counted (`Flag.UNCOUNTED`), it speaks at once like any rule.
 7. Under write or admin access taken by break-glass, what would be held is allowed, recorded as that, when it was understood.
    DENY stays DENY; taken for reading, it reads.
-8. While the resource is frozen (`Grant.barred`): DENY, whatever was granted.
+8. While the resource is frozen (`Grant.barred`), or outside of its windows without broken glass: DENY, whatever was granted.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from access.actors import Person
 from access.budget import Budget, names
 from access.requests import Grant
 from access.resources import Resource
-from access.scopes import Level, OfRunbook, Once, level_of
+from access.scopes import Level, OfRunbook, Once, Scope, level_of, limited_to
 from access.statements import Digest, Effect, Flag, Statement
-from access.windows import Window
+from access.windows import Window, inside, opens
 
 
 class Action(IntEnum):
@@ -120,8 +121,47 @@ class Verdict:
     budgets: tuple[Budget, ...] = ()
 
 
+#: System relations whose rows hold values of other tables.
+_SAMPLES = frozenset(
+    {
+        "pg_statistic", "pg_statistic_ext_data", "pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_stat_activity",
+        "pg_largeobject",
+    }
+)  # fmt: skip
+_SYSTEM = ("pg_catalog.", "information_schema.")
+#: Functions that change or show what their argument names, which no table of the statement shows.
+_BY_NAME = frozenset({"nextval", "setval", "currval", "lastval"})
+_ON_TABLES = frozenset({Effect.READ, Effect.WRITE, Effect.DANGER})
+
+
+def covers(scope: Scope, statement: Statement) -> bool:
+    """Whether a statement stays within the tables that a scope is limited to: all it reads and writes is known, and is
+    one of them or a system relation that is only read."""
+    tables = limited_to(scope)
+    if not tables:
+        return True
+    if not statement.understood or not statement.effects <= _ON_TABLES or Flag.CASCADE in statement.flags:
+        return False
+    if not statement.effects <= _READ_ONLY and not statement.writes:
+        return False
+    if any(name.rpartition(".")[2] in _BY_NAME for name in statement.functions):
+        return False
+    return not outside(tables, statement)
+
+
+def outside(tables: Sequence[str], statement: Statement) -> tuple[str, ...]:
+    """What the statement touches besides these tables."""
+    reads = (name for name in statement.reads if not _describes(name))
+    return tuple(name for name in dict.fromkeys((*statement.writes, *reads)) if name not in tables)
+
+
+def _describes(name: str) -> bool:
+    """Whether a relation only describes others."""
+    return name.startswith(_SYSTEM) and name.rpartition(".")[2] not in _SAMPLES
+
+
 def standing_level(grants: Sequence[Grant], now: datetime) -> Level:
-    """The highest standing level live at `now`."""
+    """The highest standing level live at `now`, on whatever tables."""
     return max((level_of(grant.scope) for grant in grants if grant.live(now)), default=Level.NONE)
 
 
@@ -140,8 +180,13 @@ def decide(
     barred = next((grant.barred for grant in grants if grant.barred), "")
     if barred:
         return Verdict(Action.DENY, "frozen", barred, "Nothing runs there until two people lift it.")
-    level = standing_level(grants, now)
+    if (closed := _closed(grants, resource, now)) is not None:
+        return closed
+    reached = [grant for grant in grants if covers(grant.scope, statement)]
+    level = standing_level(reached, now)
     once = _single_use(grants, digest, now)
+    if level is Level.NONE and once is None and standing_level(grants, now) is not Level.NONE:
+        return _outside_tables(grants, resource, statement, now)
     if level is Level.NONE and once is None:
         if any(isinstance(grant.scope, Once | OfRunbook) and grant.live(now) for grant in grants):
             return Verdict(
@@ -164,7 +209,7 @@ def decide(
     budgets = budgets_of(policy, person, resource, statement, now)
     if once is not None:
         return Verdict(Action.ALLOW, "approved-once", consumes=once, level=level, budgets=budgets)
-    broken_glass = _broken_glass(grants, now) >= max(level, Level.WRITE)
+    broken_glass = _broken_glass(reached, now) >= max(level, Level.WRITE)
     if broken_glass:
         budgets = tuple(budget for budget in budgets if not budget.hold)
     verdict = _standing_verdict(policy, level, matched, resource, statement, budgets)
@@ -172,6 +217,25 @@ def decide(
         rule = f"break-glass, instead of {verdict.rule}"
         return Verdict(Action.ALLOW, rule, level=level, budgets=budgets)
     return verdict
+
+
+def _outside_tables(grants: Sequence[Grant], resource: Resource, statement: Statement, now: datetime) -> Verdict:
+    """Everything that is held is limited to tables, and this goes beyond."""
+    tables = sorted({name for grant in grants if grant.live(now) for name in limited_to(grant.scope)})
+    beyond = ", ".join(outside(tables, statement)[:4])
+    what = f"this touches {beyond}" if beyond else f"{_named(statement)} is not only about rows of tables"
+    message = f"Your access to {resource.name} is limited to {', '.join(tables)}; {what}."
+    return Verdict(Action.DENY, "outside-tables", message, f"Ask for more: /hoop request {resource.name}")
+
+
+def _closed(grants: Sequence[Grant], resource: Resource, now: datetime) -> Verdict | None:
+    """Outside of the resource's windows nothing runs, whatever was granted; only what was taken by break-glass does."""
+    if not resource.windows or inside(resource.windows, now) or any(g.emergency and g.live(now) for g in grants):
+        return None
+    when = opens(resource.windows, now)
+    hint = f"It opens at {when:%Y-%m-%d %H:%M} UTC." if when else ""
+    message = f"Access to {resource.name} is only {' or '.join(map(str, resource.windows))}."
+    return Verdict(Action.DENY, "outside-window", message, hint)
 
 
 def _broken_glass(grants: Sequence[Grant], now: datetime) -> Level:

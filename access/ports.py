@@ -20,6 +20,7 @@ from access.events import Fact, StoredEvent
 from access.explain import Understood
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import Masked
+from access.openings import Opening
 from access.proposals import Proposal
 from access.requests import (
     AccessRequest,
@@ -366,6 +367,9 @@ class Grants(Protocol):
 
     def of(self, actor: Actor, resource: str, *, session: SessionId | None, only: GrantId | None) -> Sequence[Grant]:
         """What this session may use: standing grants and its own single-use ones; with `only`, just that grant."""
+
+    def planned(self, person: PersonId, resource: str) -> Opening | None:
+        """The access of this person that was approved and not begun yet, the first to start: it allows nothing."""
 
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call back after each refresh that changed anything (grants, kills, people); returns the unsubscriber."""

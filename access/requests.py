@@ -95,6 +95,7 @@ class AccessRequest:
 
     `flow` names the approval flow it takes (its stages are looked up anew when the button is pressed); `groups` are the
     approver groups that the resource, or the rule that held the statement, names; `approvers` are the people told so far.
+    `starts_at` is when the access is wanted from, None = at once.
     `parent` is the request whose access this is about: the one to extend in place (ACCESS), or the one the session was
     opened under (STATEMENT). `emergency` is set when the access was taken by break-glass. `authors` are other people who
     wrote its text (an accepted proposal): like its requester, they do not approve it.
@@ -125,6 +126,7 @@ class AccessRequest:
     decided_at: datetime | None = None
     note: str = ""
     emergency: Emergency | None = None
+    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from datetime import timedelta
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
+from access.windows import Window
+
 
 class Protocol(StrEnum):
     """The wire protocol spoken to a resource."""
@@ -75,7 +77,8 @@ class SshRules:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One protected target. `approvers` and `owners` are group names; `databases` lists what may be opened on it."""
+    """One protected target. `approvers` and `owners` are group names; `databases` lists what may be opened on it. With
+    `windows`, access works only then, break-glass excepted."""
 
     name: str
     protocol: Protocol
@@ -90,3 +93,4 @@ class Resource:
     reason_required: bool = True
     channel: str = ""
     ssh: SshRules = field(default_factory=SshRules)
+    windows: tuple[Window, ...] = ()

@@ -12,6 +12,7 @@ from access.statements import Digest
 #: How a column is named in an `Unmask` scope: `schema.table.column`, each part as it is spelled in the catalog.
 _COLUMN = re.compile(r"[^\s.,;*?\[\]\"'`«»\x00-\x1f]{1,63}(?:\.[^\s.,;*?\[\]\"'`«»\x00-\x1f]{1,63}){1,2}")
 MAX_COLUMNS = 10
+MAX_TABLES = 20
 _DEFAULT_SCHEMA = "public"
 
 
@@ -27,12 +28,16 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Reads only; the upstream connection itself is READ ONLY."""
+    """Reads only; the upstream connection itself is READ ONLY. With `tables` (`schema.table`, sorted), only of these."""
+
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Reads and bounded writes; dangerous statements are still held."""
+    """Reads and bounded writes; dangerous statements are still held. With `tables`, only on these."""
+
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,32 @@ def _column(name: str) -> str:
     return name if name.count(".") == 2 else f"{_DEFAULT_SCHEMA}.{name}"
 
 
+def table_names(tables: Iterable[str]) -> tuple[str, ...]:
+    """The tables as a limited scope names them; a bare name is one of the schema public. Raises ValueError for anything
+    that is not one table: a wildcard would cover what the approver can not see."""
+    found = {name.strip() for name in tables if name.strip()}
+    if not found:
+        raise ValueError("Name the tables: orders or schema.table, with commas between.")
+    if len(found) > MAX_TABLES:
+        raise ValueError(f"At most {MAX_TABLES} tables at a time.")
+    wrong = next((name for name in sorted(found) if name.count(".") > 1 or not _COLUMN.fullmatch(f"{name}.x")), None)
+    if wrong is not None:
+        raise ValueError("Tables are named one by one, without wildcards: orders or schema.table.")
+    return tuple(sorted(name if "." in name else f"{_DEFAULT_SCHEMA}.{name}" for name in found))
+
+
+def limited_to(scope: Scope) -> tuple[str, ...]:
+    """The tables a standing scope is limited to; empty for all of them."""
+    return scope.tables if isinstance(scope, Read | Write) else ()
+
+
+def limited(scope: Scope, tables: tuple[str, ...]) -> Scope:
+    """The scope on these tables only. Raises ValueError for one that is not about the rows of tables."""
+    if isinstance(scope, Read | Write):
+        return type(scope)(tables)
+    raise ValueError("Only read and write access can be limited to tables.")
+
+
 def unmasked(scopes: Iterable[Scope]) -> frozenset[str]:
     """The columns that these scopes unmask."""
     return frozenset(column for scope in scopes if isinstance(scope, Unmask) for column in scope.columns)
@@ -151,17 +182,32 @@ def scope_name(scope: Scope) -> str:
             return type(scope).__name__.lower()
 
 
+def scope_said(scope: Scope) -> str:
+    """The scope in words: its name, and what it is limited to."""
+    tables = limited_to(scope)
+    return f"{scope_name(scope)} (only {_shown(tables)})" if tables else scope_name(scope)
+
+
+def _shown(names: Iterable[str]) -> str:
+    return ", ".join(name.removeprefix(f"{_DEFAULT_SCHEMA}.") for name in names)
+
+
 def scope_asked(scope: Scope) -> str:
     """The scope as what people ask for, with its preposition: `read access to`, `the clear values of … on`."""
     if isinstance(scope, Unmask):
-        shown = [column.removeprefix(f"{_DEFAULT_SCHEMA}.") for column in scope.columns]
-        return f"the clear values of {', '.join(shown)} on"
-    return f"{scope_name(scope)} access to"
+        return f"the clear values of {_shown(scope.columns)} on"
+    tables = limited_to(scope)
+    return f"{scope_name(scope)} access to {_shown(tables)} on" if tables else f"{scope_name(scope)} access to"
 
 
 def level_of(scope: Scope) -> Level:
     """The standing level of a scope; single-use scopes have none."""
     return _LEVELS.get(type(scope), Level.NONE)
+
+
+def reach_of(scope: Scope) -> tuple[Level, bool]:
+    """How far a scope reaches, to compare by: its level, and all tables after some of them."""
+    return level_of(scope), not limited_to(scope)
 
 
 def scope_to_json(scope: Scope) -> dict[str, str]:
@@ -176,6 +222,8 @@ def scope_to_json(scope: Scope) -> dict[str, str]:
             progress = {"steps": " ".join(steps), "used": str(used), "done": str(done)}
             given = {"secrets": " ".join(f"{s.step}:{s.place}:{s.name}" for s in secrets)} if secrets else {}
             return run | progress | {"writes": "yes" if writes else "no"} | given
+        case Read(tables) | Write(tables) if tables:
+            return {"kind": scope_name(scope), "tables": " ".join(tables)}
         case _:
             return {"kind": scope_name(scope)}
 
@@ -194,7 +242,8 @@ def scope_from_json(data: Mapping[str, str]) -> Scope:
             given = tuple(_secret_use(word) for word in data.get("secrets", "").split())
             return OfRunbook(data["commit"], data["name"], parameters, steps, used, done, writes, given)
         case kind:
-            return _STANDING[kind]
+            scope = _STANDING[kind]
+            return limited(scope, tuple(data["tables"].split(" "))) if data.get("tables") else scope
 
 
 def _secret_use(word: str) -> SecretUse:

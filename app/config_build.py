@@ -81,6 +81,7 @@ def _resource(entry: ResourceSettings, settings: Settings) -> Resource:
         reason_required=entry.reason_required,
         channel=entry.channel or settings.chat.channel,
         ssh=_ssh_rules(entry.ssh or SshSettings()),
+        windows=tuple(_window(hours) for hours in entry.windows),
     )
 
 

@@ -120,6 +120,8 @@ def limits(settings: Settings) -> Limits:
         pending_per_person=settings.limits.pending_requests,
         per_hour=settings.limits.requests_per_hour,
         cool_down=settings.limits.cool_down,
+        ahead=settings.limits.ask_ahead,
+        begin_within=settings.limits.begin_within,
         unmask_usual=settings.limits.unmask_usual,
         unmask_longest=settings.limits.unmask_longest,
         security_group=settings.security_group,

@@ -220,6 +220,19 @@ class SshSettings(Section):
     )
 
 
+class HoursSettings(Section):
+    """A window of the week. Over midnight when `to` is not later; `days` are those on which it begins."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, populate_by_name=True)
+
+    start: ClockTime = Field(alias="from", description="HH:MM")
+    to: ClockTime
+    zone: Zone = "UTC"
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        default=[], description="Default: every day."
+    )
+
+
 class ResourceSettings(Section):
     """One protected target."""
 
@@ -239,18 +252,8 @@ class ResourceSettings(Section):
         default=[], description="User functions (schema.name) declared harmless to read."
     )
     ssh: SshSettings | None = Field(default=None, description="protocol: ssh only.")
-
-
-class HoursSettings(Section):
-    """A window of the week. Over midnight when `to` is not later; `days` are those on which it begins."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, populate_by_name=True)
-
-    start: ClockTime = Field(alias="from", description="HH:MM")
-    to: ClockTime
-    zone: Zone = "UTC"
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
-        default=[], description="Default: every day."
+    windows: list[HoursSettings] = Field(
+        default=[], description="Maintenance windows: access works only then, break-glass excepted (default: always)."
     )
 
 
@@ -332,6 +335,11 @@ class LimitSettings(Section):
     )
     cool_down: Duration | None = Field(
         default=None, description="How long the same is not asked again after it was denied."
+    )
+    ask_ahead: Duration = Field(default=timedelta(days=30), description="How far ahead access may start.")
+    begin_within: Duration = Field(
+        default=timedelta(hours=1),
+        description="How long after its start access may be begun, where its flow has no activate_within.",
     )
     unmask_usual: Duration = Field(
         default=timedelta(minutes=15), description="How long columns are unmasked when nobody says otherwise."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from access.actors import Actor, PersonId, actor_key
@@ -15,7 +15,7 @@ from access.ports import Asked, Tx
 from access.requests import AccessRequest, Ask, Evidence, Grant, Place, RequestState
 from access.resources import Resource
 from access.scopes import Level, OfRunbook, Once, Scope, level_of, scope_asked
-from approval_flows import allowing, flow, granting, lifecycle, routing
+from approval_flows import allowing, flow, lifecycle, opening, routing, times
 from approval_flows.break_glass import not_extended
 from approval_flows.choose import check_ticket, check_words
 from approval_flows.freezing import frozen
@@ -35,12 +35,14 @@ def ask_access(
     reason: str,
     ticket: str,
     place: Place,
+    starts_at: datetime | None = None,
 ) -> Asked | HoopError:
-    """File a request for standing access."""
+    """File a request for standing access, now or from `starts_at` on."""
     resource = allowed(office, tx, actor, resource_name, reason, ticket)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
     wrong = flow.check_scope(actor, resource, scope)
+    wrong = wrong or times.check_start(starts_at, tx.now, office.limits)
     if wrong is not None:
         return refused(tx, actor, resource_name, wrong)
     resource = flow.for_scope(resource, scope, office.limits)
@@ -48,17 +50,21 @@ def ask_access(
     if isinstance(wanted, Invalid):
         return refused(tx, actor, resource_name, wanted)
     request = _draft(office, tx, actor, resource, Ask.ACCESS, scope, wanted, office.limits.ask_for)
-    request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place)
+    ahead = starts_at if starts_at is not None and starts_at > tx.now else None
+    request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place, starts_at=ahead)
     taken = routed(office, tx, request, resource)
     if isinstance(taken, HoopError):
         return refused(tx, actor, resource_name, taken)
     length = flow.check_duration(routing.for_asking(resource, taken), duration)
+    closed = times.check_windows(resource.name, resource, taken, times.wanted_at(request, tx.now))
     if isinstance(length, Invalid):
         return refused(tx, actor, resource_name, length)
+    if closed is not None:
+        return refused(tx, actor, resource_name, closed)
     request = replace(request, duration=length)
     held = live_grant(tx, actor, resource.name, scope)
     most = routing.for_extending(resource, taken)
-    if held is not None and held.expires_at >= min(tx.now + length, flow.latest_end(held, most)):
+    if ahead is None and held is not None and held.expires_at >= min(tx.now + length, flow.latest_end(held, most)):
         until = lifecycle.clock_time(held.expires_at)
         message = f"You have {scope_asked(scope)} {resource.name} until {until} already ({held.id})."
         return refused(tx, actor, resource_name, Conflict(message, hint=f"More time: /hoop extend {held.id} 30m"))
@@ -91,6 +97,7 @@ def ask_extension(
     if isinstance(taken, HoopError):
         return refused(tx, grant.actor, grant.resource, taken)
     too_long = check_extension(grant, routing.for_extending(resource, taken), add)
+    too_long = too_long or times.check_end(grant.expires_at + add, resource, taken, tx.now)
     if too_long is not None:
         return refused(tx, grant.actor, grant.resource, too_long)
     return _file(office, tx, request, resource)
@@ -251,9 +258,10 @@ def routed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -
     length = request.duration
     if request.ask is Ask.ACCESS:
         held = live_grant(tx, request.actor, resource.name, request.scope, request.parent)
-        if held is not None:
+        if held is not None and held.expires_at > times.wanted_at(request, tx.now):
             length += (held.expires_at if request.parent else tx.now) - held.starts_at
-    taken = routing.route(office, replace(request, duration=length), person, resource, tx.now)
+    at = times.wanted_at(request, tx.now)
+    taken = routing.route(office, replace(request, duration=length), person, resource, at)
     if isinstance(taken, Denied) or request.ask is Ask.STATEMENT:
         return taken
     looked_up = partial(office.ticket, request.ticket)
@@ -307,13 +315,15 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
     if taken.automatic or ahead is not None:
         tx.insert_request(request)
         tx.append(requested(request))
-        return Asked(granting.approve_automatically(office, tx, request, resource, ahead))
+        return Asked(opening.approve_automatically(office, tx, request, resource, ahead))
     way = routing.course_of(office, request, resource, tx.now)
     if not way.feasible():
         unheard = routing.not_known(routing.unknown_duty(office, request, tx.now))
         return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, missing(way) + unheard))
     if taken.waits is not None and request.ask is not Ask.STATEMENT:
         request = replace(request, expires_at=tx.now + taken.waits)
+    if request.starts_at is not None:  # there is time to decide until it is to begin
+        request = replace(request, expires_at=max(request.expires_at, request.starts_at))
     request = replace(request, approvers=tuple(p.id for p in routing.known(office, way.steps[0].told)))
     tx.insert_request(request)
     tx.append(requested(request))

@@ -16,11 +16,13 @@ from types import MappingProxyType
 from access.actors import Actor, Person, PersonId
 from access.errors import HoopError
 from access.ids import GrantId, SessionId
+from access.openings import Opening
 from access.orders import FREEZE, Freeze
 from access.ports import Clock, Directory, Store, Tx
 from access.requests import EXECUTOR, Grant, Session
 from access.scopes import Level, Unmask, level_of
 from approval_flows.freezing import said
+from approval_flows.opening import openings
 
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 1.0
@@ -38,6 +40,7 @@ class Snapshot:
     killed: Mapping[SessionId, Session] = field(default_factory=lambda: MappingProxyType({}))
     people: tuple[Person, ...] = ()
     frozen: Mapping[str, Freeze] = field(default_factory=lambda: MappingProxyType({}))
+    planned: tuple[Opening, ...] = ()
 
 
 class GrantBook:
@@ -71,6 +74,11 @@ class GrantBook:
         mine = tuple(one for one in held if one.live(now) and _for(one, actor, session, only))
         freeze = self._snapshot.frozen.get(resource)
         return mine if freeze is None else tuple(replace(one, barred=self._barred(freeze)) for one in mine)
+
+    def planned(self, person: PersonId, resource: str) -> Opening | None:
+        """The first of this person's openings on the resource that can still be begun."""
+        mine = (one for one in self._snapshot.planned if (one.person, one.resource) == (person, resource))
+        return next((one for one in mine if self._clock.now() < one.until), None)
 
     def _barred(self, freeze: Freeze) -> str:
         person = self._directory.person(freeze.by)
@@ -109,12 +117,12 @@ class GrantBook:
         """Take a new snapshot; False when the store did not answer. Never raises for that: old entries run out."""
         started = self._clock.monotonic()
         try:
-            grants, sessions, frozen = await self._store.read(_read)
+            grants, sessions, frozen, planned = await self._store.read(_read)
         except (HoopError, OSError) as error:
             log.warning("grants could not be refreshed: %s", error)
             self._tell_if(changed=False)
             return False
-        fresh = Snapshot(_by_holder(grants), _to_cut(sessions), tuple(self._directory.people()), frozen)
+        fresh = Snapshot(_by_holder(grants), _to_cut(sessions), tuple(self._directory.people()), frozen, planned)
         changed = fresh != self._snapshot
         self._snapshot = fresh
         self._fresh_at = started
@@ -131,10 +139,10 @@ class GrantBook:
             callback()
 
 
-def _read(tx: Tx) -> tuple[list[Grant], list[Session], Mapping[str, Freeze]]:
+def _read(tx: Tx) -> tuple[list[Grant], list[Session], Mapping[str, Freeze], tuple[Opening, ...]]:
     frozen = {name: Freeze.from_json(data) for name, data in tx.docs(FREEZE, limit=EVERYTHING)}
     grants, sessions = tx.grants(live_at=tx.now, limit=EVERYTHING), tx.sessions(open_only=True, limit=EVERYTHING)
-    return grants, sessions, MappingProxyType(frozen)
+    return grants, sessions, MappingProxyType(frozen), tuple(openings(tx))
 
 
 def _by_holder(grants: Sequence[Grant]) -> Mapping[tuple[PersonId, str], tuple[Grant, ...]]:

@@ -20,7 +20,7 @@ from access.requests import (
 )
 from access.resources import Resource
 from access.scopes import Level, Once, Scope, level_of
-from approval_flows import allowing, flow, freezing, granting, routing
+from approval_flows import allowing, flow, freezing, granting, opening, routing, times
 from approval_flows.granting import put, requested
 from approval_flows.lifecycle import RequestCommand, decide_request, request_refusal
 from approval_flows.office import Office
@@ -65,6 +65,9 @@ def review(
     less = flow.narrow(request, choice, narrowed)
     if isinstance(less, Invalid):
         return less
+    wrong = flow.check_scope(request.actor, resource, less[0].scope) if narrowed.tables else None
+    if wrong is not None:
+        return wrong
     wrong = _no_repeat(office, tx, request, resource, choice, narrowed)
     if wrong is not None:
         return wrong
@@ -85,7 +88,7 @@ def review(
     givers = tuple(one for one in yes if one in way.people)
     if narrowed.repeat is not None:
         allowing.repeat(office, tx, approved, narrowed.repeat, givers)
-    granting.give(office, tx, approved, resource, givers)
+    opening.give(office, tx, approved, resource, givers)
     return approved
 
 
@@ -202,6 +205,9 @@ def grant_directly(
         return resource
     if (stopped := freezing.frozen(office, tx, resource.name)) is not None:
         return stopped
+    closed = times.check_windows(resource.name, resource, None, tx.now)
+    if closed is not None:
+        return closed
     wanted = flow.check_duration(resource, duration)
     if isinstance(wanted, Invalid):
         return wanted

@@ -39,7 +39,7 @@ from approval_flows import (
     flow,
     freezing,
     granted,
-    granting,
+    opening,
     proposing,
     revising,
     routing,
@@ -68,11 +68,14 @@ class Desk:
         reason: str,
         ticket: str,
         place: Place,
+        starts_at: datetime | None = None,
     ) -> Asked:
         """File a request for standing access. Raises Denied, Invalid (`field` says which part) or Conflict."""
         return await settle(
             self._store,
-            lambda tx: asking.ask_access(self._office, tx, actor, resource, scope, duration, reason, ticket, place),
+            lambda tx: asking.ask_access(
+                self._office, tx, actor, resource, scope, duration, reason, ticket, place, starts_at
+            ),
         )
 
     async def ask_command(
@@ -271,7 +274,11 @@ class Desk:
 
     async def begin(self, id: RequestId, by: PersonId) -> Grant:
         """The requester begins approved access: its clock starts now."""
-        return await settle(self._store, lambda tx: granting.begin(self._office, tx, id, by))
+        return await settle(self._store, lambda tx: opening.begin(self._office, tx, id, by))
+
+    async def call_off(self, id: RequestId, by: PersonId, why: str) -> AccessRequest:
+        """Approved access will not be begun."""
+        return await settle(self._store, lambda tx: opening.call_off(self._office, tx, id, by, why))
 
     async def freeze(self, resource: str, by: PersonId, why: str, *, cut: bool) -> Sequence[Freeze]:
         """Stop everything on a resource at once."""

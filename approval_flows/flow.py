@@ -17,7 +17,7 @@ from access.ids import RequestId
 from access.ports import Directory, Narrowed
 from access.requests import AccessRequest, Ask, Choice, Grant, RequestState
 from access.resources import Protocol, Resource
-from access.scopes import Interactive, Level, Scope, Unmask, level_of, scope_name
+from access.scopes import Interactive, Level, Scope, Unmask, level_of, limited, limited_to, scope_name, scope_said
 from approval_flows.lifecycle import clock_time
 
 REASON_MAX = 500
@@ -31,7 +31,8 @@ class Limits:
     `ask_for` is how long a request waits for a decision; `run_within` how long an approved command may wait to be run;
     `settle_after` how long after its session closed a consumed command may still report its outcome; `late` is added
     to a held statement's window, because the gateway consumes a moment after the decision. `per_hour` caps what one person
-    files; for `cool_down` after a no, the same is not asked again (None = no limit). Columns are unmasked for
+    files; for `cool_down` after a no, the same is not asked again (None = no limit). Access is asked for
+    at most `ahead` of its start, and begun within `begin_within` of it where its flow does not say. Columns are unmasked for
     `unmask_usual` unless asked otherwise, and for `unmask_longest` at most, extensions included.
     """
 
@@ -42,6 +43,8 @@ class Limits:
     pending_per_person: int = 20
     per_hour: int | None = None
     cool_down: timedelta | None = None
+    ahead: timedelta = timedelta(days=30)
+    begin_within: timedelta = timedelta(hours=1)
     unmask_usual: timedelta = timedelta(minutes=15)
     unmask_longest: timedelta = timedelta(minutes=30)
     security_group: str = "security"
@@ -101,7 +104,7 @@ def may_review(
 def narrow(request: AccessRequest, choice: Choice, narrowed: Narrowed) -> tuple[AccessRequest, str] | Invalid:
     """The request with what the approver gives instead, and that in words; Invalid when it is not less."""
     duration, scope = narrowed.duration, narrowed.scope
-    if duration is None and scope is None:
+    if duration is None and scope is None and not narrowed.tables:
         return request, ""
     if choice is not Choice.APPROVE or request.ask is not Ask.ACCESS:
         return Invalid("Only an approval of access can give less than was asked for.", field="duration")
@@ -115,11 +118,31 @@ def narrow(request: AccessRequest, choice: Choice, narrowed: Narrowed) -> tuple[
         hint = "More is a new request."
         asked = scope_name(request.scope)
         return Invalid(f"An approval gives at most what was asked for: {asked}.", field="scope", hint=hint)
-    less = replace(request, duration=duration or request.duration, scope=scope or request.scope)
+    given = _on_tables(request, scope or request.scope, narrowed.tables)
+    if isinstance(given, Invalid):
+        return given
+    less = replace(request, duration=duration or request.duration, scope=given)
     if less == request:
         return request, ""
-    asked = f"{scope_name(request.scope)} for {shown_duration(request.duration)}"
-    return less, f"{scope_name(less.scope)} for {shown_duration(less.duration)} instead of {asked}"
+    asked = f"{scope_said(request.scope)} for {shown_duration(request.duration)}"
+    return less, f"{scope_said(less.scope)} for {shown_duration(less.duration)} instead of {asked}"
+
+
+def _on_tables(request: AccessRequest, scope: Scope, tables: tuple[str, ...]) -> Scope | Invalid:
+    """The scope on these tables; without any, on those that were asked for."""
+    asked = limited_to(request.scope)
+    if not (tables or asked):
+        return scope
+    if tables and request.parent is not None:
+        return Invalid("An extension is for the scope that the access has.", field="tables")
+    beyond = [name for name in tables if asked and name not in asked]
+    if beyond:
+        return Invalid(f"Asked for was {', '.join(asked)}, not {', '.join(beyond)}.", field="tables")
+    try:
+        return limited(scope, tables or asked)
+    except ValueError as wrong:
+        hint = "Approve read or write with them: --scope write --tables …"
+        return Invalid(str(wrong), field="tables", hint=hint)
 
 
 def check_duration(resource: Resource, duration: timedelta | None) -> timedelta | Invalid:
@@ -157,6 +180,8 @@ def check_scope(actor: Actor, resource: Resource, scope: Scope) -> Invalid | Non
         return None
     if level_of(scope) is Level.NONE:
         return Invalid("Standing access is read, write or admin.", field="scope", hint="One command: /hoop exec")
+    if limited_to(scope) and resource.protocol is not Protocol.POSTGRES:
+        return Invalid(f"{resource.name} has no tables.", field="tables")
     if isinstance(scope, Interactive) and resource.protocol is not Protocol.SSH:
         return Invalid(f"{resource.name} is no server: it has no shells.", field="scope")
     return None
@@ -223,13 +248,14 @@ def waits(request: AccessRequest, now: datetime) -> bool:
 
 def same_ask(one: AccessRequest, other: AccessRequest) -> bool:
     """Whether the two ask for the same thing, so that the one already waiting is shown instead of filing another."""
-    return (one.actor, one.resource, one.ask, one.scope, one.session, one.parent) == (
+    return (one.actor, one.resource, one.ask, one.scope, one.session, one.parent, one.starts_at) == (
         other.actor,
         other.resource,
         other.ask,
         other.scope,
         other.session,
         other.parent,
+        other.starts_at,
     )
 
 

@@ -15,7 +15,7 @@ from access.ports import Tx
 from access.requests import EXECUTOR, Grant, GrantState, RequestState, Session
 from access.scopes import Level, OfRunbook, Once, level_of
 from access.statements import Digest
-from approval_flows import break_glass, flow, freezing, granting, routing, timetable
+from approval_flows import break_glass, flow, freezing, granting, opening, routing, times, timetable
 from approval_flows.asking import check_extension
 from approval_flows.deciding import expire, withdraw
 from approval_flows.lifecycle import (
@@ -174,6 +174,7 @@ def extend(office: Office, tx: Tx, id: GrantId, by: PersonId, add: timedelta) ->
         return taken
     lasting = flow.for_scope(resource, grant.scope, office.limits)
     wrong = check_extension(grant, routing.for_extending(lasting, taken), add)
+    wrong = wrong or times.check_end(grant.expires_at + add, resource, taken, tx.now)
     if wrong is not None:
         return wrong
     return granting.extend(tx, extend_grant(grant, grant.expires_at + add, office.name, by=by))
@@ -226,7 +227,7 @@ def tick(office: Office, tx: Tx) -> int:
         changed += 1
     for grant in tx.grants(states=[GrantState.ACTIVE, GrantState.EXECUTING], limit=EVERYTHING):
         changed += _tick_grant(office, tx, grant)
-    return changed + break_glass.nudge(office, tx)
+    return changed + opening.tick(office, tx) + break_glass.nudge(office, tx)
 
 
 def _tick_grant(office: Office, tx: Tx, grant: Grant) -> int:

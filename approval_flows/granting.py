@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from access.actors import Actor, PersonId, actor_key, person_id
-from access.errors import Conflict, Denied, HoopError, Invalid
-from access.events import AccessReady, AccessRequested, Fact, GrantIssued
+from access.actors import Actor, PersonId, actor_key
+from access.events import AccessRequested, Fact, GrantIssued
 from access.ids import GrantId, Prefix, RequestId
-from access.orders import Allowance
 from access.ports import Tx
 from access.requests import EXECUTOR, AccessRequest, Ask, Grant
 from access.resources import Resource
 from access.scopes import Scope, scope_to_json
-from approval_flows import flow, routing
-from approval_flows.freezing import frozen
-from approval_flows.lifecycle import RequestCommand, clock_time, decide_request, extend_grant
+from approval_flows import flow, routing, times
+from approval_flows.lifecycle import extend_grant
 from approval_flows.office import Office
-
-FLOW = "flow"
-#: The documents of what was approved and not begun yet.
-READY = "ready"
 
 
 def requested(request: AccessRequest) -> AccessRequested:
@@ -40,6 +33,7 @@ def requested(request: AccessRequest) -> AccessRequested:
         statement=evidence.shown if evidence else None,
         digest=evidence.digest if evidence else "",
         flow=request.flow,
+        starts_at=request.starts_at.isoformat() if request.starts_at else "",
     )
 
 
@@ -51,53 +45,6 @@ def live_grant(tx: Tx, actor: Actor, resource: str, scope: Scope, parent: Reques
     return next((g for g in mine if g.live(tx.now)), None)
 
 
-def approve_automatically(
-    office: Office, tx: Tx, request: AccessRequest, resource: Resource, ahead: Allowance | None = None
-) -> AccessRequest:
-    """Approve a request whose flow asks nobody (the flow is named as the one who decided), or that was allowed ahead."""
-    by: tuple[PersonId, ...] = (person_id(FLOW, request.flow),)
-    note = "automatic, by the flow"
-    if ahead is not None:
-        by, note = ahead.by, f"allowed ahead until {clock_time(ahead.until)} ({ahead.id})"
-    approved = put(tx, decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=by[-1], note=note))
-    give(office, tx, approved, resource, by)
-    return approved
-
-
-def give(office: Office, tx: Tx, request: AccessRequest, resource: Resource, by: tuple[PersonId, ...]) -> None:
-    """What an approval gives now, or where the flow says so, the right to begin it within a while."""
-    taken = routing.flow_of(office, request)
-    within = taken.activate_within if taken else None
-    if within is None or request.ask is not Ask.ACCESS or request.parent is not None:
-        issue(office, tx, request, resource, by)
-        return
-    until = tx.now + within
-    tx.put_doc(READY, request.id, {"by": list(by)}, group=request.actor.person, expires_at=until)
-    people = [str(one) for one in by]
-    ready = AccessReady(stream=request.id, actor=by[-1], resource=request.resource, until=until.isoformat(), by=people)
-    tx.append(ready)
-
-
-def begin(office: Office, tx: Tx, id: RequestId, by: PersonId) -> Grant | HoopError:
-    """The person begins what was approved: the clock of the access starts now. Once."""
-    request = tx.request(id)
-    if request is None:
-        return Invalid(f"There is no request {id}.", field="id", hint="Yours are listed by /hoop my")
-    if by != request.actor.person:
-        return Denied(f"Only {office.name(request.actor.person)} can begin {id}.", rule="not-yours")
-    person, resource = flow.active_person(office.directory, by), office.resources.get(request.resource)
-    if isinstance(person, Denied):
-        return person
-    if resource is None:
-        return Conflict(f"{request.resource} is not configured any more.")
-    if (stopped := frozen(office, tx, resource.name)) is not None:
-        return stopped
-    ready = tx.take_doc(READY, id)
-    if ready is None:
-        return Conflict(f"{id} can not be begun: it was begun, it is too late, or it was never approved.")
-    return issue(office, tx, request, resource, tuple(PersonId(one) for one in ready["by"]))
-
-
 def issue(office: Office, tx: Tx, request: AccessRequest, resource: Resource, by: tuple[PersonId, ...]) -> Grant:
     """A single-use grant, a standing one, or a later end of the one there is."""
     taken = routing.flow_of(office, request)
@@ -106,10 +53,12 @@ def issue(office: Office, tx: Tx, request: AccessRequest, resource: Resource, by
         held = live_grant(tx, request.actor, request.resource, request.scope, request.parent)
         if held is not None:
             most = routing.for_extending(resource, taken) if taken else resource
-            until = flow.extended_end(held, request, most, tx.now)
+            until = times.until(flow.extended_end(held, request, most, tx.now), resource, taken, tx.now)
             if until <= held.expires_at:
                 return held
             return extend(tx, extend_grant(held, until, office.name, by=by[-1], request=request.id))
+    end = flow.window_end(request, resource, tx.now, office.limits)
+    end = times.until(end, resource, taken, tx.now)
     holder = {Ask.ACCESS: "", Ask.COMMAND: EXECUTOR, Ask.STATEMENT: request.session or EXECUTOR}[request.ask]
     grant = Grant(
         id=GrantId(office.new_id(Prefix.GRANT)),
@@ -118,7 +67,7 @@ def issue(office: Office, tx: Tx, request: AccessRequest, resource: Resource, by
         resource=request.resource,
         scope=request.scope,
         starts_at=tx.now,
-        expires_at=flow.window_end(request, resource, tx.now, office.limits),
+        expires_at=end,
         issued_by=by,
         holder=holder,
     )

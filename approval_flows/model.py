@@ -147,6 +147,7 @@ class Flow:
     """One flow. The one with the highest `priority` whose conditions hold is used.
 
     `step_up`: a click alone does not approve. `repeat`: how long an approver may allow the same command again.
+    `windows`: access under it is begun in one of these, and ends with it.
     `activate_within`: access begins when its person begins it, at most this long after the approval.
     """
 
@@ -167,6 +168,7 @@ class Flow:
     step_up: bool = False
     repeat: timedelta | None = None
     activate_within: timedelta | None = None
+    windows: tuple[Window, ...] = ()
     break_glass: BreakGlass | None = None
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)

@@ -31,6 +31,7 @@ _FLOW = (
     "step_up",
     "repeat",
     "activate_within",
+    "windows",
     "break_glass",
 )
 MOST_STAGES = 8
@@ -73,6 +74,9 @@ def _flow(reader: Reader, node: Node) -> Flow:
         activate_within=reader.duration(keys["activate_within"], "activate_within")
         if "activate_within" in keys
         else None,
+        windows=reader.items(keys["windows"], "windows", lambda n, w: parts.read_window(reader, n, w))
+        if "windows" in keys
+        else (),
         break_glass=_break_glass(reader, keys["break_glass"]) if "break_glass" in keys else None,
         file=reader.file,
         line=node.start_mark.line + 1,
@@ -110,7 +114,7 @@ def _fits(reader: Reader, node: Node, keys: Keys, flow: Flow) -> None:
         _overlap(reader, flow)
 
 
-_NOT_FOR_EMERGENCIES = ("automatic", "waits", "remind", "step_up", "repeat", "max_total", "activate_within")
+_NOT_FOR_EMERGENCIES = ("automatic", "waits", "remind", "step_up", "repeat", "max_total", "activate_within", "windows")
 
 
 def _fits_emergency(reader: Reader, keys: Keys, flow: Flow) -> None:

@@ -12,7 +12,7 @@ from access.ports import Change, Tx
 from access.requests import AccessRequest, Ask, RequestState
 from access.resources import Resource
 from access.scopes import scope_to_json
-from approval_flows import flow, granting, routing
+from approval_flows import flow, opening, routing, times
 from approval_flows.asking import allowed, missing, routed
 from approval_flows.deciding import expire
 from approval_flows.lifecycle import RequestCommand, request_refusal
@@ -50,6 +50,7 @@ def _changed(request: AccessRequest, wanted: Change) -> AccessRequest:
         scope=wanted.scope or request.scope,
         reason=request.reason if wanted.reason is None else wanted.reason.strip(),
         ticket=request.ticket if wanted.ticket is None else wanted.ticket.strip(),
+        starts_at=wanted.starts_at or request.starts_at,
     )
 
 
@@ -64,12 +65,16 @@ def file_anew(
     taken = routed(office, tx, new, resource)
     if isinstance(taken, HoopError):
         return taken
-    wrong = _again(office, tx, new) or _outside(office, resource, taken, new)
+    late = times.check_start(new.starts_at, tx.now, office.limits) if new.starts_at != old.starts_at else None
+    late = late or times.check_windows(resource.name, resource, taken, times.wanted_at(new, tx.now))
+    wrong = _again(office, tx, new) or late or _outside(office, resource, taken, new)
     if wrong is not None:
         return wrong
     if taken.automatic and author is None:
         hint = f"Cancel this one and ask for it: /hoop cancel {old.id}"
         return Conflict(f"That would be granted at once by the flow {taken.name}.", hint=hint)
+    if new.starts_at is not None:
+        new = replace(new, expires_at=max(new.expires_at, new.starts_at))
     new = replace(new, revision=old.revision + 1, flow=taken.name)
     new = new if author else replace(new, groups=resource.approvers)
     told: tuple[PersonId, ...] = ()
@@ -81,7 +86,7 @@ def file_anew(
     new = replace(new, approvers=tuple(dict.fromkeys((*told, *old.approvers))))
     tx.append(_revised(tx, old, new, told, author))
     stored = tx.update_request(new)
-    return granting.approve_automatically(office, tx, stored, resource) if taken.automatic else stored
+    return opening.approve_automatically(office, tx, stored, resource) if taken.automatic else stored
 
 
 def _again(office: Office, tx: Tx, new: AccessRequest) -> Conflict | None:
@@ -105,6 +110,7 @@ def _revised(
         duration_s=new.duration.total_seconds(),
         reason=new.reason,
         ticket=new.ticket,
+        starts_at=new.starts_at.isoformat() if new.starts_at else "",
         flow=new.flow,
         voided=[str(review.person) for review in tx.reviews(old.id, old.revision)],
         approvers=[str(person) for person in told],

@@ -11,13 +11,16 @@ from access.ids import GrantId
 from access.ports import Asked, Tx
 from access.requests import Grant, RequestState
 from access.resources import Resource
-from access.scopes import Unmask, standing_scope, unmask_scope
+from access.scopes import Scope, Unmask, limited, standing_scope, table_names, unmask_scope
+from approval_flows.lifecycle import clock_time
+from approval_flows.opening import opening_of, openings
 from bot.cards import Card, Do
 from bot.cases import access_of, case_of
 from bot.durations import format_duration, resolve
 from bot.intents import AgentToken, Change, Console, Exec, Extend, Request, Token
 from bot.kit import Kit, actor_of, found_grant, show
 from bot.platform import Caller, Reply
+from bot.starts import resolve_start
 from bot.tokens import mint, with_minted
 from bot.views import access, forms
 from bot.views.answers import done_card
@@ -29,17 +32,36 @@ async def request(kit: Kit, intent: Request, who: Caller, reply: Reply) -> None:
     """File a request for access. Raises what the desk raises; Invalid names the field that must change."""
     person = kit.person(who)
     kit.resource(intent.resource)
-    duration = resolve(intent.duration, kit.clock.now(), person.time_zone) if intent.duration is not None else None
+    now = kit.clock.now()
+    start = resolve_start(intent.start, now, person.time_zone) if intent.start is not None else None
+    duration = resolve(intent.duration, start or now, person.time_zone) if intent.duration is not None else None
     asked = await kit.desk.ask_access(
         actor_of(person, intent.agent),
         intent.resource,
-        unmask_scope(intent.unmask.split(",")) if intent.unmask else standing_scope(intent.scope),
+        _scope_of(intent),
         duration,
         intent.reason,
         intent.ticket,
         who.place,
+        start,
     )
     await told(kit, asked, who, reply)
+
+
+def _scope_of(intent: Request) -> Scope:
+    if intent.unmask:
+        return unmask_scope(intent.unmask.split(","))
+    return on_tables(standing_scope(intent.scope), intent.tables)
+
+
+def on_tables(scope: Scope, tables: str) -> Scope:
+    """The scope on the tables that somebody typed, with commas between; on all when they typed none. Raises Invalid."""
+    if not tables.strip():
+        return scope
+    try:
+        return limited(scope, table_names(tables.split(",")))
+    except ValueError as wrong:
+        raise Invalid(str(wrong), field="tables") from None
 
 
 async def execute(kit: Kit, intent: Exec, who: Caller, reply: Reply) -> None:
@@ -62,8 +84,14 @@ async def told(kit: Kit, asked: Asked, who: Caller, reply: Reply) -> None:
         await show(kit, who, reply, build)
         return
     if asked.request.state is RequestState.APPROVED:
-        hint = f"Its id is {asked.request.id}."
-        await reply.card(done_card(f"Granted at once by the flow {asked.request.flow}.", hint=hint))
+        kept = await kit.store.read(lambda tx: opening_of(tx, asked.request.id))
+        if kept is None:
+            hint = f"Its id is {asked.request.id}."
+            await reply.card(done_card(f"Granted at once by the flow {asked.request.flow}.", hint=hint))
+            return
+        hint = f"Begin it then, before {clock_time(kept.until)}: /hoop begin {asked.request.id}"
+        said = f"Approved by the flow {asked.request.flow}. It starts at {clock_time(kept.start)}."
+        await reply.card(done_card(said, hint=hint))
         return
     people = kit.desk.progress(asked.request).deciders
     names = ", ".join(person.name for person in people[:6])
@@ -79,6 +107,7 @@ async def change(kit: Kit, intent: Change, who: Caller, reply: Reply) -> None:
         standing_scope(intent.scope) if intent.scope else None,
         intent.reason or None,
         intent.ticket or None,
+        resolve_start(intent.start, kit.clock.now(), person.time_zone) if intent.start is not None else None,
     )
     row = await kit.desk.change(intent.request, person.id, wanted)
     names = ", ".join(one.name for one in kit.desk.progress(row).deciders[:6])
@@ -123,7 +152,7 @@ async def token(kit: Kit, intent: Token, who: Caller, reply: Reply) -> None:
     grants = await _usable(kit, person, resource)
     mine = [grant for grant in grants if grant.actor.via is None]
     if not mine:
-        raise no_access(resource)
+        raise await _ahead(kit, person, resource) or no_access(resource)
     await _hand_over(kit, person, None, resource, mine[-1], reply)
 
 
@@ -184,6 +213,15 @@ async def _only_resource(kit: Kit, person: Person) -> Resource:
         return kit.resource(names[0])
     said = "You have access to none right now." if not names else f"You have access to {', '.join(names)}."
     raise Invalid(f"For which resource? {said}", field="resource", hint="Add --on RESOURCE.")
+
+
+async def _ahead(kit: Kit, person: Person, resource: Resource) -> Conflict | None:
+    """What is told to somebody whose access was approved and is not begun."""
+    kept = await kit.store.read(lambda tx: [one for one in openings(tx, person.id) if one.resource == resource.name])
+    if not kept:
+        return None
+    said, hint = kept[0].said(kit.clock.now())
+    return Conflict(f"{said[0].upper()}{said[1:]}.", hint=hint)
 
 
 def no_access(resource: Resource) -> Invalid:

@@ -226,6 +226,7 @@ class Do(StrEnum):
     FOLLOW_UP = "follow_up"
     LIFT = "lift"
     BEGIN = "begin"
+    CALL_OFF = "call_off"
     CONFIRM = "confirm"
     DISALLOW = "disallow"
     PROPOSE = "propose"

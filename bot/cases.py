@@ -10,12 +10,14 @@ from types import MappingProxyType
 from access.actors import Actor, PersonId
 from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
+from access.openings import Opening
 from access.policy import Action, Policy
 from access.ports import Desk, Directory, Progress, Tx
 from access.requests import AccessRequest, Ask, Grant, GrantState, RequestState, Review, Session
 from access.resources import Resource
 from access.scopes import Level, Scope, Unmask, level_of, standing
 from access.statements import Effect
+from approval_flows.opening import opening_of
 from bot.cards import Mention
 from bot.links import Links
 
@@ -57,7 +59,8 @@ class Use:
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request with what came of it. `deciders` are those of now while it waits, else those who were told. `stages`
-    are the flow's while it waits: name, approvals it has, approvals it wants. `narrowed`: less was given than asked for. `unknown` are its on-call
+    are the flow's while it waits: name, approvals it has, approvals it wants. `narrowed`: less was given than asked for. `opening`: approved and not begun
+    yet; `lapsed`: why it never will be. `unknown` are its on-call
     schedules that do not answer. `told`, `acknowledged_by` and `closed_by` are
     of a use of break-glass."""
 
@@ -79,6 +82,8 @@ class Case:
     narrowed: str = ""
     blocked: tuple[str, ...] = ()
     uses: tuple[Use, ...] = ()
+    opening: Opening | None = None
+    lapsed: str = ""
     links: Links = field(default_factory=lambda: Links(""))
 
 
@@ -124,8 +129,16 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
         narrowed=_narrowed(tx, request),
         blocked=_blocked(tx, request),
         uses=_uses(tx, world, request),
+        opening=opening_of(tx, request.id) if request.state is RequestState.APPROVED and grant is None else None,
+        lapsed=_lapsed(tx, request) if request.state is RequestState.APPROVED and grant is None else "",
         links=world.links,
     )
+
+
+def _lapsed(tx: Tx, request: AccessRequest) -> str:
+    """Why approved access was never begun."""
+    said = [event.payload for event in tx.events_of(request.id) if event.kind == "access.lapsed" and event.payload]
+    return str(said[-1]["why"]) if said else ""
 
 
 def _narrowed(tx: Tx, request: AccessRequest) -> str:

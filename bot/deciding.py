@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from access.actors import PersonId
-from access.errors import Conflict, Denied, HoopError
-from access.ids import GrantId, RequestId, SessionId
+from access.errors import Conflict, Denied, HoopError, Invalid
+from access.ids import GrantId, Prefix, RequestId, SessionId, parse_id
 from access.ports import Narrowed, Progress, Tx
 from access.requests import AccessRequest, Ask, Choice, RequestState
-from access.scopes import standing_scope
+from access.scopes import standing_scope, table_names
+from approval_flows.opening import opening_of
 from bot.cards import Button, Card, Do, in_zone
 from bot.cases import case_of
 from bot.durations import resolve
 from bot.intents import Approve, Cancel, Deny, Done, Kill, Revoke, Span
 from bot.kit import Kit, found_grant, found_request, show
+from bot.ordering import call_off
 from bot.platform import Caller, Reply
 from bot.tokens import mint
 from bot.views import access, forms
@@ -32,16 +34,20 @@ async def approve(kit: Kit, intent: Approve, who: Caller, reply: Reply) -> None:
     if row.state is RequestState.PENDING and not approvable_in_channel(row):
         await review(kit, row.id, who, reply)
         return
-    less = less_than_asked(kit, intent.duration, intent.scope, who)
+    less = less_than_asked(kit, intent.duration, intent.scope, intent.tables, who)
     if intent.again is not None:
         less = replace(less, repeat=resolve(intent.again, kit.clock.now(), kit.person(who).time_zone))
     await vote(kit, row.id, row.revision, Choice.APPROVE, intent.note, who, reply, less)
 
 
-def less_than_asked(kit: Kit, length: Span | None, scope: str, who: Caller) -> Narrowed:
+def less_than_asked(kit: Kit, length: Span | None, scope: str, tables: str, who: Caller) -> Narrowed:
     """What an approver gives instead; the desk refuses more than was asked for."""
     span = resolve(length, kit.clock.now(), kit.person(who).time_zone) if length is not None else None
-    return Narrowed(span, standing_scope(scope) if scope else None)
+    try:
+        names = table_names(tables.split(",")) if tables.strip() else ()
+    except ValueError as wrong:
+        raise Invalid(str(wrong), field="tables") from None
+    return Narrowed(span, standing_scope(scope) if scope else None, tables=names)
 
 
 async def deny(kit: Kit, intent: Deny, who: Caller, reply: Reply) -> None:
@@ -137,7 +143,10 @@ async def ask_reason(kit: Kit, form: str, opener: Button, who: Caller, reply: Re
 
 
 async def cancel(kit: Kit, intent: Cancel, who: Caller, reply: Reply) -> None:
-    """Take one's own request back."""
+    """Take one's own request back, or approved access that was not begun yet."""
+    if await _waits_to_begin(kit, intent.request):
+        await call_off(kit, intent.request, "taken back by the requester", who, reply)
+        return
     try:
         await kit.desk.cancel(intent.request, who.person, "taken back by the requester")
     except Conflict as conflict:
@@ -146,9 +155,21 @@ async def cancel(kit: Kit, intent: Cancel, who: Caller, reply: Reply) -> None:
     await reply.card(done_card(f"Cancelled: {intent.request}."))
 
 
+async def _waits_to_begin(kit: Kit, target: str) -> RequestId | None:
+    """The request that `target` names, when it was approved and waits to be begun."""
+    named = parse_id(target, Prefix.REQUEST)
+    if named is None:
+        return None
+    kept = await kit.store.read(lambda tx: opening_of(tx, RequestId(named)))
+    return kept.request if kept is not None else None
+
+
 async def done(kit: Kit, intent: Done, who: Caller, reply: Reply) -> None:
     """Give access back."""
     person = kit.person(who)
+    if (ahead := await _waits_to_begin(kit, intent.target)) is not None:
+        await call_off(kit, ahead, "given back before it was begun", who, reply)
+        return
     grant = await kit.store.read(lambda tx: found_grant(tx, intent.target, person, kit.clock.now()))
     ended = await kit.desk.done(grant.id, person.id)
     await reply.card(done_card(f"Thank you. Your access to {ended.resource} has ended ({ended.id})."))
@@ -157,6 +178,9 @@ async def done(kit: Kit, intent: Done, who: Caller, reply: Reply) -> None:
 async def revoke(kit: Kit, intent: Revoke, who: Caller, reply: Reply) -> None:
     """End somebody's access; the reason is asked for when it is missing."""
     person = kit.person(who)
+    if (ahead := await _waits_to_begin(kit, intent.target)) is not None:
+        await call_off(kit, ahead, intent.reason, who, reply)
+        return
     grant = await kit.store.read(lambda tx: found_grant(tx, intent.target, person, kit.clock.now()))
     if not intent.reason.strip():
         await ask_reason(kit, forms.REVOKE, button("Revoke…", Do.REVOKE, grant.id), who, reply)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 from access.actors import PersonId
 from access.events import StoredEvent
@@ -106,11 +105,10 @@ def _alarm(tx: Tx, world: World, delivery: Delivery) -> Card | None:
 
 def _ready(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     """Nothing any more once it was begun, or is too late."""
-    case, events = case_of(tx, world, RequestId(delivery.about)), tx.events_of(delivery.about)
-    said = next((one for one in reversed(events) if one.kind == "access.ready" and one.payload), None)
-    if case is None or said is None or case.grant is not None:
+    case = case_of(tx, world, RequestId(delivery.about))
+    if case is None or case.opening is None or tx.now >= case.opening.until:
         return None
-    return access.ready_card(case, datetime.fromisoformat(str((said.payload or {})["until"])))
+    return access.ready_card(case, case.opening, tx.now)
 
 
 def _freeze(tx: Tx, world: World, delivery: Delivery) -> Card | None:

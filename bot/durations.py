@@ -49,7 +49,7 @@ def parse_span(words: Sequence[str]) -> Span:
 def until_words(words: Sequence[str]) -> int:
     """How many of `words` after `until` belong to it (a day, a time, or both)."""
     count = 0
-    if words and _weekday(words[0].lower()) is not None:
+    if words and weekday_of(words[0].lower()) is not None:
         count = 1
     if len(words) > count and _CLOCK.match(words[count]):
         count += 1
@@ -89,7 +89,14 @@ def _minutes(lower: str) -> int | None:
     return total
 
 
-def _weekday(word: str) -> int | None:
+def clock_of(word: str) -> tuple[int, int] | None:
+    """`22:00` as hour and minute; None for another word."""
+    clock = _CLOCK.match(word)
+    return (int(clock[1]), int(clock[2])) if clock else None
+
+
+def weekday_of(word: str) -> int | None:
+    """`mon`, `Monday`: from Monday = 0; None for another word."""
     if len(word) < 3:
         return None
     return next((index for index, day in enumerate(_DAYS) if day.startswith(word)), None)
@@ -99,7 +106,7 @@ def _until(words: Sequence[str]) -> Until:
     used = until_words(words)
     if used == 0 or used != len(words):
         raise Invalid("'until' wants a time or a day.", field="duration", hint="For example: until 17:00, until fri.")
-    day = _weekday(words[0])
+    day = weekday_of(words[0])
     clock = _CLOCK.match(words[-1])
     hour, minute = (int(clock[1]), int(clock[2])) if clock else (0, 0)
     return Until(hour, minute, day)
@@ -113,7 +120,7 @@ def resolve(span: Span, now: datetime, time_zone: str) -> timedelta:
     """
     if isinstance(span, timedelta):
         return span
-    local = now.astimezone(_zone(time_zone))
+    local = now.astimezone(zone_of(time_zone))
     end = local.replace(hour=span.hour, minute=span.minute, second=0, microsecond=0, fold=0)
     if span.weekday is not None:
         end += timedelta(days=(span.weekday - local.weekday()) % 7)
@@ -122,7 +129,8 @@ def resolve(span: Span, now: datetime, time_zone: str) -> timedelta:
     return max(end.astimezone(now.tzinfo) - now, timedelta(minutes=1))
 
 
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """A person's time zone; an unknown one counts as UTC."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from access.actors import AGENT_NAME
 from access.errors import Invalid
-from access.scopes import unmask_scope
+from access.scopes import table_names, unmask_scope
 from bot.durations import is_unit, looks_like_duration, parse_span, until_words
-from bot.intents import Exec, Incomplete, Intent, Parsed, Request, Span, Verb
+from bot.intents import Exec, Incomplete, Intent, Parsed, Request, Span, Start, Verb
 from bot.lines import cut_line
+from bot.starts import parse_start, start_words
 from bot.words import Word, unwrap_code
 
 MAX_REASON = 1_000
@@ -34,6 +35,8 @@ def request(verb: Verb, rest: str) -> Parsed:
         ("ticket", "ticket"),
         ("as-agent", "agent"),
         ("unmask", "unmask"),
+        ("start", "start"),
+        ("tables", "tables"),
     ):
         if flag in line.flags:
             given[name] = line.flags[flag]
@@ -42,11 +45,14 @@ def request(verb: Verb, rest: str) -> Parsed:
     given["scope"] = line.flags.get("scope", given.get("scope", "read")).lower()
     errors: dict[str, str] = {}
     duration = span_of(span, errors)
+    start = start_of(given.get("start", ""), errors)
     if given["scope"] not in SCOPES:
         errors["scope"] = "The scope is read, write, admin or interactive."
+    if given.get("tables"):
+        errors |= tables_errors(given["tables"])
     if "unmask" in given:
         errors |= unmask_errors(given["unmask"], scoped="scope" in line.flags)
-    return _asked(verb, given, errors, lambda: _request_of(given, duration))
+    return _asked(verb, given, errors, lambda: _request_of(given, duration, start))
 
 
 def unmask_errors(columns: str, *, scoped: bool = False) -> dict[str, str]:
@@ -60,7 +66,24 @@ def unmask_errors(columns: str, *, scoped: bool = False) -> dict[str, str]:
     return {}
 
 
-def _request_of(given: dict[str, str], duration: Span | None) -> Intent:
+def tables_errors(tables: str) -> dict[str, str]:
+    """What is wrong with the tables that access is limited to, by field."""
+    try:
+        table_names(tables.split(","))
+    except ValueError as wrong:
+        return {"tables": str(wrong)}
+    return {}
+
+
+def start_of(said: str, errors: dict[str, str]) -> Start | None:
+    try:
+        return parse_start(said.split())
+    except Invalid as invalid:
+        errors["start"] = f"{invalid} {invalid.hint}"
+        return None
+
+
+def _request_of(given: dict[str, str], duration: Span | None, start: Start | None) -> Intent:
     return Request(
         given["resource"],
         given["scope"],
@@ -69,16 +92,20 @@ def _request_of(given: dict[str, str], duration: Span | None) -> Intent:
         given.get("ticket", ""),
         given.get("agent", ""),
         given.get("unmask", ""),
+        start,
+        given.get("tables", ""),
     )
 
 
 def _leading_details(words: deque[Word], given: dict[str, str]) -> list[str]:
-    """Take duration, ticket and scope off the front of `words`, in any order, each once; the rest is the reason."""
+    """Take duration, start, ticket and scope off the front of `words`, in any order, each once; the rest is the reason."""
     span: list[str] = []
     while words:
         if not span and (count := duration_words(words)):
             span = [words.popleft().text for _ in range(count)]
             given["duration"] = " ".join(span)
+        elif "start" not in given and (count := start_words([word.text for word in list(words)[:5]])):
+            given["start"] = " ".join(words.popleft().text for _ in range(count))
         elif "ticket" not in given and _ticket(words[0]):
             given["ticket"] = words.popleft().text
         elif "scope" not in given and words[0].text.lower() in SCOPES:

@@ -7,7 +7,16 @@ from collections.abc import Callable
 
 from access.actors import AGENT_NAME
 from access.ids import Prefix, RequestId, SessionId, parse_id
-from bot.grammar_asking import AGENT_RULE, MAX_NAME, MAX_REASON, SCOPES, duration_words, span_of
+from bot.grammar_asking import (
+    AGENT_RULE,
+    MAX_NAME,
+    MAX_REASON,
+    SCOPES,
+    duration_words,
+    span_of,
+    start_of,
+    tables_errors,
+)
 from bot.intents import (
     AgentToken,
     Approve,
@@ -37,6 +46,7 @@ from bot.intents import (
     Why,
 )
 from bot.lines import Line, Wrong, cut_line
+from bot.starts import start_words
 from bot.usage import FLAGS
 from bot.visible import cut, visible_line
 from bot.words import Word, first_word
@@ -58,7 +68,10 @@ def about_id(verb: Verb, rest: str) -> Parsed:
         note = _reason(verb, line)
         narrowed = _span_and_scope(line.flags.get("for", "").split(), line)
         again, _ = _span_and_scope(line.flags.get("again", "").split(), line)
-        return Approve(RequestId(found), note, *narrowed, again)
+        tables = line.flags.get("tables", "")
+        if tables and (wrong := tables_errors(tables)):
+            raise Wrong(wrong["tables"])
+        return Approve(RequestId(found), note, *narrowed, again, tables)
     if verb is Verb.CHANGE:
         return _change(RequestId(found), line)
     return _ID_INTENTS[verb](found, _reason(verb, line))
@@ -67,12 +80,19 @@ def about_id(verb: Verb, rest: str) -> Parsed:
 def _change(request: RequestId, line: Line) -> Change:
     words, flags = deque(line.words[1:]), line.flags
     span = flags["for"].split() if "for" in flags else [words.popleft().text for _ in range(duration_words(words))]
+    said = flags.get("start", "") or " ".join(
+        words.popleft().text for _ in range(start_words([word.text for word in words]))
+    )
+    errors: dict[str, str] = {}
+    start = start_of(said, errors)
+    if errors:
+        raise Wrong(errors["start"])
     if words:
         raise Wrong(f"I do not understand “{visible_line(cut(words[0].text, 30))}” there.")
     reason = flags.get("reason", "")
     if len(reason) > MAX_REASON:
         raise Wrong(f"The reason has {len(reason):,} characters; at most {MAX_REASON:,}.")
-    return Change(request, *_span_and_scope(span, line), reason, flags.get("ticket", ""))
+    return Change(request, *_span_and_scope(span, line), reason, flags.get("ticket", ""), start)
 
 
 def _span_and_scope(words: list[str], line: Line) -> tuple[Span | None, str]:

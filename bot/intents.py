@@ -24,7 +24,7 @@ from bot.intents_guarding import (
 )
 from bot.intents_proposing import Accept, Decline, Propose
 from bot.intents_ssh import Key, Login, SshConfig
-from bot.spans import Span, Until
+from bot.spans import Span, Start, Until
 
 # defined in `bot.spans` and `bot.intents_*`, and part of this vocabulary like the classes below
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "Propose",
     "Span",
     "SshConfig",
+    "Start",
     "Until",
 ]
 
@@ -98,8 +99,9 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Ask for access to a resource. `scope` is `read`, `write` or `admin`; with `unmask`, for the clear values of these
-    columns instead, which is nothing that access gives."""
+    """Ask for access to a resource, now or from `start` on. `scope` is `read`, `write` or `admin`, of all tables or, with
+    commas between, of these `tables`; with `unmask`, for the clear values of these columns instead, which is nothing that
+    access gives."""
 
     resource: str
     scope: str = "read"
@@ -108,6 +110,8 @@ class Request:
     ticket: str = ""
     agent: str = ""
     unmask: str = ""
+    start: Start | None = None
+    tables: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,7 @@ class Rerun:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Vote for a request; `duration` and `scope` give less than was asked for, `again` lets the same command run again for
+    """Vote for a request; `duration`, `scope` and `tables` give less than was asked for, `again` lets the same command run again for
     so long, where the flow permits it."""
 
     request: RequestId
@@ -163,6 +167,7 @@ class Approve:
     duration: Span | None = None
     scope: str = ""
     again: Span | None = None
+    tables: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,7 @@ class Change:
     scope: str = ""
     reason: str = ""
     ticket: str = ""
+    start: Start | None = None
 
 
 @dataclass(frozen=True, slots=True)

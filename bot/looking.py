@@ -13,6 +13,7 @@ from access.ports import Tx
 from access.requests import AccessRequest, Grant, RequestState
 from access.resources import Resource
 from access.scopes import scope_name, standing_scope
+from approval_flows.opening import openings
 from bot.cards import Card
 from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
 from bot.completion import Known, Suggestion, complete
@@ -23,6 +24,7 @@ from bot.kit import Kit, actor_of, show
 from bot.permitted import oversees, standing_of, verbs_of
 from bot.platform import Caller, Reply
 from bot.views import lists, verdicts
+from bot.views.access import opening_item
 from bot.views.parts import mentions_of
 from bot.views.requests import request_card, review_card
 from bot.views.sessions import session_card
@@ -40,7 +42,12 @@ async def my(kit: Kit, _: My, who: Caller, reply: Reply) -> None:
         waiting = [case for row in mine if waits(tx, row) and (case := case_of(tx, kit.world, row.id))]
         grants = usable(tx.grants(live_at=tx.now, person=person.id), tx.now)
         sessions = tx.sessions(open_only=True, person=person.id, limit=20)
-        return lists.my_card(lists.Mine(grants, sessions, waiting, lists.recent_of(mine)))
+        ahead = [
+            opening_item(one, row, tx.now)
+            for one in openings(tx, person.id)
+            if tx.now < one.until and (row := tx.request(one.request)) is not None
+        ]
+        return lists.my_card(lists.Mine(grants, sessions, waiting, lists.recent_of(mine), ahead))
 
     await show(kit, who, reply, build)
 

@@ -25,6 +25,13 @@ async def begin(kit: Kit, intent: Begin, who: Caller, reply: Reply) -> None:
     await reply.card(done_card(said, hint="How to connect comes in a private message."))
 
 
+async def call_off(kit: Kit, id: RequestId, why: str, who: Caller, reply: Reply) -> None:
+    """Approved access will not be begun."""
+    kit.person(who)
+    row = await kit.desk.call_off(id, who.person, why)
+    await reply.card(done_card(f"Called off: the access to {row.resource} will not begin ({row.id})."))
+
+
 async def deny_all(kit: Kit, intent: DenyAll, who: Caller, reply: Reply) -> None:
     """Stop everything there at once."""
     kit.person(who)
@@ -92,9 +99,14 @@ async def _begin(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) 
     await begin(kit, Begin(RequestId(subject(row))), who, reply)
 
 
+async def _call_off(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await call_off(kit, RequestId(subject(row)), "", who, reply)
+
+
 PRESSED: Mapping[Do, Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]] = {
     Do.LIFT: _lift,
     Do.BEGIN: _begin,
+    Do.CALL_OFF: _call_off,
     Do.CONFIRM: _confirm,
     Do.DISALLOW: _disallow,
 }

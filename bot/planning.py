@@ -16,6 +16,7 @@ from access.ids import GrantId, RequestId, SessionId
 from access.ports import Tx
 from access.requests import AccessRequest, Ask, Grant, RequestState, Session
 from access.scopes import Unmask
+from approval_flows.opening import opening_of
 from bot.cases import World, root_of
 from bot.deliveries import Delivery, View
 from bot.platform import Places
@@ -259,8 +260,21 @@ def _upstream(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]
 
 
 def _ready(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
+    """Approved ahead, and once more as a message of its own when its time has come: an update in place calls nobody."""
+    request, part = _request_of(tx, event), "due" if event.kind == "access.due" else ""
+    if request is None:
+        return []
+    told = [*copies(plan, tx, request), to_requester(plan, request, View.READY, request.id, part=part)]
+    return told if event.kind != "access.due" or opening_of(tx, request.id) is not None else []
+
+
+def _lapsed(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """It will not be begun: the copies change, and its person is told unless they said so themselves."""
     request = _request_of(tx, event)
-    return [*copies(plan, tx, request), to_requester(plan, request, View.READY, request.id)] if request else []
+    if request is None:
+        return []
+    mine = payload.get("by") == request.actor.person
+    return [*copies(plan, tx, request), *([] if mine else [to_requester(plan, request, View.DECIDED, request.id)])]
 
 
 def _ordered(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
@@ -306,6 +320,8 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "grant.issued": _issued,
     "emergency.opened": _shown,
     "access.ready": _ready,
+    "access.due": _ready,
+    "access.lapsed": _lapsed,
     **dict.fromkeys(ORDERS, _ordered),
     **dict.fromkeys(ALARMS, _alarmed),
     "grant.extended": _changed,

@@ -8,7 +8,8 @@ from access.errors import Conflict, Denied, HoopError, Invalid
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
-from access.scopes import Unmask, scope_name
+from access.resources import Protocol
+from access.scopes import Unmask, limited_to, scope_name
 from bot import asking, deciding, guarding, looking, ordering, proposing, rerunning, running
 from bot.cards import Do, Form
 from bot.durations import format_duration
@@ -62,7 +63,11 @@ async def _narrow(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Re
 
 
 def _narrow_form(kit: Kit, request: AccessRequest, token: str) -> Form:
-    return forms.narrow_form(request, kit.world.mention(request.actor.person, request.actor.display).name, token)
+    who = kit.world.mention(request.actor.person, request.actor.display).name
+    resource = kit.world.resources.get(request.resource)
+    return forms.narrow_form(
+        request, who, token, tables=resource is not None and resource.protocol is Protocol.POSTGRES
+    )
 
 
 async def _deny(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Reply) -> None:
@@ -118,6 +123,7 @@ async def _again(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) 
         "ticket": old.ticket,
         "agent": old.actor.via.name if old.actor.via else "",
         "unmask": ", ".join(old.scope.columns) if isinstance(old.scope, Unmask) else "",
+        "tables": ", ".join(limited_to(old.scope)),
     }
     await reply.form(forms.request_form(kit.resources(), given, {}))
 
@@ -246,7 +252,8 @@ async def _give_less(kit: Kit, row: ActionToken, values: Mapping[str, str], who:
     request = await kit.store.read(lambda tx: found_request(tx, row.request))
     scope, note = forms.scope_of(values), forms.line_of(values, "note")
     scope = "" if scope == scope_name(request.scope) else scope
-    less = deciding.less_than_asked(kit, forms.span_of(values, required=True), scope, who)
+    tables = forms.line_of(values, "tables")
+    less = deciding.less_than_asked(kit, forms.span_of(values, required=True), scope, tables, who)
     await deciding.vote(kit, row.request, row.revision, Choice.APPROVE, note, who, reply, less)
 
 

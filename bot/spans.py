@@ -18,4 +18,15 @@ class Until:
     weekday: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When access is to start, on the wall clock of `zone` (empty: of who asks). `day` is empty for the next time the clock
+    shows it, else `today`, `tomorrow`, a weekday or a date."""
+
+    hour: int
+    minute: int
+    day: str = ""
+    zone: str = ""
+
+
 Span = timedelta | Until

@@ -27,16 +27,18 @@ from bot.intents import (
     WhoAmI,
     Why,
 )
+from bot.starts import format_start
 from bot.words import quote, wrap_code
 
 
 def render(intent: Intent) -> str:
     """The canonical text of an intent, without `/hoop`."""
     match intent:
-        case Request(resource, scope, duration, reason, ticket, agent, unmask):
+        case Request(resource, scope, duration, reason, ticket, agent, unmask, start, tables):
             length = format_span(duration) if duration is not None else ""
             what = {"unmask": unmask} if unmask else {"scope": scope}
             given = what | {"for": length, "reason": reason, "ticket": ticket, "as-agent": agent}
+            given |= {"start": format_start(start) if start is not None else "", "tables": tables}
             return _line("request", resource, **given)
         case Exec(resource, command, reason, ticket, agent):
             head = _line("exec", resource, **{"reason": reason, "ticket": ticket, "as-agent": agent})

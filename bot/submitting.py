@@ -30,6 +30,7 @@ from bot.intents import (
 )
 from bot.kit import Kit
 from bot.platform import Caller, Reply
+from bot.starts import format_start
 from bot.usage import EXAMPLES
 from bot.views import emergencies, forms, runs
 from bot.views.answers import mistake_card
@@ -80,6 +81,8 @@ def form_for(kit: Kit, intent: Any, wrong: Invalid) -> Form | None:
                 "ticket": intent.ticket,
                 "agent": intent.agent,
                 "unmask": intent.unmask,
+                "start": format_start(intent.start) if intent.start is not None else "",
+                "tables": intent.tables,
             }
             form = forms.request_form(kit.resources(), given, {})
         case Exec():
@@ -163,4 +166,6 @@ def _intent(name: str, values: Mapping[str, str]) -> Any:
     unmask = forms.line_of(values, "unmask")
     if unmask and (wrong := unmask_errors(unmask)):
         raise Invalid(wrong["unmask"], field="unmask")
-    return Request(resource, forms.scope_of(values, "read"), forms.span_of(values), reason, ticket, agent, unmask)
+    scope, span = forms.scope_of(values, "read"), forms.span_of(values)
+    start, tables = forms.start_of(values), forms.line_of(values, "tables")
+    return Request(resource, scope, span, reason, ticket, agent, unmask, start, tables)

@@ -19,11 +19,12 @@ class Usage:
 
 USAGE: dict[Verb, Usage] = {
     Verb.REQUEST: Usage(
-        "request RESOURCE [DURATION] [TICKET] [reason …] [--scope read|write|admin|interactive] [--as-agent NAME]"
-        " | [--unmask TABLE.COLUMN,…]",
-        "Ask for access, or beside it for the clear values of some columns. The people who can decide get a card.",
+        "request RESOURCE [DURATION] [from WHEN] [TICKET] [reason …] [--scope read|write|admin|interactive]"
+        " [--tables TABLE,…] [--as-agent NAME] | [--unmask TABLE.COLUMN,…]",
+        "Ask for access, now or from a time on (22:00, tomorrow 02:00, 2026-12-01T22:00 Europe/Berlin), or beside it for"
+        " the clear values of some columns. The people who can decide get a card.",
         "request prod-db 1h INC-42 debugging checkout",
-        ("for", "reason", "ticket", "scope", "as-agent", "unmask"),
+        ("for", "reason", "ticket", "scope", "start", "tables", "as-agent", "unmask"),
     ),
     Verb.EXEC: Usage(
         "exec RESOURCE [--reason …] [--ticket …] -- COMMAND",
@@ -44,19 +45,22 @@ USAGE: dict[Verb, Usage] = {
     Verb.PENDING: Usage("pending", "What waits for my decision.", "pending"),
     Verb.SHOW: Usage("show ID", "One request, grant or session.", "show req_7k3f9a2b"),
     Verb.APPROVE: Usage(
-        "approve ID [--for 15m] [--scope read] [--again 1h] [--note …]",
+        "approve ID [--for 15m] [--scope read] [--tables orders] [--again 1h] [--note …]",
         "Approve a request, or less than was asked for; a command also again for a while, where its flow permits it.",
         "approve req_7k3f9a2b --for 15m",
-        ("note", "for", "scope", "again"),
+        ("note", "for", "scope", "tables", "again"),
     ),
     Verb.DENY: Usage(
         "deny ID [reason …]", "Deny a request, saying why.", "deny req_7k3f9a2b use the replica", ("reason",)
     ),
     Verb.CHANGE: Usage(
-        "change ID [DURATION] [--scope …] [--reason …] [--ticket …]",
+        "change ID [DURATION] [from WHEN] [--scope …] [--reason …] [--ticket …]",
         "Change my waiting request. It is decided anew: earlier votes are void.",
         "change req_7k3f9a2b 30m",
-        ("for", "scope", "reason", "ticket"),
+        ("for", "start", "scope", "reason", "ticket"),
+    ),
+    Verb.CANCEL: Usage(
+        "cancel ID", "Take my own request back, or access that I have not begun.", "cancel req_7k3f9a2b"
     ),
     Verb.PROPOSE: Usage(
         "propose ID [--note …] [-- COMMAND]",
@@ -71,7 +75,6 @@ USAGE: dict[Verb, Usage] = {
         "decline prp_7k3f9a2b it has to be all of them",
         ("note",),
     ),
-    Verb.CANCEL: Usage("cancel ID", "Take my own request back.", "cancel req_7k3f9a2b"),
     Verb.EXTEND: Usage(
         "extend ID|RESOURCE [DURATION] [reason …]",
         "More time on live access, without a disconnect.",
@@ -113,7 +116,7 @@ USAGE: dict[Verb, Usage] = {
         "close req_7k3f9a2b follow-up rotate the key",
         ("note",),
     ),
-    Verb.BEGIN: Usage("begin ID", "Begin approved access: its time starts now.", "begin req_7k3f9a2b"),
+    Verb.BEGIN: Usage("begin ID", "Begin access that was approved ahead: its time starts now.", "begin req_7k3f9a2b"),
     Verb.DENY_ALL: Usage(
         "deny-all RESOURCE|* reason … [--sessions keep]",
         "Freeze: nothing runs there until two people lift it. Sessions end unless they are kept.",

@@ -78,6 +78,7 @@ def request_values(request: AccessRequest, sealer: Sealer) -> Values:
         "decided_at": maybe_micros(request.decided_at),
         "note": request.note,
         "emergency": None if request.emergency is None else emergency_to_json(request.emergency),
+        "starts_at": maybe_micros(request.starts_at),
     }
     return {
         "id": request.id,
@@ -130,6 +131,7 @@ def request_from(row: AnyRow, sealer: Sealer) -> AccessRequest:
         decided_at=maybe_moment(data["decided_at"]),
         note=data["note"],
         emergency=emergency_from_json(data.get("emergency")),
+        starts_at=maybe_moment(data.get("starts_at")),
     )
 
 

@@ -158,6 +158,7 @@ class _Fields(dict[str, str]):
         self["because"] = f": {self['why']}" if self.get("why") else ""
         self["less"] = f" ({self['narrowed']})" if self.get("narrowed") else ""
         self["assured"] = f" [{self['assurance']}]" if self.get("assurance") else ""
+        self["from_start"] = f", from {self['start']} on" if self.get("start") else ""
         self["noted"] = f": {self['note']}" if self.get("note") else ""
         self["as_request"] = f" ({self['request']})" if self.get("request") else ""
 
@@ -207,7 +208,9 @@ _WORDS = {
     "order.refused": "tried to {what} and may not{because}",
     "allowance.voted": "said yes to {scope} on {resource} for {person} ahead, until {until} (in force: {given}): {why}",
     "allowance.ended": "took the allowance of {person} on {resource} back{because}",
-    "access.ready": "approved; the access on {resource} is to be begun by {until}",
+    "access.ready": "approved; the access on {resource} is to be begun by {until}{from_start}",
+    "access.due": "the access on {resource} can be begun now, until {until}",
+    "access.lapsed": "the access on {resource} will not be begun: {why}",
     "flows.loaded": "other approval flows came into force: {names}",
     "request.refused": "not filed, on {resource}{because}",
     "grant.issued": "access granted{to_person} on {resource} ({scope}) until {expires_at}, {grant}",

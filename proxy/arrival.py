@@ -16,7 +16,7 @@ from access.ids import ENTROPY_BYTES, Prefix, SessionId, new_id
 from access.policy import standing_level
 from access.requests import Credential, Grant, Session
 from access.resources import Resource
-from access.scopes import Level, OfRunbook, level_of
+from access.scopes import Level, OfRunbook, reach_of
 from access.statements import Effect
 from proxy.admission import Bearer
 from proxy.apart import Recipe
@@ -129,6 +129,8 @@ class Arrival:
         actor = Actor(person.id, Agent(credential.agent) if credential.agent else None, person.name)
         visitor = Visitor(hello, resource, database, credential, person, actor)
         if not self._grants(visitor, None):
+            if (planned := self.gateway.ports.grants.planned(person.id, resource.name)) is not None:
+                raise Refused("28000", *planned.said(self.gateway.ports.clock.now()))
             hint = f"Ask for access in chat: /hoop request {resource.name} 1h REASON"
             raise Refused("28000", f"no live grant for {hello.user} on {resource.name}", hint)
         return visitor
@@ -160,7 +162,7 @@ class Arrival:
         now = self.gateway.ports.clock.now()
         grants = self._grants(visitor, None)
         ceiling = standing_level(grants, now)
-        opened_under = max(grants, key=lambda grant: (level_of(grant.scope), grant.expires_at), default=None)
+        opened_under = max(grants, key=lambda grant: (reach_of(grant.scope), grant.expires_at), default=None)
         row = self._row(visitor, opened_under)
         read_only = ceiling <= Level.READ and not await self._writes(visitor, opened_under)
         settings = self._settings(visitor, row, ceiling, read_only=read_only)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from access.errors import HoopError, Unavailable
 from access.ports import Clock, Desk, Recording, SessionLog
 from access.requests import Grant, Session
-from access.scopes import Level, Read, Scope, Write, level_of
+from access.scopes import Level, Read, Write, level_of, limited_to
 from proxy.admission import Bearer
 from proxy.asking import Asker
 from proxy.conversation import Question
@@ -31,13 +31,16 @@ LAST_FACTS = 10.0
 #: How long and how many records of what came back may wait for the next statement, to be written with it.
 LATE_SECONDS, LATE_MOST = 0.01, 512
 
-_CAPS: dict[Level, Scope] = {Level.READ: Read(), Level.WRITE: Write()}
+_CAPS: dict[Level, type[Read | Write]] = {Level.READ: Read, Level.WRITE: Write}
 
 
 def capped(grants: Sequence[Grant], ceiling: Level) -> list[Grant]:
-    """A session keeps the ceiling it connected with: a higher grant counts as the ceiling, single-use ones stay."""
+    """A session keeps the ceiling it connected with: a higher grant counts as the ceiling, on the tables it is for;
+    single-use ones stay."""
     return [
-        replace(grant, scope=_CAPS[ceiling]) if ceiling in _CAPS and level_of(grant.scope) > ceiling else grant
+        replace(grant, scope=_CAPS[ceiling](limited_to(grant.scope)))
+        if ceiling in _CAPS and level_of(grant.scope) > ceiling
+        else grant
         for grant in grants
     ]
 

@@ -15,7 +15,7 @@ from access.policy import standing_level
 from access.ports import Clock, Grants, SessionLog, Store
 from access.ports import Directory as People
 from access.requests import Grant, Session
-from access.scopes import Level
+from access.scopes import Level, limited_to
 from proxy.admission import Bearer
 
 TICK_SECONDS = 0.25
@@ -113,8 +113,11 @@ class Watch:
         person = session.bearer.person()
         if person is None or not person.active:
             return True
-        ceiling = session.ceiling
-        return ceiling > Level.NONE and standing_level(session.bearer.grants(), now) < ceiling
+        ceiling, grants = session.ceiling, session.bearer.grants()
+        opened = session.opened_under
+        if opened is not None and not limited_to(opened.scope):  # less than all tables is an end, too
+            grants = [grant for grant in grants if not limited_to(grant.scope)]
+        return ceiling > Level.NONE and standing_level(grants, now) < ceiling
 
     async def _cut(self, session: Watched) -> None:
         if session.row.id in self._ending:

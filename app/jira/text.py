@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from access.requests import AccessRequest, Choice
-from access.scopes import scope_name
+from access.scopes import scope_said
 from access.statements import short_digest
 from app.jira.issues import Account, Issue, account_of
 from app.jira.places import filled
@@ -57,7 +57,7 @@ def values_of(request: AccessRequest, who: str, link: str) -> dict[str, str]:
         "who": who,
         "what": f"{asked_for(request)} {request.resource}",
         "resource": request.resource,
-        "scope": scope_name(request.scope),
+        "scope": scope_said(request.scope),
         "reason": request.reason,
         "ticket": request.ticket,
         "id": request.id,

@@ -88,12 +88,18 @@ class Confirm:
         return known.name if known else str(person).rpartition("|")[2]
 
 
+def _from(row: AccessRequest) -> str:
+    return f", from {row.starts_at:%Y-%m-%d %H:%M} UTC on" if row.starts_at else ""
+
+
 def facts(row: AccessRequest, name: str) -> list[tuple[str, str]]:
     """What is approved, from the row itself."""
     via = f" via {row.actor.via.name} (AI agent)" if row.actor.via else ""
     found = [("Who", f"{name}{via}"), ("Resource", row.resource)]
     if row.evidence is None:
-        found.append(("What", f"{scope_asked(row.scope)} {row.resource} for {format_duration(row.duration)}"))
+        found.append(
+            ("What", f"{scope_asked(row.scope)} {row.resource} for {format_duration(row.duration)}{_from(row)}")
+        )
     else:
         effects = ", ".join(sorted(effect.value for effect in row.evidence.effects))
         found.append(("What", f"one statement ({effects})"))

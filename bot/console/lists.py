@@ -15,7 +15,7 @@ from access.ids import GrantId, RequestId, SessionId
 from access.ports import Directory, Tx
 from access.requests import AccessRequest, Grant, RequestState, Session
 from access.resources import Resource
-from access.scopes import scope_name, standing
+from access.scopes import scope_said, standing
 from bot.console import messages
 from bot.console.messages import Message, private_channel
 
@@ -113,7 +113,7 @@ class Lists:
             grant.id,
             grant.request,
             grant.resource,
-            scope_name(grant.scope),
+            scope_said(grant.scope),
             via,
             grant.starts_at,
             grant.expires_at,

@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from access.requests import AccessRequest, Ask, RequestState, Session
-from access.scopes import scope_name
+from access.scopes import scope_said
 from bot.console import render
 from bot.console.icons import icon
 from bot.console.lists import Channel
@@ -136,7 +136,7 @@ def request_row(request: AccessRequest, who: str, viewer: Viewer) -> RequestRow:
 def what(request: AccessRequest) -> str:
     """What is asked, in a few words."""
     if request.ask is Ask.ACCESS:
-        return f"{scope_name(request.scope)} access to {request.resource}"
+        return f"{scope_said(request.scope)} access to {request.resource}"
     verbs = " + ".join(dict.fromkeys(request.evidence.verbs)) if request.evidence else ""
     kind = "command" if request.ask is Ask.COMMAND else "held statement"
     return f"{kind} on {request.resource}" + (f": {verbs}" if verbs else "")

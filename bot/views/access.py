@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from access.openings import Opening
 from access.ports import StepUp
-from access.requests import Grant
+from access.requests import AccessRequest, Grant
 from access.resources import Protocol, Resource
-from access.scopes import scope_asked, scope_name
+from access.scopes import scope_asked, scope_said
 from bot.cards import (
     Button,
     Card,
     Code,
     Do,
     Field,
+    Item,
     Mention,
     Moment,
     MomentStyle,
@@ -41,12 +43,12 @@ SOON = State("Expiring soon", "⏰", Tone.WARNING)
 def connection_card(grant: Grant, url: str, *, resource: Resource | None) -> Card:
     """How to connect, without the token."""
     via = f" for {grant.actor.via.name}" if grant.actor.via else ""
-    title = line(f"{scope_name(grant.scope).capitalize()} access to ", Code(grant.resource), via)
+    title = line(f"{scope_said(grant.scope).capitalize()} access to ", Code(grant.resource), via)
     return Card(
         kind="connection",
         state=READY,
         title=title,
-        fallback=f"You have {scope_name(grant.scope)} access to {grant.resource} now. The connection string is inside.",
+        fallback=f"You have {scope_said(grant.scope)} access to {grant.resource} now. The connection string is inside.",
         lines=(line("The token comes in a message of its own; an older one stops working."),),
         fields=(
             Field("Until", line(Moment(grant.expires_at))),
@@ -149,20 +151,47 @@ def step_up_card(request: str, url: str, step: StepUp) -> Card:
     )
 
 
-def ready_card(case: Case, until: datetime) -> Card:
-    """Approved, and begun by its person: the time counts from then."""
-    request = case.request
+def ready_card(case: Case, opening: Opening, now: datetime) -> Card:
+    """Approved, and begun by its person, once its start has come: the time counts from then."""
+    request, ahead = case.request, now < opening.start
     length = format_duration(request.duration)
+    early = line("It starts ", Moment(opening.start), ". You are told then, and begin it; its time counts from there.")
+    ready = line("Its time starts when you begin; at the latest ", Moment(opening.until), ".")
+    when = f" It starts {opening.start:%Y-%m-%d %H:%M} UTC." if ahead else " Begin it when you are ready."
     return Card(
         kind="ready",
-        state=State("Approved, begin when you are ready", "✅", Tone.GOOD),
+        state=State("Approved, starts later", "🗓", Tone.GOOD) if ahead else BEGIN_NOW,
         title=line(f"{scope_asked(request.scope)} ".capitalize(), Code(request.resource), f" for {length}"),
-        fallback=f"Approved: {request.id}. Begin it when you are ready.",
-        lines=(line("Its time starts when you begin; at the latest ", Moment(until), "."),),
-        buttons=(Button("Begin now", Do.BEGIN, request.id, Style.PRIMARY),),
+        fallback=f"Approved: {request.id}.{when}",
+        lines=(early if ahead else ready,),
+        buttons=opening_buttons(opening, now),
         footer=line(Code(request.id)),
         private=True,
     )
+
+
+BEGIN_NOW = State("Approved, begin when you are ready", "✅", Tone.GOOD)
+
+
+def opening_buttons(opening: Opening, now: datetime | None = None) -> tuple[Button, ...]:
+    """Begin, where that is not too early, and Call off."""
+    begin = Button("Begin now", Do.BEGIN, opening.request, Style.PRIMARY)
+    confirm = "It can not be begun then. Call it off?"
+    off = Button("Call off", Do.CALL_OFF, opening.request, confirm=confirm)
+    return (off,) if now is None or now < opening.start else (begin, off)
+
+
+def opening_item(opening: Opening, request: AccessRequest, now: datetime) -> Item:
+    """Approved access that waits to be begun, in a list."""
+    title = line(
+        "🗓 ",
+        Strong(scope_said(request.scope)),
+        " on ",
+        Code(request.resource),
+        f" for {format_duration(request.duration)}",
+    )
+    when = line("begin it from ", Moment(opening.start), " to ", Moment(opening.until), " · ", Code(request.id))
+    return Item(title, (when,), opening_buttons(opening, now))
 
 
 def expiring_card(case: Case) -> Card | None:

@@ -8,12 +8,13 @@ from datetime import timedelta
 from access.errors import Invalid
 from access.requests import AccessRequest
 from access.resources import Resource
-from access.scopes import level_of, scope_name, standing_scope
+from access.scopes import Unmask, level_of, limited_to, scope_name, standing_scope
 from bot.cards import FieldKind, Form, FormField, Option, text
 from bot.durations import format_duration, parse_span
 from bot.grammar_asking import MAX_REASON, SCOPES
-from bot.intents import Span
+from bot.intents import Span, Start
 from bot.leaks import ADVICE, looks_secret
+from bot.starts import parse_start
 from bot.views import parts
 
 CHIPS = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60, 120, 240, 480))
@@ -31,6 +32,8 @@ def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors
         resource_field(resources, given.get("resource", "")),
         _what_for(given),
         _duration(chosen, given.get("duration", "")),
+        FormField("start", "From when", value=given.get("start", ""), required=False, placeholder="now", hint=_STARTS),
+        *_tables(given),
         FormField(
             "reason",
             "Reason",
@@ -46,6 +49,16 @@ def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors
         *_agent(given),
     )
     return Form(REQUEST, "Request access", fields, "Ask").with_errors(errors, {})
+
+
+_STARTS = "22:00, tomorrow 02:00, fri 22:00 Europe/Berlin; empty: at once"
+
+
+def _tables(given: Mapping[str, str]) -> tuple[FormField, ...]:
+    """The tables that somebody began to limit the access to."""
+    if not given.get("tables"):
+        return ()
+    return (FormField("tables", "Only these tables", value=given["tables"], required=False, placeholder="orders"),)
 
 
 def _what_for(given: Mapping[str, str]) -> FormField:
@@ -105,8 +118,8 @@ def exec_form(resources: Sequence[Resource], given: Mapping[str, str], errors: M
     return Form(EXEC, "Run one command", fields, "Ask").with_errors(errors, {})
 
 
-def narrow_form(request: AccessRequest, who: str, token: str) -> Form:
-    """Approve less than was asked for: a shorter time, a smaller scope. More is not offered and not taken."""
+def narrow_form(request: AccessRequest, who: str, token: str, *, tables: bool = False) -> Form:
+    """Approve less than was asked for: a shorter time, a smaller scope, only some tables. More is not offered and not taken."""
     asked, level = format_duration(request.duration), level_of(request.scope)
     chips = tuple(Option(format_duration(c), format_duration(c)) for c in CHIPS if c < request.duration)
     scopes = tuple(option for option in SCOPE_OPTIONS if level_of(standing_scope(option.value)) <= level)
@@ -117,9 +130,24 @@ def narrow_form(request: AccessRequest, who: str, token: str) -> Form:
     ]
     if request.parent is None and len(scopes) > 1:
         fields.append(FormField("scope", "What for", FieldKind.CHOICE, scope_name(request.scope), options=scopes))
+    if tables and request.parent is None and not isinstance(request.scope, Unmask):
+        asked_tables = ", ".join(limited_to(request.scope))
+        fields.append(
+            FormField(
+                "tables",
+                "Only these tables",
+                value=asked_tables,
+                required=False,
+                placeholder="orders, crm.leads",
+                hint=_TABLES,
+            )
+        )
     fields.append(FormField("note", "Note", FieldKind.LINES, required=False, max_length=MAX_REASON))
     intro = text(f"{who} {parts.asks(request)} {request.resource} for {asked}.")
     return Form(NARROW, "Approve less", tuple(fields), "Approve", token, intro)
+
+
+_TABLES = "With commas between; empty: as asked for. For read, or read and write."
 
 
 def reason_form(name: str, subject: str, token: str) -> Form:
@@ -204,6 +232,11 @@ def scope_of(values: Mapping[str, str], default: str = "") -> str:
     if scope and scope not in SCOPES:
         raise Invalid("The scope is read, write, admin or interactive.", field="scope")
     return scope
+
+
+def start_of(values: Mapping[str, str]) -> Start | None:
+    """The start field. Raises Invalid."""
+    return parse_start(line_of(values, "start", most=60).split())
 
 
 def span_of(values: Mapping[str, str], *, required: bool = False) -> Span | None:

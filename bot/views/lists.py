@@ -11,7 +11,7 @@ from access.policy import Policy
 from access.ports import Outlook
 from access.requests import AccessRequest, Ask, Grant, RequestState, Session
 from access.resources import Resource
-from access.scopes import scope_name
+from access.scopes import scope_name, scope_said
 from bot.cards import (
     Button,
     Card,
@@ -42,17 +42,18 @@ MOST = 15
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """What is mine: live access, open sessions, requests that wait, requests decided lately."""
+    """What is mine: live access, access that can be begun now or later (`ahead`), open sessions, requests that wait, requests decided lately."""
 
     grants: Sequence[Grant] = ()
     sessions: Sequence[Session] = ()
     waiting: Sequence[Case] = ()
     recent: Sequence[AccessRequest] = ()
+    ahead: Sequence[Item] = ()
 
 
 def my_card(mine: Mine) -> Card:
     """My live access with countdown, my sessions, what I asked for."""
-    items = [_grant_item(grant) for grant in mine.grants]
+    items = [_grant_item(grant) for grant in mine.grants] + list(mine.ahead)
     items += [Item(session_line(session), buttons=(_kill(session),)) for session in mine.sessions]
     items += [_waiting_item(case) for case in mine.waiting]
     items += [_recent_item(request) for request in mine.recent]
@@ -62,7 +63,7 @@ def my_card(mine: Mine) -> Card:
 
 def _grant_item(grant: Grant) -> Item:
     via = f" via {grant.actor.via.name}" if grant.actor.via else ""
-    title = text(Strong(scope_name(grant.scope)), " on ", Code(grant.resource), via)
+    title = text(Strong(scope_said(grant.scope)), " on ", Code(grant.resource), via)
     left = text("ends ", Moment(grant.expires_at, MomentStyle.COUNTDOWN), " · ", Code(grant.id))
     return Item(title, (left,), grant_buttons(grant))
 
@@ -81,7 +82,7 @@ def _waiting_item(case: Case) -> Item:
 
 
 def _recent_item(request: AccessRequest) -> Item:
-    title = text(f"{scope_name(request.scope)} on ", Code(request.resource), f": {request.state.value}")
+    title = text(f"{scope_said(request.scope)} on ", Code(request.resource), f": {request.state.value}")
     note = (text(request.note),) if request.note else ()
     return Item(title, note, (parts.button("Request again", Do.AGAIN, request.id),))
 
@@ -165,7 +166,7 @@ class Way:
 def who_card(resource: Resource, ways: Sequence[Way], holders: Sequence[tuple[Mention, Grant]]) -> Card:
     """Who can decide for the viewer, and who has access now."""
     items = [
-        Item(text(who, f" · {scope_name(grant.scope)} until ", Moment(grant.expires_at, MomentStyle.TIME)))
+        Item(text(who, f" · {scope_said(grant.scope)} until ", Moment(grant.expires_at, MomentStyle.TIME)))
         for who, grant in holders
     ]
     decide = ways[0].field().value if ways else parts.people(())
@@ -185,7 +186,7 @@ def why_card(resource: Resource, policy: Policy, grants: Sequence[Grant], ways: 
     """What the viewer may do there now, and how to get more."""
     lines = [
         text(
-            Strong(scope_name(grant.scope)), f" — {allows(policy, grant.scope)}", " · until ", Moment(grant.expires_at)
+            Strong(scope_said(grant.scope)), f" — {allows(policy, grant.scope)}", " · until ", Moment(grant.expires_at)
         )
         for grant in grants
     ]

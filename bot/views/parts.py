@@ -29,6 +29,8 @@ UNKNOWN = State("Outcome unknown", "⚠", Tone.WARNING)
 ENDED = State("Ended", "⏹", Tone.QUIET)
 REVOKED = State("Revoked", "⛔", Tone.BAD)
 RETURNED = State("Given back", "⏹", Tone.QUIET)
+PLANNED = State("Approved, not begun yet", "🗓", Tone.GOOD)
+NEVER_BEGUN = State("Approved, never begun", "⌛", Tone.QUIET)
 NEVER_RAN = State("Approved, never ran", "⌛", Tone.QUIET)
 NOTE = State("For your information", "💬", Tone.QUIET)
 REFUSED = State("Not possible", "🚫", Tone.BAD)
@@ -57,7 +59,7 @@ def state_of(case: Case) -> State:
     if request.state is not RequestState.APPROVED:
         return _UNDECIDED[request.state]
     if grant is None:
-        return APPROVED
+        return NEVER_BEGUN if case.lapsed else PLANNED if case.opening else APPROVED
     if grant.state is GrantState.ACTIVE:
         return ACTIVE if request.ask is Ask.ACCESS else APPROVED
     if grant.state is GrantState.EXPIRED:
@@ -203,8 +205,16 @@ def editable(request: AccessRequest) -> bool:
 
 def _revoke(case: Case) -> tuple[Button, ...]:
     """Live access can be ended from its card; the desk judges who may."""
+    if case.opening is not None:
+        return (call_off_button(case.request),)
     live = case.grant is not None and case.grant.state is GrantState.ACTIVE and case.request.ask is Ask.ACCESS
     return (button("Revoke…", Do.REVOKE, case.grant.id, Style.DANGER),) if live and case.grant else ()
+
+
+def call_off_button(request: AccessRequest) -> Button:
+    """Approved access that was not begun is called off by it; the desk judges who may."""
+    confirm = "It can not be begun then. Call it off?"
+    return Button("Call off", Do.CALL_OFF, request.id, Style.DANGER, confirm=confirm)
 
 
 def button(label: str, do: Do, subject: str, style: Style = Style.PLAIN) -> Button:

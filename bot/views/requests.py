@@ -8,7 +8,7 @@ from access.events import StoredEvent
 from access.extracts import Extract, cut_masked, read_extract
 from access.masking import Masked
 from access.requests import AccessRequest, Ask, Choice, Evidence, GrantState, RequestState
-from access.scopes import scope_name
+from access.scopes import scope_said
 from bot.cards import (
     Block,
     Button,
@@ -34,6 +34,7 @@ from bot.cards import (
 from bot.cases import Case, Use
 from bot.durations import format_duration
 from bot.views import parts
+from bot.views.access import opening_buttons
 from bot.views.emergencies import glass_card, own_buttons
 
 SHOWN_MAX = 2_800
@@ -108,7 +109,8 @@ def mirror_card(case: Case) -> Card:
     cancel = (parts.button("Cancel", Do.CANCEL, case.request.id),) if waiting else ()
     over = case.request.state in {RequestState.DENIED, RequestState.EXPIRED, RequestState.CANCELLED}
     again = (parts.button("Request again", Do.AGAIN, case.request.id),) if over and _repeatable(case.request) else ()
-    return replace(card, buttons=(*cancel, *again), private=True)
+    ahead = opening_buttons(case.opening) if case.opening else ()
+    return replace(card, buttons=(*cancel, *again, *ahead), private=True)
 
 
 def waiting_already(case: Case) -> Card:
@@ -179,6 +181,7 @@ def _kind(request: AccessRequest) -> str:
 def _fallback(case: Case, state: State, title: Text) -> str:
     request = case.request
     length = f" for {format_duration(request.duration)}" if request.ask is Ask.ACCESS else ""
+    length += f" from {request.starts_at:%Y-%m-%d %H:%M} UTC" if request.starts_at else ""
     what = _evidence_line(request.evidence) if request.evidence else ""
     why = ": ".join(part for part in (request.ticket, request.reason) if part)
     details = " · ".join(part for part in (what, why) if part)
@@ -189,9 +192,16 @@ def _fields(case: Case) -> tuple[Field, ...]:
     request = case.request
     fields = [parts.who_field(case), Field("Resource", _resource(case))]
     if request.ask is Ask.ACCESS:
-        fields.append(Field("Scope", text(Strong(scope_name(request.scope)))))
+        fields.append(Field("Scope", text(Strong(scope_said(request.scope)))))
         starts = ", from the approval on" if request.state is RequestState.PENDING and not request.parent else ""
+        starts = ", counted from when it is begun" if request.starts_at else starts
         fields.append(Field("How long", text(format_duration(request.duration), starts)))
+        if request.starts_at is not None:
+            fields.append(Field("Starts", text("not before ", Moment(request.starts_at))))
+        if case.resource is not None and case.resource.windows:
+            fields.append(
+                Field("Only", text(f"{' or '.join(map(str, case.resource.windows))}; it ends with the window"))
+            )
     if request.reason or request.ticket:
         ticket = (Code(request.ticket), " ") if request.ticket else ()
         fields.append(Field("Why", text(*ticket, request.reason)))
@@ -289,6 +299,10 @@ def _outcome(case: Case) -> tuple[Text, ...]:
         lines.append(text(request.note))
     elif case.reviews:
         lines.append(text("Approved so far by ", *parts.people([who for who, _ in case.reviews])))
+    if case.opening is not None:
+        lines.append(text("To be begun from ", Moment(case.opening.start), " to ", Moment(case.opening.until)))
+    if case.lapsed:
+        lines.append(text(f"It was never begun: {case.lapsed}."))
     if grant is not None and request.ask is Ask.ACCESS:
         lines.append(_window(case))
     return tuple(lines)

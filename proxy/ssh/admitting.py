@@ -153,6 +153,10 @@ class Admitting:
         if not visitor.resource.ssh.asks or visitor.only_grant is not None or session.bearer.grants():
             return
         name = visitor.resource.name
+        planned = session.planned()
+        if planned is not None:
+            self.say(*planned.said(session.clock.now()))
+            return
         try:
             asked = await session.asker.desk.ask_access(
                 visitor.actor,

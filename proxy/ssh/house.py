@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from access.actors import Actor, Person, PersonId
 from access.ids import CredentialId, GrantId, SessionId
+from access.openings import Opening
 from access.policy import Policy
 from access.ports import (
     Clock,
@@ -159,6 +160,9 @@ class Surroundings(Protocol):
 
     def in_use(self, level: Level) -> None:
         """Something runs under this standing level: without it, the session ends."""
+
+    def planned(self) -> Opening | None:
+        """What the person may begin on this server, now or later."""
 
     def at_ms(self) -> int: ...
     def write(self, entry: bytes) -> bool:

@@ -14,10 +14,11 @@ from access.actors import PersonId, actor_key
 from access.errors import Denied, HoopError, Unavailable
 from access.events import UpstreamFailed
 from access.ids import ENTROPY_BYTES, Prefix, SessionId, new_id
+from access.openings import Opening
 from access.policy import standing_level
 from access.ports import Clock, Recording, Store
 from access.requests import Grant, Session
-from access.scopes import Level, level_of
+from access.scopes import Level, reach_of
 from proxy.admission import Bearer, Counters
 from proxy.asking import Asker
 from proxy.conversation import Question
@@ -54,7 +55,7 @@ class LiveSession:
         self._connection = connection
         ports, now = gateway.ports, gateway.ports.clock.now()
         self.opened_under = max(
-            self._grants(None), key=lambda grant: (level_of(grant.scope), grant.expires_at), default=None
+            self._grants(None), key=lambda grant: (reach_of(grant.scope), grant.expires_at), default=None
         )
         #: What it needs to go on: what it opened with, and more once a command ran under more.
         self.ceiling = standing_level(self._grants(None), now)
@@ -140,6 +141,10 @@ class LiveSession:
     def in_use(self, level: Level) -> None:
         """A command runs under this standing level: without it, the session ends."""
         self.ceiling = max(self.ceiling, level)
+
+    def planned(self) -> Opening | None:
+        """What the person may begin on this server, now or later."""
+        return self.gateway.ports.grants.planned(self.visitor.person.id, self.visitor.resource.name)
 
     def at_ms(self) -> int:
         return int(self.clock.now().timestamp() * 1000)

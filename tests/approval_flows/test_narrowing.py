@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from access.errors import Denied, Invalid
 from access.ports import Narrowed
 from access.requests import AccessRequest, Choice, RequestState
+from access.resources import Protocol
 from access.scopes import Admin, Once, Read, Scope, Write
 from access.statements import Digest
-from tests.fakes.world import ANN, BOB, DANA, EVE, PLACE, World, two_people
+from tests.fakes.world import ANN, BOB, DANA, EVE, PLACE, PROD, World, two_people
 
+ORDERS = ("public.orders",)
 MINUTES = timedelta(minutes=1)
 
 
-async def approve(world: World, request: AccessRequest, by: str = ANN.id, **less: object) -> AccessRequest:
-    narrowed = Narrowed(**less)  # type: ignore[arg-type]
-    return await world.desk.review(request.id, request.revision, by, Choice.APPROVE, "", narrowed)  # type: ignore[arg-type]
+async def approve(world: World, request: AccessRequest, by: Any = ANN.id, **less: Any) -> AccessRequest:
+    narrowed = Narrowed(**less)
+    return await world.desk.review(request.id, request.revision, by, Choice.APPROVE, "", narrowed)
 
 
 async def test_shorter_and_less(world: World) -> None:
@@ -112,3 +116,58 @@ async def test_a_narrowed_flow_is_the_flow_it_was_filed_under(world: World) -> N
     request = await world.ask(scope=Write())
     assert (await approve(world, request, scope=Read())).state is RequestState.PENDING
     assert await world.grants() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "less", "given"),
+    [
+        (Write(), {"tables": ORDERS}, Write(ORDERS)),
+        (Write(), {"tables": ORDERS, "scope": Read()}, Read(ORDERS)),
+        (Admin(), {"tables": ORDERS, "scope": Write()}, Write(ORDERS)),
+        (Read(("public.customers", *ORDERS)), {"tables": ORDERS}, Read(ORDERS)),
+        # a limit that was asked for stays, whatever else is made less
+        (Write(ORDERS), {"scope": Read()}, Read(ORDERS)),
+        (Write(ORDERS), {"duration": 15 * MINUTES}, Write(ORDERS)),
+    ],
+)
+async def test_only_some_tables(world: World, asked: Scope, less: dict[str, Any], given: Scope) -> None:
+    await approve(world, await world.ask(minutes=60, scope=asked), **less)
+    (grant,) = await world.grants()
+    assert grant.scope == given
+    (issued,) = await world.events("grant.issued")
+    assert (issued.payload or {})["scope"]["tables"] == "public.orders"
+
+
+@pytest.mark.parametrize(
+    ("asked", "less", "why"),
+    [
+        (Admin(), {"tables": ORDERS}, "Only read and write"),
+        (Read(ORDERS), {"tables": ("public.customers",)}, "not public.customers"),
+        (Read(ORDERS), {"tables": ("public.customers", *ORDERS)}, "not public.customers"),
+        (Read(ORDERS), {"scope": Write(), "tables": ORDERS}, "at most what was asked for: read"),
+    ],
+)
+async def test_other_tables_are_not_less(world: World, asked: Scope, less: dict[str, Any], why: str) -> None:
+    request = await world.ask(minutes=60, scope=asked)
+    with pytest.raises(Invalid, match=why):
+        await approve(world, request, **less)
+    assert await world.grants() == []
+    assert (await world.request(request.id)).state is RequestState.PENDING
+
+
+async def test_a_server_has_no_tables(world: World) -> None:
+    world.resources["prod-db"] = replace(PROD, protocol=Protocol.SSH)
+    with pytest.raises(Invalid, match="no tables"):
+        await approve(world, await world.ask(scope=Write()), tables=ORDERS)
+    with pytest.raises(Invalid, match="no tables"):
+        await world.ask(scope=Read(ORDERS))
+
+
+async def test_two_people_who_limit_it_differently_give_what_both_gave(world: World) -> None:
+    world.flows = (two_people(),)
+    assert world.office.flows.reload()
+    request = await world.ask(scope=Write())
+    await approve(world, request, tables=("public.items", *ORDERS))
+    await approve(world, await world.request(request.id), by=BOB.id, scope=Read())
+    (grant,) = await world.grants()
+    assert grant.scope == Read(("public.items", *ORDERS))

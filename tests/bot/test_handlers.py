@@ -32,7 +32,7 @@ async def test_asking_the_same_again_shows_what_waits(stage: Stage) -> None:
 
 async def test_an_incomplete_request_opens_the_form_prefilled(stage: Stage) -> None:
     form = (await stage.say(DANA, "request")).form_
-    assert [f.name for f in form.fields] == ["resource", "scope", "duration", "reason", "ticket"]
+    assert [f.name for f in form.fields] == ["resource", "scope", "duration", "start", "reason", "ticket"]
     assert form.fields[0].options[0].value == "prod-db"
     again, reply = await stage.submit(DANA, form, resource="prod-db", duration="45m", reason="look")
     assert again is None

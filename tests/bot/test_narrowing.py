@@ -68,7 +68,7 @@ async def test_more_is_refused_at_its_field_and_decides_nothing(
 
 async def test_only_what_is_less_is_offered(quick: Stage) -> None:
     form = await less_form(quick, "request prod-db 1h because")
-    assert [f.name for f in form.fields] == ["duration", "note"]
+    assert [f.name for f in form.fields] == ["duration", "tables", "note"]
     assert [o.value for o in form.fields[0].options] == ["15m", "30m"]
     form = await less_form(quick, "request prod-db 1h --scope admin because")
     assert [o.value for o in form.fields[1].options] == ["read", "write", "admin"]
