@@ -74,7 +74,7 @@ class ProxyRole:
 
     async def stop(self) -> None:
         if self._presidio is not None:
-            self._presidio.stop()
+            self._presidio.close()
         if self._following is not None:
             self._following.cancel()
         stopping = [self._gateway.stop()] + ([self._ssh.stop()] if self._ssh is not None and self._process.ssh else [])

@@ -100,6 +100,8 @@ class Outputs:
     to_upstream: list[bytes] = field(default_factory=list)
     to_client: list[bytes] = field(default_factory=list)
     results: list[bytes] = field(default_factory=list)
+    #: What must be done in a thread before the upstream's bytes go on.
+    rehearsal: Callable[[], object] | None = None
     #: End a running upstream command (Postgres: CancelRequest).
     cancel_upstream: bool = False
     #: The target's definitions may have changed.

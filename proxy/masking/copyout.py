@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -115,6 +116,12 @@ class CopyPlan:
     def passes(self) -> bool:
         """Whether everything leaves as it comes."""
         return self._pass and not self.refuse
+
+    def twin(self) -> CopyPlan:
+        """Another one at the same place of the same stream."""
+        other = copy(self)
+        other._buffer = bytearray(self._buffer)  # noqa: SLF001 - of its own class
+        return other
 
     def _plain(self) -> bool:
         fmt = self._fmt

@@ -13,6 +13,7 @@ from proxy.masking.detectors import Detector, Detectors
 from proxy.masking.explain import PlanLines
 from proxy.masking.literals import Shown, Standing
 from proxy.masking.outline import Outline, filled, outline
+from proxy.masking.presidio import PresidioDetector
 from proxy.masking.rows import RowPlan
 from proxy.masking.rules import STATEMENT, Rules
 from proxy.masking.strategies import REDACTED, looks_masked
@@ -64,6 +65,8 @@ class Masker:
         self.personal = seen is not None and seen != policy
         self._rules = Rules(policy.columns, clear)
         self._strict = policy.strict
+        #: Detectors that take their time, and how they are waited for (`presidio.Worker.ahead`).
+        self.ahead = next((one.worker.ahead for one in extra_detectors if isinstance(one, PresidioDetector)), None)
         #: Columns are also judged by samples of their tables.
         self.by_sample = policy.by_sample
         #: How often an hour a person may ask for one exact value where the strict mode refuses every other test.

@@ -1,8 +1,9 @@
 """Presidio's recognisers behind the detector interface. They run in a worker process and are asked about few values: a model
 of language costs milliseconds a text, so it reads free texts only.
 
-A worker that fails or takes too long is ended, and for a while everything it would have read is redacted (`Detectors` notes the
-failure, and the session tells it once). It is started again after that.
+Nobody waits for it on the event loop: a text is read `ahead`, in a thread, and whoever asks for one that was not read gets an
+error, so it is redacted. A worker that fails or takes too long is ended, and for a while everything it would have read is
+redacted (`Detectors` notes the failure, and the session tells it once). It is started again after that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from asyncio import get_running_loop
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import IO
 
@@ -34,12 +39,18 @@ START_SECONDS, REST_SECONDS = 60.0, 30.0
 #: A free text has at least this many spaces; longer values than `_MOST` characters are redacted unread.
 FREE_TEXT_SPACES = 3
 _MOST = 20_000
-_KEPT = 4096
+#: What was read lately, in characters of texts.
+_KEPT = 16 << 20
+_EACH = 100
+#: Sessions that wait for it at the same time; others wait for them.
+_THREADS = 8
+#: Whether whoever asks may wait.
+_PATIENT: ContextVar[bool] = ContextVar("_PATIENT", default=False)
 _COMMAND = (sys.executable, "-m", "proxy.masking.presidio_worker")
 
 
 class Worker:
-    """The process and what it said lately. Synchronous: an answer is waited for at most `seconds`."""
+    """The process and what it said lately. An answer is waited for at most `seconds`, and only in `ahead`."""
 
     def __init__(
         self, recognizers: Sequence[str], model: str, clock: Clock, *, seconds: float, command: Sequence[str] = _COMMAND
@@ -52,6 +63,9 @@ class Worker:
         self._rest = b""
         self._down_until = 0.0
         self._kept: dict[str, list[Span]] = {}
+        self._kept_size = 0
+        self._lock = threading.Lock()
+        self._threads: ThreadPoolExecutor | None = None
 
     def start(self) -> list[str]:
         """Load everything; returns our names of what it can find. Raises Invalid saying what is missing."""
@@ -70,6 +84,26 @@ class Worker:
             raise Invalid(f"Presidio cannot be used: {said}", field="masking.presidio", hint=hint)
         return sorted({ours(entity) for entity in answer["ready"] if entity not in _NOT_PERSONAL})
 
+    def close(self) -> None:
+        """End it for good; what waits for it is redacted."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        self.stop()
+
+    async def ahead(self, work: Callable[[], object]) -> None:
+        """Do some masking in a thread, where answers are waited for; afterwards it can be done at once."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, "presidio")
+
+        def patiently() -> None:
+            token = _PATIENT.set(True)
+            try:
+                work()
+            finally:
+                _PATIENT.reset(token)
+
+        await get_running_loop().run_in_executor(self._threads, patiently)
+
     def stop(self) -> None:
         """End the process."""
         if self._process is not None:
@@ -82,13 +116,23 @@ class Worker:
         self._rest = b""
 
     def find(self, text: str) -> list[Span]:
-        """All spans in a text. Raises Unavailable when the worker fails, is slow, or has failed a moment ago."""
+        """All spans in a text. Raises Unavailable when the worker fails, is slow, or has failed a moment ago; and for a text
+        that nobody had read ahead."""
         found = self._kept.get(text)
-        if found is None:
-            found = self._found(text)
-            if len(self._kept) >= _KEPT:
-                self._kept.clear()
-            self._kept[text] = found
+        if found is not None:
+            return found
+        if not _PATIENT.get():
+            raise Unavailable("Presidio has not read it")
+        with self._lock:
+            found = self._kept.get(text)
+            if found is None:
+                found = self._found(text)
+                while self._kept and self._kept_size > _KEPT:
+                    oldest = next(iter(self._kept))
+                    self._kept_size -= len(oldest) + _EACH
+                    del self._kept[oldest]
+                self._kept[text] = found
+                self._kept_size += len(text) + _EACH
         return found
 
     def _found(self, text: str) -> list[Span]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from copy import copy
 
 from proxy.masking.swift import Cell, columns, here
 from proxy.native import native
@@ -27,6 +28,12 @@ class RowPlan:
         self._cells = [here(cell) for cell in given]
         self._given = columns(given)
         self._nulls = _HEADER.pack(b"D", 6 + 4 * count, count) + _NULL * count
+
+    def twin(self) -> RowPlan:
+        """Another one that decides the same, with a count of its own."""
+        other = copy(self)
+        other.masked = 0
+        return other
 
     def rewrite(self, frames: bytes | bytearray | memoryview) -> bytes:
         """Whole DataRow messages ('D', Int32 length, Int16 count, fields) in; the same number of messages out.

@@ -24,6 +24,7 @@ from proxy.postgres.lane import Lane
 from proxy.postgres.reading import Reader, Reading
 from proxy.postgres.responses import Responses
 from proxy.postgres.sending import NOTHING
+from proxy.postgres.slowly import Slowly
 from proxy.postgres.spending import Own, Spending, mixed
 from proxy.postgres.state import SqlState
 from proxy.postgres.steps import Expect, Portal, Run, Step
@@ -57,8 +58,8 @@ class Conversation:
     gate: Gate = field(init=False)
     unmasking: Unmasking = field(init=False)
     responses: Responses = field(init=False)
-    #: Why a held statement is not waited for any more.
-    gave_up: str = ""
+    slowly: Slowly = field(init=False)
+    gave_up: str = ""  # why a held statement is not waited for any more
     closing: str = ""
     portals: dict[str, Portal] = field(default_factory=dict)
     #: A batch has begun whose end the server does not know of yet; and whether it was cancelled meanwhile.
@@ -86,6 +87,7 @@ class Conversation:
         self.gate = Gate(self.facts.bearer, self.clock, self.out, self, pulse=pulse, count_lookups=count)
         self.unmasking = Unmasking(self.facts.bearer, self.clock, self.facts.clear_rows)
         self.responses = Responses(self.state, self.reader.masker, self.unmasking, self.gate, self.out, self.parameters)
+        self.slowly = Slowly(self.responses, lambda: self.reader.masker)
         self.lane = Lane(self.gate, self.clock, self.facts.bearer.version)
         self._script = self._serve()
         self.state.set_level(self.gate.level())
@@ -109,15 +111,33 @@ class Conversation:
                 return True
             self.lane.leave(self)
         try:
-            self.responses.feed(data)
+            if self.reader.masker.ahead is None and self.slowly.empty:
+                self.responses.feed(data)
+            else:
+                self.out.rehearsal = self.slowly.feed(data)
         except Violation as violation:
-            self.out.cancel_upstream = True
-            self._end(str(violation), "XX000")
-            return False
+            self._violated(violation)
+        else:
+            self._heard()
+        return False
+
+    def rehearsed(self) -> None:
+        """What was in `out.rehearsal` is done."""
+        try:
+            self.out.rehearsal = self.slowly.go_on()
+        except Violation as violation:
+            self._violated(violation)
+        else:
+            self._heard()
+
+    def _violated(self, violation: Violation) -> None:
+        self.out.cancel_upstream = True
+        self._end(str(violation), "XX000")
+
+    def _heard(self) -> None:
         if self.responses.quiet and self.responses.status == m.IDLE and not self.responses.unsynced:
             self._transaction_over()
         self._go_on()
-        return False
 
     def answer(self, question: Question, value: Answer) -> None:
         """The answer to a question that was in `out.ask`."""
@@ -296,7 +316,7 @@ class Conversation:
                 self.collecting = self.cancelled = False
                 yield from self._query(frame)
             elif kind == m.FUNCTION_CALL:
-                yield from self._function_call()
+                yield from units.function_call(self)
             else:
                 raise FrameError(f"unexpected message {chr(kind)!r}")
 
@@ -341,7 +361,8 @@ class Conversation:
             yield from writable.query(self, frame, unit, Run(admitted, reading))
         else:
             self._forward_query(frame, Run(admitted, reading))
-            self.lane.remember(frame, reading, unit, admitted.verdict, self.state.epoch)
+            if self.reader.masker.ahead is None:
+                self.lane.remember(frame, reading, unit, admitted.verdict, self.state.epoch)
 
     def _forward_query(self, frame: bytes, run: Run) -> None:
         if not self.responses.unsynced:
@@ -349,18 +370,12 @@ class Conversation:
         self.responses.queue.append(Step(Expect.QUERY, run=run))
         self.out.to_upstream.append(frame)
 
-    def _function_call(self) -> Steps[None]:
-        unit = units.make(self, self.read("-- a FunctionCall message"), b"", complete=False, wrappable=False)
-        told = "function calls by protocol message do not pass the gateway"
-        refusal = yield from self.gate.refuse(unit, "wire", Refusal(told, hint="Use SELECT function(…)."))
-        yield from self.refuse_simple(refusal)
-
     def admit(self, unit: Unit) -> Steps[Admitted | Refusal]:
         """The gate, with this client as the one that waits."""
         verdict = self.gate.decide(unit)
         single = verdict.action is Action.HOLD or verdict.consumes is not None
         if single and self.responses.unsynced and not self.responses.working:
-            yield from self._settle()
+            yield from hidden.settle(self)
         if single and self.responses.status == m.FAILED:
             # The server would not run it either, so nobody needs to be asked.
             text = "current transaction is aborted, commands ignored until end of transaction block"
@@ -370,12 +385,6 @@ class Conversation:
         yield from self.quiet()  # what kept the upstream awake
         self.holding = False
         return cancelling.awaited(self, admitted)
-
-    def _settle(self) -> Steps[None]:
-        """End the transaction that only a Parse has opened: it would hold locks while people decide."""
-        self.responses.queue.append(Step(Expect.SYNC, hidden=True))
-        self.out.to_upstream.append(m.SYNC_MESSAGE)
-        yield from self.quiet()
 
     def refuse_simple(self, refusal: Refusal) -> Steps[None]:
         """An error and the right ReadyForQuery; an open transaction is really failed first."""

@@ -143,9 +143,9 @@ def _study(conv: Conversation, frames: list[bytes]) -> Steps[None]:
         ):
             yield from units.study(conv, m.text(m.parse_parse(frame).text))
         elif frame[0] == m.BIND:
-            prepared = conv.state.prepared.get(m.parse_bind(frame).statement)
-            if prepared is not None:
-                yield from units.study(conv, prepared.parsed.text)
+            bind = m.parse_bind(frame)
+            prepared = conv.state.prepared.get(bind.statement)
+            yield from units.study(conv, "" if prepared is None else prepared.parsed.text, bind.values)
 
 
 def _name(name: str) -> str:

@@ -89,3 +89,10 @@ def _waiting(conv: Conversation, row: list[bytes | None]) -> str:
 def _close(conv: Conversation) -> None:
     conv.responses.queue.extend((Step(Expect.CLOSE, hidden=True), Step(Expect.CLOSE, hidden=True)))
     conv.out.to_upstream.append(_CLOSE)
+
+
+def settle(conv: Conversation) -> Steps[None]:
+    """End the transaction that only a Parse has opened: it would hold locks while people decide."""
+    conv.responses.queue.append(Step(Expect.SYNC, hidden=True))
+    conv.out.to_upstream.append(m.SYNC_MESSAGE)
+    yield from conv.quiet()

@@ -128,8 +128,10 @@ class Responses:
             raise Violation("the server sent data that nobody asked for")
         return run
 
-    def _plan(self, run: Run) -> None:
-        """Decide for the rows of a portal what happens to its columns."""
+    def plan_rows(self, run: Run) -> None:
+        """Decide for the rows of a portal what happens to its columns, unless that was decided."""
+        if run.planned:
+            return
         columns = None if run.portal is None else run.portal.known_columns()
         if columns is None:
             raise Violation("the server sent rows that were not described")
@@ -152,7 +154,7 @@ class Responses:
     def _free_row(self) -> bool:
         run = self._running()
         if not run.planned:
-            self._plan(run)
+            self.plan_rows(run)
         if run.plan is None:
             self._count_rows(1)
         return run.plan is None
@@ -164,7 +166,7 @@ class Responses:
             return DROP
         run = self._running()
         if not run.planned:
-            self._plan(run)
+            self.plan_rows(run)
         rewritten = None if run.plan is None else run.plan.rewrite(memoryview(data)[at:after])
         if run.rows < ROWS_KEPT:
             shown = data[at:after] if rewritten is None else rewritten

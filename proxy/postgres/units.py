@@ -11,11 +11,13 @@ from access.masking import ForApprover, Masked, declare_masked
 from access.statements import Effect, Statement
 from proxy.admission import Refusal, Unit
 from proxy.conversation import Steps, Study
+from proxy.masking.presidio import FREE_TEXT_SPACES
 from proxy.postgres import messages as m
 from proxy.postgres.protection import refused
-from proxy.postgres.reading import NEAR, Part, Reading, bound
+from proxy.postgres.reading import NEAR, Part, Reader, Reading, bound
 from proxy.postgres.scanning import wanted
 from proxy.sql import judged as j
+from proxy.sql.parse import parse
 
 if TYPE_CHECKING:
     from proxy.postgres.conversation import Conversation
@@ -70,8 +72,13 @@ def make(
     )
 
 
-def study(conv: Conversation, text: str) -> Steps[None]:
-    """Have a long text understood elsewhere before it is read, and the tables it reads looked at that nobody knows yet."""
+def study(conv: Conversation, text: str, values: Sequence[bytes | None] = ()) -> Steps[None]:
+    """Have a long text understood elsewhere before it is read (empty: not known yet), and the tables it reads looked at that nobody knows yet."""
+    ahead = conv.reader.masker.ahead
+    if ahead is not None and any(_is_free(one) for one in (text.encode(), *values)):
+        yield from conv.gate.ask(Study(partial(ahead, partial(_rehearsed, conv.reader, text, values))))
+    if not text:
+        return
     yield from _understand(conv, text)
     sampled = conv.reader.sampled
     if sampled is None:
@@ -83,6 +90,17 @@ def study(conv: Conversation, text: str) -> Steps[None]:
     if sampled.outdated():
         conv.understand_anew(sampled.anew(conv.reader.catalog))
         yield from _understand(conv, text)
+
+
+def _is_free(value: bytes | None) -> bool:
+    return value is not None and value.count(b" ") >= FREE_TEXT_SPACES
+
+
+def _rehearsed(reader: Reader, text: str, values: Sequence[bytes | None]) -> None:
+    """Have detectors that take their time read a statement and what it is bound with."""
+    reader.masker.statement(text, parse(text), ())
+    for value in values:
+        reader.masker.text("" if value is None else value.decode("utf-8", "replace"))
 
 
 def _understand(conv: Conversation, text: str) -> Steps[None]:
@@ -151,3 +169,11 @@ def with_parameters(text: Masked, shown: tuple[Masked | None, ...]) -> Masked:
         return text
     lines = [f"-- ${i} = {'NULL' if value is None else value}" for i, value in enumerate(shown, 1)]
     return declare_masked("\n".join([text, *lines]))
+
+
+def function_call(conv: Conversation) -> Steps[None]:
+    """Refuse a FunctionCall message."""
+    unit = make(conv, conv.read("-- a FunctionCall message"), b"", complete=False, wrappable=False)
+    told = "function calls by protocol message do not pass the gateway"
+    refusal = yield from conv.gate.refuse(unit, "wire", Refusal(told, hint="Use SELECT function(…)."))
+    yield from conv.refuse_simple(refusal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,15 @@ def worker(tmp_path: Path) -> Iterator[Started]:
 
 def masked(found: tuple[PresidioDetector, ...], text: str) -> tuple[str | None, list[tuple[str, str]]]:
     all_of_them = Detectors(MaskPolicy(entities={"person": Strategy.SHAPE}), b"k", found)
+    asyncio.run(found[0].worker.ahead(lambda: all_of_them.mask(text)))
     return all_of_them.mask(text), all_of_them.failures
+
+
+def patiently(worker: Worker, text: str) -> list[str]:
+    """What it finds, waiting for it."""
+    found: list[str] = []
+    asyncio.run(worker.ahead(lambda: found.extend(span.entity for span in worker.find(text))))
+    return found
 
 
 def test_what_it_finds_is_masked_like_anything_else(worker: Started) -> None:
@@ -93,13 +102,42 @@ def test_it_rests_after_a_failure_and_is_started_again(tmp_path: Path) -> None:
     path.write_text("raise SystemExit")
     made = Worker(["X"], "", clock, seconds=5.0, command=(sys.executable, str(path)))
     with pytest.raises(Unavailable):
-        made.find(TEXT)
+        patiently(made, TEXT)
     path.write_text(HONEST)
     with pytest.raises(Unavailable, match="a moment ago"):
-        made.find(TEXT)
+        patiently(made, TEXT)
     clock.advance(REST_SECONDS + 1)
-    assert [span.entity for span in made.find(TEXT)] == ["person"]
-    made.stop()
+    assert patiently(made, TEXT) == ["person"]
+    made.close()
+
+
+def test_nobody_waits_for_it_on_the_loop(worker: Started) -> None:
+    made = worker(HONEST)
+    found = Detectors(MaskPolicy(entities={"person": Strategy.SHAPE}), b"k", detectors(made))
+    assert found.mask(TEXT) == "«masked»" and found.failures == [("it_vat_code", "Unavailable")]
+    assert patiently(made, TEXT) == ["person"]
+    assert found.mask(TEXT) == "we met A**** L**** in town"
+
+
+async def test_the_loop_goes_on_meanwhile(worker: Started) -> None:
+    made = worker(READY + "for _ in sys.stdin: time.sleep(0.2); print('[]', flush=True)\n")
+    detectors(made)
+    longest, running = 0.0, asyncio.ensure_future(made.ahead(lambda: [made.find(f"{TEXT} {n}") for n in range(3)]))
+    clock = SystemClock()
+    while not running.done():
+        before = clock.monotonic()
+        await asyncio.sleep(0)
+        longest = max(longest, clock.monotonic() - before)
+    assert longest < 0.15 and made.find(f"{TEXT} 2") == []
+
+
+def test_what_it_remembers_is_bounded(worker: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.masking.presidio._KEPT", 1000)
+    made = worker(HONEST)
+    detectors(made)
+    for number in range(50):
+        patiently(made, f"{TEXT} {number}")
+    assert len(made._kept) < 12 and f"{TEXT} 49" in made._kept
 
 
 def test_what_is_not_installed_refuses_the_start(worker: Started) -> None:
