@@ -24,11 +24,12 @@ from proxy.sql.lineage import trace
 from proxy.sql.parse import parse
 from tests.proxy.masking import server
 from tests.proxy.masking.leaks import BENIGN, ESCAPES, FILL, MORE_ESCAPES, POLICY, SCHEMA, VALUES
+from tests.proxy.masking.leaks_fresh import FAILING_BY_VALUE, FRESH
 from tests.proxy.masking.leaks_more import BENIGN_COMPARISONS, LAST_ESCAPES, LEAVING_NOTHING, LEFT_BEHIND, MORE_SCHEMA
 
 EVERY_DETECTOR = MaskPolicy(columns=POLICY.columns, entities=dict.fromkeys(ENTITIES, Strategy.SHAPE))
 
-EVERY_ESCAPE = (*ESCAPES, *((query, query) for query in (*MORE_ESCAPES, *LAST_ESCAPES)))
+EVERY_ESCAPE = (*ESCAPES, *((query, query) for query in (*MORE_ESCAPES, *LAST_ESCAPES, *FRESH)))
 EVERYDAY = (*BENIGN, *((query, query) for query in BENIGN_COMPARISONS))
 
 #: The state code of an error is shown, and here it depends on the value (a text with a dot in it is a qualified name).
@@ -95,6 +96,14 @@ def test_everyday_queries_stay_as_they_are(sides: tuple[Side, Side], name: str, 
         assert seen.rows == seen.raw
         assert b"masked" not in seen.copied
         assert seen.raw or seen.copied
+
+
+@pytest.mark.parametrize("query", FAILING_BY_VALUE)
+def test_an_error_tells_no_more_than_its_code(sides: tuple[Side, Side], query: str) -> None:
+    for side in sides:
+        seen = side.run(query, binary=False)
+        assert {value for row in seen.rows for value in row} <= {None, "«masked»".encode()}
+        assert {error["M"] for error in seen.errors} <= {"the server reports a condition of this class", "syntax error"}
 
 
 def _copied(side: Side, query: str) -> tuple[tuple[str, str], ...]:
