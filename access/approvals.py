@@ -10,6 +10,7 @@ from typing import Protocol
 from access.actors import Actor, Person, PersonId
 from access.emergencies import Finding
 from access.events import Fact
+from access.explain import Estimate
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
 from access.orders import Allowance, Freeze
@@ -195,6 +196,12 @@ class Desk(Protocol):
 
     async def decline(self, proposal: str, by: PersonId, note: str = "") -> AccessRequest:
         """The requester does not take it, or its author takes it back. The request waits as before."""
+
+    async def look(
+        self, id: RequestId, revision: int, by: PersonId, what: Estimate, evidence: Evidence
+    ) -> tuple[AccessRequest, Grant]:
+        """What somebody who decides needs to have the gateway estimate a waiting command: a request and a grant for exactly
+        this read, once, within seconds, in their name. Raises Denied (also where the owner has it switched off) or Conflict."""
 
     async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest: ...
     async def consume(self, grant: GrantId, session: SessionId, digest: Digest, *facts: Fact) -> Grant:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from access.actors import Actor, Person
 from access.budget import Budget
@@ -31,6 +32,14 @@ class Understood:
     statements: tuple[Statement, ...]
     refused: str = ""
     rule: str = ""
+
+
+class Estimate(StrEnum):
+    """What somebody who decides may be told of a statement before it runs: the server's plan for it, or how many rows it
+    would touch now."""
+
+    PLAN = "plan"
+    ROWS = "rows"
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,19 @@ class ProposalRefused(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateAsked(Fact):
+    """Somebody who decides has the gateway look, as a read of theirs, at what a waiting command would do (`what`: its plan, or
+    how many rows it touches). `probe` is the request that this look is recorded as, `grant` what it may be done with, once."""
+
+    kind: ClassVar[str] = "estimate.asked"
+    what: str
+    probe: str
+    grant: str
+    statement: Masked
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageReached(Fact):
     """A stage of the flow has what it wants; `told` are asked next, in `stage`."""
 

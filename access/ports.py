@@ -17,7 +17,7 @@ from access.actors import Actor, Agent, Person, PersonId
 from access.approvals import Allow, Asked, BreakGlass, Change, Desk, Narrowed, Outlook, Progress, StepUp
 from access.duty import Alarm, OnCall, Pager
 from access.events import Fact, StoredEvent
-from access.explain import Understood
+from access.explain import Estimate, Understood
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import Masked
 from access.openings import Opening
@@ -414,6 +414,10 @@ class Judge(Protocol):
 
     async def understand(self, resource: Resource, text: str) -> Understood:
         """What a text of any number of statements does, before any policy. Raises Unavailable."""
+
+    async def estimate(self, actor: Actor, person: Person, resource: Resource, text: str, what: Estimate) -> Evidence:
+        """The read that estimates what `text` would do, as evidence of its own. Raises Denied, Invalid or Unavailable with
+        why nothing can be known: what would tell about protected columns is refused here."""
 
     async def describe_run(
         self, actor: Actor, person: Person, resource: Resource, run: Run

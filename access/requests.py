@@ -128,6 +128,11 @@ class AccessRequest:
     emergency: Emergency | None = None
     starts_at: datetime | None = None
 
+    @property
+    def is_look(self) -> bool:
+        """Whether it is a look of somebody who decides, at `parent`: nothing anybody asked for, so no card tells of it."""
+        return self.flow == LOOK
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -142,6 +147,8 @@ class Review:
 
 
 EXECUTOR = "executor"
+#: The `flow` of a look at what a waiting command would do. No file can have this name.
+LOOK = "(look)"
 
 
 @dataclass(frozen=True, slots=True)

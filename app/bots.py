@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from access.ports import Judge
+from app import config_build
 from app.core import Core
 from app.replays import Replays
 from app.ssh_host_key import ssh_place
@@ -14,7 +15,7 @@ from bot.choices import Choices, Look
 from bot.console.platform import NAME, ConsolePlatform
 from bot.handing import Hander
 from bot.handlers import Handlers
-from bot.kit import Kit
+from bot.kit import Kit, Looks
 from bot.links import Links
 from bot.platform import Places, Platform
 from bot.ssh_side import SshSide
@@ -52,6 +53,7 @@ class Bots:
             runbooks,
             replays.statements,
             choices=Choices(look, core.store, core.clock),
+            looks=Looks(config_build.estimates(core.settings), look),
             ssh=SshSide(core.ssh_keys, lambda: ssh_place(core)),
         )
         self.handlers = Handlers(self.kit)

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from access.actors import Actor, Person
-from access.explain import Understood
+from access.errors import Invalid
+from access.explain import Estimate, Understood
 from access.ports import Outcome
 from access.requests import AccessRequest, Evidence, Grant
 from access.resources import Protocol, Resource
@@ -32,6 +33,11 @@ class Judges:
     async def understand(self, resource: Resource, text: str) -> Understood:
         judge = self.ssh if resource.protocol is Protocol.SSH else self.postgres
         return await judge.understand(resource, text)
+
+    async def estimate(self, actor: Actor, person: Person, resource: Resource, text: str, what: Estimate) -> Evidence:
+        if resource.protocol is Protocol.SSH:
+            raise Invalid("Nothing tells what a command of a server would do before it runs.", field="statement")
+        return await self.postgres.estimate(actor, person, resource, text, what)
 
     async def describe_run(
         self, actor: Actor, person: Person, resource: Resource, run: Run

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from access.actors import Person, PersonId, person_id
+from access.explain import Estimate
 from access.masking import Audience, ColumnRule, EntityRule, MaskPolicy, Strategy
 from access.policy import DEFAULT_MATRIX, Action, Policy, Rule
 from access.resources import Files, Protocol, Resource, SshRules, Upstream, UpstreamTls
@@ -24,6 +25,12 @@ from app.settings import (
 )
 from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
 from proxy.masking.detectors import ENTITIES
+
+
+def estimates(settings: Settings) -> frozenset[Estimate]:
+    """What people who decide on a command may look at."""
+    on = {Estimate.PLAN: settings.approvals.estimates.plan, Estimate.ROWS: settings.approvals.estimates.rows}
+    return frozenset(what for what, wanted in on.items() if wanted)
 
 
 def people(settings: Settings) -> list[Person]:

@@ -125,6 +125,7 @@ def limits(settings: Settings) -> Limits:
         unmask_usual=settings.limits.unmask_usual,
         unmask_longest=settings.limits.unmask_longest,
         security_group=settings.security_group,
+        estimates=config_build.estimates(settings),
     )
 
 

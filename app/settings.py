@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from access.statements import Effect, Flag
-from app.settings_duty import AlarmSettings, OnCallSystem
+from app.settings_duty import AlarmSettings, EstimateSettings, OnCallSystem
 from app.settings_jira import JiraSettings
 from app.settings_masking import MaskingSettings
 from app.settings_runbooks import RunbookSettings
@@ -308,6 +308,7 @@ class ApprovalSettings(Section):
         default=[], description="PagerDuty and Opsgenie accounts with schedules."
     )
     alarms: AlarmSettings = AlarmSettings()
+    estimates: EstimateSettings = EstimateSettings()
 
 
 class ProxySettings(Section):

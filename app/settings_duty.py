@@ -37,6 +37,17 @@ class PagingSettings(_Section):
     team: str = Field(default="", description="Opsgenie: team that is alerted (default: the key's).")
 
 
+class EstimateSettings(_Section):
+    """What people who decide on one command may look at before they do, in private, through the gateway, on record."""
+
+    plan: bool = Field(
+        default=False, description="The server's plan (EXPLAIN): what it does and how many rows it expects."
+    )
+    rows: bool = Field(
+        default=False, description="How many rows it touches now: the same condition, counted, for a second at most."
+    )
+
+
 class AlarmSettings(_Section):
     """Who is given alarms outside of chat: broken glass, nobody acknowledging it, overdue attestations, freezes."""
 

@@ -10,6 +10,7 @@ from access.actors import Actor, Person, PersonId
 from access.emergencies import Finding
 from access.errors import Invalid
 from access.events import Fact
+from access.explain import Estimate
 from access.ids import GrantId, RequestId, SessionId
 from access.masking import Masked
 from access.orders import Allowance, Freeze
@@ -39,6 +40,7 @@ from approval_flows import (
     flow,
     freezing,
     granted,
+    looking,
     opening,
     proposing,
     revising,
@@ -214,6 +216,12 @@ class Desk:
     async def decline(self, proposal: str, by: PersonId, note: str = "") -> AccessRequest:
         """The requester does not take it, or its author takes it back."""
         return await settle(self._store, lambda tx: proposing.decline(self._office, tx, proposal, by, note))
+
+    async def look(
+        self, id: RequestId, revision: int, by: PersonId, what: Estimate, evidence: Evidence
+    ) -> tuple[AccessRequest, Grant]:
+        """A grant for one read that estimates a waiting command."""
+        return await settle(self._store, lambda tx: looking.look(self._office, tx, id, revision, by, what, evidence))
 
     async def cancel(self, id: RequestId, by: PersonId, why: str = "") -> AccessRequest:
         """The requester takes it back, or the gateway does in their name because the client left."""

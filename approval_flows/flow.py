@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from access.actors import Actor, Person, PersonId
 from access.errors import Conflict, Denied, Invalid
+from access.explain import Estimate
 from access.ids import RequestId
 from access.ports import Directory, Narrowed
 from access.requests import AccessRequest, Ask, Choice, Grant, RequestState
@@ -33,7 +34,8 @@ class Limits:
     to a held statement's window, because the gateway consumes a moment after the decision. `per_hour` caps what one person
     files; for `cool_down` after a no, the same is not asked again (None = no limit). Access is asked for
     at most `ahead` of its start, and begun within `begin_within` of it where its flow does not say. Columns are unmasked for
-    `unmask_usual` unless asked otherwise, and for `unmask_longest` at most, extensions included.
+    `unmask_usual` unless asked otherwise, and for `unmask_longest` at most, extensions included. `estimates` are the looks
+    at a waiting command that people who decide may have.
     """
 
     ask_for: timedelta = timedelta(hours=2)
@@ -48,6 +50,7 @@ class Limits:
     unmask_usual: timedelta = timedelta(minutes=15)
     unmask_longest: timedelta = timedelta(minutes=30)
     security_group: str = "security"
+    estimates: frozenset[Estimate] = frozenset()
 
 
 def find_resource(resources: Mapping[str, Resource], name: str) -> Resource | Invalid:
@@ -214,6 +217,7 @@ def check_pending(pending: Sequence[AccessRequest], now: datetime, limits: Limit
 def check_pace(asked: Sequence[AccessRequest], new: AccessRequest, now: datetime, limits: Limits) -> Conflict | None:
     """The refusal of what tires approvers: too many requests in an hour, or the same again soon after a no. `asked` are
     the person's requests, newest first. A held statement is not filed by choice, so it is only refused after a no."""
+    asked = [one for one in asked if not one.is_look]
     recent = [one for one in asked if now - one.created_at < timedelta(hours=1) and one.ask is not Ask.STATEMENT]
     if limits.per_hour is not None and new.ask is not Ask.STATEMENT and len(recent) >= limits.per_hour:
         again = clock_time(recent[limits.per_hour - 1].created_at + timedelta(hours=1))

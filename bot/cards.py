@@ -232,6 +232,7 @@ class Do(StrEnum):
     PROPOSE = "propose"
     ACCEPT = "accept"
     DECLINE = "decline"
+    ESTIMATE = "estimate"
 
 
 class Style(StrEnum):

@@ -14,7 +14,7 @@ from access.openings import Opening
 from access.policy import Action, Policy
 from access.ports import Desk, Directory, Progress, Tx
 from access.requests import AccessRequest, Ask, Grant, GrantState, RequestState, Review, Session
-from access.resources import Resource
+from access.resources import Protocol, Resource
 from access.scopes import Level, Scope, Unmask, level_of, standing
 from access.statements import Effect
 from approval_flows.opening import opening_of
@@ -86,6 +86,11 @@ class Case:
     lapsed: str = ""
     links: Links = field(default_factory=lambda: Links(""))
 
+    @property
+    def postgres(self) -> bool:
+        """Whether its resource is a database."""
+        return self.resource is not None and self.resource.protocol is Protocol.POSTGRES
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -155,7 +160,7 @@ def _uses(tx: Tx, world: World, request: AccessRequest) -> tuple[Use, ...]:
     if request.state is not RequestState.PENDING or evidence is None:
         return ()
     rows = tx.requests(states=[RequestState.APPROVED], resource=request.resource, limit=LOOKED_BACK)
-    same = [row for row in rows if row.evidence is not None and row.evidence.digest == evidence.digest]
+    same = [row for row in rows if row.evidence and row.evidence.digest == evidence.digest and not row.is_look]
     grants = [grant for row in same for grant in tx.grants(request=row.id, limit=1)]
     used = [(grant.used_at, grant) for grant in grants if grant.used_at is not None]
     latest = sorted(used, key=lambda one: one[0], reverse=True)

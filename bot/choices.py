@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 KEPT_SECONDS, WAIT_SECONDS = 60.0, 1.5
 MOST, LONGEST = 100, 75
 
-#: Run one read under a standing grant of the person's.
+#: Run one read under a grant of the person's.
 Look = Callable[[Grant, Person, Resource, str], Awaitable[Outcome]]
 
 

@@ -124,10 +124,16 @@ async def review(kit: Kit, id: RequestId, who: Caller, reply: Reply) -> None:
         if case is None or not (who.person in progress.deniers or row.actor.person == who.person):
             names = ", ".join(person.name for person in progress.deciders) or "nobody"
             raise Denied("The exact text is only for those who decide.", rule="not-an-approver", hint=f"Now: {names}.")
-        return review_card(case, may_decide=counts(progress, who.person))
+        look = may_look(kit, row, progress, who.person)
+        return review_card(case, may_decide=counts(progress, who.person), estimates=look)
 
     kit.person(who)
     await show(kit, who, reply, build)
+
+
+def may_look(kit: Kit, request: AccessRequest, progress: Progress, person: PersonId) -> bool:
+    """Whether somebody who decides can look at what it would do: the owner switched that on, and it is not their own."""
+    return bool(kit.looks.on) and person in progress.deniers and person != request.actor.person
 
 
 def counts(progress: Progress, person: PersonId) -> bool:

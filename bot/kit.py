@@ -9,14 +9,15 @@ from difflib import get_close_matches
 
 from access.actors import Actor, Agent, Person
 from access.errors import Denied, Invalid
+from access.explain import Estimate
 from access.ids import GrantId, Prefix, RequestId, SessionId, parse_id
 from access.masking import Masked
-from access.ports import Clock, Credentials, Desk, Entropy, Judge, LoginLinks, Store, Tx
+from access.ports import Clock, Credentials, Desk, Entropy, Judge, LoginLinks, Outcome, Store, Tx
 from access.requests import AccessRequest, Grant
 from access.resources import Resource
 from bot.cards import Card
 from bot.cases import World, usable
-from bot.choices import Choices
+from bot.choices import Choices, Look
 from bot.platform import Caller, Reply
 from bot.ssh_side import SshSide
 from bot.tokens import with_minted
@@ -28,6 +29,22 @@ Recorded = Callable[[SessionId], Awaitable[Sequence[Masked]]]
 async def not_at_hand(_: SessionId) -> Sequence[Masked]:
     """Where no recordings can be read."""
     return ()
+
+
+async def no_look(_grant: Grant, _person: Person, _resource: Resource, _text: str) -> Outcome:
+    """Where nothing is looked at."""
+    return Outcome(ok=False, tag="")
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What people who decide may look at before they do, as the owner switched it on, and the way through the gateway."""
+
+    on: frozenset[Estimate] = frozenset()
+    run: Look = no_look
+
+
+NO_LOOKS = Looks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,7 @@ class Kit:
     recorded: Recorded = not_at_hand
     ssh: SshSide | None = None
     choices: Choices | None = None
+    looks: Looks = NO_LOOKS
 
     def person(self, who: Caller) -> Person:
         """The caller as the directory knows them now. Raises Denied for somebody unknown or inactive."""

@@ -17,7 +17,7 @@ from approval_flows.opening import openings
 from bot.cards import Card
 from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
 from bot.completion import Known, Suggestion, complete
-from bot.deciding import counts
+from bot.deciding import counts, may_look
 from bot.durations import resolve
 from bot.intents import Help, My, Pending, Replay, Sessions, Show, Verb, Who, WhoAmI, Why
 from bot.kit import Kit, actor_of, show
@@ -38,7 +38,7 @@ async def my(kit: Kit, _: My, who: Caller, reply: Reply) -> None:
     person = kit.person(who)
 
     def build(tx: Tx) -> Card:
-        mine = tx.requests(person=person.id, limit=50)
+        mine = [row for row in tx.requests(person=person.id, limit=50) if not row.is_look]
         waiting = [case for row in mine if waits(tx, row) and (case := case_of(tx, kit.world, row.id))]
         grants = usable(tx.grants(live_at=tx.now, person=person.id), tx.now)
         sessions = tx.sessions(open_only=True, person=person.id, limit=20)
@@ -106,7 +106,8 @@ async def show_one(kit: Kit, intent: Show, who: Caller, reply: Reply) -> None:
             raise Invalid(f"There is no {'grant' if by_grant else 'request'} {intent.id}.", field="id")
         progress = kit.world.progress(tx, case.request)
         if who.person in progress.deniers or case.request.actor.person == who.person:
-            return review_card(case, may_decide=counts(progress, who.person))
+            look = may_look(kit, case.request, progress, who.person)
+            return review_card(case, may_decide=counts(progress, who.person), estimates=look)
         return private(request_card(case))
 
     await show(kit, who, reply, build)

@@ -43,7 +43,12 @@ class Plan:
 
 
 def _request_of(tx: Tx, event: StoredEvent) -> AccessRequest | None:
-    return tx.request(RequestId(event.stream))
+    return _told_of(tx.request(RequestId(event.stream)))
+
+
+def _told_of(request: AccessRequest | None) -> AccessRequest | None:
+    """Nobody is told of a look at something: its answer went to who asked."""
+    return None if request is None or request.is_look else request
 
 
 def in_channel(plan: Plan, tx: Tx, request: AccessRequest, view: View, about: str, **more: Any) -> list[Delivery]:
@@ -193,7 +198,7 @@ def _issued(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) 
 
 def _grant_of(tx: Tx, payload: Mapping[str, Any]) -> tuple[Grant, AccessRequest] | None:
     grant = tx.grant(GrantId(str(payload.get("grant", ""))))
-    request = tx.request(grant.request) if grant else None
+    request = _told_of(tx.request(grant.request)) if grant else None
     return (grant, request) if grant and request else None
 
 
@@ -234,7 +239,7 @@ def _executed(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> l
 
 def _session_of(tx: Tx, event: StoredEvent) -> tuple[Session, AccessRequest] | None:
     session = tx.session(SessionId(event.stream))
-    request = tx.request(session.request) if session and session.request else None
+    request = _told_of(tx.request(session.request)) if session and session.request else None
     return (session, request) if session and request else None
 
 
@@ -253,7 +258,7 @@ def _blocked(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> li
 
 
 def _upstream(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
-    request = tx.request(RequestId(str(payload.get("request", ""))))
+    request = _told_of(tx.request(RequestId(str(payload.get("request", "")))))
     if request is None:
         return []
     return in_channel(plan, tx, request, View.FAILURE, event.stream, part=str(event.position))

@@ -191,6 +191,7 @@ _WORDS = {
     "proposal.made": "proposed another text for revision {revision}{noted} ({proposal}): {statement}",
     "proposal.answered": "{answer} the text {proposal} of {author}{noted}; it is asked for in {into}",
     "proposal.refused": "tried to {what} and may not{because}",
+    "estimate.asked": "looked at the {what} of it before a decision ({probe}, {grant}): {statement}",
     "stage.reached": "enough approvals for now; asked next: {stage}",
     "request.reminded": "reminded those who can decide (reminder {number})",
     "request.escalated": "nobody decided in time; more people may decide now (escalation {number})",

@@ -133,7 +133,7 @@ class Lists:
 
     def requests(self, tx: Tx) -> list[AccessRequest]:
         """Everybody's, newest first: their cards stand in channels that everybody reads."""
-        return tx.requests(limit=LISTED)
+        return [row for row in tx.requests(limit=LISTED) if not row.is_look]
 
     # -------------------------------------------------------------------------------------------- sessions
 

@@ -133,16 +133,18 @@ def waiting_card(case: Case) -> Card:
     return replace(card, lines=(*lead, *card.lines), private=True)
 
 
-def review_card(case: Case, *, may_decide: bool) -> Card:
+def review_card(case: Case, *, may_decide: bool, estimates: bool = False) -> Card:
     """The private view with the exact text, parameters and database; Approve lives here when the channel cut or masked."""
     request = case.request
     card = request_card(case)
+    look = (parts.button("What would it do?", Do.ESTIMATE, request.id),) if estimates else ()
+    look = look if parts.editable(request) and case.postgres else ()
     return replace(
         card,
         kind="review",
         blocks=_exact(request.evidence) if request.evidence else (),
         notes=_notes(case, exact=True),
-        buttons=parts.decision_buttons(case, exact=True) if may_decide else (),
+        buttons=(*parts.decision_buttons(case, exact=True), *look) if may_decide else look,
         private=True,
     )
 

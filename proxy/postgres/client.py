@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from access.actors import Person
 from access.errors import Invalid
@@ -23,6 +24,8 @@ from proxy.upstream import Connected, Dialling, DirectDialer, UpstreamUnreachabl
 from proxy.wire import Lost
 
 ROWS = 200
+#: What a look at something costs the server at most; in the startup packet, so that it holds from the first statement on.
+LOOKING: Mapping[str, str] = MappingProxyType({"lock_timeout": "500", "statement_timeout": "1000"})
 #: Most warnings of the server that are kept.
 WARNINGS = 5
 
@@ -128,14 +131,13 @@ class Executor:
             await self._credentials.end(issued.credential.id, "the runbook ran")
 
     async def look(self, grant: Grant, person: Person, resource: Resource, text: str) -> Outcome:
-        """One read under a standing grant, with a credential for that grant alone."""
+        """One read under a grant, with a credential for that grant alone; the server ends it after a second."""
         issued = await self._credentials.issue(person, grant.actor.via, resource, grant.expires_at, grant=grant.id)
         try:
-            return await self._run(
-                text, resource.upstream.database, resource, issued.credential.wire_name, issued.token
-            )
+            name, database = issued.credential.wire_name, resource.upstream.database
+            return await self._run(text, database, resource, name, issued.token, LOOKING)
         finally:
-            await self._credentials.end(issued.credential.id, "the choices were listed")
+            await self._credentials.end(issued.credential.id, "it was looked up")
 
     async def sample(
         self, grant: Grant, person: Person, resource: Resource, database: str, texts: Sequence[str]
@@ -161,8 +163,16 @@ class Executor:
         finally:
             await self._credentials.end(issued.credential.id, "the resource was scanned")
 
-    async def _run(self, text: str, database: str, resource: Resource, user: str, token: str) -> Outcome:
-        connected = await self._connected(database, resource, user, token)
+    async def _run(
+        self,
+        text: str,
+        database: str,
+        resource: Resource,
+        user: str,
+        token: str,
+        settings: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        connected = await self._connected(database, resource, user, token, settings)
         if isinstance(connected, Outcome):
             return connected
         try:
