@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from access.actors import Actor, Agent, Person, PersonId, wire_name
 from access.errors import Denied
-from access.explain import Understood
+from access.explain import Estimate, Understood
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import ForApprover, Masked, declare_masked
 from access.policy import Action, Policy, Rule
@@ -153,6 +153,13 @@ class FakeJudge:
             rule="read-scope-write" if writes else "",
             message="This writes." if writes else "",
         )
+
+    async def estimate(self, actor: Actor, person: Person, resource: Resource, text: str, what: Estimate) -> Evidence:
+        if "email" in text:
+            raise Denied("It tests a protected column.", rule="masking")
+        asked = f"{what.value.upper()} OF {text}"
+        found = await self.describe(actor, person, resource, asked)
+        return replace(found, effects=frozenset({Effect.READ}))
 
     async def understand(self, resource: Resource, text: str) -> Understood:
         writes = not text.upper().startswith("SELECT")

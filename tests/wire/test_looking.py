@@ -85,7 +85,7 @@ VOLATILE = [
     "DELETE FROM orders WHERE pg_sleep(1) IS NULL",
     "UPDATE orders SET total = 1 WHERE nextval('orders_id_seq') > 0",
     "UPDATE orders SET total = 1 WHERE clock_timestamp() > now()",
-    "SELECT id FROM orders FOR UPDATE",
+    "DELETE FROM orders USING random() AS r WHERE r < 0.5",
 ]
 
 
@@ -94,6 +94,13 @@ VOLATILE = [
 async def test_nothing_volatile_is_run_to_estimate(site: Site, text: str, what: Estimate):
     with pytest.raises(HoopError):
         await judge_of(site).estimate(Actor(ANN.id), ANN, site.resource, text, what)
+
+
+async def test_rows_are_not_locked_to_be_counted(site: Site):
+    with pytest.raises(HoopError):
+        await judge_of(site).estimate(
+            Actor(ANN.id), ANN, site.resource, "SELECT id FROM orders FOR UPDATE", Estimate.ROWS
+        )
 
 
 async def test_no_word_of_the_text_becomes_an_option(site: Site):
