@@ -160,6 +160,8 @@ class _Fields(dict[str, str]):
         self["assured"] = f" [{self['assurance']}]" if self.get("assurance") else ""
         self["from_start"] = f", from {self['start']} on" if self.get("start") else ""
         self["noted"] = f": {self['note']}" if self.get("note") else ""
+        text = f"took the text of {self['author']}" if self.get("author") else ""
+        self["changed"] = text or "changed to {} for {} s".format(self.get("scope"), self.get("duration_s"))
         self["as_request"] = f" ({self['request']})" if self.get("request") else ""
 
     def __missing__(self, key: str) -> str:
@@ -167,7 +169,7 @@ class _Fields(dict[str, str]):
         return "?"
 
 
-_PEOPLE = frozenset({"by", "person", "approvers", "told"})
+_PEOPLE = frozenset({"by", "person", "approvers", "told", "author"})
 
 
 def _plain(key: str, value: object, name: Name) -> str:
@@ -187,7 +189,7 @@ _WORDS = {
     "request.decided": "{state} by {by}{noted}",
     "request.cancelled": "cancelled{because}",
     "request.expired": "expired: nobody decided in time",
-    "request.revised": "changed to {scope} for {duration_s} s (revision {revision}): {reason}; earlier votes are void",
+    "request.revised": "{changed} (revision {revision}): {reason}; earlier votes are void",
     "proposal.made": "proposed another text for revision {revision}{noted} ({proposal}): {statement}",
     "proposal.answered": "{answer} the text {proposal} of {author}{noted}; it is asked for in {into}",
     "proposal.refused": "tried to {what} and may not{because}",

@@ -161,6 +161,8 @@ def test_every_fact_has_words_and_they_name_only_its_fields(kind: str) -> None:
         "as_request",
         "stream",
         "to_person",
+        "from_start",
+        "changed",
     }
     used = {field for _, field, _, _ in string.Formatter().parse(template) if field}
     assert used <= known

@@ -21,10 +21,11 @@ from access.events import StoredEvent
 from access.requests import Evidence
 from access.resources import Resource
 from access.statements import Effect
+from bot.executing import Runner
 from ledger.views import words
 from tests.bot.console.scene import Browser, Scene
 from tests.bot.slack.office import Office
-from tests.bot.stage import FakeJudge
+from tests.bot.stage import FakeExecutor, FakeJudge
 from tests.fakes.clock import ManualClock
 from tests.fakes.slack import FakeSlack
 from tests.fakes.store import MemoryStore
@@ -185,8 +186,8 @@ class Judge(FakeJudge):
 class Surface(Protocol):
     """A way to talk with hoop."""
 
-    world: World
-
+    @property
+    def world(self) -> World: ...
     async def say(self, person: Person, line: str) -> str: ...
     async def settle(self) -> None: ...
     def told(self) -> Sequence[str]: ...
@@ -221,6 +222,7 @@ class SlackSurface:
 @dataclass
 class ConsoleSurface:
     scene: Scene
+    runner: Runner
     browsers: dict[str, Browser]
 
     @property
@@ -228,11 +230,13 @@ class ConsoleSurface:
         return self.scene.world
 
     async def say(self, person: Person, line: str) -> str:
-        await self.browsers[person.wire_name].say(line)
+        await self.browsers[person.wire_name].say(f"/hoop {line}")
         return ""
 
     async def settle(self) -> None:
         await self.scene.announce()
+        while await self.runner.step():
+            await self.scene.announce()
 
     def told(self) -> Sequence[str]:
         return ()
@@ -262,7 +266,8 @@ async def on_console(play: Play) -> AsyncIterator[ConsoleSurface]:
     async with scene.server() as server:
         browsers = {name: Browser(server, person) for name, person in PEOPLE.items()}
         try:
-            yield ConsoleSurface(scene, browsers)
+            runner = Runner(scene.store, scene.kit.world, FakeExecutor(scene.world), scene.entropy)
+            yield ConsoleSurface(scene, runner, browsers)
         finally:
             for browser in browsers.values():
                 await browser.client.session.close()
@@ -364,8 +369,8 @@ async def page(play: Play) -> str:
         "",
         f"Files: {', '.join(files)}." if files else "No file: this is how hoop decides without any.",
         "",
-        "Played by `tests/bot/slack/flow_pages.py` through the fake Slack, and again through the console, which leaves the same log."
-        f" It begins at {play.at:%A, %H:%M} UTC; Ann and Bob are database administrators, Olga owns the database, Sam is security.",
+        "Played by `tests/bot/slack/flow_pages.py` through the fake Slack, and again through the console, which leaves the same log.",
+        f"It begins at {play.at:%A, %H:%M} UTC; Ann and Bob are database administrators, Olga owns the database, Sam is security.",
         *([play.note] if play.note else []),
         "",
         "## What was said",
