@@ -74,6 +74,7 @@ class Expressions(ABC):
         self.resolved = True
         self.notes: list[tuple[Any, Taint]] = []
         self._nodes = 0
+        self._items: dict[int, int] = {}
         self._handlers: Mapping[str, Callable[[Any, Scope, _Work], None]] = {
             "ColumnRef": self._column,
             "FuncCall": self._call,
@@ -85,6 +86,10 @@ class Expressions(ABC):
             "TypeCast": self._cast,
         }
 
+    def item(self, body: Tree) -> int:
+        """A node of FROM by number: whatever is named there twice is two items."""
+        return self._items.setdefault(id(body), len(self._items))
+
     @abstractmethod
     def statement(self, tree: Tree, outer: Scope | None) -> Rel:
         """The output columns of a nested statement (`{"SelectStmt": …}`)."""
@@ -95,6 +100,10 @@ class Expressions(ABC):
 
     def _walked(self, node: Any, scope: Scope) -> _Work:
         work = _Work(node)
+        if isinstance(node, dict) and "ColumnRef" in node and len(node) == 1:  # most of them are just that
+            work.stack.clear()
+            work.taint = self.column(node["ColumnRef"], scope)[0]
+            return work
         while work.stack:
             item, tested = work.stack.pop()
             self._nodes += 1
@@ -152,8 +161,8 @@ class Expressions(ABC):
 
     def _equal_columns(self, node: Tree, scope: Scope) -> tuple[Taint, Taint] | None:
         """Both sides of `a.x = b.y`, stored columns as they are; None for any other condition."""
-        body = node.get("A_Expr", {})
-        if body.get("kind") != "AEXPR_OP" or strings(body.get("name", ())) != ["="]:
+        body = node.get("A_Expr")
+        if body is None or body.get("kind") != "AEXPR_OP" or strings(body.get("name", ())) != ["="]:
             return None
         sides = []
         for side in (body.get("lexpr", {}), body.get("rexpr", {})):
@@ -193,8 +202,7 @@ class Expressions(ABC):
         """What a column reference means (PostgreSQL's order: column, then whole row, then attribute notation)."""
         fields = body.get("fields", [])
         names = strings(fields)
-        starred = bool(fields) and "A_Star" in fields[-1]
-        if starred:
+        if len(names) < len(fields) and "A_Star" in fields[-1]:
             rels = [scope.table(names[-1], *names[-2:-1])] if names else scope.star
             return union(rel.everything() if rel else ANYTHING for rel in rels), None
         if len(names) == 1:
@@ -204,7 +212,7 @@ class Expressions(ABC):
         rel = scope.table(names[-2], *names[-3:-2])
         if rel is None:
             return ANYTHING, None
-        found = [one for one in rel.fields if one.name == names[-1]]
+        found = rel.called(names[-1])
         if len(found) == 1 and rel.rest is None:
             return found[0].taint, found[0]
         taint = rel.named(names[-1])
@@ -290,7 +298,9 @@ class Expressions(ABC):
         name = strings(body.get("name", ()))
         if name and not functions.behind(self.catalog.operators, name, self.catalog, self.search_path):
             self._anything(work)
-        work.push([body.get("lexpr"), body.get("rexpr")], tested=work.tested)
+        for side in (body.get("lexpr"), body.get("rexpr")):
+            if side and "A_Const" not in side:
+                work.stack.append((side, work.tested))
 
     def _cast(self, body: Tree, _scope: Scope, work: _Work) -> None:
         """A cast to a user's type may run a user's function (its domain check, its CREATE CAST)."""
@@ -324,19 +334,18 @@ class Expressions(ABC):
         if len(names) != 1 or len(reference) != 1:
             return None
         rel = scope.table(reference[0])
-        if rel is None or any(one.name == reference[0] for star in scope.star for one in star.fields):
+        if rel is None or any(star.called(reference[0]) for star in scope.star):
             return None
         return self.column({"fields": [{"String": {"sval": reference[0]}}, {"String": {"sval": names[0]}}]}, scope)
 
 
 def _is_lookup(node: Tree) -> bool:
     """`column = 'value'` or `column = $1`, either way round: it asks for one value."""
-    body = node.get("A_Expr", {})
+    body = node.get("A_Expr")
+    if body is None:
+        return False
+    if body.get("kind") != "AEXPR_OP" or strings(body.get("name", ())) != ["="]:
+        return False
     sides = [body.get("lexpr", {}), body.get("rexpr", {})]
     given = [side.get("TypeCast", {}).get("arg", side) for side in sides]
-    return (
-        body.get("kind") == "AEXPR_OP"
-        and strings(body.get("name", ())) == ["="]
-        and any("ColumnRef" in side for side in sides)
-        and any("A_Const" in side or "ParamRef" in side for side in given)
-    )
+    return any("ColumnRef" in side for side in sides) and any("A_Const" in side or "ParamRef" in side for side in given)

@@ -16,9 +16,9 @@ from proxy.sql.lineage_scope import (
     Rel,
     Scope,
     Table,
-    column_taint,
     common_names,
     join_rels,
+    stored,
     union,
 )
 
@@ -48,7 +48,9 @@ class From(Expressions, ABC):
             return self._join(body, scope, depth)
         if kind == "RangeSubselect":
             inner = scope if body.get("lateral") else scope.parent
-            return self._named(self.statement(body["subquery"], inner).at(id(body)), body.get("alias"), scope, "")
+            return self._named(
+                self.statement(body["subquery"], inner).at(self.item(body)), body.get("alias"), scope, ""
+            )
         if kind == "RangeFunction":
             return self._function(body, scope)
         if kind == "RangeTableSample":
@@ -74,18 +76,14 @@ class From(Expressions, ABC):
         schema = body.get("schemaname", "")
         cte = scope.cte(name) if allow_cte and not schema else None
         if cte is not None:
-            return self._named(cte.at(id(body)), body.get("alias"), scope, name)
+            return self._named(cte.at(self.item(body)), body.get("alias"), scope, name)
         relation = self.catalog.resolve((schema, name) if schema else (name,), self.search_path)
         if relation is None or (not schema and name in self.temporary):
             self.resolved = False
             return self._named(OPAQUE, body.get("alias"), scope, name, schema)
         self.relations.add(relation.qualified)
-        fields = [
-            Field(one.name, column_taint(self.catalog, relation, one.attnum), plain=True, type_oid=one.type_oid)
-            for one in sorted(relation.columns, key=lambda one: one.attnum)
-            if generated or one.generated_from is None
-        ]
-        return self._named(Rel(tuple(fields)).at(id(body)), body.get("alias"), scope, name, relation.schema)
+        rel = stored(self.catalog, relation, self.item(body), generated=generated)
+        return self._named(rel, body.get("alias"), scope, name, relation.schema)
 
     def named_relation(self, body: Tree, scope: Scope) -> Rel:
         """A stored relation as an item of a scope."""
@@ -162,7 +160,7 @@ class From(Expressions, ABC):
         scope.rows |= counted(given.touches)
         rel = Rel(tuple(fields), union(rests) if rests else None)
         if not given.items:
-            rel = rel.at(id(body))
+            rel = rel.at(self.item(body))
         return self._named(rel, alias, scope, functions.column_name(body["functions"][0]["List"]["items"][0]))
 
     def _result(self, call: Tree, definitions: Sequence[Tree], alias: Tree | None, scope: Scope) -> Rel:
@@ -193,7 +191,7 @@ class From(Expressions, ABC):
             fields.append(Field(column["colname"], own if column.get("for_ordinality") else taint | own))
         scope.rows |= counted(taint.touches)
         rel = Rel(tuple(fields))
-        return self._named(rel if taint.items else rel.at(id(body)), body.get("alias"), scope, "xmltable")
+        return self._named(rel if taint.items else rel.at(self.item(body)), body.get("alias"), scope, "xmltable")
 
     def _json_table(self, body: Tree, scope: Scope) -> Rel:
         taint = self.expression(
@@ -211,4 +209,4 @@ class From(Expressions, ABC):
                 fields.append(Field(column["name"], own if ordinality else taint | own))
         scope.rows |= counted(taint.touches)
         rel = Rel(tuple(fields))
-        return self._named(rel if taint.items else rel.at(id(body)), body.get("alias"), scope, "json_table")
+        return self._named(rel if taint.items else rel.at(self.item(body)), body.get("alias"), scope, "json_table")

@@ -109,7 +109,7 @@ def behind(
 
 def strings(nodes: Sequence[Tree]) -> list[str]:
     """The texts of a list of String nodes; anything else in it (a star) is left out."""
-    return [str(node["String"].get("sval", "")) for node in nodes if "String" in node]
+    return [node["String"].get("sval", "") for node in nodes if "String" in node]
 
 
 _FIXED = {

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from proxy.sql.catalog import Catalog, Relation
 from proxy.sql.lineage_mixing import NONE, Item, Mix, stamped
@@ -27,7 +28,7 @@ class Taint:
     mixed: frozenset[Mix] = NONE
 
     def __or__(self, other: Taint) -> Taint:
-        if other is CLEAN or other == self:
+        if other is CLEAN or other is self or other == self:
             return self
         if self is CLEAN:
             return other
@@ -45,7 +46,7 @@ class Taint:
 
     def at(self, item: int) -> Taint:
         """The same value as a column of an item of FROM."""
-        return replace(self, items=stamped(self.items, item, self.touches))
+        return Taint(self.touches, self.unknown, stamped(self.items, item, self.touches), self.mixed)
 
 
 CLEAN = Taint()
@@ -72,7 +73,15 @@ class Field:
         return replace(self, taint=self.taint | more, plain=False, safe=False)
 
     def mixing(self, mixed: frozenset[Mix]) -> Field:
-        return replace(self, taint=replace(self.taint, mixed=self.taint.mixed | mixed)) if mixed else self
+        if not mixed or mixed <= self.taint.mixed:
+            return self
+        one = self.taint
+        taint = Taint(one.touches, one.unknown, one.items, one.mixed | mixed)
+        return Field(self.name, taint, self.plain, self.safe, self.type_oid)
+
+    def at(self, item: int) -> Field:
+        """The same column of an item of FROM."""
+        return Field(self.name, self.taint.at(item), self.plain, self.safe, self.type_oid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +92,30 @@ class Rel:
     fields: tuple[Field, ...] = ()
     rest: Taint | None = None
     rows: frozenset[Mix] = NONE
+    _by_name: dict[str, tuple[Field, ...]] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def called(self, name: str) -> tuple[Field, ...]:
+        """The columns of that name."""
+        by_name = self._by_name
+        if not by_name:
+            for one in self.fields:
+                by_name[one.name] = (*by_name.get(one.name, ()), one)
+        return by_name.get(name, ())
 
     def at(self, item: int) -> Rel:
         """The same columns as an item of FROM."""
-        fields = tuple(replace(one, taint=one.taint.at(item)) for one in self.fields)
-        return Rel(fields, None if self.rest is None else self.rest.at(item), self.rows)
+        return Rel(
+            tuple([one.at(item) for one in self.fields]), None if self.rest is None else self.rest.at(item), self.rows
+        )
 
     def everything(self) -> Taint:
         return union([*(one.taint for one in self.fields), self.rest or CLEAN])
 
     def named(self, name: str) -> Taint | None:
         """The taint of a column by name, None when this relation has no such column."""
-        found = [one.taint for one in self.fields if one.name == name]
+        found = self.called(name)
         if found:
-            return union(found)
+            return union(one.taint for one in found)
         if name in SYSTEM_COLUMNS:
             return CLEAN
         return self.rest
@@ -179,7 +198,7 @@ class Scope:
         """
         maybe: list[Taint] = []
         for level in self.levels():
-            fields = [one for rel in level.star for one in rel.fields if one.name == name]
+            fields = [one for rel in level.star for one in rel.called(name)]
             rests = [rel.rest for rel in level.star if rel.rest is not None]
             if fields:
                 exact = fields[0] if len(fields) == 1 and not rests and not maybe else None
@@ -204,6 +223,28 @@ def column_taint(catalog: Catalog, relation: Relation, attnum: int) -> Taint:
     """The base columns behind a column of a relation; anything, when the catalog cannot tell."""
     touches = catalog.origins(relation.oid, attnum)
     return Taint(touches) if touches else ANYTHING
+
+
+_STORED: WeakKeyDictionary[Catalog, dict[tuple[int, str, int, bool], Rel]] = WeakKeyDictionary()
+#: Remembered relations of a catalog; beyond that the memory starts anew.
+_REMEMBERED = 4096
+
+
+def stored(catalog: Catalog, relation: Relation, item: int, *, generated: bool) -> Rel:
+    """The columns of a stored relation as an item of FROM, without generated ones if they are not wanted."""
+    known = _STORED.setdefault(catalog, {})
+    key = (relation.oid, relation.qualified, item, generated)
+    found = known.get(key)
+    if found is None:
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        fields = [
+            Field(one.name, column_taint(catalog, relation, one.attnum), plain=True, type_oid=one.type_oid)
+            for one in sorted(relation.columns, key=lambda one: one.attnum)
+            if generated or one.generated_from is None
+        ]
+        found = known[key] = Rel(tuple(fields)).at(item)
+    return found
 
 
 def join_rels(left: Rel, right: Rel, merged: Sequence[str]) -> Rel:

@@ -19,7 +19,7 @@ from ledger.recordings import Recordings
 from proxy.masking.plan import Masker
 from proxy.postgres.reading import Reader
 from proxy.recording import Kind, assembled, head, packed
-from proxy.sql.catalog import Catalog, Column, Relation
+from proxy.sql.catalog import Catalog, Column, Function, Relation, Volatility
 from proxy.sql.judged import SqlSession
 from tests.bench.figures import Figure
 
@@ -48,7 +48,14 @@ def _catalog() -> Catalog:
         [
             Relation(20000 + i, "public", name, columns=tuple(Column(n, c, t) for n, (c, t) in enumerate(columns.items(), 1)))
             for i, (name, columns) in enumerate(tables.items())
-        ]
+        ],
+        [Function("pg_catalog", name, Volatility.IMMUTABLE, language="internal") for name in ("numeric_mul", "texteq", "numeric_gt")]
+        + [Function("pg_catalog", "sum", Volatility.IMMUTABLE, "a", "internal")],
+        operators={
+            ("pg_catalog", "*"): frozenset({("pg_catalog", "numeric_mul")}),
+            ("pg_catalog", "="): frozenset({("pg_catalog", "texteq")}),
+            ("pg_catalog", ">"): frozenset({("pg_catalog", "numeric_gt")}),
+        },
     )  # fmt: skip
 
 
