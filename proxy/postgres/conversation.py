@@ -15,7 +15,7 @@ from access.ports import Clock
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Answer, Outputs, Question, Steps
 from proxy.gate import Gate
-from proxy.postgres import cancelling, copying, extended, hidden, scanning, units, writable
+from proxy.postgres import brackets, cancelling, copying, extended, hidden, scanning, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.facts import Facts
 from proxy.postgres.frames import FrameError, Splitter
@@ -341,7 +341,8 @@ class Conversation:
             self._forward_query(frame, Run(Admitted(0, NOTHING), reading))
             return
         unit = units.make(self, reading, statement.encode())
-        refusal = units.refused_by_wire(self, reading) or mixed(self, unit, reading)
+        inside = brackets.inside(self, unit, reading)
+        refusal = units.refused_by_wire(self, reading) or (None if inside else mixed(self, unit, reading))
         if refusal is not None:
             refused = yield from self.gate.refuse(unit, "wire", refusal)
             yield from self.refuse_simple(refused)
@@ -353,12 +354,13 @@ class Conversation:
         if self.facts.scanning is not None:
             yield from scanning.answer(self, self.facts.scanning, reading, admitted)
             return
-        problem = yield from writable.prepare(self, [(unit, admitted, reading)])
+        counted = inside if inside is not None and admitted.verdict.budgets else reading
+        problem = yield from writable.prepare(self, [(unit, admitted, counted)])
         if problem is not None:
             yield from writable.not_prepared(self, [admitted], problem)
             self.out.to_client.append(m.ready(self.responses.status))
         elif self.own is not None:
-            yield from writable.query(self, frame, unit, Run(admitted, reading))
+            yield from writable.query(self, frame, unit, Run(admitted, counted), bracketed=counted is not reading)
         else:
             self._forward_query(frame, Run(admitted, reading))
             if self.reader.masker.ahead is None:

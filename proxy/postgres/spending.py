@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from access.budget import Budget, Changed, difference, exceeded, in_words, within
-from access.statements import Effect
+from access.statements import Effect, Flag
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
 from proxy.postgres import hidden
@@ -36,6 +36,7 @@ IMMEDIATE = "SET CONSTRAINTS ALL IMMEDIATE"
 Piece = tuple[Unit, Admitted, Reading]
 
 _READ_ONLY = frozenset({Effect.READ})
+_CODE = frozenset({"CALL", "DO"})
 _ENDS = (j.Begin, j.Commit, j.Rollback)
 
 UNCOUNTED = Refusal(
@@ -46,7 +47,7 @@ UNCOUNTED = Refusal(
 MIXED = Refusal(
     "a text that changes rows and begins or ends its own transaction cannot be counted",
     "Changes here have a row budget, which is checked before they are committed.",
-    "Send BEGIN, the changes and COMMIT one by one.",
+    "Send BEGIN, the changes and COMMIT one by one, or as one text that begins with BEGIN and ends with COMMIT.",
 )
 
 
@@ -91,6 +92,7 @@ class Own:
     spending: Spending = field(default_factory=Spending)
     pieces: list[Piece] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    committed: bool = False
 
 
 def mixed(conv: Conversation, unit: Unit, reading: Reading) -> Refusal | None:
@@ -108,6 +110,12 @@ def controls(reading: Reading) -> list[j.Control]:
 def ends_or_begins(reading: Reading) -> bool:
     """Whether a text has something to do with where transactions begin and end."""
     return any(isinstance(control, _ENDS) for control in controls(reading))
+
+
+def ends_transactions(unit: Unit) -> bool:
+    """What the server runs by itself only, and code that may COMMIT on its own: judged before, never counted."""
+    whole = unit.whole
+    return Flag.OUTSIDE_TRANSACTION in whole.flags or not _CODE.isdisjoint(whole.verbs)
 
 
 def in_transaction(conv: Conversation) -> bool:

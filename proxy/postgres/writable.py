@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from access.statements import Flag
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
-from proxy.postgres import cancelling, hidden, spending
+from proxy.postgres import brackets, cancelling, hidden, spending
 from proxy.postgres import messages as m
 from proxy.postgres.spending import Over, Own, Piece, Spending
 from proxy.postgres.steps import Expect, Run, Step
@@ -21,13 +20,14 @@ from proxy.sql import judged as j
 if TYPE_CHECKING:
     from proxy.postgres.conversation import Conversation
 
-_CODE = frozenset({"CALL", "DO"})
 NOT_OPENED = "the transaction could not be opened"
 
 
 def prepare(conv: Conversation, pieces: Sequence[Piece]) -> Steps[Refusal | bytes | None]:
     """Before something is sent: open the transaction that it needs, read the counters, or check them at a COMMIT."""
     budgets = tuple(dict.fromkeys(one for _, admitted, _ in pieces for one in admitted.verdict.budgets))
+    if budgets and any(len(reading.parts) > 1 and spending.ends_or_begins(reading) for _, _, reading in pieces):
+        return spending.MIXED  # a budget that was not there when it was looked at
     ends = [c for _, _, reading in pieces for c in spending.controls(reading) if isinstance(c, j.Commit | j.Rollback)]
     if conv.own is not None and any(spending.ends_or_begins(reading) for _, _, reading in pieces):
         _becomes_the_clients(conv, conv.own)
@@ -37,7 +37,7 @@ def prepare(conv: Conversation, pieces: Sequence[Piece]) -> Steps[Refusal | byte
         conv.spending = None
     if spending.in_transaction(conv):
         return (yield from spending.within_transaction(conv, budgets)) if budgets else None
-    counted = budgets and not any(_ends_transactions(unit) for unit, _, _ in pieces)
+    counted = budgets and not any(spending.ends_transactions(unit) for unit, _, _ in pieces)
     if conv.own is None and (counted or any(admitted.wrap for _, admitted, _ in pieces)):
         refusal = yield from begin(conv, Spending(budgets=budgets))
         if refusal is not None:
@@ -48,27 +48,32 @@ def prepare(conv: Conversation, pieces: Sequence[Piece]) -> Steps[Refusal | byte
     return None
 
 
-def _ends_transactions(unit: Unit) -> bool:
-    """What the server runs by itself only, and code that may COMMIT on its own: judged before, never counted."""
-    whole = unit.whole
-    return Flag.OUTSIDE_TRANSACTION in whole.flags or not _CODE.isdisjoint(whole.verbs)
-
-
 def _becomes_the_clients(conv: Conversation, own: Own) -> None:
     """BEGIN behind changes that were not synced: the server takes them into the client's transaction."""
     _conclude(conv, own, "succeeded")
     conv.spending, conv.own = own.spending, None
 
 
-def query(conv: Conversation, frame: bytes, unit: Unit, run: Run) -> Steps[None]:
-    """A Query, in the transaction that `prepare` opened. Over its budget it is asked about again, with the numbers."""
+def query(conv: Conversation, frame: bytes, unit: Unit, run: Run, *, bracketed: bool = False) -> Steps[None]:
+    """A Query, in the transaction that `prepare` opened. Over its budget it is asked about again, with the numbers.
+    `bracketed`: that transaction stands for a BEGIN and a COMMIT of the client (see `brackets`)."""
+    if bracketed:
+        frame = m.query(run.reading.text)
+        conv.out.to_client.append(brackets.BEGUN)
     while conv.own is not None:
+        own = conv.own
         belongs(conv, run)
         conv.responses.queue.append(Step(Expect.QUERY, run=run))
         conv.out.to_upstream.append(frame)
         yield from conv.quiet()
+        if bracketed and conv.responses.status == m.FAILED:
+            _conclude(conv, own, "failed")
+            conv.own = None  # the COMMIT behind it never ran: the client is in a failed transaction
+            break
         over = yield from end(conv)
         if over is None:
+            if bracketed and own.committed and not conv.closing:
+                conv.out.to_client.append(brackets.COMMITTED)
             break
         once = len(run.reading.parts) == 1 and not run.shown and not run.copy_bytes
         again = yield from ask_again(conv, unit, run.admitted, over, may_repeat=once)
@@ -156,6 +161,7 @@ def end(conv: Conversation) -> Steps[Over | None]:
         conv.state.end_unit(m.IDLE, failed=True)
     else:
         failed = yield from _commit(conv, own)
+        own.committed = not failed
     conv.ending = None
     if over is None:
         _conclude(conv, own, "failed" if failed else "succeeded")

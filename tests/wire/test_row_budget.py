@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from access.actors import Actor
 from access.policy import Action, Policy, Rule
@@ -183,13 +184,84 @@ async def test_a_deferred_constraint_is_the_servers_error(site: Site):
 
 @pytest.mark.parametrize(
     "text",
-    [f"BEGIN; {ALL}; COMMIT", f"{ALL}; COMMIT", f"BEGIN; {ALL}", f"COMMIT; {ALL}", f"SELECT 1; ROLLBACK; {ALL}"],
-)
+    [
+        f"{ALL}; COMMIT", f"BEGIN; {ALL}", f"COMMIT; {ALL}", f"SELECT 1; ROLLBACK; {ALL}", f"BEGIN; {ALL}; COMMIT; BEGIN; COMMIT",
+        f"BEGIN; {ALL}; COMMIT AND CHAIN", f"BEGIN ISOLATION LEVEL SERIALIZABLE; {ALL}; COMMIT", f"BEGIN; SAVEPOINT s; {ALL}; COMMIT",
+        f"BEGIN; COMMIT; {ALL}; COMMIT", f"BEGIN; {ALL}; ROLLBACK; COMMIT", f"BEGIN; SET LOCAL work_mem = '1MB'; {ALL}; COMMIT",
+        f"BEGIN; DO $$BEGIN DELETE FROM scratch; COMMIT; END$$; {ALL}; COMMIT",
+    ],
+)  # fmt: skip
 async def test_a_text_that_ends_its_own_transaction_is_refused(site: Site, text: str):
     async with await site.connect(Write()) as connection:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="cannot be counted"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"cannot be counted|DO "):
             await connection.execute(text)
+        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
         assert await _rows(site) == 10
+
+
+def _answers(dsn: str, text: str) -> list[object]:
+    """Everything a client hears of a text and of what it sends behind it."""
+    told: list[object] = []
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for one in (text, "SELECT count(*) FROM scratch", "ROLLBACK", "SELECT count(*) FROM scratch"):
+            results: list[object] = []
+            try:
+                cursor = connection.execute(one.encode())
+                while True:
+                    results.append((cursor.statusmessage, cursor.fetchall() if cursor.description else None))
+                    if not cursor.nextset():
+                        break
+            except psycopg.Error as error:
+                results.append((error.sqlstate, error.diag.message_primary))
+            told.append((results, connection.info.transaction_status.name))
+    return told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEGIN; DELETE FROM scratch WHERE id < 3; COMMIT", "begin;;delete from scratch where id = 4 returning id, 'é';select 1;end;",
+        "BEGIN; DELETE FROM scratch WHERE id = 5; SELECT 1/0; SELECT 2; COMMIT", "BEGIN; SELECT 1; SELECT 1/0; COMMIT",
+        "BEGIN; INSERT INTO child VALUES (4711); COMMIT", "/* é */ BEGIN -- é\n; /* ; */ DELETE FROM scratch WHERE value = 'é'; COMMIT",
+        "BEGIN; DELETE FROM scratch WHERE id = 6; SELECT no_such_column; COMMIT",
+    ],
+)  # fmt: skip
+async def test_a_whole_transaction_in_one_text_is_as_without_the_gateway(site: Site, shop: str, text: str):
+    """Within its budget: the same results, errors and states, and the same rows behind it."""
+    access = make_conninfo(**await site.access(Write()))  # type: ignore[arg-type]  # ports are numbers
+    through = await asyncio.to_thread(_answers, access, text)
+    left = await _rows(site)
+    with psycopg.connect(site.direct_dsn, autocommit=True) as direct:
+        direct.execute("TRUNCATE scratch, child; INSERT INTO scratch SELECT g, 'v' || g FROM generate_series(1, 10) g")
+    assert through == await asyncio.to_thread(_answers, site.direct_dsn, text)
+    assert left == await _rows(site)
+
+
+async def test_people_may_lift_it_for_a_whole_transaction_in_one_text(site: Site):
+    async with await site.connect(Write()) as connection:
+        await connection.execute(MORE)
+        running = asyncio.ensure_future(connection.execute(f"BEGIN; {ALL}; COMMIT"))
+        request = await site.pending()
+        assert request.evidence is not None
+        assert request.evidence.message == "this would have deleted 61 rows of scratch"
+        await site.decide()
+        done = await running
+        assert [done.statusmessage, done.nextset(), done.statusmessage, done.nextset(), done.statusmessage] == [
+            "BEGIN", True, "DELETE 61", True, "COMMIT",
+        ]  # fmt: skip
+        assert await _rows(site) == 0
+
+
+async def test_a_whole_transaction_in_one_text_over_its_budget_leaves_nothing(site: Site):
+    async with await site.connect(Write()) as connection:
+        await connection.execute(MORE)
+        text = f"BEGIN; INSERT INTO scratch VALUES (4711, 'x'); {ALL}; COMMIT"
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="deleted 61 rows"):
+            await connection.execute(text)
+        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        assert await _rows(site) == 61
+        await connection.execute("BEGIN; DELETE FROM scratch WHERE id = 1; COMMIT")
+        assert await _rows(site) == 60
 
 
 async def test_several_changes_in_one_text_count_together(site: Site):
