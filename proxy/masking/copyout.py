@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from proxy.masking.swift import Cell, columns
+from proxy.masking.swift import Cell, columns, here
 from proxy.native import native
 
 #: A row is held until it is complete. Longer ones are not read: they leave as NULLs (bytes).
@@ -110,6 +110,8 @@ class CopyPlan:
         self._quote, self._escape = fmt.quote.encode(), fmt.escape.encode()
         #: What the compiled part is given, when it can read this at all.
         self._columns = columns([cells.get(index) for index in range(count)]) if count and self._plain() else None
+        if self._columns is None:
+            self._cells = {index: here(cell) or cell for index, cell in cells.items()}
         self._edge = re.compile(b"[\n" + re.escape(self._quote) + re.escape(self._escape) + b"]")
 
     @property

@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from copy import copy
+from functools import cached_property
 
 from proxy.masking.swift import Cell, columns, here
 from proxy.native import native
 
-_INT32 = struct.Struct("!i")
+_INT32 = struct.Struct("!i").pack
+_LENGTH = struct.Struct("!i").unpack_from
 _HEADER = struct.Struct("!ciH")
 _NULL = b"\xff\xff\xff\xff"
 
@@ -25,7 +27,7 @@ class RowPlan:
         self._count = count
         self._last = max(cells, default=-1) + 1
         given = [cells.get(index) for index in range(self._last)]
-        self._cells = [here(cell) for cell in given]
+        self._watched = given
         self._given = columns(given)
         self._nulls = _HEADER.pack(b"D", 6 + 4 * count, count) + _NULL * count
 
@@ -50,72 +52,83 @@ class RowPlan:
         self.masked += masked
         return rows
 
+    @cached_property
+    def _cells(self) -> list[Cell | None]:
+        return [here(cell) for cell in self._watched]
+
     def rewrite_here(self, frames: bytes | bytearray | memoryview) -> bytes:
-        """`rewrite` in Python."""
+        """`rewrite` in Python. What stays as it is is copied in as few pieces as possible: `data[copied:…]` waits."""
         data = bytes(frames)
         parts: list[bytes] = []
-        at, size = 0, len(data)
-        copied = 0
+        at = copied = 0
+        size = len(data)
         while at + 5 <= size:
-            end = at + 1 + _INT32.unpack_from(data, at + 1)[0]
+            end = at + 1 + _LENGTH(data, at + 1)[0]
             if not at + 5 <= end <= size:
                 break
-            row = self._row(data, at, end)
-            if row is not None:
-                if copied < at:
-                    parts.append(data[copied:at])
-                parts.append(row)
+            changes = self._row(data, at, end)
+            if changes is None:
+                parts += (data[copied:at], self._nulls)
                 copied = end
+            elif changes:
+                copied = self._changed(data, at, end, copied, changes, parts)
             at = end
-        if copied < at:
-            parts.append(data[copied:at])
+        parts.append(data[copied:at])
         return b"".join(parts)
 
-    def _row(self, data: bytes, start: int, end: int) -> bytes | None:
-        """The rewritten message, None = it may stay as it is."""
-        unpack = _INT32.unpack_from
+    def _row(self, data: bytes, start: int, end: int) -> list[tuple[int, int, bytes | None]] | None:
+        """What is to be replaced in a row: where, and by what; None = it cannot be read as a row of this result."""
         at = start + 7
         changes: list[tuple[int, int, bytes | None]] = []
         if end < at or data[start] != 0x44 or (data[start + 5] << 8 | data[start + 6]) != self._count:
-            return self._nulls
+            return None
         for cell in self._cells:
-            if at + 4 > end:
-                return self._nulls
-            length = unpack(data, at)[0]
-            at += 4
+            stop = at + 4
+            if stop > end:
+                return None
+            length = _LENGTH(data, at)[0]
+            at = stop
             if length < 0:
                 continue
-            stop = at + length
+            stop += length
             if stop > end:
-                return self._nulls
+                return None
             if cell is not None:
                 before = data[at:stop]
                 after = cell(before)
                 if after is not before:
                     changes.append((at, stop, after))
             at = stop
-        if not changes:
-            return None if self._fits(data, at, end) else self._nulls
-        return self._changed(data, start, end, changes) if self._fits(data, at, end) else self._nulls
+        return changes if self._fits(data, at, end) else None
 
     def _fits(self, data: bytes, at: int, end: int) -> bool:
         """Whether the columns behind the last watched one fill the message: alignment is proof of what was read."""
-        unpack = _INT32.unpack_from
         for _ in range(self._count - self._last):
             if at + 4 > end:
                 return False
-            length = unpack(data, at)[0]
-            at += 4 + (max(0, length))
+            length = _LENGTH(data, at)[0]
+            at += 4 + length if length > 0 else 4
         return at == end
 
-    def _changed(self, data: bytes, start: int, end: int, changes: list[tuple[int, int, bytes | None]]) -> bytes:
-        parts = []
-        copied = start + 5
+    def _changed(
+        self,
+        data: bytes,
+        start: int,
+        end: int,
+        copied: int,
+        changes: list[tuple[int, int, bytes | None]],
+        parts: list[bytes],
+    ) -> int:
+        """Append what waits and the row with its changes; returns where the rest of the row, which waits now, begins."""
+        longer = sum([(0 if after is None else len(after)) - stop + at for at, stop, after in changes])
+        if longer:
+            parts += (data[copied : start + 1], _INT32(end - start - 1 + longer))
+            copied = start + 5
         for at, stop, after in changes:
-            parts.append(data[copied : at - 4])
-            parts.append(_NULL if after is None else _INT32.pack(len(after)) + after)
+            if after is None:
+                parts += (data[copied : at - 4], _NULL)
+            else:
+                parts += (data[copied : at - 4], _INT32(len(after)), after)
             copied = stop
-        parts.append(data[copied:end])
         self.masked += len(changes)
-        body = b"".join(parts)
-        return b"D" + _INT32.pack(len(body) + 4) + body
+        return copied

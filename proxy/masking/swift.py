@@ -3,8 +3,8 @@
 It never replaces a detector: about a value it knows that nothing of the policy can be in it, or which e-mail addresses,
 phone numbers, cards, SSNs and IBANs are in it and nothing else, where no detector could see it otherwise; of everything
 else the cell is asked. That knowledge was written for the detectors as they are. `RULED_OUT` is the fingerprint of their
-files: when one changes or a detector appears, every value is asked of Python again, and a test fails until
-`_native_look.h` was read against the change.
+files: when one changes or a detector appears, every value is asked of the detectors again, and a test fails until
+`_native_look.h` and `sifting` were read against the change.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from access.masking import Strategy
-from proxy.masking import checksums, detectors_numbers, detectors_words, strategies
+from proxy.masking import checksums, detectors_numbers, detectors_words, sifting, strategies
 from proxy.masking.context import Context
 from proxy.masking.detectors import ENTITIES, Detectors
+from proxy.masking.strategies import REDACTED
 from proxy.native import native
 
 Cell = Callable[[bytes], bytes | None]
@@ -45,17 +46,20 @@ _FLAGS = (
 _NAMED, _NEUTRAL = 512, 2048
 #: What is found in C, two bits each from bit 16 on, and what may be done about it there.
 _KINDS = ("email", "phone", "card", "ssn", "iban")
+_PHONE_AT = 18
 _HOWS = {Strategy.REDACT: 1, Strategy.SHAPE: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Swift:
-    """A cell, and how the compiled part decides without it. `constant` is what a CONSTANT becomes."""
+    """A cell, and how the compiled part decides without it. `constant` is what a CONSTANT becomes; `twin` makes the cell
+    that does the same in Python."""
 
     cell: Cell
     how: int
     looks_for: int = 0
     constant: bytes | None = None
+    twin: Callable[[], Cell] | None = None
 
     def __call__(self, value: bytes) -> bytes | None:
         return self.cell(value)
@@ -86,14 +90,25 @@ def columns(cells: Sequence[Cell | None]) -> Columns:
 
 
 def here(cell: Cell | None) -> Cell | None:
-    """The cell itself, for those who call it from Python."""
-    return cell.cell if isinstance(cell, Swift) else cell
+    """The cell for those who call it from Python, in bulk."""
+    if not isinstance(cell, Swift):
+        return cell
+    return cell.cell if cell.twin is None else cell.twin()
 
 
 def scan(cell: Cell, detectors: Detectors, context: Context) -> Cell:
     """The cell of a column whose values are looked at."""
     flags = looks_for(detectors, context)
-    return cell if flags is None else Swift(cell, SCAN, flags)
+    if flags is None:
+        return cell
+    phone = (None, lambda _: REDACTED.encode(), sifting.phone_shaped)[flags >> _PHONE_AT & 3]
+    return Swift(cell, SCAN, flags, twin=lambda: sifting.scanned(cell, flags, phone))
+
+
+def shaped(cell: Cell, how: int) -> Swift:
+    """The cell of a column whose values get the shape of an entity."""
+    maker = {EMAIL_SHAPE: sifting.email_shape, PHONE_SHAPE: sifting.phone_shape}.get(how)
+    return Swift(cell, how, twin=None if maker is None else lambda: maker(cell))
 
 
 def looks_for(detectors: Detectors, context: Context) -> int | None:
@@ -113,7 +128,7 @@ def looks_for(detectors: Detectors, context: Context) -> int | None:
 
 @lru_cache(maxsize=1)
 def _as_written() -> bool:
-    return native is not None and fingerprint() == RULED_OUT
+    return fingerprint() == RULED_OUT
 
 
 def fingerprint() -> str:

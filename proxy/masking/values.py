@@ -13,7 +13,7 @@ from proxy.masking import jsontext
 from proxy.masking.context import Context, of_key
 from proxy.masking.detectors import MAX_SCANNED, Detectors
 from proxy.masking.strategies import REDACTED, SHAPELESS, mask
-from proxy.masking.swift import CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, Cell, Swift, scan
+from proxy.masking.swift import CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, Cell, Swift, scan, shaped
 from proxy.masking.types import Kind, kind_of
 
 _REDACTED = REDACTED.encode()
@@ -102,7 +102,7 @@ def _swift(cell: Cell, entity: str, strategy: Strategy) -> Cell:
     if strategy is Strategy.REDACT or (strategy is Strategy.SHAPE and entity in SHAPELESS):
         return Swift(cell, CONSTANT, constant=_REDACTED)
     if strategy is Strategy.SHAPE and entity in _SHAPES:
-        return Swift(cell, _SHAPES[entity])
+        return shaped(cell, _SHAPES[entity])
     return cell
 
 

@@ -57,7 +57,7 @@ def _inside(path: str, seed: int, count: int) -> int:
     comparing.compare_texts(tally, seed, count)
     comparing.compare_rows(tally, seed, count // 10)
     print(
-        f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them; {tally.rows} rows and lines; "
+        f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; "
         f"{len(tally.differences)} differences"
     )
     for one in tally.differences[:10]:
