@@ -445,8 +445,6 @@ class Conversation:
             self.out.stale_catalog = True
             self._stale_until = self.clock.monotonic() + STALE_SECONDS
 
-    # ---------------------------------------------------------------------------------------- the waiting client
-
     def say(self, text: str, hint: str = "") -> None:
         if not self.closing:
             self.out.to_client.append(m.notice(text, hint=hint))
