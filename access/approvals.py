@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 from access.actors import Actor, Person, PersonId
+from access.delegations import Delegation
 from access.emergencies import Finding
 from access.events import Fact
 from access.explain import Estimate
@@ -33,12 +35,13 @@ class Asked:
 class Progress:
     """How far a waiting request is: who could decide it now (an approval of theirs counts now), who may deny, and each
     stage of its flow with how many it has of how many it wants. `unknown` are on-call schedules of its flow of which nobody can
-    say now who is on call: they count as nobody."""
+    say now who is on call: they count as nobody. `stands_for`: which deciders are it only in whose place."""
 
     deciders: tuple[Person, ...] = ()
     deniers: frozenset[PersonId] = frozenset()
     stages: tuple[tuple[str, int, int], ...] = ()
     unknown: tuple[str, ...] = ()
+    stands_for: Mapping[PersonId, tuple[PersonId, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,17 @@ class Allow:
     length: timedelta
     longest: timedelta
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """Whom somebody lets decide in their place (`person` by wire name), on resources that match a glob, until when."""
+
+    person: str
+    resources: str
+    until: datetime
+    start: datetime | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +243,9 @@ class Desk(Protocol):
         """Access at once, loudly, accounted for afterwards. `by` names the operator who types it for them. Raises Denied,
         Invalid (`field` says which part) or Conflict; each try is recorded."""
 
+    def breaks_glass(self, person: Person) -> bool:
+        """Whether some flow lets a group of this person break glass, on duty."""
+
     async def acknowledge(self, id: RequestId, by: PersonId, note: str = "") -> AccessRequest:
         """A second person has seen a broken glass. That is no approval."""
 
@@ -262,11 +279,29 @@ class Desk(Protocol):
     async def disallow(self, id: str, by: PersonId, why: str = "") -> Allowance:
         """Take an allowance back."""
 
+    async def delegate(self, by: PersonId, wanted: Delegate) -> Delegation:
+        """Another person decides in the place of `by` for a while."""
+
+    async def undelegate(self, id: str, by: PersonId, why: str = "") -> Delegation:
+        """End that."""
+
     async def tick(self) -> int:
         """Expire what is over (pending requests, grants); idempotent. Returns how many rows changed."""
 
-    def progress(self, request: AccessRequest, reviews: Sequence[Review] = ()) -> Progress:
+    def progress(
+        self,
+        request: AccessRequest,
+        reviews: Sequence[Review] = (),
+        delegations: Sequence[Delegation] = (),
+    ) -> Progress:
         """How far a request is with these reviews of its revision, by the directory and the clock of now."""
 
-    def outlook(self, actor: Actor, resource: Resource, scope: Scope, at: datetime | None = None) -> Outlook:
+    def outlook(
+        self,
+        actor: Actor,
+        resource: Resource,
+        scope: Scope,
+        at: datetime | None = None,
+        delegations: Sequence[Delegation] = (),
+    ) -> Outlook:
         """What would become of this actor's request for standing access of the resource's usual length, filed `at` (now)."""

@@ -41,6 +41,8 @@ from access.masking_events import MaskingFailed, ResourceScanned, ValuesLookedUp
 from access.order_events import (
     AllowanceEnded,
     AllowanceVoted,
+    DelegationEnded,
+    DelegationMade,
     OrderRefused,
     ResourceFrozen,
     ResourceThawed,
@@ -58,6 +60,8 @@ __all__ = [
     "AttestationDue",
     "AttestationGiven",
     "AttestationOverdue",
+    "DelegationEnded",
+    "DelegationMade",
     "EmergencyAcknowledged",
     "EmergencyClosed",
     "EmergencyEscalated",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from access.facts import Fact
@@ -12,7 +12,7 @@ from access.masking import Masked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewGiven(Fact):
     """An eligible person voted on a revision of a request. `narrowed` says what they gave instead, when it was less,
-    `assurance` what it took beyond a click."""
+    `assurance` what it took beyond a click, `stands_for` in whose place they decided."""
 
     kind: ClassVar[str] = "review.given"
     revision: int
@@ -20,6 +20,7 @@ class ReviewGiven(Fact):
     note: str
     narrowed: str = ""
     assurance: str = ""
+    stands_for: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ class Prefix(StrEnum):
     CREDENTIAL = "crd"
     RUN = "run"
     ALLOWANCE = "alw"
+    DELEGATION = "dlg"
     PROPOSAL = "prp"
 
 
@@ -40,10 +41,11 @@ _LENGTH = {
     Prefix.CREDENTIAL: 12,
     Prefix.RUN: 8,
     Prefix.ALLOWANCE: 8,
+    Prefix.DELEGATION: 8,
     Prefix.PROPOSAL: 8,
 }
 ENTROPY_BYTES = 8
-_SHAPE = re.compile(r"(?ia)\A(req|grt|ses|crd|run|alw|prp)[-_]([0-9a-z]{6,12})\Z")
+_SHAPE = re.compile(r"(?ia)\A(req|grt|ses|crd|run|alw|dlg|prp)[-_]([0-9a-z]{6,12})\Z")
 
 
 def new_id(prefix: Prefix, entropy: bytes) -> str:

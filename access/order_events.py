@@ -46,6 +46,29 @@ class OrderRefused(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DelegationMade(Fact):
+    """Somebody handed their decisions on these resources to another person, from `start` to `until`; the stream is its id."""
+
+    kind: ClassVar[str] = "delegation.made"
+    to: str
+    resources: str
+    start: str
+    until: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegationEnded(Fact):
+    """A delegation of `giver` is over: its time, one of the two, or the security group ended it."""
+
+    kind: ClassVar[str] = "delegation.ended"
+    giver: str
+    to: str
+    resources: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllowanceVoted(Fact):
     """Somebody entitled said yes to an allowance, the stream; `given` once these were enough."""
 

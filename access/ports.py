@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from access.actors import Actor, Agent, Person, PersonId
-from access.approvals import Allow, Asked, BreakGlass, Change, Desk, Narrowed, Outlook, Progress, StepUp
+from access.approvals import Allow, Asked, BreakGlass, Change, Delegate, Desk, Narrowed, Outlook, Progress, StepUp
 from access.duty import Alarm, OnCall, Pager
 from access.events import Fact, StoredEvent
 from access.explain import Estimate, Understood
@@ -45,6 +45,7 @@ __all__ = [
     "Asked",
     "BreakGlass",
     "Change",
+    "Delegate",
     "Desk",
     "Narrowed",
     "OnCall",

@@ -297,6 +297,14 @@ class PolicySettings(Section):
     rules: list[RuleSettings] = []
 
 
+class DelegationSettings(Section):
+    """Who may let whom decide in their place (/hoop delegate). Without groups: nobody."""
+
+    groups: list[str] = Field(default=[], description="Members of these may delegate their decisions …")
+    to: list[str] = Field(default=[], description="… to members of these.")
+    longest: Duration = Field(default=timedelta(days=14), description="Most of one delegation.")
+
+
 class ApprovalSettings(Section):
     """How requests are decided."""
 
@@ -309,6 +317,7 @@ class ApprovalSettings(Section):
     )
     alarms: AlarmSettings = AlarmSettings()
     estimates: EstimateSettings = EstimateSettings()
+    delegation: DelegationSettings = DelegationSettings()
 
 
 class ProxySettings(Section):

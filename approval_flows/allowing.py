@@ -17,7 +17,7 @@ from access.ports import Allow, Tx
 from access.requests import AccessRequest, Ask
 from access.resources import Resource
 from access.scopes import Level, Once, level_of, scope_name, standing_scope
-from approval_flows import flow, freezing, routing
+from approval_flows import deputising, flow, freezing, routing
 from approval_flows.model import Flow
 from approval_flows.office import Office
 from approval_flows.stages import Course
@@ -115,7 +115,8 @@ def _course(office: Office, tx: Tx, now: Allowance, resource: Resource) -> Cours
     """Who says yes now: the people of its flow, each once, and never fewer than two."""
     draft = flow.draft_of(Actor(now.person), resource, standing_scope(now.scope), now.longest, tx.now)
     way = routing.course_of(office, replace(draft, flow=now.flow), resource, tx.now)
-    way = replace(way, distinct=True)
+    # Nobody says yes ahead in somebody's place, and the two who are one voice are not two people.
+    way = replace(way, distinct=True, stands=deputising.stands(office, tx, resource.name, tx.now))
     places = sum(len(step.places) for step in way.steps)
     if places >= PEOPLE or not way.steps:
         return way
@@ -194,7 +195,8 @@ def _still(office: Office, tx: Tx, one: Allowance, request: AccessRequest) -> bo
     if resource is None:
         return False
     if one.digest is not None:
-        return routing.course_of(office, request, resource, tx.now).complete(one.by)
+        stands = deputising.stands(office, tx, resource.name, tx.now)
+        return routing.course_of(office, request, resource, tx.now, stands).complete(one.by)
     return _course(office, tx, one, resource).complete(one.by)
 
 

@@ -15,7 +15,7 @@ from access.ports import Asked, Tx
 from access.requests import AccessRequest, Ask, Evidence, Grant, Place, RequestState
 from access.resources import Resource
 from access.scopes import Level, OfRunbook, Once, Scope, level_of, scope_asked
-from approval_flows import allowing, flow, lifecycle, opening, routing, times
+from approval_flows import allowing, deputising, flow, lifecycle, opening, routing, times
 from approval_flows.break_glass import not_extended
 from approval_flows.choose import check_ticket, check_words
 from approval_flows.freezing import frozen
@@ -316,7 +316,7 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
         tx.insert_request(request)
         tx.append(requested(request))
         return Asked(opening.approve_automatically(office, tx, request, resource, ahead))
-    way = routing.course_of(office, request, resource, tx.now)
+    way = routing.course_of(office, request, resource, tx.now, deputising.stands(office, tx, resource.name, tx.now))
     if not way.feasible():
         unheard = routing.not_known(routing.unknown_duty(office, request, tx.now))
         return refused(tx, actor, resource.name, flow.nobody(office.directory, resource, missing(way) + unheard))

@@ -20,11 +20,11 @@ from access.requests import (
 )
 from access.resources import Resource
 from access.scopes import Level, Once, Scope, level_of
-from approval_flows import allowing, flow, freezing, granting, opening, routing, times
+from approval_flows import allowing, deputising, flow, freezing, granting, opening, routing, times
 from approval_flows.granting import put, requested
 from approval_flows.lifecycle import RequestCommand, decide_request, request_refusal
 from approval_flows.office import Office
-from approval_flows.stages import Course
+from approval_flows.stages import Course, Stands
 
 OPERATOR = "operator"
 
@@ -71,17 +71,26 @@ def review(
     wrong = _no_repeat(office, tx, request, resource, choice, narrowed)
     if wrong is not None:
         return wrong
+    stands = deputising.stands(office, tx, resource.name, tx.now)
+    whose = routing.stood_in(office, request, resource, tx.now, stands).get(by, ())
     request, said = less
     vote = Review(id, revision, by, choice, note, tx.now)
     tx.insert_review(vote)
     assured = "step-up" if stepped_up else ""
     given = ReviewGiven(
-        stream=id, actor=by, revision=revision, choice=choice.value, note=note, narrowed=said, assurance=assured
+        stream=id,
+        actor=by,
+        revision=revision,
+        choice=choice.value,
+        note=note,
+        narrowed=said,
+        assurance=assured,
+        stands_for=[str(one) for one in whose],
     )
     tx.append(given)
     if choice is Choice.DENY:
         return put(tx, decide_request(request, RequestCommand.DENY, tx.now, office.name, by=by, note=note))
-    way, yes = routing.course_of(office, request, resource, tx.now), routing.voters(tx.reviews(id, revision))
+    way, yes = routing.course_of(office, request, resource, tx.now, stands), routing.voters(tx.reviews(id, revision))
     if not way.complete(yes):
         return _next_stage(office, tx, request, way, yes, by)
     approved = put(tx, decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=by, note=note))
@@ -157,8 +166,20 @@ def vote_refusal(
         return stopped
     if request.resource not in office.resources:
         return None
-    now = routing.progress(office, request, tx.reviews(request.id, request.revision), tx.now)
+    stands, votes = deputising.stands(office, tx, request.resource, tx.now), tx.reviews(request.id, request.revision)
+    if (spoken := _same_voice(office, votes, by, stands)) is not None:
+        return spoken
+    now = routing.progress(office, request, votes, tx.now, stands)
     return flow.may_review(request, by, choice, now.deciders, now.deniers)
+
+
+def _same_voice(office: Office, votes: list[Review], by: PersonId, stands: Stands) -> Conflict | None:
+    """The refusal when who takes `by`'s place, or whose place they take, has voted: the two are one voice."""
+    for vote in votes:
+        if vote.person in stands.get(by, ()) or by in stands.get(vote.person, ()):
+            hint = "A delegation makes the two of you one voice."
+            return Conflict(f"{office.name(vote.person)} has voted already, also for you.", hint=hint)
+    return None
 
 
 def cancel(office: Office, tx: Tx, id: RequestId, by: PersonId, why: str) -> AccessRequest | HoopError:

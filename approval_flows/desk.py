@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from access.actors import Actor, Person, PersonId
+from access.delegations import Delegation
 from access.emergencies import Finding
 from access.errors import Invalid
 from access.events import Fact
@@ -20,6 +21,7 @@ from access.ports import (
     BreakGlass,
     Change,
     Clock,
+    Delegate,
     Narrowed,
     Outlook,
     Progress,
@@ -37,6 +39,7 @@ from approval_flows import (
     asking,
     break_glass,
     deciding,
+    deputising,
     flow,
     freezing,
     granted,
@@ -264,6 +267,11 @@ class Desk:
         """Access at once. Raises Denied, Invalid or Conflict; each try is recorded."""
         return await settle(self._store, lambda tx: break_glass.open_(self._office, tx, actor, wanted, by))
 
+    def breaks_glass(self, person: Person) -> bool:
+        """Whether some flow lets a group of this person break glass, on duty."""
+        rules = (one.break_glass for one in self._office.flows.current.flows)
+        return any(one is not None and not person.groups.isdisjoint(one.groups) for one in rules)
+
     async def acknowledge(self, id: RequestId, by: PersonId, note: str = "") -> AccessRequest:
         """A second person has seen a broken glass."""
         return await settle(self._store, lambda tx: break_glass.acknowledge(self._office, tx, id, by, note))
@@ -308,16 +316,39 @@ class Desk:
         """Take an allowance back."""
         return await settle(self._store, lambda tx: allowing.end(self._office, tx, id, by, why))
 
+    async def delegate(self, by: PersonId, wanted: Delegate) -> Delegation:
+        """Another person decides in the place of `by` for a while."""
+        return await settle(self._store, lambda tx: deputising.delegate(self._office, tx, by, wanted))
+
+    async def undelegate(self, id: str, by: PersonId, why: str = "") -> Delegation:
+        """End that."""
+        return await settle(self._store, lambda tx: deputising.end(self._office, tx, id, by, why))
+
     async def tick(self) -> int:
         """Write down what is over. Returns how many rows changed; run it every few seconds on one node or on all."""
         return await settle(self._store, lambda tx: granted.tick(self._office, tx))
 
-    def progress(self, request: AccessRequest, reviews: Sequence[Review] = ()) -> Progress:
+    def progress(
+        self,
+        request: AccessRequest,
+        reviews: Sequence[Review] = (),
+        delegations: Sequence[Delegation] = (),
+    ) -> Progress:
         """How far a request is with these reviews of its revision, by the directory and the clock of now."""
-        return routing.progress(self._office, request, reviews, self._clock.now())
+        now = self._clock.now()
+        stands = deputising.stands_of(self._office, delegations, request.resource, now)
+        return routing.progress(self._office, request, reviews, now, stands)
 
-    def outlook(self, actor: Actor, resource: Resource, scope: Scope, at: datetime | None = None) -> Outlook:
+    def outlook(
+        self,
+        actor: Actor,
+        resource: Resource,
+        scope: Scope,
+        at: datetime | None = None,
+        delegations: Sequence[Delegation] = (),
+    ) -> Outlook:
         """What would become of this actor's request for standing access of the resource's usual length, filed `at` (now)."""
         now = at or self._clock.now()
         draft = flow.draft_of(actor, resource, scope, resource.default_duration, now)
-        return routing.outlook(self._office, draft, resource, now)
+        stands = deputising.stands_of(self._office, delegations, resource.name, now)
+        return routing.outlook(self._office, draft, resource, now, stands)

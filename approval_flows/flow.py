@@ -33,7 +33,8 @@ class Limits:
     `settle_after` how long after its session closed a consumed command may still report its outcome; `late` is added
     to a held statement's window, because the gateway consumes a moment after the decision. `per_hour` caps what one person
     files; for `cool_down` after a no, the same is not asked again (None = no limit). Access is asked for
-    at most `ahead` of its start, and begun within `begin_within` of it where its flow does not say. Columns are unmasked for
+    at most `ahead` of its start, and begun within `begin_within` of it where its flow does not say. Members of `delegate_from` let
+    members of `delegate_to` decide in their place, for `delegate_longest` at most; without any, nobody does. Columns are unmasked for
     `unmask_usual` unless asked otherwise, and for `unmask_longest` at most, extensions included. `estimates` are the looks
     at a waiting command that people who decide may have.
     """
@@ -47,6 +48,9 @@ class Limits:
     cool_down: timedelta | None = None
     ahead: timedelta = timedelta(days=30)
     begin_within: timedelta = timedelta(hours=1)
+    delegate_from: tuple[str, ...] = ()
+    delegate_to: tuple[str, ...] = ()
+    delegate_longest: timedelta = timedelta(days=14)
     unmask_usual: timedelta = timedelta(minutes=15)
     unmask_longest: timedelta = timedelta(minutes=30)
     security_group: str = "security"

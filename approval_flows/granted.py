@@ -15,7 +15,7 @@ from access.ports import Tx
 from access.requests import EXECUTOR, Grant, GrantState, RequestState, Session
 from access.scopes import Level, OfRunbook, Once, level_of
 from access.statements import Digest
-from approval_flows import break_glass, flow, freezing, granting, opening, routing, times, timetable
+from approval_flows import break_glass, deputising, flow, freezing, granting, opening, routing, times, timetable
 from approval_flows.asking import check_extension
 from approval_flows.deciding import expire, withdraw
 from approval_flows.lifecycle import (
@@ -165,7 +165,8 @@ def extend(office: Office, tx: Tx, id: GrantId, by: PersonId, add: timedelta) ->
         return stopped
     length = grant.expires_at - grant.starts_at + add
     draft = flow.draft_of(grant.actor, resource, grant.scope, length, tx.now)
-    barred = routing.lone_decider(office, replace(draft, parent=grant.request), resource, by, tx.now)
+    stands = deputising.stands(office, tx, resource.name, tx.now)
+    barred = routing.lone_decider(office, replace(draft, parent=grant.request), resource, by, tx.now, stands)
     if barred is not None:
         tx.append(ReviewRefused(stream=grant.request, actor=by, choice="extend", why=barred.message))
         return barred
@@ -227,7 +228,7 @@ def tick(office: Office, tx: Tx) -> int:
         changed += 1
     for grant in tx.grants(states=[GrantState.ACTIVE, GrantState.EXECUTING], limit=EVERYTHING):
         changed += _tick_grant(office, tx, grant)
-    return changed + opening.tick(office, tx) + break_glass.nudge(office, tx)
+    return changed + opening.tick(office, tx) + deputising.tick(office, tx) + break_glass.nudge(office, tx)
 
 
 def _tick_grant(office: Office, tx: Tx, grant: Grant) -> int:

@@ -19,7 +19,7 @@ from access.requests import AccessRequest, Ask, Choice, Evidence, RequestState
 from access.resources import Protocol, Resource
 from access.scopes import Once
 from access.statements import Effect, Flag
-from approval_flows import asking, flow, freezing, revising, routing
+from approval_flows import asking, deputising, flow, freezing, revising, routing
 from approval_flows.deciding import expire, vote_refusal, withdraw
 from approval_flows.lifecycle import RequestCommand, request_refusal
 from approval_flows.office import Office
@@ -159,7 +159,9 @@ def _unfit(office: Office, tx: Tx, request: AccessRequest, proposal: Proposal) -
         hint = "A proposal asks for less or for the same. For more, its requester asks."
         return Invalid(f"That is more than was asked for: {wider}.", field="command", hint=hint)
     draft = authored(request, proposal)
-    if not routing.course_of(office, draft, resource, tx.now).feasible():
+    if not routing.course_of(
+        office, draft, resource, tx.now, deputising.stands(office, tx, resource.name, tx.now)
+    ).feasible():
         hint = "Deny it and say what you would approve: then the text is theirs."
         return Denied("Nobody could approve your text: its author does not.", rule="no-approver", hint=hint)
     return None

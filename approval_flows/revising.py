@@ -12,7 +12,7 @@ from access.ports import Change, Tx
 from access.requests import AccessRequest, Ask, RequestState
 from access.resources import Resource
 from access.scopes import scope_to_json
-from approval_flows import flow, opening, routing, times
+from approval_flows import deputising, flow, opening, routing, times
 from approval_flows.asking import allowed, missing, routed
 from approval_flows.deciding import expire
 from approval_flows.lifecycle import RequestCommand, request_refusal
@@ -79,7 +79,7 @@ def file_anew(
     new = new if author else replace(new, groups=resource.approvers)
     told: tuple[PersonId, ...] = ()
     if not taken.automatic:
-        way = routing.course_of(office, new, resource, tx.now)
+        way = routing.course_of(office, new, resource, tx.now, deputising.stands(office, tx, resource.name, tx.now))
         if not way.feasible():
             return flow.nobody(office.directory, resource, missing(way))
         told = tuple(person.id for person in routing.known(office, way.steps[0].told))

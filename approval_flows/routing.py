@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from access.actors import Person, PersonId
 from access.errors import Conflict, Denied, HoopError
@@ -15,7 +16,7 @@ from approval_flows import flow as people
 from approval_flows.choose import choose, facts_of
 from approval_flows.model import Flow, Sources, Stage
 from approval_flows.office import Office
-from approval_flows.stages import Course, course
+from approval_flows.stages import Course, Stands, course
 
 RULE_STAGE = "rule"
 
@@ -47,8 +48,14 @@ def flow_of(office: Office, request: AccessRequest) -> Flow | None:
     return office.flows.current.named(request.flow)
 
 
-def course_of(office: Office, request: AccessRequest, resource: Resource, at: datetime) -> Course:
-    """Who decides a filed request at `at`: not its requester, nor whoever wrote its text. Without its flow: nobody.
+NOBODY: Stands = MappingProxyType({})
+
+
+def course_of(
+    office: Office, request: AccessRequest, resource: Resource, at: datetime, stands: Stands = NOBODY
+) -> Course:
+    """Who decides a filed request at `at`: not its requester, nor whoever wrote its text, nor who takes the place of one of
+    these (`stands`). Without its flow: nobody.
 
     Where the rule that held the statement, or the runbook, names who decides, they have a say whatever the flow is.
     """
@@ -62,7 +69,9 @@ def course_of(office: Office, request: AccessRequest, resource: Resource, at: da
     since = max(at - request.created_at, timedelta(0))
     asker, duty = request.actor.person, office.duty(at)
     way = course(taken, office.directory, resource, request.groups, asker=asker, since=since, duty=duty)
-    return way.without(request.authors) if request.authors else way
+    way = way.standing_in(stands) if stands else way
+    involved = {asker, *request.authors}
+    return way.without({*request.authors, *(taker for taker, givers in stands.items() if givers & involved), asker})
 
 
 def not_known(schedules: Sequence[str]) -> str:
@@ -83,16 +92,31 @@ def voters(reviews: Sequence[Review]) -> list[PersonId]:
     return [review.person for review in sorted(yes, key=lambda review: review.at)]
 
 
-def progress(office: Office, request: AccessRequest, reviews: Sequence[Review], at: datetime) -> Progress:
+def progress(
+    office: Office, request: AccessRequest, reviews: Sequence[Review], at: datetime, stands: Stands = NOBODY
+) -> Progress:
     """How far a request is, for people."""
     resource = office.resources.get(request.resource)
     if resource is None:
         return Progress()
-    now, yes = course_of(office, request, resource, at), voters(reviews)
+    now, yes = course_of(office, request, resource, at, stands), voters(reviews)
     taken = now.taken(yes)
     stages = tuple((step.name, taken[i], len(step.places)) for i, step in enumerate(now.steps))
-    mine = course_of(office, replace(request, authors=()), resource, at).people if request.authors else now.people
-    return Progress(known(office, now.open_to(yes)), mine, stages, unknown_duty(office, request, at))
+    alone = replace(request, authors=())
+    mine = course_of(office, alone, resource, at, stands).people if request.authors else now.people
+    deciders, unknown = known(office, now.open_to(yes)), unknown_duty(office, request, at)
+    return Progress(deciders, mine, stages, unknown, stood_in(office, request, resource, at, stands))
+
+
+def stood_in(
+    office: Office, request: AccessRequest, resource: Resource, at: datetime, stands: Stands
+) -> dict[PersonId, tuple[PersonId, ...]]:
+    """Who has a say only because they take whose place."""
+    if not stands:
+        return {}
+    own = course_of(office, request, resource, at).people
+    found = {taker: tuple(sorted(givers & own)) for taker, givers in stands.items() if taker not in own}
+    return {taker: givers for taker, givers in found.items() if givers}
 
 
 def unknown_duty(office: Office, request: AccessRequest, at: datetime) -> tuple[str, ...]:
@@ -113,7 +137,7 @@ def known(office: Office, ids: frozenset[PersonId]) -> tuple[Person, ...]:
 
 
 def lone_decider(
-    office: Office, request: AccessRequest, resource: Resource, by: PersonId, at: datetime
+    office: Office, request: AccessRequest, resource: Resource, by: PersonId, at: datetime, stands: Stands = NOBODY
 ) -> HoopError | None:
     """Why `by` alone may not give what this (never filed) request would ask for; None if one approval of theirs would
     be enough."""
@@ -125,7 +149,7 @@ def lone_decider(
     if taken.step_up:
         hint = f"Let {office.name(request.actor.person)} ask for it."
         return Denied(f"The flow {taken.name} wants more than a click.", rule="step-up", hint=hint)
-    now = course_of(office, replace(request, flow=taken.name), resource, at)
+    now = course_of(office, replace(request, flow=taken.name), resource, at, stands)
     if by not in now.people:
         return Denied(f"You are not an approver of {resource.name}.", rule="not-an-approver")
     if now.complete([by]):
@@ -140,12 +164,12 @@ def flow_for(office: Office, draft: AccessRequest, resource: Resource, at: datet
     return person if isinstance(person, Denied) else route(office, draft, person, resource, at)
 
 
-def outlook(office: Office, draft: AccessRequest, resource: Resource, at: datetime) -> Outlook:
+def outlook(office: Office, draft: AccessRequest, resource: Resource, at: datetime, stands: Stands = NOBODY) -> Outlook:
     """What would become of a request like `draft` if it were filed now."""
     taken = flow_for(office, draft, resource, at)
     if isinstance(taken, Denied):
         return Outlook(refused=taken.message)
     filed = replace(draft, flow=taken.name)
-    if not taken.automatic and not course_of(office, filed, resource, at).feasible():
+    if not taken.automatic and not course_of(office, filed, resource, at, stands).feasible():
         return Outlook(taken.name, refused=f"nobody could decide it{not_known(unknown_duty(office, filed, at))}")
-    return Outlook(taken.name, taken.automatic, progress(office, filed, (), at))
+    return Outlook(taken.name, taken.automatic, progress(office, filed, (), at, stands))

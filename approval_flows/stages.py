@@ -7,9 +7,10 @@ counted, never groups: somebody in three groups takes one place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import MappingProxyType
 
 from access.actors import PersonId
 from access.ports import Directory
@@ -17,6 +18,8 @@ from access.resources import Resource
 from approval_flows.model import Escalation, Flow, Sources, Stage
 
 People = frozenset[PersonId]
+#: Who takes whose place.
+Stands = Mapping[PersonId, People]
 #: Who is on call for a schedule now; nobody when it can not be known.
 Duty = Callable[[str], People]
 
@@ -48,15 +51,42 @@ class Course:
 
     steps: tuple[Step, ...]
     distinct: bool = True
+    stands: Stands = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def people(self) -> People:
         """Everybody who has a say in any step: they may deny."""
         return frozenset[PersonId]().union(*(step.people for step in self.steps))
 
+    def voices(self, voters: Iterable[PersonId]) -> list[PersonId]:
+        """Those of them who are heard: of two of whom one takes the other's place, the first."""
+        heard: list[PersonId] = []
+        for one in dict.fromkeys(voters):
+            if not any(self._same_voice(one, other) for other in heard):
+                heard.append(one)
+        return heard
+
+    def _same_voice(self, one: PersonId, other: PersonId) -> bool:
+        return other in self.stands.get(one, ()) or one in self.stands.get(other, ())
+
+    def standing_in(self, stands: Stands) -> Course:
+        """The same steps, where these people may take the places of others, too. Whom they stand in for is not called."""
+
+        def widened(people: People) -> People:
+            return people | {taker for taker, givers in stands.items() if people & givers}
+
+        def told(people: People) -> People:
+            return widened(people) - {giver for givers in stands.values() for giver in givers}
+
+        steps = (
+            replace(step, places=tuple(map(widened, step.places)), told=told(step.told) or step.told)
+            for step in self.steps
+        )
+        return replace(self, steps=tuple(steps), stands=stands)
+
     def taken(self, voters: Iterable[PersonId]) -> tuple[int, ...]:
         """How many places of each step these voters take."""
-        people = list(dict.fromkeys(voters))
+        people = self.voices(voters)
         if not self.distinct:
             return tuple(sum(_match(step.places, people)) for step in self.steps)
         flat = iter(_match([place for step in self.steps for place in step.places], people))
@@ -95,7 +125,8 @@ class Course:
 
     def feasible(self, without: Collection[PersonId] = ()) -> bool:
         """Whether these people could complete it at all."""
-        return self.complete(sorted(self.people - frozenset(without)))
+        left = self.people - frozenset(without)
+        return self.complete(sorted(left, key=lambda one: (one in self.stands, one)))
 
 
 def _match(places: Sequence[People], people: Sequence[PersonId]) -> list[bool]:

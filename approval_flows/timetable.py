@@ -13,7 +13,7 @@ from access.events import RequestEscalated, RequestReminded
 from access.ports import Tx
 from access.requests import AccessRequest
 from access.resources import Resource
-from approval_flows import routing
+from approval_flows import deputising, routing
 from approval_flows.model import Flow
 from approval_flows.office import Office
 from approval_flows.stages import escalated
@@ -60,7 +60,7 @@ def _escalate(
 
 def _remind(office: Office, tx: Tx, request: AccessRequest, resource: Resource, number: int) -> None:
     yes = routing.voters(tx.reviews(request.id, request.revision))
-    way = routing.course_of(office, request, resource, tx.now)
+    way = routing.course_of(office, request, resource, tx.now, deputising.stands(office, tx, resource.name, tx.now))
     now = way.current(yes)
     asked = (way.steps[now].told if now < len(way.steps) else frozenset()) | frozenset(request.approvers)
     people = routing.known(office, way.open_to(yes) & asked)

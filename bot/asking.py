@@ -93,7 +93,7 @@ async def told(kit: Kit, asked: Asked, who: Caller, reply: Reply) -> None:
         said = f"Approved by the flow {asked.request.flow}. It starts at {clock_time(kept.start)}."
         await reply.card(done_card(said, hint=hint))
         return
-    people = kit.desk.progress(asked.request).deciders
+    people = (await kit.store.read(lambda tx: kit.world.progress(tx, asked.request))).deciders
     names = ", ".join(person.name for person in people[:6])
     await reply.card(done_card(f"Asked. {names} can decide.", hint=f"Its id is {asked.request.id}."))
 
@@ -110,7 +110,8 @@ async def change(kit: Kit, intent: Change, who: Caller, reply: Reply) -> None:
         resolve_start(intent.start, kit.clock.now(), person.time_zone) if intent.start is not None else None,
     )
     row = await kit.desk.change(intent.request, person.id, wanted)
-    names = ", ".join(one.name for one in kit.desk.progress(row).deciders[:6])
+    progress = await kit.store.read(lambda tx: kit.world.progress(tx, row))
+    names = ", ".join(one.name for one in progress.deciders[:6])
     hint = f"This is revision {row.revision}; earlier votes are void. {names} can decide."
     await reply.card(done_card(f"Changed: {row.id}.", hint=hint))
 

@@ -227,6 +227,7 @@ class Do(StrEnum):
     LIFT = "lift"
     BEGIN = "begin"
     CALL_OFF = "call_off"
+    UNDELEGATE = "undelegate"
     CONFIRM = "confirm"
     DISALLOW = "disallow"
     PROPOSE = "propose"

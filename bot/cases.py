@@ -17,6 +17,7 @@ from access.requests import AccessRequest, Ask, Grant, GrantState, RequestState,
 from access.resources import Protocol, Resource
 from access.scopes import Level, Scope, Unmask, level_of, standing
 from access.statements import Effect
+from approval_flows.deputising import kept
 from approval_flows.opening import opening_of
 from bot.cards import Mention
 from bot.links import Links
@@ -44,7 +45,7 @@ class World:
 
     def progress(self, tx: Tx, request: AccessRequest) -> Progress:
         """How far this request is, and who could decide it now."""
-        return self.desk.progress(request, tx.reviews(request.id, request.revision))
+        return self.desk.progress(request, tx.reviews(request.id, request.revision), kept(tx))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Use:
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request with what came of it. `deciders` are those of now while it waits, else those who were told. `stages`
-    are the flow's while it waits: name, approvals it has, approvals it wants. `narrowed`: less was given than asked for. `opening`: approved and not begun
+    are the flow's while it waits: name, approvals it has, approvals it wants. `narrowed`: less was given than asked for. `stands_for`: in whose place somebody decides. `opening`: approved and not begun
     yet; `lapsed`: why it never will be. `unknown` are its on-call
     schedules that do not answer. `told`, `acknowledged_by` and `closed_by` are
     of a use of break-glass."""
@@ -84,6 +85,7 @@ class Case:
     uses: tuple[Use, ...] = ()
     opening: Opening | None = None
     lapsed: str = ""
+    stands_for: Mapping[PersonId, str] = field(default_factory=lambda: MappingProxyType({}))
     links: Links = field(default_factory=lambda: Links(""))
 
     @property
@@ -112,7 +114,7 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
     grant = next(iter(tx.grants(request=request.id, limit=1)), None)
     reviews = tx.reviews(request.id, request.revision)
     waiting = request.decided_at is None
-    progress = world.desk.progress(request, reviews) if waiting else Progress()
+    progress = world.progress(tx, request) if waiting else Progress()
     people = [person.id for person in progress.deciders] if waiting else request.approvers
     glass = request.emergency
     return Case(
@@ -135,9 +137,19 @@ def _case(tx: Tx, world: World, request: AccessRequest) -> Case:
         blocked=_blocked(tx, request),
         uses=_uses(tx, world, request),
         opening=opening_of(tx, request.id) if request.state is RequestState.APPROVED and grant is None else None,
+        stands_for=_stands_for(tx, world, request, progress),
         lapsed=_lapsed(tx, request) if request.state is RequestState.APPROVED and grant is None else "",
         links=world.links,
     )
+
+
+def _stands_for(tx: Tx, world: World, request: AccessRequest, progress: Progress) -> Mapping[PersonId, str]:
+    """In whose place people decide, or did: by name."""
+    found = dict(progress.stands_for)
+    for event in tx.events_of(request.id) if request.id else ():
+        if event.kind == "review.given" and event.payload and event.payload.get("stands_for"):
+            found[PersonId(event.actor)] = tuple(PersonId(one) for one in event.payload["stands_for"])
+    return {taker: ", ".join(world.mention(one).name for one in givers) for taker, givers in found.items()}
 
 
 def _lapsed(tx: Tx, request: AccessRequest) -> str:

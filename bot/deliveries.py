@@ -31,6 +31,7 @@ class View(StrEnum):
     FREEZE = "freeze"
     READY = "ready"
     ALLOWANCE = "allowance"
+    DELEGATION = "delegation"
     DECIDED = "decided"
     CONNECTION = "connection"
     TOKEN = "token"  # noqa: S105 - a view

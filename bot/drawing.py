@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from access.actors import PersonId
+from access.delegations import Delegation
 from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import Tx
@@ -51,7 +52,8 @@ def _vote(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     if case is None or event is None or event.payload is None:
         return None
     who = world.mention(PersonId(event.actor))
-    said = [str(event.payload.get(name, "")) for name in ("narrowed", "note")]
+    for_whom = ", ".join(world.mention(PersonId(one)).name for one in event.payload.get("stands_for", []))
+    said = [f"for {for_whom}" if for_whom else "", *(str(event.payload.get(name, "")) for name in ("narrowed", "note"))]
     return requests.vote_line(case, who, str(event.payload.get("choice")), " · ".join(filter(None, said)))
 
 
@@ -137,6 +139,17 @@ def _allowance(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     return replace(card, private=bool(delivery.audience))
 
 
+def _delegation(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    events = {one.kind: one for one in tx.events_of(delivery.about) if one.payload}
+    made, ended = events.get("delegation.made"), events.get("delegation.ended")
+    if made is None:
+        return None
+    said = {**(made.payload or {}), "by": made.actor}
+    now = Delegation.from_json(delivery.about, said)
+    why = str((ended.payload or {}).get("why", "")) if ended else ""
+    return orders.delegation_card(now, world.mention(now.by), world.mention(now.to), why)
+
+
 def _event(tx: Tx, delivery: Delivery) -> StoredEvent | None:
     return next((event for event in tx.events_of(delivery.about) if str(event.position) == delivery.part), None)
 
@@ -200,6 +213,7 @@ _DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
     View.FREEZE: _freeze,
     View.READY: _ready,
     View.ALLOWANCE: _allowance,
+    View.DELEGATION: _delegation,
     View.EXPIRING: _expiring,
     View.CHANGED: _changed,
     View.SESSION: _session,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from access.emergencies import Finding
 from access.ids import Prefix, RequestId, parse_id
 from bot.durations import format_span
-from bot.grammar_asking import MAX_NAME, MAX_REASON, SCOPES, request, span_of
+from bot.grammar_asking import MAX_NAME, MAX_REASON, SCOPES, duration_words, request, span_of, start_of
 from bot.intents import (
     Acknowledge,
     Allow,
@@ -17,6 +19,8 @@ from bot.intents import (
     BreakGlass,
     Close,
     Confirm,
+    Delegate,
+    Delegations,
     DenyAll,
     Disallow,
     Incomplete,
@@ -24,10 +28,14 @@ from bot.intents import (
     Parsed,
     Request,
     Span,
+    Start,
+    Undelegate,
     Verb,
 )
 from bot.lines import Line, Wrong, cut_line
+from bot.starts import parse_start, start_words
 from bot.visible import cut, visible_line
+from bot.words import Word
 
 MAX_ACCOUNT = 4_000
 
@@ -159,6 +167,63 @@ def _said(line: Line, *, after: int = 1) -> str:
     return said
 
 
+def delegate(verb: Verb, rest: str) -> Parsed:
+    """`delegate @PERSON 5d|until DAY [from WHEN] [for GLOB] [reason]`; alone it lists."""
+    line = cut_line(verb, rest)
+    if not line.words:
+        return Delegations()
+    words = deque(line.words)
+    person = words.popleft().text.removeprefix("@")
+    length, start, given = _lasting(words, line), None, dict(line.flags)
+    if count := start_words([word.text for word in words]):
+        given["start"] = " ".join(words.popleft().text for _ in range(count))
+    if length is None:
+        length = _lasting(words, line)
+    if given.get("start"):
+        errors: dict[str, str] = {}
+        start = start_of(given["start"], errors)
+        if errors:
+            raise Wrong(errors["start"])
+    if len(words) > 1 and words[0].text.lower() in {"for", "on"}:
+        words.popleft()
+        given.setdefault("on", words.popleft().text)
+    if length is None or len(person) > MAX_NAME or len(given.get("on", "")) > MAX_NAME:
+        raise Wrong("It is: delegate @PERSON 5d for prod-* and why; or delegate @PERSON until 2026-12-24.")
+    reason = given.get("reason", "") or " ".join(word.text for word in words)
+    if len(reason) > MAX_REASON:
+        raise Wrong(f"The reason has {len(reason):,} characters; at most {MAX_REASON:,}.")
+    return Delegate(person, length, given.get("on", "") or "*", start, reason)
+
+
+def _lasting(words: deque[Word], line: Line) -> Span | Start | None:
+    """How long, or until when: `5d`, `until fri`, `until 2026-12-24` (that whole day)."""
+    texts = [word.text for word in list(words)[:2]]
+    if texts[:1] == ["until"] and texts[1:] and _DATE.match(texts[1]):
+        words.popleft()
+        words.popleft()
+        return parse_start([texts[1], "23:59"])
+    said = line.flags["for"].split() if "for" in line.flags else []
+    said = said or [words.popleft().text for _ in range(duration_words(words))]
+    errors: dict[str, str] = {}
+    found = span_of(said, errors)
+    if errors:
+        raise Wrong(next(iter(errors.values())))
+    return found
+
+
+_DATE = re.compile(r"\A\d{4}-\d{2}-\d{2}\Z")
+
+
+def undelegate(verb: Verb, rest: str) -> Parsed:
+    line = cut_line(verb, rest)
+    if not line.words:
+        return Delegations()
+    found = parse_id(line.words[0].text, Prefix.DELEGATION)
+    if found is None:
+        raise Wrong(f"“{visible_line(cut(line.words[0].text, 30))}” is not an id here; it starts with dlg_….")
+    return Undelegate(found, _said(line))
+
+
 GUARDING: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.BREAK_GLASS: break_glass,
     Verb.ACK: acknowledge,
@@ -169,4 +234,6 @@ GUARDING: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.LIFT: lift,
     Verb.ALLOW: allow,
     Verb.DISALLOW: disallow,
+    Verb.DELEGATE: delegate,
+    Verb.UNDELEGATE: undelegate,
 }

@@ -14,6 +14,7 @@ from access.errors import Conflict, HoopError, Invalid
 from bot import (
     asking,
     deciding,
+    delegating,
     guarding,
     keys,
     looking,
@@ -42,6 +43,8 @@ from bot.intents import (
     Confirm,
     Console,
     Decline,
+    Delegate,
+    Delegations,
     Deny,
     DenyAll,
     Disallow,
@@ -71,6 +74,7 @@ from bot.intents import (
     Show,
     SshConfig,
     Token,
+    Undelegate,
     Who,
     WhoAmI,
     Why,
@@ -128,6 +132,9 @@ _USE_CASES: Mapping[type, UseCase] = {
     Allow: ordering.allow,
     Confirm: ordering.confirm,
     Disallow: ordering.disallow,
+    Delegate: delegating.delegate,
+    Delegations: delegating.delegations,
+    Undelegate: delegating.undelegate,
 }
 
 

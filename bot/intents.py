@@ -18,9 +18,12 @@ from bot.intents_guarding import (
     BreakGlass,
     Close,
     Confirm,
+    Delegate,
+    Delegations,
     DenyAll,
     Disallow,
     Lift,
+    Undelegate,
 )
 from bot.intents_proposing import Accept, Decline, Propose
 from bot.intents_ssh import Key, Login, SshConfig
@@ -37,6 +40,8 @@ __all__ = [
     "Close",
     "Confirm",
     "Decline",
+    "Delegate",
+    "Delegations",
     "DenyAll",
     "Disallow",
     "Key",
@@ -46,6 +51,7 @@ __all__ = [
     "Span",
     "SshConfig",
     "Start",
+    "Undelegate",
     "Until",
 ]
 
@@ -86,6 +92,8 @@ class Verb(StrEnum):
     LIFT = "lift"
     ALLOW = "allow"
     DISALLOW = "disallow"
+    DELEGATE = "delegate"
+    UNDELEGATE = "undelegate"
     WHO = "who"
     WHY = "why"
     WHOAMI = "whoami"
@@ -357,6 +365,9 @@ Intent = (
     | Allow
     | Confirm
     | Disallow
+    | Delegate
+    | Delegations
+    | Undelegate
     | Propose
     | Accept
     | Decline

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from access.emergencies import Finding
 from access.ids import RequestId
-from bot.spans import Span
+from bot.spans import Span, Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,30 @@ class Confirm:
 @dataclass(frozen=True, slots=True)
 class Disallow:
     """Take an allowance back."""
+
+    id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """Let another person decide in my place, for a length of time or until a day, on resources that match."""
+
+    person: str
+    length: Span | Start
+    resources: str = "*"
+    start: Start | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegations:
+    """Who decides for me, and for whom I decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undelegate:
+    """End a delegation of mine, or to me."""
 
     id: str
     reason: str = ""

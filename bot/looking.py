@@ -13,6 +13,7 @@ from access.ports import Tx
 from access.requests import AccessRequest, Grant, RequestState
 from access.resources import Resource
 from access.scopes import scope_name, standing_scope
+from approval_flows.deputising import kept
 from approval_flows.opening import openings
 from bot.cards import Card
 from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
@@ -129,7 +130,7 @@ async def replay(kit: Kit, intent: Replay, who: Caller, reply: Reply) -> None:
 async def who_can(kit: Kit, intent: Who, who: Caller, reply: Reply) -> None:
     """Who could decide for the caller, and who has access now."""
     person, resource = kit.person(who), kit.resource(intent.resource)
-    ways = _ways(kit, person, resource)
+    ways = await _ways(kit, person, resource)
 
     def build(tx: Tx) -> Card:
         live = usable(tx.grants(live_at=tx.now, resource=resource.name), tx.now)
@@ -139,11 +140,11 @@ async def who_can(kit: Kit, intent: Who, who: Caller, reply: Reply) -> None:
     await show(kit, who, reply, build)
 
 
-def _ways(kit: Kit, person: Person, resource: Resource, at: datetime | None = None) -> list[lists.Way]:
+async def _ways(kit: Kit, person: Person, resource: Resource, at: datetime | None = None) -> list[lists.Way]:
     """How each standing scope would be decided for this person `at` (now)."""
-    found = []
+    found, delegations = [], await kit.store.read(kept)
     for name in ("read", "write", "admin"):
-        outlook = kit.desk.outlook(actor_of(person), resource, standing_scope(name), at)
+        outlook = kit.desk.outlook(actor_of(person), resource, standing_scope(name), at, delegations)
         found.append(lists.Way(name, outlook, mentions_of(kit.world, outlook.progress.deciders)))
     return found
 
@@ -156,12 +157,12 @@ async def why(kit: Kit, intent: Why, who: Caller, reply: Reply) -> None:
     grants = usable(live, now)
     if intent.at is not None:
         then = now + resolve(intent.at, now, person.time_zone)
-        await reply.card(lists.then_card(resource, then, _ways(kit, person, resource, then)))
+        await reply.card(lists.then_card(resource, then, await _ways(kit, person, resource, then)))
         return
     if not intent.statement:
-        await reply.card(lists.why_card(resource, kit.world.policy, grants, _ways(kit, person, resource)))
+        await reply.card(lists.why_card(resource, kit.world.policy, grants, await _ways(kit, person, resource)))
         return
-    outlook = kit.desk.outlook(actor_of(person), resource, standing_scope("read"))
+    outlook = kit.desk.outlook(actor_of(person), resource, standing_scope("read"), None, await kit.store.read(kept))
     deciders = mentions_of(kit.world, outlook.progress.deciders)
     understood = await kit.judge.understand(resource, intent.statement)
     found = explain(kit.world.policy, grants, person, resource, understood, now)

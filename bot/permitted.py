@@ -18,12 +18,14 @@ from bot.kit import Kit
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a person is here: `decides` for some resource, or something waits for them; `guards`: they may act on what
-    others do (approvers, owners, the security group); whether there are `runbooks`, and servers behind `ssh`."""
+    others do (approvers, owners, the security group); whether there are `runbooks`, and servers behind `ssh`; `breaks_glass`: a
+    flow names a group of theirs for emergencies."""
 
     decides: bool = False
     guards: bool = False
     runbooks: bool = False
     ssh: bool = False
+    breaks_glass: bool = False
 
 
 _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
@@ -32,6 +34,10 @@ _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
     Verb.PENDING: lambda one: one.decides,
     Verb.PROPOSE: lambda one: one.decides,
     Verb.ALLOW: lambda one: one.decides,
+    Verb.DELEGATE: lambda one: one.decides,
+    Verb.UNDELEGATE: lambda one: one.decides,
+    Verb.BREAK_GLASS: lambda one: one.breaks_glass,
+    Verb.ATTEST: lambda one: one.breaks_glass,
     Verb.ACK: lambda one: one.guards,
     Verb.CLOSE: lambda one: one.guards,
     Verb.DENY_ALL: lambda one: one.guards,
@@ -60,6 +66,7 @@ def standing_of(kit: Kit, person: Person, *, waiting: bool) -> Standing:
         decides=decides,
         guards=decides or (bool(security) and person.id in kit.world.directory.members(security)),
         runbooks=bool(kit.runbooks.mirrors or kit.runbooks.shelves),
+        breaks_glass=kit.desk.breaks_glass(person),
         ssh=any(resource.protocol is Protocol.SSH for resource in kit.resources()),
     )
 

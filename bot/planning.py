@@ -296,6 +296,13 @@ def _ordered(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any])
     return shown
 
 
+def _delegated(plan: Plan, _: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """Both of them have a card of it, which changes when it ends."""
+    giver = str(payload.get("giver", event.actor))
+    people = (PersonId(giver), PersonId(str(payload["to"])))
+    return [to_person(plan, one, View.DELEGATION, event.stream) for one in people]
+
+
 def _latest(tx: Tx, stream: str, kind: str, otherwise: StoredEvent) -> StoredEvent:
     return next((one for one in reversed(tx.events_of(stream)) if one.kind == kind), otherwise)
 
@@ -328,6 +335,8 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "access.due": _ready,
     "access.lapsed": _lapsed,
     **dict.fromkeys(ORDERS, _ordered),
+    "delegation.made": _delegated,
+    "delegation.ended": _delegated,
     **dict.fromkeys(ALARMS, _alarmed),
     "grant.extended": _changed,
     "grant.ended": _changed,

@@ -10,7 +10,7 @@ from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
 from access.resources import Protocol
 from access.scopes import Unmask, limited_to, scope_name
-from bot import asking, deciding, estimating, guarding, looking, ordering, proposing, rerunning, running
+from bot import asking, deciding, delegating, estimating, guarding, looking, ordering, proposing, rerunning, running
 from bot.cards import Do, Form
 from bot.durations import format_duration
 from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run, Show
@@ -194,6 +194,7 @@ _PRESSED: Mapping[Do, Pressed] = {
     Do.SETTING: switched,
     **guarding.PRESSED,
     **ordering.PRESSED,
+    **delegating.PRESSED,
     **proposing.PRESSED,
     **estimating.PRESSED,
 }

@@ -42,7 +42,8 @@ async def accept(kit: Kit, intent: Accept, who: Caller, reply: Reply) -> None:
     if row.state is RequestState.APPROVED:
         await reply.card(done_card(f"Accepted, and granted at once by the flow {row.flow}.", hint=f"It is {row.id}."))
         return
-    names = ", ".join(person.name for person in kit.desk.progress(row).deciders[:6])
+    progress = await kit.store.read(lambda tx: kit.world.progress(tx, row))
+    names = ", ".join(person.name for person in progress.deciders[:6])
     said = f"revision {row.revision} of {row.id}" if row.revision > 1 else f"{row.id}; your client gets an error now"
     await reply.card(done_card(f"Accepted: it is {said}.", hint=f"{names} can decide."))
 

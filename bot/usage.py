@@ -133,6 +133,15 @@ USAGE: dict[Verb, Usage] = {
     Verb.DISALLOW: Usage(
         "disallow ID [reason …]", "Take an allowance back.", "disallow alw_7k3f9a2b moved team", ("reason",)
     ),
+    Verb.DELEGATE: Usage(
+        "delegate [@PERSON 5d|until DAY [from WHEN] [for GLOB] [reason …]]",
+        "Let another person decide in my place for a while; alone: who decides for whom.",
+        "delegate @bob until 2026-12-24 for prod-* on holiday",
+        ("for", "start", "on", "reason"),
+    ),
+    Verb.UNDELEGATE: Usage(
+        "undelegate ID [reason …]", "End a delegation.", "undelegate dlg_7k3f9a2b back again", ("reason",)
+    ),
     Verb.WHO: Usage("who RESOURCE", "Who can decide on it and who has access now.", "who prod-db"),
     Verb.WHY: Usage(
         'why RESOURCE [at 03:00]  ·  why "SQL" on RESOURCE  ·  why RESOURCE -- SQL',
@@ -188,6 +197,8 @@ SYNONYMS: dict[str, Verb] = {
     "lockdown": Verb.DENY_ALL,
     "unfreeze": Verb.LIFT,
     "thaw": Verb.LIFT,
+    "deputy": Verb.DELEGATE,
+    "holiday": Verb.DELEGATE,
     "preapprove": Verb.ALLOW,
     "pre-approve": Verb.ALLOW,
     "no": Verb.DENY,

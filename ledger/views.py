@@ -158,6 +158,7 @@ class _Fields(dict[str, str]):
         self["because"] = f": {self['why']}" if self.get("why") else ""
         self["less"] = f" ({self['narrowed']})" if self.get("narrowed") else ""
         self["assured"] = f" [{self['assurance']}]" if self.get("assurance") else ""
+        self["in_place"] = f" for {self['stands_for']}" if self.get("stands_for") else ""
         self["from_start"] = f", from {self['start']} on" if self.get("start") else ""
         self["noted"] = f": {self['note']}" if self.get("note") else ""
         text = f"took the text of {self['author']}" if self.get("author") else ""
@@ -169,14 +170,15 @@ class _Fields(dict[str, str]):
         return "?"
 
 
-_PEOPLE = frozenset({"by", "person", "approvers", "told", "author"})
+_PEOPLE = frozenset({"by", "person", "approvers", "told", "author", "to", "giver", "stands_for"})
 
 
 def _plain(key: str, value: object, name: Name) -> str:
     if isinstance(value, list):
         return ", ".join(_plain(key, each, name) for each in value)
     if isinstance(value, dict):
-        return str(value.get("kind", value))
+        tables = f" of {value['tables']}" if value.get("tables") else ""
+        return f"{value.get('kind', value)}{tables}"
     if value is None:
         return ""
     return name(str(value)) if key in _PEOPLE and value else str(value)
@@ -184,7 +186,7 @@ def _plain(key: str, value: object, name: Name) -> str:
 
 _WORDS = {
     "access.requested": "asked for {ask} ({scope}) on {resource}: {reason} {ticket}",
-    "review.given": "voted {choice} on revision {revision}{noted}{less}{assured}",
+    "review.given": "voted {choice}{in_place} on revision {revision}{noted}{less}{assured}",
     "review.refused": "tried to {choice} and may not{because}",
     "request.decided": "{state} by {by}{noted}",
     "request.cancelled": "cancelled{because}",
@@ -212,6 +214,8 @@ _WORDS = {
     "allowance.voted": "said yes to {scope} on {resource} for {person} ahead, until {until} (in force: {given}): {why}",
     "allowance.ended": "took the allowance of {person} on {resource} back{because}",
     "access.ready": "approved; the access on {resource} is to be begun by {until}{from_start}",
+    "delegation.made": "let {to} decide on {resources} in their place until {until}{because}",
+    "delegation.ended": "the delegation to {to} on {resources} is over: {why}",
     "access.due": "the access on {resource} can be begun now, until {until}",
     "access.lapsed": "the access on {resource} will not be begun: {why}",
     "flows.loaded": "other approval flows came into force: {names}",

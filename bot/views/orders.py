@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.cards import Card, Code, Do, Field, Mention, Moment, State, Strong, Style, Tone, plain, text
+from access.delegations import Delegation
+from bot.cards import Card, Code, Do, Field, Item, Mention, Moment, State, Strong, Style, Tone, plain, text
 from bot.durations import format_duration
 from bot.views import parts
 
@@ -62,3 +63,55 @@ def allowance_card(id: str, who: Mention, said: Mapping[str, Any], by: Sequence[
         buttons=buttons,
         footer=text(Code(id)),
     )
+
+
+STANDS_IN = State("Decides in somebody's place", "🤝", Tone.GOOD)
+STOOD_IN = State("Delegation over", "⏹", Tone.QUIET)
+
+
+def delegation_card(now: Delegation, by: Mention, to: Mention, ended: str) -> Card:
+    """Who decides in whose place, on what and until when; `ended` why not any more."""
+    state = STOOD_IN if ended else STANDS_IN
+    title = text(to, " decides for ", by, " on ", Code(now.resources))
+    note = text("The two are one voice: whoever votes first has voted for both. It is not handed on.")
+    return Card(
+        kind="delegation",
+        state=state,
+        title=title,
+        fallback=f"{state.word}: {plain(title)} ({now.id})",
+        lines=(text(ended),) if ended else (),
+        fields=(
+            Field("From", text(Moment(now.start))),
+            Field("Until", text(Moment(now.until))),
+            *((Field("Why", text(now.why)),) if now.why else ()),
+        ),
+        notes=() if ended else (note,),
+        buttons=() if ended else (parts.button("End it", Do.UNDELEGATE, now.id, Style.DANGER),),
+        footer=text(Code(now.id)),
+        private=True,
+    )
+
+
+def delegations_card(found: Sequence[tuple[Delegation, Mention, Mention]]) -> Card:
+    """Those one has to do with."""
+    items = tuple(
+        Item(
+            text(to, " for ", by, " on ", Code(one.resources)),
+            (text("from ", Moment(one.start), " to ", Moment(one.until), " · ", Code(one.id)),),
+            (parts.button("End it", Do.UNDELEGATE, one.id, Style.DANGER),),
+        )
+        for one, by, to in found[:_MOST]
+    )
+    empty = text("Nobody decides in your place, and you in nobody's: /hoop delegate @PERSON 5d")
+    return Card(
+        kind="delegations",
+        state=parts.PRIVATE,
+        title=text("Delegations"),
+        fallback=f"Delegations: {len(items)}",
+        lines=() if items else (empty,),
+        items=items,
+        private=True,
+    )
+
+
+_MOST = 15

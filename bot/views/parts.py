@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 
-from access.actors import Person
+from access.actors import Person, PersonId
 from access.requests import AccessRequest, Ask, GrantState, RequestState
 from access.scopes import OfRunbook, Once, Read, Unmask, Write, scope_asked
 from access.statements import Effect, short_digest
@@ -91,13 +92,15 @@ def unknown_field(schedules: Sequence[str]) -> list[Field]:
     return [Field("Not known now", text(f"who is on call for {', '.join(schedules)}"))] if schedules else []
 
 
-def people(mentions: Sequence[Mention]) -> Text:
-    """Names, at most `NAMES_SHOWN`."""
+def people(mentions: Sequence[Mention], stands_for: Mapping[PersonId, str] = MappingProxyType({})) -> Text:
+    """Names, at most `NAMES_SHOWN`, and in whose place they are named."""
     if not mentions:
         return text("nobody")
     spans: list[Mention | str] = []
     for index, mention in enumerate(mentions[:NAMES_SHOWN]):
         spans += [", ", mention] if index else [mention]
+        if mention.person in stands_for:
+            spans.append(f" for {stands_for[mention.person]}")
     more = len(mentions) - NAMES_SHOWN
     return text(*spans, f" and {more} more" if more > 0 else "")
 

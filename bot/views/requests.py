@@ -215,7 +215,7 @@ def _fields(case: Case) -> tuple[Field, ...]:
     if effect:
         fields.append(Field("What it does" if request.evidence else "What it allows", text(effect)))
     if request.state is RequestState.PENDING:
-        fields.append(Field("Can decide", parts.people(case.deciders)))
+        fields.append(Field("Can decide", parts.people(case.deciders, case.stands_for)))
         fields += parts.stages_field(case) + parts.unknown_field(case.unknown)
         fields.append(Field("Asking ends", text(Moment(request.expires_at, MomentStyle.TIME))))
     return tuple(fields)
@@ -290,17 +290,17 @@ def _outcome(case: Case) -> tuple[Text, ...]:
     lines: list[Text] = []
     note = f": {request.note}" if request.note else ""
     if request.state is RequestState.APPROVED:
-        by = (case.decided_by,) if case.decided_by else ("nobody",)
+        by = parts.people([case.decided_by], case.stands_for) if case.decided_by else ("nobody",)
         how = "Given without approval, on the gateway's host, by " if parts.by_operator(request) else "Approved by "
         lines.append(text(how, *by, note))
         if case.narrowed:
             lines.append(text("Less than was asked for: ", case.narrowed))
     elif request.state is RequestState.DENIED and case.decided_by:
-        lines.append(text("Denied by ", case.decided_by, note))
+        lines.append(text("Denied by ", *parts.people([case.decided_by], case.stands_for), note))
     elif request.state is not RequestState.PENDING and request.note:
         lines.append(text(request.note))
     elif case.reviews:
-        lines.append(text("Approved so far by ", *parts.people([who for who, _ in case.reviews])))
+        lines.append(text("Approved so far by ", *parts.people([who for who, _ in case.reviews], case.stands_for)))
     if case.opening is not None:
         lines.append(text("To be begun from ", Moment(case.opening.start), " to ", Moment(case.opening.until)))
     if case.lapsed:

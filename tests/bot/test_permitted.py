@@ -15,9 +15,10 @@ from runbooks.catalog import Shelf
 from tests.bot.stage import Stage, words
 from tests.fakes.world import ANN, DANA, EVE, OLGA, SAM
 
-DECIDE = {Verb.APPROVE, Verb.DENY, Verb.PENDING, Verb.PROPOSE, Verb.ALLOW}
+DECIDE = {Verb.APPROVE, Verb.DENY, Verb.PENDING, Verb.PROPOSE, Verb.ALLOW, Verb.DELEGATE, Verb.UNDELEGATE}
 GUARD = {Verb.ACK, Verb.CLOSE, Verb.DENY_ALL, Verb.LIFT}
 SSH = {Verb.KEY, Verb.SSH_CONFIG, Verb.LOGIN}
+GLASS = {Verb.BREAK_GLASS, Verb.ATTEST}
 RUN = {Verb.RUN, Verb.RUNBOOKS, Verb.RUNS, Verb.RERUN}
 
 
@@ -28,12 +29,13 @@ async def helped(stage: Stage, person: Person) -> set[str]:
 
 def test_everybody_asks_looks_and_ends_their_own() -> None:
     shown = set(verbs_of(Standing()))
-    assert shown.isdisjoint(DECIDE | GUARD | RUN | SSH)
+    assert shown.isdisjoint(DECIDE | GUARD | RUN | SSH | GLASS)
     assert {Verb.REQUEST, Verb.EXEC, Verb.MY, Verb.CANCEL, Verb.DONE, Verb.KILL, Verb.WHO, Verb.HELP} <= shown
     assert set(verbs_of(Standing(decides=True))) == shown | DECIDE
     assert set(verbs_of(Standing(guards=True))) == shown | GUARD
     assert set(verbs_of(Standing(runbooks=True))) == shown | RUN
     assert set(verbs_of(Standing(ssh=True))) == shown | SSH
+    assert set(verbs_of(Standing(breaks_glass=True))) == shown | GLASS
 
 
 @pytest.mark.parametrize(("person", "decides"), [(ANN, True), (OLGA, True), (DANA, False), (EVE, False)])
