@@ -98,7 +98,7 @@ def test_what_is_no_delegation(text: str) -> None:
 
 async def test_help_shows_break_glass_to_who_could(quick: Stage) -> None:
     assert "break-glass" not in await helped(quick, DANA)
-    quick.world.flows = (GLASS.replace("on_call: [primary]", "roles: [oncall]"),)
+    quick.world.flows = (GLASS.replace("on_call: [primary]\n  roles: [incident]", "roles: [oncall]"),)
     assert quick.world.office.flows.reload()
     may = {
         person.name
