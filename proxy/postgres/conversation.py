@@ -1,8 +1,7 @@
 """One client's session, without sockets: the client's half, and what ties both halves together.
 
-One unit is under way at a time: a Query, or the messages of the extended protocol up to a Sync or Flush. The next one
-is looked at when the upstream has answered everything, so names, settings and transaction status are known facts when
-a statement is judged. What a pipelining client sent meanwhile waits in order.
+One unit is under way at a time: a Query, or the messages of the extended protocol up to a Sync or Flush. The next one waits
+until the upstream answered everything: then names, settings and transaction status are known facts when it is judged.
 """
 
 from __future__ import annotations
