@@ -36,7 +36,6 @@ FAIL_TRANSACTION = "hoop refused"
 _EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
 #: Bytes of the client that may wait before its socket is not read any more.
 WAITING_CAP = 4 * 1024 * 1024
-#: What a waiting message costs beside its bytes.
 FRAME_COST = 64
 #: Messages of one client that are looked at before others get their turn.
 TURN = 200
