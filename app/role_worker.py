@@ -40,7 +40,9 @@ class WorkerRole:
         core, bots = process.core, process.bots
         self._process = process
         self._running: list[asyncio.Task[None]] = []
-        self._announcer = Announcer(core.store, Plan(bots.world, bots.places), core.entropy)
+        self._announcer = Announcer(
+            core.store, Plan(bots.world, bots.places, core.settings.chat.approvers_in_person), core.entropy
+        )
         self._sender = Sender(core.store, bots.world, bots.platforms, bots.places, bots.hander())
         executor = Executors(
             Executor(core.credentials, process.postgres_listener), SshExecutor(core.credentials, self._ssh_listener)

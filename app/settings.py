@@ -174,6 +174,9 @@ class ChatSettings(Section):
     console: ConsoleSettings = ConsoleSettings()
     slack: SlackSettings | None = None
     channel: str = Field(default="#access", description="Channel of resources that name none.")
+    approvers_in_person: Annotated[int, BeforeValidator(no_bool), Field(ge=0, le=100)] = Field(
+        default=5, description="When at most so many can decide they are written to as well; 0: the channel alone."
+    )
 
 
 class UpstreamSettings(Section):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from access.actors import PersonId
 from access.errors import HoopError
@@ -19,8 +19,8 @@ from bot.cases import usable
 from bot.deliveries import Delivery, View, to_outbox
 from bot.drawing import draw
 from bot.loops import follow
-from bot.planning import KINDS, Plan, to_requester
-from bot.preferences import Notice, wants
+from bot.planning import KINDS, Plan, to_person, to_requester
+from bot.preferences import Notice, digests, wants
 from bot.tokens import minted
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Announcer:
         self._plan = plan
         self._entropy = entropy
         self._warned: set[str] = set()
+        self._digested: set[tuple[PersonId, date]] = set()
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -46,6 +47,7 @@ class Announcer:
     async def _once(self) -> bool:
         announced = await self.step()
         await self.tick()
+        await self.digest()
         return announced
 
     async def step(self) -> bool:
@@ -89,6 +91,22 @@ class Announcer:
         if fresh:
             await self._store.transact(lambda tx: self._warn(tx, fresh))
             self._warned = {_warning(grant) for grant in ending}
+
+    async def digest(self) -> None:
+        """One message a day to those who want it, or whose quiet hours are over, whoever looks and however often."""
+        directory = self._plan.world.directory
+        found = await self._store.read(lambda tx: digests(tx, directory))
+        fresh = [one for one in found if one not in self._digested]
+        if fresh:
+            await self._store.transact(lambda tx: self._send_digests(tx, fresh))
+            self._digested = set(found)
+
+    def _send_digests(self, tx: Tx, due: list[tuple[PersonId, date]]) -> None:
+        for person, day in due:
+            if not tx.seen(f"digest:{person}:{day.isoformat()}"):
+                delivery = to_person(self._plan, person, View.DIGEST, person, part=day.isoformat())
+                if draw(tx, self._plan.world, delivery) is not None:
+                    self._enqueue(tx, delivery)
 
     def _warn(self, tx: Tx, grants: list[Grant]) -> None:
         for grant in grants:

@@ -32,6 +32,7 @@ class View(StrEnum):
     READY = "ready"
     ALLOWANCE = "allowance"
     DELEGATION = "delegation"
+    DIGEST = "digest"
     DECIDED = "decided"
     CONNECTION = "connection"
     TOKEN = "token"  # noqa: S105 - a view

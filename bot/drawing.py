@@ -13,10 +13,12 @@ from access.ports import Tx
 from access.proposals import PROPOSAL, proposal_from_json
 from access.requests import RequestState
 from access.scopes import OfRunbook
+from approval_flows.opening import openings
 from bot.cards import Card
-from bot.cases import World, case_of, case_of_grant, visit_of
+from bot.cases import World, case_of, case_of_grant, usable, visit_of
 from bot.deliveries import Delivery, View
-from bot.views import access, emergencies, orders, proposals, requests, runs, sessions
+from bot.preferences import quiet
+from bot.views import access, emergencies, lists, orders, proposals, requests, runs, sessions
 
 
 def draw(tx: Tx, world: World, delivery: Delivery) -> Card | None:
@@ -63,7 +65,7 @@ def _nudge(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     if case is None or event is None or event.payload is None or case.request.state is not RequestState.PENDING:
         return None
     called = event.payload.get("told", event.payload.get("approvers", []))
-    told = [world.mention(PersonId(one), ping=True) for one in called]
+    told = [world.mention(who, ping=not quiet(tx, world.directory, who)) for who in map(PersonId, called)]
     said = str(event.payload.get("stage", event.payload.get("revision", "")))
     kind = "text.accepted" if event.payload.get("author") else event.kind
     return requests.nudge_line(case, kind, told, said)
@@ -150,6 +152,28 @@ def _delegation(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     return orders.delegation_card(now, world.mention(now.by), world.mention(now.to), why)
 
 
+def _digest(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    """What waits for this person and what is theirs now, in one message; nothing when there is nothing."""
+    rows = tx.requests(states=[RequestState.PENDING], limit=DIGEST_MOST)
+    waiting = [
+        case
+        for row in reversed(rows)
+        if tx.now < row.expires_at
+        and any(one.id == delivery.person for one in world.progress(tx, row).deciders)
+        and (case := case_of(tx, world, row.id)) is not None
+    ]
+    grants = usable(tx.grants(live_at=tx.now, person=delivery.person), tx.now)
+    ahead = [
+        access.opening_item(one, row, tx.now)
+        for one in openings(tx, delivery.person)
+        if tx.now < one.until and (row := tx.request(one.request)) is not None
+    ]
+    return lists.digest_card(waiting, grants, ahead) if waiting or grants or ahead else None
+
+
+DIGEST_MOST = 1000
+
+
 def _event(tx: Tx, delivery: Delivery) -> StoredEvent | None:
     return next((event for event in tx.events_of(delivery.about) if str(event.position) == delivery.part), None)
 
@@ -214,6 +238,7 @@ _DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
     View.READY: _ready,
     View.ALLOWANCE: _allowance,
     View.DELEGATION: _delegation,
+    View.DIGEST: _digest,
     View.EXPIRING: _expiring,
     View.CHANGED: _changed,
     View.SESSION: _session,

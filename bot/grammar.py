@@ -22,6 +22,7 @@ from bot.grammar_ssh import key, login, ssh_config
 from bot.intents import Help, Mistake, Parsed, Settings, Verb
 from bot.leaks import ADVICE, looks_secret
 from bot.lines import Wrong, cut_line
+from bot.quiet import TIMED, check_time
 from bot.runline import parse_run, parse_runbooks
 from bot.usage import EXAMPLES, SYNONYMS, VERBS
 from bot.visible import cut, visible_line
@@ -83,11 +84,15 @@ def _help(verb: Verb, rest: str) -> Parsed:
 
 
 def _settings(verb: Verb, rest: str) -> Parsed:
-    words = [word.text.lower() for word in cut_line(verb, rest).words]
+    texts = [word.text for word in cut_line(verb, rest).words]
+    words = [word.lower() for word in texts]
     if not words:
         return Settings()
+    if words[0] in TIMED and len(words) in {2, 3}:
+        value = "" if words[1] == "off" else " ".join((words[1], *texts[2:]))
+        return Settings(words[0], bool(value), check_time(words[0], value) if value else "")
     if len(words) != 2 or words[0] not in {"waiting", "expiring"} or words[1] not in {"on", "off"}:
-        raise Wrong("It is: settings waiting off, or settings expiring on.")
+        raise Wrong("It is: settings waiting off, settings quiet 22:00-07:00, or settings digest 09:00.")
     return Settings(words[0], words[1] == "on")
 
 

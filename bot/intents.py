@@ -311,10 +311,12 @@ class Console:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What I am written to about; with `notice` (`waiting`, `expiring`), switch that one."""
+    """What I am written to about; with `notice` (`waiting`, `expiring`), switch that one, with `quiet` or `digest` set its
+    time (`value`) or turn it off."""
 
     notice: str = ""
     on: bool = True
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)

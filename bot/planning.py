@@ -20,7 +20,7 @@ from approval_flows.opening import opening_of
 from bot.cases import World, root_of
 from bot.deliveries import Delivery, View
 from bot.platform import Places
-from bot.preferences import Notice, wants
+from bot.preferences import Notice, quiet, wants
 from bot.views.parts import by_operator
 
 
@@ -87,11 +87,12 @@ def _told_in_person(request: AccessRequest) -> bool:
 
 
 def _written_to(plan: Plan, tx: Tx, request: AccessRequest) -> tuple[PersonId, ...]:
-    """While they are few, those who want it; when glass was broken, everybody."""
+    """While they are few, those who want it and have no quiet hours; when glass was broken, everybody."""
     if request.emergency is not None:
         return request.emergency.told
     few = request.approvers if len(request.approvers) <= plan.few else ()
-    return tuple(person for person in few if wants(tx, person, Notice.WAITING))
+    awake = (person for person in few if not quiet(tx, plan.world.directory, person))
+    return tuple(person for person in awake if wants(tx, person, Notice.WAITING))
 
 
 # ------------------------------------------------------------------------------------------------ requests

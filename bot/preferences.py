@@ -7,17 +7,20 @@ to whom they concern whatever they prefer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 
 from access.actors import PersonId
-from access.ports import ActionToken, Tx
+from access.ports import ActionToken, Directory, Tx
 from bot.intents import Settings
 from bot.kit import Kit, show
 from bot.platform import Caller, Reply
+from bot.quiet import DIGEST, QUIET, TIMED, due, is_quiet
 from bot.tokens import subject
 from bot.views.preferences import ON, settings_card
 
 KIND = "bot.preferences"
+EVERYBODY = 100_000
 
 
 class Notice(StrEnum):
@@ -32,6 +35,31 @@ def wants(tx: Tx, person: PersonId, notice: Notice) -> bool:
     return _of(tx, person)[notice]
 
 
+def times(tx: Tx, person: PersonId) -> tuple[str, str]:
+    """Their quiet hours and the time of their digest, as they said it; empty without."""
+    kept = tx.doc(KIND, person) or {}
+    return str(kept.get(QUIET, "")), str(kept.get(DIGEST, ""))
+
+
+def quiet(tx: Tx, directory: Directory, person: PersonId) -> bool:
+    """Whether nobody should write to this person now about what can wait."""
+    known = directory.person(person)
+    return known is not None and is_quiet(times(tx, person)[0], known.time_zone, tx.now)
+
+
+def digests(tx: Tx, directory: Directory) -> list[tuple[PersonId, date]]:
+    """Whose digest of which day is due now."""
+    found = []
+    for key, kept in tx.docs(KIND, limit=EVERYBODY):
+        person = directory.person(PersonId(key))
+        if person is None or not person.active:
+            continue
+        day = due(str(kept.get(QUIET, "")), str(kept.get(DIGEST, "")), person.time_zone, tx.now)
+        if day is not None:
+            found.append((person.id, day))
+    return found
+
+
 def _of(tx: Tx, person: PersonId) -> Mapping[Notice, bool]:
     kept = tx.doc(KIND, person) or {}
     return {notice: kept.get(notice.value, True) is True for notice in Notice}
@@ -41,15 +69,16 @@ async def settings(kit: Kit, intent: Settings, who: Caller, reply: Reply) -> Non
     """Switch one notice when one is named, then show them all."""
     person = kit.person(who)
 
-    def work(tx: Tx) -> Mapping[Notice, bool]:
-        now = dict(_of(tx, person.id))
+    def work(tx: Tx) -> tuple[Mapping[Notice, bool], tuple[str, str]]:
+        now = dict(tx.doc(KIND, person.id) or {})
         if intent.notice:
-            now[Notice(intent.notice)] = intent.on
-            tx.put_doc(KIND, person.id, {notice.value: on for notice, on in now.items()})
-        return now
+            now[intent.notice] = intent.value if intent.notice in TIMED else intent.on
+            tx.put_doc(KIND, person.id, now)
+        return _of(tx, person.id), times(tx, person.id)
 
-    values = await kit.store.transact(work)
-    await show(kit, who, reply, lambda _: settings_card(person, {one.value: on for one, on in values.items()}))
+    values, said = await kit.store.transact(work)
+    card = settings_card(person, {one.value: on for one, on in values.items()}, *said)
+    await show(kit, who, reply, lambda _: card)
 
 
 async def pressed(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:

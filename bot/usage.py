@@ -162,8 +162,8 @@ USAGE: dict[Verb, Usage] = {
         "ssh-config", "What to put into ~/.ssh/config, and the gateway's fingerprint.", "ssh-config"
     ),
     Verb.SETTINGS: Usage(
-        "settings [waiting|expiring on|off]",
-        "What I am written to about in private, with switches.",
+        "settings [waiting|expiring on|off] · settings quiet 22:00-07:00|off · settings digest 09:00|off",
+        "What I am written to about in private, with switches; hours without such messages; one message a day.",
         "settings waiting off",
     ),
     Verb.HELP: Usage("help [VERB]", "This, or more about one verb.", "help exec"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from access.actors import Person
@@ -92,6 +92,13 @@ def pending_card(cases: Sequence[Case]) -> Card:
     return _list(
         "pending", "Waiting for your decision", [_pending_item(case) for case in cases], "Nothing waits for you."
     )
+
+
+def digest_card(waiting: Sequence[Case], grants: Sequence[Grant], ahead: Sequence[Item]) -> Card:
+    """The day's one message: what waits for a decision, what access there is and what can be begun."""
+    items = [*map(_pending_item, waiting), *ahead, *map(_grant_item, grants)]
+    said = f"{len(waiting)} for my decision, {len(grants) + len(ahead)} of my own"
+    return replace(_list("digest", "Today", items, "Nothing."), fallback=f"Today: {said}", lines=(text(f"{said}."),))
 
 
 def _pending_item(case: Case) -> Item:

@@ -15,14 +15,18 @@ _SAYS = {
 }
 
 
-def settings_card(person: Person, values: Mapping[str, bool]) -> Card:
+def settings_card(person: Person, values: Mapping[str, bool], quiet: str = "", digest: str = "") -> Card:
     """What the person is written to about, each with its switch, and the zone their `until 17:00` is read in."""
     return Card(
         kind="settings",
         state=parts.PRIVATE,
         title=text("My settings"),
         fallback="Settings: " + ", ".join(f"{name} {_word(on=on)}" for name, on in values.items()),
-        fields=(Field("Time zone of what I type", text(person.time_zone)),),
+        fields=(
+            Field("Time zone of what I type", text(person.time_zone)),
+            Field("Quiet hours", text(quiet or "none", " · /hoop settings quiet 22:00-07:00")),
+            Field("One message a day", text(digest or "none", " · /hoop settings digest 09:00")),
+        ),
         items=tuple(
             Item(text(_SAYS[name], ": ", Strong(_word(on=on))), (), (_switch(name, on=on),))
             for name, on in values.items()
