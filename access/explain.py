@@ -25,13 +25,14 @@ LEVELS = (Level.READ, Level.WRITE, Level.ADMIN)
 class Understood:
     """A text as the judge reads it, before any policy. `statements` carry no text: that is in `shown`, masked.
 
-    `refused` is what the wire itself does not let through, whatever is granted, under the rule `rule`.
+    `masked` says of each column of its results that is masked whole why; `refused` is what the wire itself does not let through, whatever is granted, under the rule `rule`.
     """
 
     shown: Masked
     statements: tuple[Statement, ...]
     refused: str = ""
     rule: str = ""
+    masked: tuple[Masked, ...] = ()
 
 
 class Estimate(StrEnum):

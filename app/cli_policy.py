@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from access.actors import Actor, Person, PersonId
 from access.errors import HoopError, Invalid
@@ -31,13 +32,17 @@ from app.targets import Targets
 from ledger.recordings import Recordings
 from ledger.replay import Entry, timeline
 from ledger.segments import name_of
+from proxy.masking.impressions import NAMES, remembered
 
 _SESSIONS = 100_000
 
 
 @asynccontextmanager
-async def _judging(core: Core) -> AsyncIterator[Judges]:
+async def _judging(core: Core, names: Mapping[str, list[Mapping[str, Any]]] | None = None) -> AsyncIterator[Judges]:
+    """`names` are what the gateways found in samples of tables, by resource."""
     targets = Targets(core)
+    for resource, kept in (names or {}).items():
+        targets.masking[resource] = remembered(targets.masking[resource], kept)
     async with asyncio.TaskGroup() as tasks:
         catalogs = targets.catalogs(tasks)
         yield targets.judge(lambda: catalogs)
@@ -52,7 +57,8 @@ async def _why(core: Core, arguments: argparse.Namespace) -> int:
         known = ", ".join(sorted(core.resources))
         raise Invalid(f"There is no resource {arguments.resource}.", hint=f"Known: {known}.")
     now = core.clock.now()
-    async with _judging(core) as judges:
+    names = await core.store.read(lambda tx: tx.docs(NAMES, group=resource.name))
+    async with _judging(core, {resource.name: [data for _, data in names]}) as judges:
         understood = await judges.understand(resource, arguments.statement)
     grants = await core.store.read(lambda tx: tx.grants(live_at=now, person=person.id, resource=resource.name))
     found = explain(core.policy, grants, person, resource, understood, now)
@@ -93,6 +99,7 @@ def explained(
         ("row budget", f"at most {budget.rows} rows updated or deleted{_of(budget.tables)} ({budget.rule})")
         for budget in found.budgets
     ]
+    rows += [("masked", line) for line in understood.masked]
     rows += [(f"with {level.name.lower()}", f"{WOULD[one.action]} ({one.rule})") for level, one in found.under]
     rows.append(("approve", ", ".join(deciders) if deciders else "nobody can"))
     rows.append(("next", _next(found, resource)))

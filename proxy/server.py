@@ -31,6 +31,7 @@ from access.ports import (
     Secrets,
     SessionLog,
     Store,
+    Tx,
     Vault,
 )
 from access.requests import Session
@@ -42,7 +43,7 @@ from proxy.entrance import Entrance, Guest
 from proxy.listening import Doorway, Listener, Newcomer
 from proxy.lookups import Lookups
 from proxy.masking.detectors import Detector
-from proxy.masking.impressions import Impression, Impressions, Sample
+from proxy.masking.impressions import NAMES, Impression, Impressions, Sample
 from proxy.postgres import messages as m
 from proxy.postgres.startup import Cancel, Refused
 from proxy.session import LiveSession
@@ -310,9 +311,16 @@ class Gateway:
         """Record a login that failed."""
         await self.ports.log.record(LoginRefused(stream=resource, client=client, name=name, why=why))
 
-    async def _names_found(self, resource: Resource, table: str, found: Sequence[Impression]) -> None:
+    async def _names_found(self, resource: Resource, database: str, table: str, found: Sequence[Impression]) -> None:
         told = [f"{one.column.rpartition('.')[2]}: {one.entity}, {one.hits} of {one.looked} values" for one in found]
-        await self.ports.log.record(NamesFound(stream=resource.name, resource=resource.name, table=table, columns=told))
+        fact = NamesFound(stream=resource.name, resource=resource.name, table=table, columns=told)
+        kept = {"columns": {one.column: one.entity for one in found}}
+
+        def work(tx: Tx) -> None:
+            tx.append(fact)
+            tx.put_doc(NAMES, f"{resource.name}/{database}/{table}", kept, group=resource.name)
+
+        await self.ports.store.transact(work)
 
     def nonce(self) -> str:
         return base64.b64encode(self.ports.entropy.token(18)).decode()

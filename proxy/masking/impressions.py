@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from access.errors import HoopError
-from access.masking import ColumnRule, MaskPolicy, Strategy
+from access.masking import MaskPolicy, Strategy
 from access.ports import Clock
 from access.resources import Resource
 from proxy.masking import names
-from proxy.masking.rules import Rules, literal
+from proxy.masking.rules import Rules, by_sample
 from proxy.masking.types import Kind, kind_of
 from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.lineage import Lineage
@@ -32,6 +33,8 @@ BELIEVED, FEW_BELIEVED, UNREAD_BELIEVED = 3600.0, 30.0, 30.0
 FEW = 10
 #: What the model can tell. Organisations only where the policy says so (`config_build.DEFAULT_DETECTION`).
 ENTITIES = frozenset(names.CLASSES) - {names.OTHER}
+#: The kind of the documents that say which columns hold names, for other processes to know.
+NAMES = "names"
 #: What a text of a table that could not be sampled is called.
 UNREAD = "unread"
 #: Tables, partitioned and foreign tables, materialized views: what stores values.
@@ -56,8 +59,8 @@ class Impression:
     looked: int
 
 
-#: Told of every look: resource, table, what was found.
-Told = Callable[[Resource, str, Sequence[Impression]], Awaitable[None]]
+#: Told of every look that found something: resource, database, table, what was found.
+Told = Callable[[Resource, str, str, Sequence[Impression]], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -101,8 +104,8 @@ class Impressions:
             for one in table.found:
                 strategy = policy.entities.get(one.entity, Strategy.KEEP)
                 if strategy is not Strategy.KEEP:
-                    rules.append(ColumnRule(literal(one.column), one.entity, strategy))
-            rules += [ColumnRule(literal(column), UNREAD, Strategy.REDACT) for column in table.unread]
+                    rules.append(by_sample(one.column, one.entity, strategy))
+            rules += [by_sample(column, UNREAD, Strategy.REDACT) for column in table.unread]
         return replace(policy, columns=(*policy.columns, *rules)) if rules else policy
 
     async def look(self, resource: Resource, database: str, policy: MaskPolicy, relations: Iterable[Relation]) -> str:
@@ -128,7 +131,7 @@ class Impressions:
                 read = await self._sample(resource, database, relation, columns, ROWS) if columns else {}
             found, few = await _judged(relation, read)
             if found:
-                await self._told(resource, relation.qualified, found)
+                await self._told(resource, database, relation.qualified, found)
         except (HoopError, OSError) as problem:  # a time-out is an OSError
             unread = tuple(f"{relation.qualified}.{column.name}" for column in columns)
             self._put(own, relation, _Table(before.found, unread, self._clock.monotonic() + UNREAD_BELIEVED))
@@ -147,6 +150,14 @@ class Impressions:
 
     def _of(self, key: Key) -> _Database:
         return self._databases.setdefault(key, _Database())
+
+
+def remembered(policy: MaskPolicy, kept: Iterable[Mapping[str, Any]]) -> MaskPolicy:
+    """The policy with the rules that documents of the gateways tell of."""
+    found = ((column, entity) for one in kept for column, entity in one["columns"].items())
+    wanted = ((column, entity, policy.entities.get(entity, Strategy.KEEP)) for column, entity in found)
+    rules = (by_sample(*one) for one in wanted if one[2] is not Strategy.KEEP)
+    return replace(policy, columns=(*policy.columns, *rules))
 
 
 async def _judged(relation: Relation, read: Mapping[str, Sequence[str | None]]) -> tuple[list[Impression], bool]:

@@ -20,6 +20,7 @@ from proxy.masking.strategies import REDACTED, looks_masked
 from proxy.masking.swift import Cell
 from proxy.masking.types import Kind, kind_of
 from proxy.masking.values import Watcher, guarded, redacted, replaced
+from proxy.masking.why import reasons
 from proxy.sql.catalog import Catalog
 from proxy.sql.forms import Form
 from proxy.sql.lineage import Lineage, OutputColumn
@@ -184,6 +185,10 @@ class Masker:
         `type_oids` may be shorter than `values` (0 = not known); `formats` follow Bind: none, one for all, or each.
         """
         return literals.parameters(values, type_oids, formats, shown, self._detectors)
+
+    def why(self, output: Sequence[OutputColumn] | None, *, touched: bool) -> tuple[Masked, ...]:
+        """Why the columns of a statement's result are masked, a line each."""
+        return reasons(self._rules, self._detectors, output, touched=touched)
 
     def text(self, value: str) -> Masked:
         """Free text for people: detectors on all of it."""

@@ -91,13 +91,27 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 
     A quoted name may hold a dot itself; then nobody can tell the parts, and wildcards match across dots.
     """
-    parts = pattern.lower().split(".")
+    parts = pattern.removeprefix(_SAMPLED).lower().split(".")
     missing = r"(?:.*\.)?" if len(parts) < 3 else ""
     exact, loose = (
         re.compile(missing + r"\.".join(_glob(part, any_character) for part in parts), re.DOTALL)
         for any_character in ("[^.]", ".")
     )
     return lambda column: (exact if column.count(".") == 2 else loose).fullmatch(column.lower()) is not None
+
+
+#: Before the pattern of a rule that nobody wrote: a sample of the column's table made it.
+_SAMPLED = "sample:"
+
+
+def by_sample(column: str, entity: str, strategy: Strategy) -> ColumnRule:
+    """The rule for a column that holds names by a sample of its table."""
+    return ColumnRule(_SAMPLED + literal(column), entity, strategy)
+
+
+def made_by_sample(rule: ColumnRule) -> bool:
+    """Whether nobody wrote it."""
+    return rule.pattern.startswith(_SAMPLED)
 
 
 def literal(column: str) -> str:

@@ -140,8 +140,9 @@ def understood(reader: Reader, resource: Resource, text: str) -> Understood:
     parts = tuple(at_once(part) for part in reading.parts) or (reading.judged.combined,)
     refusal = refused(reading, reader.masker)
     bare = tuple(replace(one, text="") for one in parts)
+    why = tuple(line for part in reading.parts for line in reader.masker.why(part.output, touched=part.touched))
     if refusal is None:
-        return Understood(reading.shown.text, bare)
+        return Understood(reading.shown.text, bare, masked=why)
     return Understood(reading.shown.text, bare, refusal.message, "masking")
 
 

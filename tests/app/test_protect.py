@@ -151,6 +151,19 @@ def test_scan_says_what_it_cannot_do(home: Path):
     assert code != 0 and "`hoop serve` must be running" in out
 
 
+def test_why_says_what_is_masked_and_by_which_rule(home: Path):
+    def masked(statement: str) -> list[str]:
+        out = hoop(home, "why", statement, "--as", "ann", "--on", "shop")[1]
+        return [line.split(None, 1)[1] for line in out.splitlines() if line.startswith("  masked")]
+
+    assert masked("SELECT id, tel AS t, upper(tel), count(tel) FROM customers GROUP BY 1, 2") == [
+        "t shape: public.customers.tel, by the rule customers.tel (phone)",
+        "upper redacted: computed from public.customers.tel",
+    ]
+    assert masked("SELECT id, plan FROM customers") == []
+    assert masked("SELECT mystery(1) FROM customers") != []
+
+
 def test_doctor_names_what_weakens_and_its_role_holds(home: Path, postgres: EmbeddedPostgres, postgres_database: str):
     code, out = hoop(home, "doctor", "shop", "--fix", "--role", "hoop_reader_test")
     assert code == 1

@@ -24,7 +24,7 @@ print(json.dumps({"ready": ["PERSON"]}), flush=True); sys.stdin.readline()
 for line in sys.stdin:
     text = json.loads(line)
     if "poison" in text: raise SystemExit
-    time.sleep(0.01)
+    time.sleep(0.005)
     print(json.dumps([[*found.span(), "PERSON"] for found in re.finditer("Ada Lovelace", text)]), flush=True)
 """
 SCHEMA = """
@@ -44,7 +44,6 @@ QUERIES = [
     "SELECT 'said by Ada Lovelace as well'",
     "COPY notes TO STDOUT",
     "COPY (SELECT body FROM notes) TO STDOUT (FORMAT csv)",
-    "DO $$ BEGIN RAISE NOTICE 'written by Ada Lovelace at noon'; END $$",
 ]
 
 
@@ -81,7 +80,7 @@ async def test_what_it_finds_is_masked_in_every_channel(town: Site) -> None:
         for binary in (False, True):
             found = await shown(town, query, binary=binary)
             assert "Lovelace" not in found and "«masked»" not in found, (query, found)
-            assert "A**** L****" in found or "None" in found or "held" in found or "DO" in query, (query, found)
+            assert "A**** L****" in found or "None" in found, (query, found)
     assert "masking.failed" not in await town.kinds()
     await town.gone()
 

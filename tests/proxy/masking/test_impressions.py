@@ -10,7 +10,16 @@ import pytest
 from access.errors import Unavailable
 from access.masking import ColumnRule, MaskPolicy, Strategy
 from access.resources import Protocol, Resource, Upstream
-from proxy.masking.impressions import BELIEVED, FEW_BELIEVED, UNREAD_BELIEVED, Impression, Impressions, stored, texts
+from proxy.masking.impressions import (
+    BELIEVED,
+    FEW_BELIEVED,
+    UNREAD_BELIEVED,
+    Impression,
+    Impressions,
+    remembered,
+    stored,
+    texts,
+)
 from proxy.masking.rules import Rules, literal
 from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.lineage import Lineage
@@ -46,14 +55,16 @@ class Town:
             raise self.problem
         return {column.name: self.values[column.name] for column in columns}
 
-    async def tell(self, _resource: Resource, table: str, found: Sequence[Impression]) -> None:
+    async def tell(self, _resource: Resource, _database: str, table: str, found: Sequence[Impression]) -> None:
         self.told += [f"{table}: {one.entity}" for one in found]
 
     async def look(self, policy: MaskPolicy = POLICY) -> str:
         return await self.impressions.look(RESOURCE, "d", policy, [TABLE])
 
     def rules(self, policy: MaskPolicy = POLICY) -> dict[str, str]:
-        return {rule.pattern: rule.entity for rule in self.impressions.applied(KEY, policy).columns}
+        return {
+            rule.pattern.removeprefix("sample:"): rule.entity for rule in self.impressions.applied(KEY, policy).columns
+        }
 
 
 async def test_a_column_of_names_gets_a_rule_behind_those_of_the_owner() -> None:
@@ -120,6 +131,13 @@ async def test_many_sessions_cause_one_look() -> None:
     town = Town()
     await asyncio.gather(*(town.look() for _ in range(20)))
     assert len(town.asked) == 1
+
+
+async def test_other_processes_know_by_documents() -> None:
+    town = Town()
+    await town.look()
+    kept = [{"columns": {"public.t.a": "person", "public.t.b": "organisation"}}]
+    assert remembered(POLICY, kept).columns == town.impressions.applied(KEY, POLICY).columns
 
 
 def test_the_tables_behind_a_statement() -> None:
