@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -21,6 +22,7 @@ class Timers:
         self._leader = leader
         self._jobs = jobs
         self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._stopping = False
 
     def start(self) -> None:
         """Schedule the jobs. A run that is still going when the next is due is not doubled; missed runs collapse to one."""
@@ -35,11 +37,16 @@ class Timers:
         try:
             if await self._leader.held():
                 await job()
+        except asyncio.CancelledError:
+            # The scheduler cancels what runs when it is shut down, and would report that as a job that failed.
+            if not self._stopping:
+                raise
         except Exception:
             log.exception("The timed job %s failed; it runs again at its next time.", name)
 
     async def stop(self) -> None:
         """No further runs; hand the lead over."""
+        self._stopping = True
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         await self._leader.release()

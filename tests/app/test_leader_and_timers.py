@@ -110,3 +110,20 @@ async def test_jobs_come_at_their_interval_and_stop() -> None:
     await timers.stop()
     assert leader.released
     await timers.stop()
+
+
+async def test_a_job_that_is_cut_off_at_the_end_is_not_reported_as_failed(caplog: pytest.LogCaptureFixture) -> None:
+    begun = asyncio.Event()
+
+    async def job() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    timers = Timers(Always(), {"job": (0.01, job)})
+    timers.start()
+    async with asyncio.timeout(5):
+        await begun.wait()
+    await timers.stop()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -35,6 +35,7 @@ REQUEST = examples.request(
     version=3,
     decided_by=examples.OTTO,
     decided_at=LATER,
+    starts_at=LATER,
     note="ok",
     authors=(examples.OTTO,),
     emergency=EMERGENCY,
