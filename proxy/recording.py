@@ -79,9 +79,10 @@ def assembled(prefix: bytes, at_ms: int, number: int, data: bytes) -> bytes:
     return prefix + _WHEN(0xCF, at_ms, 0xCE, number) + data
 
 
-def result(at_ms: int, number: int, names: bytes, values: bytes, tag: str, rows: int, masked: int) -> bytes:
-    """A `result` record. `names` is a packed list, `values` are the packed lists of its rows, one behind the other."""
-    end = _END + packed(tag) + _COUNTS(0xA4, b"rows", 0xCE, rows, 0xA6, b"masked", 0xCE, masked)
+def result(at_ms: int, number: int, names: bytes, values: bytes, tag: bytes, rows: int, masked: int) -> bytes:
+    """A `result` record. `names` is a packed list, `tag` a packed text, `values` are the packed lists of its rows, one
+    behind the other."""
+    end = _END + tag + _COUNTS(0xA4, b"rows", 0xCE, rows, 0xA6, b"masked", 0xCE, masked)
     return b"".join((_RESULT, _WHEN(0xCF, at_ms, 0xCE, number), _NAMES, names, _VALUES, _LIST(0xDC, rows), values, end))
 
 

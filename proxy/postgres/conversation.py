@@ -34,6 +34,8 @@ from proxy.sql.parse import Parsed
 FAIL_TRANSACTION = "hoop refused"
 
 _EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
+#: The portal that the next batch replaces.
+_UNNAMED = frozenset({""})
 #: Bytes of the client that may wait before its socket is not read any more.
 WAITING_CAP = 4 * 1024 * 1024
 FRAME_COST = 64
@@ -210,7 +212,7 @@ class Conversation:
             and not self._inbox
             and not self._splitter.buffered
             and self.responses.at_rest
-            and not self.portals
+            and self.portals.keys() <= _UNNAMED
             and (not self._stale_until or self.clock.monotonic() >= self._stale_until)
         )
 

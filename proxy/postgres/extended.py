@@ -104,7 +104,10 @@ def _segment(conv: Conversation, first: bytes) -> Steps[bool]:
         _forget(conv, batch, "not run: cancelled by the client")
         yield from _refuse(conv, CANCELLED, closed=closed)
         return False
+    repeatable = closed and conv.own is None and not part
     yield from sending.send(conv, batch, closing=frames[-1])
+    if repeatable:
+        conv.lane.remember_batch(conv, batch)
     return part
 
 

@@ -72,7 +72,7 @@ class SqlState:
                 # A path that cannot be read finds nothing, so nothing is taken for what it is not.
                 search_path=path if path is not None else (),
                 role=self.role,
-                prepared={name: p.parsed for name, p in self.prepared.items()},
+                prepared={name: p.parsed for name, p in self.prepared.items() if name},
                 cursors={name: query for name, query in self.cursors.items() if self.cursor(name) is query},
                 temporary=self.temporary,
                 level=self.level,
@@ -257,13 +257,14 @@ class SqlState:
             self.touch()
 
     def define(self, name: str, prepared: Prepared) -> None:
-        """ParseComplete."""
+        """ParseComplete. The unnamed statement changes nothing about what a text means: SQL has no name for it."""
         self.prepared[name] = prepared
-        self.touch()
+        if name:
+            self.touch()
 
     def forget(self, name: str) -> None:
         """CloseComplete of a statement."""
-        if self.prepared.pop(name, None) is not None:
+        if self.prepared.pop(name, None) is not None and name:
             self.touch()
 
     def open_portal(self, name: str, parsed: Parsed) -> None:
