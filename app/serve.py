@@ -27,7 +27,9 @@ from app.role_web import WebRole
 from app.role_worker import WorkerRole
 from app.supervise import STATE, Supervised, Supervisor, children
 from ledger.recordings import Recordings
+from ledger.segments import Pen
 from ledger.sessions import SessionLog
+from proxy.native import short_way
 
 log = logging.getLogger("hoop")
 
@@ -59,7 +61,8 @@ async def _serve_until_stopped(loaded: Loaded, only: Sequence[str], *, databases
         await core.book.refresh()
         sessions = SessionLog(core.store)
         directory = core.base / core.settings.recordings.path
-        recordings = Recordings(directory, sessions, strict=core.settings.recordings.strict)
+        pen = Pen if short_way is None else short_way.Pen
+        recordings = Recordings(directory, sessions, strict=core.settings.recordings.strict, pen=pen)
         process = Process(core, recordings, tasks, databases_only=databases_only)
         loop.add_signal_handler(signal.SIGHUP, process.reload)
         watching = tasks.create_task(watch(core.flows, core.on_call, core.store, process.node))

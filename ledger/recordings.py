@@ -9,20 +9,23 @@ at the next start. Implements `access.ports.Recordings`.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 import logging
 import os
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from access.errors import HoopError, Invalid, Unavailable
 from access.events import RecordingSealed
 from access.ports import SessionLog
 from access.requests import Session
 from ledger import segments
+from ledger.segments import Pen
 
 log = logging.getLogger(__name__)
 
@@ -41,79 +44,88 @@ class Recording:
         self.path = path
         self._session = session.id
         self._owner = owner
-        self._hash = hashlib.sha256()
-        self._unhashed: list[bytes] = []
-        self._size = 0
+        self._hash = hashlib.sha256(segments.MAGIC)
         self.sealed = 0
         self._broken = ""
-        self.waits_for_sync = False
         self._named = False
-        self._descriptor = _create(path)
         self._lock = threading.Lock()
-        self._append(segments.MAGIC)
+        self._descriptor = _create(path)
+        self._pen = owner.pen(self._descriptor, UNHASHED_MOST, self._attend, self._trouble)
+        #: Append records, all or none; when this returns, the kernel has them. Raises Unavailable: then nothing may be
+        #: forwarded. (The pen's own, so that nothing is between a statement and its record.)
+        self.write: Callable[..., None] = self._pen.append
+        self._begin()
 
-    def write(self, *records: bytes) -> None:
-        """Append records, all or none; when this returns, the kernel has them. Raises Unavailable: then nothing may be
-        forwarded."""
+    def _begin(self) -> None:
         try:
-            frames = segments.framed(*records)
-        except ValueError as error:
-            raise Unavailable(f"The recording of {self._session} can not take this: {error}.") from None
-        self._append(frames)
-
-    def _append(self, data: bytes) -> None:
-        if self._broken or self._descriptor < 0:
-            raise self._unavailable(self._broken or "it is closed")
-        try:
-            written = os.write(self._descriptor, data)
+            written = os.write(self._descriptor, segments.MAGIC)
         except OSError as error:
             raise self._unavailable(error.strerror or "write failed") from error
-        if written != len(data):
-            self._cut_back()
-            raise self._unavailable("the disk is full")
-        self._unhashed.append(data)
-        self._size += written
-        if len(self._unhashed) >= UNHASHED_MOST:
+        if written != len(segments.MAGIC):
+            self._trouble(0)
+        self._pen.size = written
+        self._attend()
+
+    def _attend(self) -> None:
+        """Something was written: it is hashed when there is enough of it, and made durable now or soon."""
+        if len(self._pen.unhashed) >= UNHASHED_MOST:
             self._hash_all()
         if self._owner.strict:
             self.sync()
             if self._broken:
                 raise self._unavailable(self._broken)
-        elif not self.waits_for_sync:
+        elif not self._pen.quiet:
+            self._pen.quiet = True
             self._owner.grown(self)
+
+    def _trouble(self, number: int) -> NoReturn:
+        """Nothing, or only a part (0), could be written."""
+        if number == errno.EMSGSIZE:
+            limits = f"a record has 1 to {segments.MAX_RECORD} bytes"
+            raise Unavailable(f"The recording of {self._session} can not take this: {limits}.")
+        if number == errno.EBADF:
+            raise self._unavailable(self._broken or "it is closed")
+        if number == 0:
+            self._cut_back()
+        raise self._unavailable(os.strerror(number) if number else "the disk is full")
 
     def _hash_all(self) -> None:
         """Many small pieces are hashed at once, which costs a fraction of hashing each."""
-        self._hash.update(b"".join(self._unhashed))
-        self._unhashed.clear()
+        self._hash.update(b"".join(self._pen.unhashed))
+        self._pen.unhashed.clear()
 
     def _cut_back(self) -> None:
         """Take back half a record, so that the next one can be read."""
         try:
-            os.ftruncate(self._descriptor, self._size)
+            os.ftruncate(self._descriptor, self._pen.size)
         except OSError as error:
-            self._broken = f"half a record could not be taken back: {error.strerror}"
+            self._break(f"half a record could not be taken back: {error.strerror}")
+
+    def _break(self, why: str) -> None:
+        """Nothing is written any more."""
+        self._broken, self._pen.descriptor = why, -1
 
     def sync(self) -> None:
         """Make durable what was written; any thread. A failure ends the recording: the kernel may have dropped pages."""
         with self._lock:
             if self._descriptor < 0:
                 return
+            self._pen.quiet = False  # what is written from here on is synced the next time
             try:
                 os.fdatasync(self._descriptor)
                 if not self._named:
                     _sync_directory(self.path.parent)
                     self._named = True
             except OSError as error:
-                self._broken = error.strerror or "sync failed"
+                self._break(error.strerror or "sync failed")
                 log.exception("the recording of %s is not durable", self._session)
 
     def head(self, *, final: bool = False) -> RecordingSealed | None:
         """The fact that seals what there is; None when it did not grow."""
-        if self._size == self.sealed and not final:
+        if self._pen.size == self.sealed and not final:
             return None
         self._hash_all()
-        return _sealed(self._session, self.name, self._size, self._hash.copy().hexdigest(), final=final)
+        return _sealed(self._session, self.name, self._pen.size, self._hash.copy().hexdigest(), final=final)
 
     async def close(self) -> None:
         """Seal, make durable, compress. Safe to call twice. Raises Unavailable when the seal could not be recorded;
@@ -122,7 +134,7 @@ class Recording:
             return
         try:
             await asyncio.to_thread(self.sync)
-            self._broken = self._broken or "it is closed"
+            self._break(self._broken or "it is closed")
             fact = self.head(final=True)
             assert fact is not None
             await self._owner.sessions.record(fact)
@@ -139,11 +151,14 @@ class Recording:
 class Recordings:
     """The recordings of this node. `start` finishes what a crash left; `close` ends the background work.
 
-    `strict` makes every record durable before `write` returns (slower by one fsync).
+    `strict` makes every record durable before `write` returns (slower by one fsync). `pen` makes what writes a segment.
     """
 
-    def __init__(self, directory: Path, sessions: SessionLog, *, strict: bool = False) -> None:
+    def __init__(
+        self, directory: Path, sessions: SessionLog, *, strict: bool = False, pen: Callable[..., Pen] = Pen
+    ) -> None:
         self.directory = directory
+        self.pen = pen
         self.sessions = sessions
         self.strict = strict
         self._open: set[Recording] = set()
@@ -263,9 +278,7 @@ class _Syncer:
         self._thread.start()
 
     def soon(self, recording: Recording) -> None:
-        if not recording.waits_for_sync:
-            recording.waits_for_sync = True
-            self._waiting.put(recording)
+        self._waiting.put(recording)
 
     def stop(self) -> None:
         self._ended.set()
@@ -275,13 +288,12 @@ class _Syncer:
     def _run(self) -> None:
         while not self._ended.is_set():
             batch = [self._waiting.get()]
-            # Half of the promised time to let more writes join the fsync, half for the fsyncs.
-            self._ended.wait(SYNC_SECONDS / 2)
+            # Most of the promised time to let more writes join the fsync, the rest for the fsyncs.
+            self._ended.wait(SYNC_SECONDS * 0.7)
             while not self._waiting.empty():
                 batch.append(self._waiting.get())
             for recording in batch:
                 if recording is not None:
-                    recording.waits_for_sync = False
                     recording.sync()
 
 

@@ -6,8 +6,10 @@ before it was changed.
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import zstandard
@@ -38,6 +40,47 @@ class Segment:
 
     records: tuple[bytes, ...]
     size: int
+
+
+class Pen:
+    """The end of a segment file. `append` is one write(2) for all of its records; `_lane.c` has the same in C.
+
+    `attention` is called when what was written waits for something: to be hashed (`most` pieces in `unhashed`) or, unless
+    `quiet`, to be made durable. `trouble` is called with the error number when nothing, or not all (0), was written; it
+    raises. EMSGSIZE: one of them is no record.
+    """
+
+    def __init__(
+        self, descriptor: int, most: int, attention: Callable[[], None], trouble: Callable[[int], None]
+    ) -> None:
+        self.descriptor = descriptor
+        self.size = 0
+        self.quiet = False
+        self.unhashed: list[bytes] = []
+        self._most = most
+        self._attention = attention
+        self._trouble = trouble
+
+    def append(self, *records: bytes) -> None:
+        """Append records, all or none."""
+        try:
+            data = framed(*records)
+        except ValueError:
+            self._trouble(errno.EMSGSIZE)
+            return
+        written, problem = -1, errno.EBADF
+        if self.descriptor >= 0:
+            try:
+                written = os.write(self.descriptor, data)
+            except OSError as error:
+                problem = error.errno or errno.EIO
+        if written != len(data):
+            self._trouble(problem if written < 0 else 0)
+            return
+        self.unhashed.append(data)
+        self.size += written
+        if not self.quiet or len(self.unhashed) >= self._most:
+            self._attention()
 
 
 def parse(data: bytes) -> Segment:

@@ -7,6 +7,8 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from access.actors import Actor, Agent, Person, PersonId, actor_key
@@ -253,7 +255,7 @@ class Arrival:
         bearer = Bearer(
             session=row.id, actor=visitor.actor, resource=visitor.resource, policy=gateway.policy,
             person=lambda: ports.directory.person(visitor.person.id), name=self._name,
-            version=lambda: gateway.version,
+            version=partial(attrgetter("version"), gateway),
             grants=lambda: capped(self._grants(visitor, row.id), ceiling),
         )  # fmt: skip
         reported = upstream.session.parameters
@@ -281,7 +283,7 @@ class Arrival:
         recording.write(_open_record(row, visitor))
         return LiveSession(
             row, conversation, self.wire, upstream, dialling,
-            SessionPorts(ports.clock, ports.desk, ports.log, recording),
+            SessionPorts(ports.clock, ports.desk, ports.log, recording, gateway.sweeper),
             ceiling=ceiling,
             make_reader=lambda newer: self._reader(row, newer, revealed),
             stale_catalog=lambda: self._stale(visitor),

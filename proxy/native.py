@@ -1,6 +1,6 @@
-"""The compiled part, when there is one: framing, row walk and detectors in C (`native.c`).
+"""The compiled parts, when there are any: framing, row walk and detectors (`_native.c`), the short way (`_lane.c`).
 
-It is optional. Without it (no compiler at installation, or `HOOP_NATIVE=0`) the same work is done in Python, with the
+They are optional. Without it (no compiler at installation, or `HOOP_NATIVE=0`) the same work is done in Python, with the
 same output byte by byte, slower.
 """
 
@@ -11,14 +11,15 @@ import os
 from typing import Any
 
 
-def _load() -> Any:
+def _load(name: str) -> Any:
     if os.environ.get("HOOP_NATIVE") == "0":
         return None
     try:
-        return importlib.import_module("proxy._native")
+        return importlib.import_module(name)
     except ImportError:
         return None
 
 
-#: The module, or None.
-native: Any = _load()
+#: The modules, or None.
+native: Any = _load("proxy._native")
+short_way: Any = _load("proxy._lane")

@@ -88,6 +88,8 @@ def result(at_ms: int, number: int, names: bytes, values: bytes, tag: bytes, row
 
 _RESULT = head(Kind.RESULT)
 _NAMES, _VALUES, _END = b"\x85" + packed("names"), packed("values"), packed("tag")
+#: What never changes in the records of the short way, for `_lane.c`.
+PARTS = (head(Kind.STATEMENT), _RESULT, _NAMES, _VALUES, _END)
 
 
 def kept(value: Masked) -> str:

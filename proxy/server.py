@@ -40,6 +40,7 @@ from proxy.apart import Apart
 from proxy.arrival import Arrival, Visitor
 from proxy.catalogs import Catalogs, Key, Loader
 from proxy.entrance import Entrance, Guest
+from proxy.express import Sweeper
 from proxy.listening import Doorway, Listener, Newcomer
 from proxy.lookups import Lookups
 from proxy.masking.detectors import Detector
@@ -132,6 +133,7 @@ class Gateway:
         self.detectors = detectors
         self.lookups = Lookups(ports.store)
         self.impressions = None if ports.samples is None else Impressions(ports.samples, self._names_found, ports.clock)
+        self.sweeper = Sweeper()
         self.sessions: dict[SessionId, LiveSession] = {}
         #: Cancel keys as the clients have them.
         self.keys: dict[tuple[int, bytes], SessionId] = {}

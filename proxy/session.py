@@ -15,6 +15,7 @@ from access.scopes import Level, Read, Write, level_of, limited_to
 from proxy.admission import Bearer
 from proxy.asking import Asker
 from proxy.conversation import Question
+from proxy.express import Express, Moves, Sweeper, express
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.reading import Reader
@@ -29,8 +30,8 @@ CANCEL_GRACE = 0.8
 LAST_WORDS = 2.0
 #: How long the ports may take with the last facts of a session, in seconds.
 LAST_FACTS = 10.0
-#: How long and how many records of what came back may wait for the next statement, to be written with it.
-LATE_SECONDS, LATE_MOST = 0.01, 512
+#: How many records of what came back may wait for the next statement, to be written with it.
+LATE_MOST = 512
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class SessionPorts:
     desk: Desk
     log: SessionLog
     recording: Recording
+    sweeper: Sweeper
 
 
 @dataclass(slots=True)
@@ -79,25 +81,35 @@ class LiveSession:
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _tells: deque[Question] = field(default_factory=deque)
     _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
-    _late: list[bytes] = field(default_factory=list)
+    #: Records of what came back, to be written with the next statement; and whether the sweeper knows.
+    late: list[bytes] = field(default_factory=list)
+    waits: bool = False
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    _catching_up: bool = False
     _resuming: bool = False
     _audience: frozenset[str] = field(init=False)
     _asker: Asker = field(init=False)
     _why: str = ""
     _ended: bool = False
+    _express: Express = field(init=False)
 
     def __post_init__(self) -> None:
         self._audience = self.audience()
         self._asker = Asker(self.ports.desk, self.ports.log, self.row)
+        moves = Moves(
+            record=self.ports.recording.write, forward=self.upstream.wire.transport.write,
+            forward_ends=self.upstream.wire.transport.is_closing, reply=self.client.transport.write,
+            reply_ends=self.client.transport.is_closing, failed=self._failed, client=self.client.received,
+            upstream=self.upstream.wire.received, soon=self._soon, owner=self,
+        )  # fmt: skip
+        self._express = express(self.conversation, moves)
+        self._arm()
 
     async def run(self) -> None:
         """Until the session is over and everything about it is told."""
         self.client.peer, self.upstream.wire.peer = self.upstream.wire, self.client
         async with self._tasks:
-            self.upstream.wire.take_over(self._from_upstream, self._upstream_lost)
-            self.client.take_over(self._from_client, self._client_lost)
+            self.upstream.wire.take_over(self._from_upstream, self._upstream_lost, self._express.upstream)
+            self.client.take_over(self._from_client, self._client_lost, self._express.client)
             await self._over.wait()
             await self._wind_up()
             self._ended = True
@@ -159,8 +171,9 @@ class LiveSession:
         out = self.conversation.out
         if out.records:
             # What came back before goes along: one write for both, and in the order it happened.
-            records = self._late + out.records if self._late else out.records
-            self._late, out.records = [], []
+            records = self.late + out.records
+            self.late.clear()
+            out.records = []
             self._write(records)
         if out.tell:
             self._tell(out.tell)
@@ -175,19 +188,25 @@ class LiveSession:
             self.client.write(_joined(out.to_client))
             out.to_client = []
         if out.results:
-            self._late += out.results
+            self.late += out.results
             out.results = []
-            self._write_soon()
+            self._soon()
         if signals:
             self._signals()
+            self._arm()
 
-    def _write_soon(self) -> None:
+    def _soon(self) -> None:
         """What came back is written with the next statement, always before it; without one, in a moment."""
-        if len(self._late) >= LATE_MOST:
-            self._catch_up()
-        elif not self._catching_up:
-            self._catching_up = True
-            self._loop.call_later(LATE_SECONDS, self._catch_up)
+        if len(self.late) >= LATE_MOST:
+            self.catch_up()
+        elif not self.waits:
+            self.waits = True
+            self.ports.sweeper.add(self)
+
+    def _arm(self) -> None:
+        """Say what may go the short way from here on."""
+        conv = self.conversation
+        self._express.arm(conv.clear, conv.responses.status)
 
     def _signals(self) -> None:
         """What is not bytes."""
@@ -232,13 +251,14 @@ class LiveSession:
         self._resuming = False
         self.tick()
 
-    def _catch_up(self) -> None:
-        self._catching_up = False
+    def catch_up(self) -> None:
+        """Write what waits, now."""
         if not self._write_late():
             self.perform()
 
     def _write_late(self) -> bool:
-        late, self._late = self._late, []
+        late = list(self.late)
+        self.late.clear()
         return not late or self._write(late)
 
     def _write(self, records: list[bytes]) -> bool:
@@ -249,6 +269,13 @@ class LiveSession:
             self._unrecorded(problem)
             return False
         return True
+
+    def _failed(self, problem: BaseException) -> None:
+        """The short way could not record."""
+        if not isinstance(problem, Unavailable):
+            raise problem
+        self._unrecorded(problem)
+        self.perform()
 
     def _unrecorded(self, problem: Unavailable) -> None:
         """Nothing that is not recorded is forwarded, and the session cannot go on."""

@@ -52,6 +52,10 @@ class Wire(asyncio.Protocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def data_received(self, data: bytes) -> None:
+        self.received(data)
+
+    def received(self, data: bytes) -> None:
+        """Bytes of the peer."""
         if self._sink is not None:
             if len(data) >= LARGE:
                 self._breathe(len(data))
@@ -97,9 +101,25 @@ class Wire(asyncio.Protocol):
         self.resume("kept")
         return data
 
-    def take_over(self, sink: Callable[[bytes], None], lost: Callable[[], None]) -> None:
-        """From now on bytes go straight to `sink`, those kept so far first; `lost` is called at the end."""
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What is written to, for those who do that often. Raises Lost when there is none."""
+        if self._transport is None:
+            raise Lost
+        return self._transport
+
+    def take_over(
+        self,
+        sink: Callable[[bytes], None],
+        lost: Callable[[], None],
+        quick: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """From now on bytes go straight to `sink`, those kept so far first; `lost` is called at the end. `quick` gets them
+        before this wire does, and gives back to `received` what it does not want."""
         self._sink, self._lost = sink, lost
+        if quick is not None and self._transport is not None and not self._transport.is_closing():
+            self.data_received = quick  # type: ignore[method-assign]
+            self._transport.set_protocol(self)  # it remembers what to call
         if self._kept:
             data = bytes(self._kept)
             self._kept.clear()

@@ -7,6 +7,7 @@ until the upstream answered everything: then names, settings and transaction sta
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from access.policy import Action
@@ -107,8 +108,9 @@ class Conversation:
     def upstream_data(self, data: bytes) -> bool:
         """Bytes of the upstream, in any chunks. True when they were a small answer, as with `client_data`."""
         if self.responses.short:
-            if not self._inbox and not self.closing and self.lane.answer(self, data):
-                return True
+            with suppress(FrameError):  # the long way finds it as well, and says so
+                if not self._inbox and not self.closing and self.lane.answer(self, data):
+                    return True
             self.lane.leave(self)
         try:
             if self.reader.masker.ahead is None and self.slowly.empty:
@@ -207,8 +209,14 @@ class Conversation:
     @property
     def free(self) -> bool:
         """Nothing is under way or waits: the next bytes may begin anything."""
+        return not self.responses.short and self.clear
+
+    @property
+    def clear(self) -> bool:
+        """As `free`, but that something may be on the short way."""
         return (
             self._between
+            and not self.closing
             and not self._inbox
             and not self._splitter.buffered
             and self.responses.at_rest

@@ -90,7 +90,6 @@ class Lane:
     tags: dict[bytes, bytes] = field(default_factory=dict)
     #: By the bytes of a batch without its values.
     _alike: dict[bytes, Known] = field(default_factory=dict)
-    _sent: bytes = b""
 
     def known(self, frame: bytes, epoch: int) -> Known | None:
         """What was decided about these bytes, while nothing happened since that could change it."""
@@ -156,7 +155,7 @@ class Lane:
         if known is None or not (known.short or self._described(conv, known)) or not self.still(conv, known):
             return False
         conv.responses.short = True
-        self.under_way, self._sent = known, data
+        self.under_way = known
         self.number, record = conv.gate.again(statement)
         conv.out.records.append(record)
         conv.out.to_upstream.append(data)
@@ -252,10 +251,12 @@ class Lane:
             if data[start] != m.ROW_DESCRIPTION:
                 return None
             first = start + 1 + _LENGTH(data, start + 1)[0]
+            if first > end:
+                return None
             looks = known.reading.shapes.get((0, data[start:first]))
-        if looks is None:
-            self._learn(conv, known, data[start:first])
-            return None
+            if looks is None:
+                self._learn(conv, known, data[start:first])
+                return None
         at, count = run_of(data, first, m.DATA_ROW)
         whole = (
             count <= ROWS_KEPT
@@ -269,10 +270,17 @@ class Lane:
     @staticmethod
     def _learn(conv: Conversation, known: Known, description: bytes) -> None:
         """The next answer to a batch that looks like this one goes the short way. (A Query learns on the long way.)"""
-        if known.bound is not None and description:
+        if known.bound is not None:
             part, masker = known.reading.parts[0], conv.reader.masker
             fields = m.parse_row_description(description)
             remembered(known.reading, 0, description, lambda: shape(masker, part, fields))
+
+    def tag(self, message: bytes) -> bytes:
+        """The command tag of a completion, packed; remembered."""
+        if len(self.tags) >= KNOWN:
+            self.tags.clear()
+        text = self.tags[message] = packed(m.parse_tag(message))
+        return text
 
     def _told(
         self, conv: Conversation, looks: Shape, data: bytes, cuts: tuple[int, int, int, int], count: int
@@ -290,11 +298,7 @@ class Lane:
         if masked or told is not None:
             shown = b"".join((data[:first] if told is None else data[:start] + told, rows, data[at:]))
         tag = data[at:end]
-        text = self.tags.get(tag)
-        if text is None:
-            if len(self.tags) >= KNOWN:
-                self.tags.clear()
-            text = self.tags[tag] = packed(m.parse_tag(tag))
+        text = self.tags.get(tag) or self.tag(tag)
         counters = conv.gate.counters
         counters.rows += count
         counters.masked += masked

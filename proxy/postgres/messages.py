@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from struct import Struct, pack
+from struct import error as struct_error
 
 from proxy.postgres.frames import HEADER, FrameError
 
@@ -261,13 +262,18 @@ def parse_ready(frame: bytes) -> int:
 
 def row_values(frame: bytes) -> list[bytes | None]:
     """The fields of one DataRow."""
-    count = _I16(frame, HEADER)[0]
     at, values = HEADER + 2, []
-    for _ in range(count):
-        size = _I32(frame, at)[0]
-        at += 4
-        values.append(None if size < 0 else frame[at : at + size])
-        at += max(size, 0)
+    try:
+        count = _I16(frame, HEADER)[0]
+        for _ in range(count):
+            size = _I32(frame, at)[0]
+            at += 4
+            values.append(None if size < 0 else frame[at : at + size])
+            at += max(size, 0)
+    except struct_error:
+        raise FrameError("a row that ends early") from None
+    if at > len(frame):
+        raise FrameError("a value is longer than its row")
     return values
 
 

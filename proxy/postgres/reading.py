@@ -60,6 +60,8 @@ class Shape:
     plan: RowPlan | None
     names: bytes
     told: bytes | None
+    #: All of its columns come as text.
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +328,8 @@ def shape(masker: Masker, part: Part, columns: tuple[Field, ...]) -> Shape:
     plan = masker.plan(seen, part.output, part.touched)
     told = tuple(replace(c, name=masker.column_name(c.name)) for c in columns)
     names = packed([c.name for c in told])
-    return Shape(columns, plan, names, None if told == columns else row_description(told))
+    plain = not any(c.format for c in columns)
+    return Shape(columns, plan, names, None if told == columns else row_description(told), plain)
 
 
 def remembered(reading: Reading, index: int, looks: object, make: Callable[[], Shape]) -> Shape:

@@ -103,8 +103,8 @@ class Responses:
 
     @property
     def at_rest(self) -> bool:
-        """Quiet, and the next statement would run."""
-        return not self.queue and not self.short and not self.unsynced and self.status != m.FAILED
+        """Nothing is awaited on the long way, and the next statement would run."""
+        return not self.queue and not self.unsynced and self.status != m.FAILED
 
     @property
     def whole(self) -> bool:

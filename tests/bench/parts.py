@@ -16,7 +16,9 @@ from access.ports import SessionLog
 from access.requests import Session
 from app.config_build import DEFAULT_DETECTION
 from ledger.recordings import Recordings
+from ledger.segments import Pen
 from proxy.masking.plan import Masker
+from proxy.native import short_way
 from proxy.postgres.reading import Reader
 from proxy.recording import Kind, assembled, head, packed
 from proxy.sql.catalog import Catalog, Column, Function, Relation, Volatility
@@ -108,7 +110,7 @@ def recording(rounds: int) -> list[Figure]:
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as directory:
             log: SessionLog = _NoLedger()  # type: ignore[assignment]
-            one = Recordings(Path(directory), log).open(row)
+            one = Recordings(Path(directory), log, pen=Pen if short_way is None else short_way.Pen).open(row)
 
             def work(number: int) -> None:
                 one.write(assembled(prefix, 1_772_443_800_000, number, data))  # noqa: B023 - used up at once

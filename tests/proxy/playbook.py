@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import ClassVar
 
 from access.actors import Actor, Agent, Person, PersonId
 from access.ids import GrantId, RequestId, SessionId
@@ -15,6 +16,7 @@ from access.resources import Protocol, Resource, Upstream
 from access.scopes import Once, Read, Scope
 from proxy.admission import Bearer
 from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question
+from proxy.express import Moves, Plain, express
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.facts import Facts
@@ -61,6 +63,8 @@ class Play:
     read_only: bool | None = None
     #: Answer commits by themselves.
     commits: bool = True
+    #: The short way in C.
+    compiled: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
@@ -84,6 +88,15 @@ class Play:
         self.conversation = Conversation(
             Facts(bearer, "app", read_only=read_only), reader, state, self.clock, dict(PARAMETERS)
         )
+        self.late: list[bytes] = []
+        self.waits = True
+        out = self.conversation.out
+        moves = Moves(
+            record=lambda *records: out.records.extend(records), forward=lambda data: out.to_upstream.append(data), forward_ends=bool,
+            reply=lambda data: out.to_client.append(data), reply_ends=bool, failed=self.failed, client=self.conversation.client_data,
+            upstream=self.conversation.upstream_data, soon=lambda: None, owner=self,
+        )  # fmt: skip
+        self.express = express(self.conversation, moves) if self.compiled else Plain(moves)
         self.asked: list[Question] = []
         self.told: list[Question] = []
         self.records: list[list[object]] = []
@@ -96,11 +109,11 @@ class Play:
     # what happens
 
     def client(self, *frames: bytes) -> Play:
-        self.conversation.client_data(b"".join(frames))
+        self.express.client(b"".join(frames))
         return self.perform()
 
     def upstream(self, *frames: bytes) -> Play:
-        self.conversation.upstream_data(b"".join(frames))
+        self.express.upstream(b"".join(frames))
         return self.perform()
 
     def answer(self, value: Answer) -> Play:
@@ -130,7 +143,8 @@ class Play:
             out.to_upstream.clear()
         self.to_client += b"".join(out.to_client)
         out.to_client.clear()
-        self.records += [unpack(one) for one in out.results]
+        self.records += [unpack(one) for one in (*self.late, *out.results)]
+        self.late.clear()
         out.results.clear()
         self.cancelled += out.cancel_upstream
         out.cancel_upstream = False
@@ -143,7 +157,16 @@ class Play:
                 self.conversation.answer(question, True)
                 return self.perform()
             self.asked.append(question)
+        conv = self.conversation
+        self.express.arm(conv.clear, conv.responses.status)
         return self
+
+    def catch_up(self) -> None:
+        """Nothing: `perform` takes what waits."""
+
+    def failed(self, problem: BaseException) -> None:
+        """The short way could not record."""
+        raise problem
 
     # what came of it
 

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
-from access.scopes import Read, Write
+from access.scopes import Once, Read, Write
+from access.statements import Digest
 from proxy.gate import VERDICT_SECONDS
+from proxy.native import short_way
 from proxy.postgres import messages as m
-from tests.proxy.playbook import BROKEN, IDLE, OPEN, Play, bind, complete, described, failed, grant, row
+from proxy.postgres.outlines import outline
+from proxy.recording import ROWS_KEPT
+from tests.proxy.playbook import (
+    BOUND,
+    BROKEN,
+    IDLE,
+    NO_DATA,
+    OPEN,
+    PARSED,
+    Play,
+    bind,
+    complete,
+    described,
+    execute,
+    failed,
+    grant,
+    row,
+)
+
+NO_C = pytest.mark.skipif(short_way is None, reason="the compiled part is not installed (or HOOP_NATIVE=0)")
+
+
+@pytest.fixture(autouse=True, params=[False, pytest.param(True, marks=NO_C)], ids=["python", "c"])
+def _both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here is true of both."""
+    monkeypatch.setattr(Play, "compiled", request.param)
+
+
 
 SELECT = m.query("SELECT id, secret FROM t")
 RESULT = b"".join((described("id", "secret"), row("1", "hush"), row("2", None), complete("SELECT 2"), IDLE))
@@ -149,3 +179,184 @@ def test_a_lost_server_is_told():
     play = warm().client(SELECT)
     play.conversation.upstream_closed()
     assert play.perform().heard()[-1].startswith("E 08006")
+
+
+def test_a_long_answer_goes_the_long_way():
+    many = described("id", "secret") + row("1", "x") * (ROWS_KEPT + 1) + complete(f"SELECT {ROWS_KEPT + 1}") + IDLE
+    play = warm().client(SELECT).upstream(many)
+    assert play.kinds()[-1] == "done" and len(play.heard()) == ROWS_KEPT + 4
+
+
+@pytest.mark.parametrize("cut", range(0, len(RESULT), 3))
+@pytest.mark.parametrize("noise", [b"\xff\xff\xff\xff", b"\0\0\0\x05", b"CCCC"])
+def test_a_damaged_answer_is_what_it_is_on_the_long_way(cut: int, noise: bytes):
+    damaged = RESULT[:cut] + noise + RESULT[cut + 4 :]
+    play, slow = warm().client(SELECT).upstream(damaged), Play().client(SELECT).upstream(damaged)
+    assert (play.heard(), play.closed) == (slow.heard(), slow.closed)
+
+
+# ------------------------------------------------------------------------------------------------ batches
+
+TEXT = "SELECT id, secret FROM t"
+PARSE, DESCRIBE, EXECUTE = m.parse("", TEXT), m.describe("P", ""), execute()
+ROWS = row("1", "hush") + complete("SELECT 1")
+PSYCOPG = PARSE + bind() + DESCRIBE + EXECUTE + m.SYNC_MESSAGE
+ANSWER = PARSED + BOUND + described("id", "secret") + ROWS + IDLE
+TOLD = ["1", "2", "T", "D 1|***", "C SELECT 1", "Z I"]
+
+
+def series(batch: bytes = PSYCOPG, answer: bytes = ANSWER, play: Play | None = None, *, times: int = 2) -> Play:
+    """A session that sent a batch that often: now it is known."""
+    play = play or Play()
+    for _ in range(times):
+        play.client(batch).upstream(answer)
+    play.records.clear()
+    play.log.clear()
+    play.sent(), play.heard()
+    return play
+
+
+def named(play: Play | None = None) -> Play:
+    """A session with the prepared statement `s`, that knows what its rows look like."""
+    play = play or Play()
+    play.client(m.parse("s", TEXT), m.describe("S", "s"), m.SYNC_MESSAGE)
+    return play.upstream(PARSED, m.message(m.PARAMETERS, b"\0\0"), described("id", "secret"), IDLE)
+
+
+ASYNCPG, ITS_ANSWER = bind("s") + EXECUTE + m.SYNC_MESSAGE, BOUND + ROWS + IDLE
+
+
+def test_a_batch_is_short_the_third_time_and_tells_the_same():
+    play = series().client(PSYCOPG)
+    assert play.log == ["record", "forward"] and b"".join(play.sent()) == PSYCOPG
+    assert play.upstream(ANSWER).heard() == TOLD and play.kinds() == ["statement", "result"]
+    assert play.records[0][3] == STATEMENT and play.records[1][3]["values"] == [["1", "***"]]  # type: ignore[index]
+    assert play.conversation.state.prepared[""].parsed.text == TEXT and not play.conversation.portals
+
+
+def test_a_statement_with_a_name_needs_no_description():
+    play = series(ASYNCPG, ITS_ANSWER, named()).client(ASYNCPG)
+    assert play.upstream(ITS_ANSWER).heard() == ["2", "D 1|***", "C SELECT 1", "Z I"]
+    assert play.kinds() == ["statement", "result"]
+
+
+def test_a_name_that_means_something_else_by_now_is_judged_anew():
+    play = series(ASYNCPG, ITS_ANSWER, named())
+    closed = m.message(m.CLOSE, b"Ss\0")
+    play.client(closed, m.parse("s", "SELECT 2"), m.SYNC_MESSAGE).upstream(m.message(m.CLOSED), PARSED, IDLE)
+    play.sent(), play.heard()
+    play.client(ASYNCPG)
+    play.upstream(BOUND, described("?column?"), row("2"), complete("SELECT 1"), IDLE)
+    assert play.records[-4][3]["text"] != TEXT and "result" not in play.kinds()  # type: ignore[index]
+
+
+def test_the_unnamed_statement_of_another_batch_is_not_the_one_that_was():
+    unnamed = bind() + DESCRIBE + EXECUTE + m.SYNC_MESSAGE
+    play = Play()
+    play.client(PARSE, m.SYNC_MESSAGE).upstream(PARSED, IDLE)
+    for _ in range(2):
+        play.client(unnamed).upstream(ANSWER.removeprefix(PARSED))
+    assert play.client(unnamed).upstream(ANSWER.removeprefix(PARSED)).kinds()[-1] == "result"
+    play.client(m.parse("", "SELECT 2"), m.SYNC_MESSAGE).upstream(PARSED, IDLE)
+    play.client(unnamed).upstream(BOUND, described("?column?"), row("2"), complete("SELECT 1"), IDLE)
+    assert play.kinds()[-1] == "done" and play.records[-4][3]["text"] != TEXT  # type: ignore[index]
+
+
+def test_other_values_go_the_short_way_too_and_are_recorded():
+    def batch(*values: bytes | None) -> bytes:
+        return m.parse("", "SELECT id, secret FROM t WHERE id = $1") + bind(values=values) + PSYCOPG[-len(DESCRIBE + EXECUTE + m.SYNC_MESSAGE) :]  # fmt: skip
+
+    play = series(batch(b"1"))
+    for value in (b"2", b"", None, b"longer than the first"):
+        play.client(batch(value)).upstream(ANSWER)
+        assert play.kinds()[-2:] == ["statement", "result"]
+    recorded = [one[3]["parameters"] for one in play.records if one[0] == "statement"]  # type: ignore[index]
+    slow = Play()
+    for value in (b"2", b"", None, b"longer than the first"):
+        slow.client(batch(value)).upstream(failed("57014") + IDLE)
+    assert recorded == [one[3]["parameters"] for one in slow.records if one[0] == "statement"]  # type: ignore[index]
+    assert "result" in play.client(batch(b"1")).upstream(ANSWER).kinds()
+
+
+def test_where_one_command_was_approved_values_are_judged_each_time():
+    once = grant(Once(Digest("d")), id="grt_2")
+    batch = m.parse("", TEXT) + bind(values=[b"1"]) + DESCRIBE + EXECUTE + m.SYNC_MESSAGE
+    play = series(batch, play=Play(grants=[grant(Read()), once]), times=3)
+    assert "result" not in play.client(batch).upstream(ANSWER).kinds()
+
+
+@pytest.mark.parametrize(
+    ("answer", "heard"),
+    [
+        (failed("42P01", "gone") + IDLE, ["E 42P01 gone", "Z I"]),
+        (PARSED + failed() + IDLE, ["1", "E 22012 division by zero", "Z I"]),
+        (PARSED + BOUND + described("id", "secret") + row("1", "x") + failed() + IDLE, ["1", "2", "T", "D 1|***", "E 22012 division by zero", "Z I"]),
+        (PARSED + BOUND + NO_DATA + m.message(m.EMPTY) + IDLE, ["1", "2", "n", "I", "Z I"]),
+        (PARSED + BOUND + described("other") + row("1") + complete("SELECT 1") + IDLE, ["1", "2", "T", "D 1", "C SELECT 1", "Z I"]),
+    ],
+)  # fmt: skip
+def test_any_other_answer_to_a_batch_goes_the_long_way(answer: bytes, heard: list[str]):
+    play = series().client(PSYCOPG).upstream(answer)
+    assert play.heard() == heard and not play.conversation.busy and "result" not in play.kinds()
+    assert play.client(PSYCOPG).upstream(ANSWER).heard() == TOLD
+
+
+@pytest.mark.parametrize("cut", [1, 5, 9, 12, len(ANSWER) - 7, len(ANSWER) - 1])
+def test_an_answer_to_a_batch_in_pieces_goes_the_long_way(cut: int):
+    play = series().client(PSYCOPG).upstream(ANSWER[:cut]).upstream(ANSWER[cut:])
+    assert play.heard() == TOLD and play.kinds() == ["statement", "columns", "row", "done"]
+
+
+def test_in_a_transaction_the_portal_stays():
+    play = Play(Write()).client(m.query("BEGIN")).upstream(complete("BEGIN"), OPEN)
+    opened = ANSWER.removesuffix(IDLE) + OPEN
+    series(PSYCOPG, opened, play).client(PSYCOPG)
+    assert play.upstream(opened).kinds() == ["statement", "result"]
+    portal = play.conversation.portals[""]
+    assert portal.parsed.text == TEXT and portal.admitted is not None and portal.admitted.number == 4
+    play.client(EXECUTE, m.SYNC_MESSAGE)  # nothing is left in it, but it is there
+    assert EXECUTE in play.sent()
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        m.parse("s1", TEXT) + bind("s1") + DESCRIBE + EXECUTE + m.SYNC_MESSAGE,
+        PARSE + bind("", "p") + m.describe("P", "p") + execute("p") + m.SYNC_MESSAGE,
+        PARSE + bind() + DESCRIBE + execute(limit=5) + m.SYNC_MESSAGE,
+        PARSE + bind() + DESCRIBE + EXECUTE + EXECUTE + m.SYNC_MESSAGE,
+        PARSE + bind() + m.describe("S", "") + EXECUTE + m.SYNC_MESSAGE,
+        PARSE + bind() + DESCRIBE + EXECUTE + m.FLUSH_MESSAGE,
+        PARSE + DESCRIBE + EXECUTE + m.SYNC_MESSAGE,
+        PSYCOPG + PSYCOPG,
+        PSYCOPG[:-1],
+        PSYCOPG[3:],
+        b"",
+    ],
+)
+def test_other_batches_have_no_outline(batch: bytes):
+    assert outline(batch) is None
+
+
+@pytest.mark.parametrize("at", range(len(PARSE), len(PARSE + bind(values=[b"1", None, b"22"], results=[1])) - 3))
+@pytest.mark.parametrize("noise", [b"\xff\xff\xff\xff", b"\0\0\0\x09", b"\x7f\xff\xff\xff"])
+def test_a_damaged_batch_has_no_outline_that_could_be_another_batch_s(at: int, noise: bytes):
+    whole = PARSE + bind(values=[b"1", None, b"22"], results=[1]) + DESCRIBE + EXECUTE + m.SYNC_MESSAGE
+    damaged = whole[:at] + noise + whole[at + 4 :]
+    found, real = outline(damaged), outline(whole)
+    assert real is not None and (found is None or found.key != real.key or len(found.values) == 3)
+
+
+def test_a_write_in_a_batch_never_goes_the_short_way():
+    change = m.parse("", "DELETE FROM t WHERE id = 1") + bind() + EXECUTE + m.SYNC_MESSAGE
+    play = series(change, PARSED + BOUND + NO_DATA + complete("DELETE 1") + IDLE, Play(Write()), times=3)
+    assert play.facts().count("statement.allowed") == 3
+
+
+@pytest.mark.parametrize("spoil", [lambda play: play.live.clear(), lambda play: None])
+def test_a_change_of_grants_ends_what_was_known_of_a_batch(spoil: Callable[[Play], None]):
+    play = series()
+    spoil(play)
+    play.version += 1
+    play.client(PSYCOPG).upstream(ANSWER)
+    assert "result" not in play.kinds()

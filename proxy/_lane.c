@@ -1,0 +1,598 @@
+/* The short way of a small query in C, one call a direction: `take` and `answer` of proxy/postgres/lane.py for what is
+ * repeated byte by byte, and what `LiveSession.perform` does with it. tests/proxy/postgres/test_lane.py drives both.
+ *
+ * It decides nothing by itself: the verdicts are those that Python remembered, under the conditions that Python set
+ * (`arm`), and whatever is not exactly a whole known query or a whole small answer is handed to Python untouched.
+ * Reading never goes past the end of a buffer: every look at a byte is behind a comparison with the length.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef const unsigned char *Bytes;
+typedef Py_ssize_t Size;
+
+/* What a Short is given, by name (PORTS). */
+enum {
+    LANE, RESPONSES, STATE, COUNTERS, EXACT, TAGS, LATE, VERSION, MONOTONIC, WALL, RECORD, FORWARD, FORWARD_ENDS, REPLY, REPLY_ENDS, OWNER, SOON, FAILED,
+    CLIENT, UPSTREAM, STILL, SETTLE, TAG, TELL_FAILURES, KEPT, PACK, PARTS, PORTS
+};
+static char *port_names[] = {
+    "lane", "responses", "state", "counters", "exact", "tags", "late", "version", "monotonic", "wall", "record", "forward",
+    "forward_ends", "reply", "reply_ends", "owner", "soon", "failed", "client", "upstream", "still", "settle", "tag", "tell_failures", "kept", "pack", "parts", NULL,
+};
+
+/* The unchanging parts of records (proxy/recording.py, `PARTS`). */
+enum { STATEMENT, RESULT, NAMES, VALUES, END, PART_COUNT };
+
+#define WORDS(X) \
+    X(under_way) X(number) X(short) X(epoch) X(version) X(until) X(packed) X(bound) X(begins) X(shape) X(reading) X(shapes) \
+    X(plan) X(told) X(names) X(columns) X(plain) X(rewrite) X(masked) X(rows) X(statements) X(waits)
+#define AS_WORD(name) static PyObject *word_##name;
+WORDS(AS_WORD)
+static PyObject *zero;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *port[PORTS];
+    Size rows_kept, answer_bytes, value_kept;
+    int armed;
+    unsigned char status;
+} Short;
+
+static uint32_t read32(Bytes p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static unsigned char *write32(unsigned char *p, uint32_t v) {
+    p[0] = v >> 24, p[1] = v >> 16, p[2] = v >> 8, p[3] = v;
+    return p + 4;
+}
+static unsigned char *copy(unsigned char *to, const void *from, Size size) {
+    memcpy(to, from, (size_t)size);
+    return to + size;
+}
+static unsigned char *copy_bytes(unsigned char *to, PyObject *bytes) {
+    return copy(to, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
+}
+/* When and which: `at_ms` and `number` in the long form of their types. */
+static unsigned char *copy_when(unsigned char *to, uint64_t at_ms, uint32_t number) {
+    *to++ = 0xcf;
+    to = write32(write32(to, (uint32_t)(at_ms >> 32)), (uint32_t)at_ms);
+    *to++ = 0xce;
+    return write32(to, number);
+}
+#define WHEN_SIZE 14
+
+/* ---------------------------------------------------------------------------------------------- small helpers */
+
+/* An attribute as a whole number; -1 with an error set when it is none. */
+static long number_of(PyObject *of, PyObject *name) {
+    PyObject *value = PyObject_GetAttr(of, name);
+    if (!value) return -1;
+    long number = PyLong_AsLong(value);
+    Py_DECREF(value);
+    return number;
+}
+static int set_number(PyObject *of, PyObject *name, long value) {
+    PyObject *number = PyLong_FromLong(value);
+    if (!number) return -1;
+    int failed = PyObject_SetAttr(of, name, number);
+    Py_DECREF(number);
+    return failed;
+}
+static double seconds(PyObject *clock) {
+    PyObject *now = PyObject_CallNoArgs(clock);
+    if (!now) return -1.0;
+    double value = PyFloat_AsDouble(now);
+    Py_DECREF(now);
+    return value;
+}
+/* An attribute that must be bytes. */
+static PyObject *bytes_of(PyObject *of, PyObject *name) {
+    PyObject *value = PyObject_GetAttr(of, name);
+    if (value && !PyBytes_CheckExact(value)) {
+        Py_CLEAR(value);
+        PyErr_SetString(PyExc_TypeError, "bytes are expected");
+    }
+    return value;
+}
+static int done(PyObject *result) {
+    if (!result) return -1;
+    Py_DECREF(result);
+    return 0;
+}
+static PyObject *part(const Short *self, int which) { return PyTuple_GET_ITEM(self->port[PARTS], which); }
+
+/* Bytes to a transport, unless it is closing. */
+static int send_to(Short *self, int write, int ends, PyObject *data) {
+    PyObject *closing = PyObject_CallNoArgs(self->port[ends]);
+    int over = closing ? PyObject_IsTrue(closing) : -1;
+    Py_XDECREF(closing);
+    if (over) return over < 0 ? -1 : 0;
+    return done(PyObject_CallOneArg(self->port[write], data));
+}
+
+/* ---------------------------------------------------------------------------------------------- from the client */
+
+/* Whether a remembered verdict still holds: 1, 0, or -1 for an error (Lane._valid, Known.short, Lane.still). */
+static int holds(Short *self, PyObject *known) {
+    PyObject *value = PyObject_GetAttr(known, word_short);
+    if (!value) return -1;
+    int is_short = PyObject_IsTrue(value);
+    Py_DECREF(value);
+    if (is_short <= 0) return is_short;
+    long epoch = number_of(known, word_epoch), version = number_of(known, word_version);
+    long epoch_now = number_of(self->port[STATE], word_epoch);
+    if (PyErr_Occurred()) return -1;
+    PyObject *now = PyObject_CallNoArgs(self->port[VERSION]);
+    if (!now) return -1;
+    long is_now = PyLong_AsLong(now);
+    Py_DECREF(now);
+    if (PyErr_Occurred()) return -1;
+    if (epoch != epoch_now || version != is_now) return 0;
+    PyObject *until = PyObject_GetAttr(known, word_until);
+    if (!until) return -1;
+    double ends = PyFloat_AsDouble(until), at = seconds(self->port[MONOTONIC]);
+    Py_DECREF(until);
+    if (PyErr_Occurred()) return -1;
+    if (!(at < ends)) return 0;
+    PyObject *bound = PyObject_GetAttr(known, word_bound);
+    if (!bound) return -1;
+    int still = 1;
+    if (bound != Py_None) {
+        PyObject *answer = PyObject_CallOneArg(self->port[STILL], known);
+        still = answer ? PyObject_IsTrue(answer) : -1;
+        Py_XDECREF(answer);
+    }
+    Py_DECREF(bound);
+    return still;
+}
+
+/* The record of the statement, behind those that wait: written, or the session told that it cannot be. 1 = written. */
+static int record(Short *self, PyObject *one) {
+    PyObject *late = self->port[LATE], *all = PyList_AsTuple(late);
+    if (!all) return -1;
+    Size count = PyTuple_GET_SIZE(all);
+    PyObject *arguments = PyTuple_New(count + 1);
+    if (!arguments) { Py_DECREF(all); return -1; }
+    for (Size i = 0; i < count; i++) PyTuple_SET_ITEM(arguments, i, Py_NewRef(PyTuple_GET_ITEM(all, i)));
+    PyTuple_SET_ITEM(arguments, count, Py_NewRef(one));
+    Py_DECREF(all);
+    PyObject *written = PyList_SetSlice(late, 0, PY_SSIZE_T_MAX, NULL) < 0 ? NULL : PyObject_CallObject(self->port[RECORD], arguments);
+    Py_DECREF(arguments);
+    if (written) { Py_DECREF(written); return 1; }
+    PyObject *type, *problem, *trace;
+    PyErr_Fetch(&type, &problem, &trace);
+    PyErr_NormalizeException(&type, &problem, &trace);
+    PyObject *told = problem ? PyObject_CallOneArg(self->port[FAILED], problem) : NULL;
+    Py_XDECREF(type);
+    Py_XDECREF(problem);
+    Py_XDECREF(trace);
+    return done(told);
+}
+
+static PyObject *statement(Short *self, PyObject *known, long number) {
+    PyObject *head = part(self, STATEMENT), *packed = bytes_of(known, word_packed);
+    double at = seconds(self->port[WALL]);
+    if (!packed || PyErr_Occurred()) { Py_XDECREF(packed); return NULL; }
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(head) + WHEN_SIZE + PyBytes_GET_SIZE(packed));
+    if (bytes) {
+        unsigned char *to = copy_bytes((unsigned char *)PyBytes_AS_STRING(bytes), head);
+        copy_bytes(copy_when(to, (uint64_t)(at * 1000), (uint32_t)number), packed);
+    }
+    Py_DECREF(packed);
+    return bytes;
+}
+
+/* 1 = recorded and forwarded (or the session ends because it cannot be recorded), 0 = not for here, -1 = an error. */
+static int take(Short *self, PyObject *data) {
+    PyObject *under = PyObject_GetAttr(self->port[LANE], word_under_way);
+    if (!under) return -1;
+    int free = under == Py_None;
+    Py_DECREF(under);
+    if (!free || !PyBytes_CheckExact(data)) return 0;
+    PyObject *known = PyDict_GetItemWithError(self->port[EXACT], data);
+    if (!known) return PyErr_Occurred() ? -1 : 0;
+    Py_INCREF(known);
+    PyObject *one = NULL;
+    int result = holds(self, known);
+    if (result <= 0) goto end;
+    result = -1;
+    long number = number_of(self->port[COUNTERS], word_statements) + 1;
+    if (PyErr_Occurred() || set_number(self->port[COUNTERS], word_statements, number) < 0) goto end;
+    if (!(one = statement(self, known, number))) goto end;
+    if (PyObject_SetAttr(self->port[LANE], word_under_way, known) < 0 || set_number(self->port[LANE], word_number, number) < 0
+        || PyObject_SetAttr(self->port[RESPONSES], word_short, Py_True) < 0) goto end;
+    int written = record(self, one);
+    if (written < 0) goto end;
+    if (written && send_to(self, FORWARD, FORWARD_ENDS, data) < 0) goto end;
+    result = 1;
+end:
+    Py_XDECREF(one);
+    Py_DECREF(known);
+    return result;
+}
+
+/* ---------------------------------------------------------------------------------------------- from the upstream */
+
+/* Where the parts of an answer begin, and how many rows it has. */
+typedef struct { Size start, first, at, end, count; } Cuts;
+
+/* What is known of results with this description: a new reference, NULL without an error when nothing is. */
+static PyObject *shape_of(Short *self, PyObject *known, Bytes p, Cuts *cuts) {
+    PyObject *shape = PyObject_GetAttr(known, word_shape);
+    cuts->first = cuts->start;
+    if (!shape || shape != Py_None) return shape;
+    Py_DECREF(shape);
+    if (p[cuts->start] != 'T') return NULL;
+    int64_t first = (int64_t)cuts->start + 1 + (int64_t)read32(p + cuts->start + 1);
+    if (first > cuts->end) return NULL;
+    cuts->first = (Size)first;
+    PyObject *reading = PyObject_GetAttr(known, word_reading), *found = NULL;
+    PyObject *shapes = reading ? PyObject_GetAttr(reading, word_shapes) : NULL;
+    PyObject *looks = shapes ? PyBytes_FromStringAndSize((const char *)p + cuts->start, cuts->first - cuts->start) : NULL;
+    PyObject *key = looks ? PyTuple_Pack(2, zero, looks) : NULL;
+    if (key && PyDict_Check(shapes)) {
+        found = PyDict_GetItemWithError(shapes, key);
+        Py_XINCREF(found);
+    }
+    Py_XDECREF(key);
+    Py_XDECREF(looks);
+    Py_XDECREF(shapes);
+    Py_XDECREF(reading);
+    (void)self;
+    return found;
+}
+
+/* Whether rows, one completion and the ReadyForQuery that is expected are all that is left. */
+static int is_whole(Short *self, Bytes p, Cuts *cuts) {
+    cuts->at = cuts->first, cuts->count = 0;
+    while (cuts->end - cuts->at >= 5 && p[cuts->at] == 'D') {
+        int64_t size = (int64_t)read32(p + cuts->at + 1) + 1;
+        if (size < 5 || size > cuts->end - cuts->at) return 0;
+        cuts->at += (Size)size, cuts->count++;
+    }
+    static const unsigned char ready[5] = {'Z', 0, 0, 0, 5};
+    return cuts->count <= self->rows_kept && cuts->end - cuts->at >= 5 && p[cuts->at] == 'C'
+        && (int64_t)cuts->at + 1 + (int64_t)read32(p + cuts->at + 1) == cuts->end && !memcmp(p + cuts->end, ready, 5)
+        && p[cuts->end + 5] == self->status;
+}
+
+/* The command tag, packed. */
+static PyObject *tag_of(Short *self, Bytes p, const Cuts *cuts) {
+    PyObject *message = PyBytes_FromStringAndSize((const char *)p + cuts->at, cuts->end - cuts->at);
+    if (!message) return NULL;
+    PyObject *tag = PyDict_GetItemWithError(self->port[TAGS], message);
+    if (tag) Py_INCREF(tag);
+    else if (!PyErr_Occurred()) tag = PyObject_CallOneArg(self->port[TAG], message);
+    Py_DECREF(message);
+    if (tag && !PyBytes_CheckExact(tag)) {
+        Py_CLEAR(tag);
+        PyErr_SetString(PyExc_TypeError, "a packed tag is expected");
+    }
+    return tag;
+}
+
+/* The values of rows, packed (kept.kept_values). */
+static PyObject *values_of(Short *self, PyObject *shape, PyObject *rows) {
+    PyObject *columns = NULL, *values = NULL, *plain = PyObject_GetAttr(shape, word_plain);
+    int quick = plain ? PyObject_IsTrue(plain) : -1;
+    Py_XDECREF(plain);
+    if (quick < 0) return NULL;
+    if (quick && self->port[PACK] != Py_None) {
+        PyObject *longest = PyLong_FromSsize_t(self->value_kept);
+        values = longest ? PyObject_CallFunctionObjArgs(self->port[PACK], rows, longest, NULL) : NULL;
+        Py_XDECREF(longest);
+        if (!values) return NULL;
+        if (values == Py_None) Py_CLEAR(values);
+    }
+    if (!values) {
+        columns = PyObject_GetAttr(shape, word_columns);
+        values = columns ? PyObject_CallFunctionObjArgs(self->port[KEPT], rows, columns, NULL) : NULL;
+        Py_XDECREF(columns);
+    }
+    if (values && !PyBytes_CheckExact(values)) {
+        Py_CLEAR(values);
+        PyErr_SetString(PyExc_TypeError, "packed values are expected");
+    }
+    return values;
+}
+
+static PyObject *result_record(Short *self, PyObject *shape, PyObject *rows, Bytes p, const Cuts *cuts, long masked) {
+    PyObject *bytes = NULL, *names = bytes_of(shape, word_names), *values = names ? values_of(self, shape, rows) : NULL;
+    PyObject *tag = values ? tag_of(self, p, cuts) : NULL;
+    if (tag) {
+        double at = seconds(self->port[WALL]);
+        long number = number_of(self->port[LANE], word_number);
+        if (!PyErr_Occurred()) {
+            Size size = WHEN_SIZE + 3 + 5 + 5 + 7 + 5 + PyBytes_GET_SIZE(names) + PyBytes_GET_SIZE(values) + PyBytes_GET_SIZE(tag);
+            for (int i = RESULT; i < PART_COUNT; i++) size += PyBytes_GET_SIZE(part(self, i));
+            bytes = PyBytes_FromStringAndSize(NULL, size);
+            if (bytes) {
+                unsigned char *to = copy_bytes((unsigned char *)PyBytes_AS_STRING(bytes), part(self, RESULT));
+                to = copy_when(to, (uint64_t)(at * 1000), (uint32_t)number);
+                to = copy_bytes(copy_bytes(copy_bytes(to, part(self, NAMES)), names), part(self, VALUES));
+                *to++ = 0xdc, *to++ = (unsigned char)(cuts->count >> 8), *to++ = (unsigned char)cuts->count;
+                to = copy_bytes(copy_bytes(copy_bytes(to, values), part(self, END)), tag);
+                to = write32(copy(to, "\xa4rows\xce", 6), (uint32_t)cuts->count);
+                write32(copy(to, "\xa6masked\xce", 8), (uint32_t)masked);
+            }
+        }
+    }
+    Py_XDECREF(names);
+    Py_XDECREF(values);
+    Py_XDECREF(tag);
+    return bytes;
+}
+
+/* What the client is shown: the answer as it is, or with its description and rows as they may be shown. */
+static PyObject *shown_of(PyObject *shape, PyObject *data, PyObject *rows, const Cuts *cuts, long masked) {
+    PyObject *told = PyObject_GetAttr(shape, word_told);
+    if (!told) return NULL;
+    int retold = told != Py_None && cuts->first > cuts->start;
+    if (!masked && !retold) { Py_DECREF(told); return Py_NewRef(data); }
+    Bytes p = (Bytes)PyBytes_AS_STRING(data);
+    Size before = retold ? cuts->start : cuts->first, behind = PyBytes_GET_SIZE(data) - cuts->at;
+    if (retold && !PyBytes_CheckExact(told)) { Py_DECREF(told); PyErr_SetString(PyExc_TypeError, "bytes are expected"); return NULL; }
+    Size size = before + (retold ? PyBytes_GET_SIZE(told) : 0) + PyBytes_GET_SIZE(rows) + behind;
+    PyObject *shown = PyBytes_FromStringAndSize(NULL, size);
+    if (shown) {
+        unsigned char *to = copy((unsigned char *)PyBytes_AS_STRING(shown), p, before);
+        if (retold) to = copy_bytes(to, told);
+        copy(copy_bytes(to, rows), p + cuts->at, behind);
+    }
+    Py_DECREF(told);
+    return shown;
+}
+
+/* The rows as they may be shown, and how many values of them were masked. */
+static PyObject *rewritten(Short *self, PyObject *shape, PyObject *rows, long *masked) {
+    PyObject *plan = PyObject_GetAttr(shape, word_plan), *out = NULL;
+    if (!plan) return NULL;
+    if (plan == Py_None) { Py_DECREF(plan); return Py_NewRef(rows); }
+    long before = number_of(plan, word_masked);
+    if (!PyErr_Occurred()) out = PyObject_CallMethodOneArg(plan, word_rewrite, rows);
+    if (out) {
+        *masked = number_of(plan, word_masked) - before;
+        if (PyErr_Occurred() || done(PyObject_CallNoArgs(self->port[TELL_FAILURES])) < 0) Py_CLEAR(out);
+    }
+    if (out && !PyBytes_CheckExact(out)) {
+        Py_CLEAR(out);
+        PyErr_SetString(PyExc_TypeError, "rows are bytes");
+    }
+    Py_DECREF(plan);
+    return out;
+}
+
+static int count(Short *self, PyObject *name, long more) {
+    if (!more) return 0;
+    long so_far = number_of(self->port[COUNTERS], name);
+    return PyErr_Occurred() ? -1 : set_number(self->port[COUNTERS], name, so_far + more);
+}
+
+/* Over: the client has it, the record waits for the next statement. */
+static int finish(Short *self, PyObject *known, PyObject *shown, PyObject *told) {
+    if (PyObject_SetAttr(self->port[LANE], word_under_way, Py_None) < 0
+        || PyObject_SetAttr(self->port[RESPONSES], word_short, Py_False) < 0
+        || send_to(self, REPLY, REPLY_ENDS, shown) < 0 || PyList_Append(self->port[LATE], told) < 0) return -1;
+    PyObject *waits = PyObject_GetAttr(self->port[OWNER], word_waits);
+    int known_to_wait = waits ? PyObject_IsTrue(waits) : -1;
+    Py_XDECREF(waits);
+    if (known_to_wait < 0 || (!known_to_wait && done(PyObject_CallNoArgs(self->port[SOON])) < 0)) return -1;
+    PyObject *bound = PyObject_GetAttr(known, word_bound);
+    if (!bound) return -1;
+    int failed = bound == Py_None ? 0 : done(PyObject_CallOneArg(self->port[SETTLE], known));
+    Py_DECREF(bound);
+    return failed;
+}
+
+/* 1 = a whole small answer, told and recorded; 0 = not for here; -1 = an error. */
+static int answer(Short *self, PyObject *data) {
+    PyObject *known = PyObject_GetAttr(self->port[LANE], word_under_way);
+    if (!known) return -1;
+    if (known == Py_None || !PyBytes_CheckExact(data)) { Py_DECREF(known); return 0; }
+    PyObject *begins = bytes_of(known, word_begins), *shape = NULL, *rows = NULL, *masked_rows = NULL, *shown = NULL, *told = NULL;
+    Bytes p = (Bytes)PyBytes_AS_STRING(data);
+    Size size = PyBytes_GET_SIZE(data);
+    int result = 0;
+    if (!begins) goto end;
+    Cuts cuts = {PyBytes_GET_SIZE(begins), 0, 0, size - 6, 0};
+    if (cuts.end < cuts.start || size > self->answer_bytes || memcmp(p, PyBytes_AS_STRING(begins), (size_t)cuts.start)) goto end;
+    shape = shape_of(self, known, p, &cuts);
+    if (!shape || !is_whole(self, p, &cuts)) goto end;
+    long masked = 0;
+    rows = PyBytes_FromStringAndSize((const char *)p + cuts.first, cuts.at - cuts.first);
+    if (!rows || !(masked_rows = rewritten(self, shape, rows, &masked))) goto end;
+    if (!(shown = shown_of(shape, data, masked_rows, &cuts, masked))) goto end;
+    if (!(told = result_record(self, shape, masked_rows, p, &cuts, masked))) goto end;
+    result = -1;
+    if (count(self, word_rows, (long)cuts.count) < 0 || count(self, word_masked, masked) < 0) goto end;
+    result = finish(self, known, shown, told) < 0 ? -1 : 1;
+end:
+    /* What failed before anything was done goes the long way, which knows what to say. */
+    if (!result) PyErr_Clear();
+    Py_XDECREF(told);
+    Py_XDECREF(shown);
+    Py_XDECREF(masked_rows);
+    Py_XDECREF(rows);
+    Py_XDECREF(shape);
+    Py_XDECREF(begins);
+    Py_DECREF(known);
+    return result;
+}
+
+/* ---------------------------------------------------------------------------------------------- segments */
+
+/* The end of a segment file (ledger/segments.py, Pen). It writes with the GIL held: a page cache takes microseconds, giving
+ * the GIL up and getting it back among other threads takes more. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *attention, *trouble, *unhashed;
+    Size size, most;
+    int descriptor;
+    char quiet;
+} Pen;
+#define MAX_RECORD (16 * 1024 * 1024)
+
+static PyObject *framed(PyObject *const *records, Size count) {
+    Size size = 0;
+    for (Size i = 0; i < count; i++) {
+        Size one = PyBytes_CheckExact(records[i]) ? PyBytes_GET_SIZE(records[i]) : 0;
+        if (one <= 0 || one > MAX_RECORD) return NULL;
+        size += 4 + one;
+    }
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, size);
+    unsigned char *to = bytes ? (unsigned char *)PyBytes_AS_STRING(bytes) : NULL;
+    for (Size i = 0; bytes && i < count; i++) to = copy_bytes(write32(to, (uint32_t)PyBytes_GET_SIZE(records[i])), records[i]);
+    return bytes;
+}
+
+PyDoc_STRVAR(append_doc, "append(*records)\n\nAll of them by one write(2), each with its length before it.");
+static PyObject *Pen_append(Pen *self, PyObject *const *records, Size count) {
+    if (!self->unhashed) { PyErr_SetString(PyExc_RuntimeError, "not initialised"); return NULL; }
+    PyObject *data = framed(records, count);
+    if (!data) return PyErr_Occurred() ? NULL : PyObject_CallFunction(self->trouble, "i", EMSGSIZE);
+    Size size = PyBytes_GET_SIZE(data), written = -1;
+    int problem = EBADF;
+    if (self->descriptor >= 0) {
+        do written = write(self->descriptor, PyBytes_AS_STRING(data), (size_t)size);
+        while (written < 0 && errno == EINTR && !PyErr_CheckSignals());
+        problem = errno;
+    }
+    if (PyErr_Occurred() || (written == size && PyList_Append(self->unhashed, data) < 0)) { Py_DECREF(data); return NULL; }
+    Py_DECREF(data);
+    if (written != size) return PyObject_CallFunction(self->trouble, "i", written < 0 ? problem : 0);
+    self->size += size;
+    if (self->quiet && PyList_GET_SIZE(self->unhashed) < self->most) Py_RETURN_NONE;
+    return PyObject_CallNoArgs(self->attention);
+}
+
+static int Pen_init(Pen *self, PyObject *args, PyObject *names) {
+    PyObject *attention, *trouble;
+    if (!PyArg_ParseTuple(args, "inOO", &self->descriptor, &self->most, &attention, &trouble)) return -1;
+    Py_XSETREF(self->attention, Py_NewRef(attention));
+    Py_XSETREF(self->trouble, Py_NewRef(trouble));
+    Py_XSETREF(self->unhashed, PyList_New(0));
+    return self->unhashed ? 0 : -1;
+}
+static int Pen_traverse(Pen *self, visitproc visit, void *arg) {
+    Py_VISIT(self->attention);
+    Py_VISIT(self->trouble);
+    Py_VISIT(self->unhashed);
+    return 0;
+}
+static int Pen_clear(Pen *self) {
+    Py_CLEAR(self->attention);
+    Py_CLEAR(self->trouble);
+    Py_CLEAR(self->unhashed);
+    return 0;
+}
+static void Pen_dealloc(Pen *self) {
+    PyObject_GC_UnTrack(self);
+    Pen_clear(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+static PyMethodDef Pen_methods[] = {
+    {"append", (PyCFunction)(void (*)(void))Pen_append, METH_FASTCALL, append_doc}, {NULL, NULL, 0, NULL},
+};
+static PyMemberDef Pen_members[] = {
+    {"size", T_PYSSIZET, offsetof(Pen, size), 0, NULL}, {"descriptor", T_INT, offsetof(Pen, descriptor), 0, NULL},
+    {"quiet", T_BOOL, offsetof(Pen, quiet), 0, NULL}, {"unhashed", T_OBJECT_EX, offsetof(Pen, unhashed), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+static PyTypeObject PenType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._lane.Pen", .tp_basicsize = sizeof(Pen),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .tp_new = PyType_GenericNew, .tp_init = (initproc)Pen_init,
+    .tp_traverse = (traverseproc)Pen_traverse, .tp_clear = (inquiry)Pen_clear, .tp_dealloc = (destructor)Pen_dealloc,
+    .tp_methods = Pen_methods, .tp_members = Pen_members, .tp_doc = "Pen(descriptor, most, attention, trouble)",
+};
+
+/* ---------------------------------------------------------------------------------------------- the type */
+
+static PyObject *either(Short *self, PyObject *data, int (*quick)(Short *, PyObject *), int otherwise) {
+    if (!self->port[otherwise]) { PyErr_SetString(PyExc_RuntimeError, "not initialised"); return NULL; }
+    int handled = self->armed ? quick(self, data) : 0;
+    if (handled < 0) return NULL;
+    if (handled) Py_RETURN_NONE;
+    return PyObject_CallOneArg(self->port[otherwise], data);
+}
+
+PyDoc_STRVAR(client_doc, "client(data)\n\nBytes of the client: the short way, or to Python.");
+static PyObject *Short_client(Short *self, PyObject *data) { return either(self, data, take, CLIENT); }
+
+PyDoc_STRVAR(upstream_doc, "upstream(data)\n\nBytes of the upstream: the short way, or to Python.");
+static PyObject *Short_upstream(Short *self, PyObject *data) { return either(self, data, answer, UPSTREAM); }
+
+PyDoc_STRVAR(arm_doc,
+"arm(free, status)\n\nHow things are after whatever went the long way: whether anything may\n"
+"begin, or end that is on the short way, and in which transaction status.");
+static PyObject *Short_arm(Short *self, PyObject *args) {
+    int armed, status;
+    if (!PyArg_ParseTuple(args, "pi", &armed, &status)) return NULL;
+    self->armed = armed, self->status = (unsigned char)status;
+    Py_RETURN_NONE;
+}
+
+static int Short_init(Short *self, PyObject *args, PyObject *names) {
+    if (PyTuple_GET_SIZE(args) != 3 || !names || PyDict_GET_SIZE(names) != PORTS) {
+        PyErr_SetString(PyExc_TypeError, "three limits and every port by its name are expected");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(args, "nnn", &self->rows_kept, &self->answer_bytes, &self->value_kept)) return -1;
+    for (int i = 0; i < PORTS; i++) {
+        PyObject *port = PyDict_GetItemString(names, port_names[i]);
+        if (!port) { PyErr_Format(PyExc_TypeError, "the port %s is missing", port_names[i]); return -1; }
+        Py_XSETREF(self->port[i], Py_NewRef(port));
+    }
+    PyObject *parts = self->port[PARTS];
+    int fits = PyDict_Check(self->port[EXACT]) && PyDict_Check(self->port[TAGS]) && PyList_Check(self->port[LATE])
+        && PyTuple_Check(parts) && PyTuple_GET_SIZE(parts) == PART_COUNT;
+    for (int i = 0; fits && i < PART_COUNT; i++) fits = PyBytes_CheckExact(PyTuple_GET_ITEM(parts, i));
+    if (fits) return 0;
+    PyErr_SetString(PyExc_TypeError, "a port is of the wrong type");
+    Py_CLEAR(self->port[CLIENT]);
+    Py_CLEAR(self->port[UPSTREAM]);
+    return -1;
+}
+
+static int Short_traverse(Short *self, visitproc visit, void *arg) {
+    for (int i = 0; i < PORTS; i++) Py_VISIT(self->port[i]);
+    return 0;
+}
+static int Short_clear(Short *self) {
+    self->armed = 0;
+    for (int i = 0; i < PORTS; i++) Py_CLEAR(self->port[i]);
+    return 0;
+}
+static void Short_dealloc(Short *self) {
+    PyObject_GC_UnTrack(self);
+    Short_clear(self);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyMethodDef Short_methods[] = {
+    {"client", (PyCFunction)Short_client, METH_O, client_doc}, {"upstream", (PyCFunction)Short_upstream, METH_O, upstream_doc},
+    {"arm", (PyCFunction)Short_arm, METH_VARARGS, arm_doc}, {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject ShortType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._lane.Short", .tp_basicsize = sizeof(Short),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .tp_new = PyType_GenericNew, .tp_init = (initproc)Short_init,
+    .tp_traverse = (traverseproc)Short_traverse, .tp_clear = (inquiry)Short_clear, .tp_dealloc = (destructor)Short_dealloc,
+    .tp_methods = Short_methods, .tp_doc = "Short(rows_kept, answer_bytes, value_kept, **ports)\n\nOne session's short way.",
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "proxy._lane", .m_size = -1};
+
+PyMODINIT_FUNC PyInit__lane(void) {
+#define MAKE_WORD(name) if (!(word_##name = PyUnicode_InternFromString(#name))) return NULL;
+    WORDS(MAKE_WORD)
+    if (!(zero = PyLong_FromLong(0)) || PyType_Ready(&ShortType) < 0 || PyType_Ready(&PenType) < 0) return NULL;
+    PyObject *made = PyModule_Create(&module);
+    if (made && (PyModule_AddObjectRef(made, "Short", (PyObject *)&ShortType) < 0
+        || PyModule_AddObjectRef(made, "Pen", (PyObject *)&PenType) < 0)) Py_CLEAR(made);
+    return made;
+}
