@@ -51,10 +51,12 @@ class Recording:
         self._lock = threading.Lock()
         self._descriptor = _create(path)
         self._pen = owner.pen(self._descriptor, UNHASHED_MOST, self._attend, self._trouble)
-        #: Append records, all or none; when this returns, the kernel has them. Raises Unavailable: then nothing may be
-        #: forwarded. (The pen's own, so that nothing is between a statement and its record.)
-        self.write: Callable[..., None] = self._pen.append
         self._begin()
+
+    def write(self, *records: bytes) -> None:
+        """Append records, all or none; when this returns, the kernel has them. Raises Unavailable: then nothing may be
+        forwarded."""
+        self._pen.append(*records)
 
     def _begin(self) -> None:
         try:

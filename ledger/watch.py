@@ -107,7 +107,9 @@ class SqliteWatcher(Watcher):
     def _watch(self) -> None:
         connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
-            seen, touched, polls = None, None, 0
+            seen: int | None = None
+            touched: tuple[int, int] | None = None
+            polls = 0
             while not self._ended.wait(POLL_SECONDS):
                 before, touched, polls = touched, self._touched(), polls + 1
                 if touched is None or touched != before:

@@ -43,8 +43,8 @@ class Moves:
     reply: Callable[[bytes], None]
     reply_ends: Callable[[], bool]
     failed: Callable[[BaseException], None]
-    client: Callable[[bytes], None]
-    upstream: Callable[[bytes], None]
+    client: Callable[[bytes], object]
+    upstream: Callable[[bytes], object]
     soon: Callable[[], None]
     owner: Waiting
 
@@ -52,8 +52,8 @@ class Moves:
 class Express(Protocol):
     """Where the bytes of both sides arrive."""
 
-    def client(self, data: bytes) -> None: ...
-    def upstream(self, data: bytes) -> None: ...
+    client: Callable[[bytes], object]
+    upstream: Callable[[bytes], object]
 
     def arm(self, free: bool, status: int) -> None:  # noqa: FBT001 - as in C
         """How things are after whatever did not go the short way."""

@@ -112,13 +112,13 @@ class Wire(asyncio.Protocol):
         self,
         sink: Callable[[bytes], None],
         lost: Callable[[], None],
-        quick: Callable[[bytes], None] | None = None,
+        quick: Callable[[bytes], object] | None = None,
     ) -> None:
         """From now on bytes go straight to `sink`, those kept so far first; `lost` is called at the end. `quick` gets them
         before this wire does, and gives back to `received` what it does not want."""
         self._sink, self._lost = sink, lost
         if quick is not None and self._transport is not None and not self._transport.is_closing():
-            self.data_received = quick  # type: ignore[method-assign]
+            self.data_received = quick  # type: ignore[assignment, method-assign]
             self._transport.set_protocol(self)  # it remembers what to call
         if self._kept:
             data = bytes(self._kept)

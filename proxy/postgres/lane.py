@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from access.policy import Verdict
 from access.ports import Clock
-from access.scopes import Once, OfRunbook
+from access.scopes import OfRunbook, Once
 from proxy.admission import Admitted, Unit
 from proxy.gate import Gate
 from proxy.postgres import messages as m
@@ -127,7 +127,9 @@ class Lane:
         if known is None or not known.short:
             return
         known.begins = _PARSED + _BOUND if name.parses else _BOUND
-        known.bound = Bound(portal.prepared, name.statement, name.parses, name.describes, portal, portal.bind.formats, unit)
+        known.bound = Bound(
+            portal.prepared, name.statement, name.parses, name.describes, portal, portal.bind.formats, unit
+        )
         known.short = name.describes
         if name.values:
             _keep(self._alike, name.key, known)

@@ -122,7 +122,7 @@ def _tell(conv: Conversation, number: int, rows: list[list[Masked]]) -> None:
     frames += [m.message(m.COMPLETE, m.cstring(tag)), m.ready(conv.responses.status)]
     conv.out.to_client.append(b"".join(frames))
     values = b"".join(packed(row) for row in rows)
-    conv.out.results.append(result(conv.gate.at_ms(), number, packed(list(COLUMNS)), values, tag, len(rows), 0))
+    conv.out.results.append(result(conv.gate.at_ms(), number, packed(list(COLUMNS)), values, packed(tag), len(rows), 0))
 
 
 def _row(one: Found) -> list[Masked]:

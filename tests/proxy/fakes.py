@@ -124,7 +124,7 @@ class Starring(RowPlan):
         while at < len(data):
             after = at + 1 + int.from_bytes(data[at + 1 : at + 5], "big")
             values = row_values(data[at:after])
-            for index in self._columns:
+            for index in self._columns & set(range(len(values))):
                 values[index] = b"***"
             self.masked += len(self._columns)
             body = len(values).to_bytes(2, "big")

@@ -92,8 +92,8 @@ class Play:
         self.waits = True
         out = self.conversation.out
         moves = Moves(
-            record=lambda *records: out.records.extend(records), forward=lambda data: out.to_upstream.append(data), forward_ends=bool,
-            reply=lambda data: out.to_client.append(data), reply_ends=bool, failed=self.failed, client=self.conversation.client_data,
+            record=lambda *records: out.records.extend(records), forward=lambda data: self._into(out.to_upstream, data),
+            forward_ends=bool, reply=lambda data: self._into(out.to_client, data), reply_ends=bool, failed=self.failed, client=self.conversation.client_data,
             upstream=self.conversation.upstream_data, soon=lambda: None, owner=self,
         )  # fmt: skip
         self.express = express(self.conversation, moves) if self.compiled else Plain(moves)
@@ -160,6 +160,10 @@ class Play:
         conv = self.conversation
         self.express.arm(conv.clear, conv.responses.status)
         return self
+
+    @staticmethod
+    def _into(where: list[bytes], data: bytes) -> None:
+        where.append(data)
 
     def catch_up(self) -> None:
         """Nothing: `perform` takes what waits."""

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 import pytest
 
 from access.errors import Unavailable
 from access.events import Fact
 from access.scopes import Write
-from ledger.recordings import Recording
+from ledger.segments import Pen
+from proxy.native import short_way
 from proxy.postgres import messages as m
 from proxy.recording import Kind, unpack
 from proxy.wire import Wire
 from tests.wire.site import Site
 
+NO_C = pytest.mark.skipif(short_way is None, reason="the compiled part is not installed (or HOOP_NATIVE=0)")
+
 
 def _full_from(monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
     """The disk is full from the first record of this kind on."""
-    real = Recording.write
+    real = Pen.append
     full = False
 
-    def write(self: Recording, *records: bytes) -> None:
+    def write(self: Pen, *records: bytes) -> None:
         nonlocal full
         full = full or any(unpack(one)[0] == kind for one in records)
         if full:
             raise Unavailable("the disk is full")
         real(self, *records)
 
-    monkeypatch.setattr(Recording, "write", write)
+    monkeypatch.setattr(Pen, "append", write)
 
 
 def _sent(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
@@ -70,15 +75,37 @@ async def test_a_statement_that_cannot_be_recorded_never_runs(
     assert await _rows(site) == 0
 
 
-async def test_a_known_read_is_recorded_again_before_it_runs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+class _Heard:
+    """A transport that keeps what it is given."""
+
+    def __init__(self, transport: asyncio.Transport, sent: list[bytes]) -> None:
+        self._transport, self._sent = transport, sent
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        self._sent.append(data)
+        self._transport.write(data)
+
+
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=NO_C)])
+async def test_a_known_read_is_recorded_again_before_it_runs(
+    site: Site, monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    if not compiled:
+        monkeypatch.setattr("proxy.express.short_way", None)
+    quick: list[bytes] = []
+    monkeypatch.setattr(Wire, "transport", property(lambda self: _Heard(self._transport, quick)))
     async with await site.connect() as connection:
-        await connection.execute("SELECT 1")
+        for _ in range(3):
+            await connection.execute("SELECT 1")
         sent = _sent(site, monkeypatch)
+        assert any(b"SELECT 1" in one for one in quick) is compiled
+        quick.clear()
         _full_from(monkeypatch, Kind.STATEMENT)
         with pytest.raises(psycopg.Error, match="cannot record"):
             await connection.execute("SELECT 1")
     await site.gone()
-    assert b"SELECT 1" not in b"".join(sent)
+    assert b"SELECT 1" not in b"".join(sent + quick)
 
 
 async def test_a_result_that_cannot_be_recorded_is_the_last_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,6 @@ def _both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Play, "compiled", request.param)
 
 
-
 SELECT = m.query("SELECT id, secret FROM t")
 RESULT = b"".join((described("id", "secret"), row("1", "hush"), row("2", None), complete("SELECT 2"), IDLE))
 STATEMENT = {"text": "SELECT id, secret FROM t", "effects": ["read"], "verdict": "allow", "rule": "read-scope", "request": ""}  # fmt: skip
@@ -192,7 +191,7 @@ def test_a_long_answer_goes_the_long_way():
 def test_a_damaged_answer_is_what_it_is_on_the_long_way(cut: int, noise: bytes):
     damaged = RESULT[:cut] + noise + RESULT[cut + 4 :]
     play, slow = warm().client(SELECT).upstream(damaged), Play().client(SELECT).upstream(damaged)
-    assert (play.heard(), play.closed) == (slow.heard(), slow.closed)
+    assert (play.to_client, play.closed) == (slow.to_client, slow.closed)
 
 
 # ------------------------------------------------------------------------------------------------ batches
