@@ -168,9 +168,8 @@ class Arrival:
         row = self._row(visitor, opened_under)
         read_only = ceiling <= Level.READ and not await self._writes(visitor, opened_under)
         settings = self._settings(visitor, row, ceiling, read_only=read_only)
-        await self.gateway.ports.log.opened(row)
         try:
-            upstream, dialling = await self._dial(visitor, settings)
+            upstream, dialling = await self._reach(visitor, row, settings)
         except UpstreamUnreachable as problem:
             await self._unreachable(row, str(problem))
             hint = "The owners of the resource know more."
@@ -221,6 +220,20 @@ class Arrival:
             # Given here and never by SET: RESET ALL would drop it.
             settings["default_transaction_read_only"] = "on"
         return settings
+
+    async def _reach(self, visitor: Visitor, row: Session, settings: dict[str, str]) -> tuple[Connected, Dialling]:
+        """The row of the session, and at the same time its upstream connection: nobody is let in without both, and none is
+        left behind without the other. Raises UpstreamUnreachable, and what the row could not be made for."""
+        dialling = asyncio.get_running_loop().create_task(self._dial(visitor, settings))
+        try:
+            await self.gateway.ports.log.opened(row)
+        except BaseException:
+            dialling.cancel()
+            (made,) = await asyncio.gather(dialling, return_exceptions=True)
+            if not isinstance(made, BaseException):
+                made[0].wire.abort()
+            raise
+        return await dialling
 
     async def _dial(self, visitor: Visitor, settings: dict[str, str]) -> tuple[Connected, Dialling]:
         reference = visitor.resource.upstream.secret

@@ -31,12 +31,8 @@ from proxy.postgres.steps import Expect, Portal, Run, Step
 from proxy.postgres.unmasking import Unmasking
 from proxy.sql.parse import Parsed
 
-#: A statement that no server executes: it fails the open transaction, which is what a refusal inside of one must do.
-FAIL_TRANSACTION = "hoop refused"
-
 _EXTENDED = frozenset({m.PARSE, m.BIND, m.DESCRIBE, m.EXECUTE, m.CLOSE, m.FLUSH, m.SYNC})
-#: The portal that the next batch replaces.
-_UNNAMED = frozenset({""})
+_UNNAMED = frozenset({""})  # the portal that the next batch replaces
 #: Bytes of the client that may wait before its socket is not read any more.
 WAITING_CAP = 4 * 1024 * 1024
 FRAME_COST = 64
@@ -398,7 +394,7 @@ class Conversation:
 
     def refuse_simple(self, refusal: Refusal) -> Steps[None]:
         """An error and the right ReadyForQuery; an open transaction is really failed first."""
-        yield from self.fail_transaction()
+        yield from hidden.fail_transaction(self)
         self.say_refusal(refusal)
         self.out.to_client.append(m.ready(self.responses.status))
 
@@ -406,12 +402,6 @@ class Conversation:
         text = m.error(refusal.code, refusal.message, detail=refusal.detail, hint=refusal.hint)
         if not self.closing:
             self.out.to_client.append(text)
-
-    def fail_transaction(self) -> Steps[None]:
-        """Make the upstream fail whatever transaction is open, and swallow its error."""
-        if self.responses.status != m.IN_TRANSACTION and not self.responses.unsynced:
-            return
-        yield from self.hidden_query(FAIL_TRANSACTION)
 
     def hidden_query(self, statement: str) -> Steps[Step]:
         """Run a statement of the gateway's own; the client hears nothing of it."""

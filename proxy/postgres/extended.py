@@ -15,7 +15,7 @@ from access.policy import Action
 from access.scopes import Level
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
-from proxy.postgres import giving, sending, units, writable
+from proxy.postgres import giving, hidden, sending, units, writable
 from proxy.postgres import messages as m
 from proxy.postgres.batches import Batch, Item
 from proxy.postgres.cancelling import CANCELLED
@@ -374,7 +374,7 @@ def _forget(conv: Conversation, batch: Batch, why: str = "not run: a later one w
 
 def _refuse(conv: Conversation, refusal: Refusal, *, closed: bool) -> Steps[None]:
     """One error, everything up to the Sync discarded, one ReadyForQuery."""
-    yield from conv.fail_transaction()
+    yield from hidden.fail_transaction(conv)
     conv.say_refusal(refusal)
     yield from _discard(conv, closed=closed)
 

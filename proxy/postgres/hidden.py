@@ -22,6 +22,16 @@ _BIND = m.message(m.BIND, m.cstring(NAME) * 2 + b"\0\0" * 3)
 _EXECUTE = m.message(m.EXECUTE, m.cstring(NAME) + b"\0\0\0\0")
 _CLOSE = m.message(m.CLOSE, b"P" + m.cstring(NAME)) + m.message(m.CLOSE, b"S" + m.cstring(NAME))
 
+#: A statement that no server executes: it fails the open transaction, which is what a refusal inside of one must do.
+FAIL_TRANSACTION = "hoop refused"
+
+
+def fail_transaction(conv: Conversation) -> Steps[None]:
+    """Make the upstream fail whatever transaction is open, and swallow its error."""
+    if conv.responses.status != m.IN_TRANSACTION and not conv.responses.unsynced:
+        return
+    yield from conv.hidden_query(FAIL_TRANSACTION)
+
 
 def run(conv: Conversation, *statements: str) -> Steps[list[Step]]:
     """Run statements one after the other up to a Sync. Returns the Execute of each, with its rows, tag or error."""

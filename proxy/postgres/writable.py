@@ -200,7 +200,7 @@ def not_prepared(conv: Conversation, admitted: Sequence[Admitted], problem: Refu
     """What was let through does not run after all; the client hears why."""
     for one in admitted:
         conv.gate.conclude(one, "failed", conv.reader.masker.text(NOT_OPENED))
-    yield from conv.fail_transaction()
+    yield from hidden.fail_transaction(conv)
     if isinstance(problem, Refusal):
         conv.say_refusal(problem)
     elif not conv.closing:

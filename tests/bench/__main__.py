@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tests.bench import bulk, history, live, parts, small
+from tests.bench import bulk, crowd, history, live, parts, small
 from tests.bench.figures import Figure
 from tests.bench.place import open_place
 
-PARTS = ("parts", "small", "live", "large", "twin")
+PARTS = ("parts", "small", "live", "large", "crowd", "twin")
 
 
 @dataclass
@@ -69,6 +69,11 @@ def main(rounds: int, minutes: float, wanted: tuple[str, ...]) -> None:
     if "small" in wanted:
         with open_place(workers=2) as place:
             run.measure("throughput, 2 workers", lambda: small.throughput(place, rounds, workers=2))
+    if "crowd" in wanted:
+        with open_place(workers=1) as place:
+            run.measure("a burst of commands", lambda: crowd.burst(place, min(rounds, 2)))
+        with open_place(workers=1, front=crowd.stub) as place:
+            run.measure("idle sessions", lambda: crowd.idle(place))
     if "twin" in wanted:
         with open_place(workers=1, environment={"HOOP_NATIVE": "0"}) as place:
             bulk.prepare(place, rows=100_000)

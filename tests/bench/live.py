@@ -12,6 +12,7 @@ from access.requests import AccessRequest, Choice, RequestState
 from app.cli_setup import load_or_explain
 from app.core import Core, open_core
 from proxy.postgres import messages as m
+from proxy.postgres.login import salted
 from tests.bench.figures import Figure
 from tests.bench.place import Place, Target
 from tests.bench.small import Client, interleaved
@@ -25,6 +26,7 @@ def connecting(place: Place, rounds: int, times: int = 20) -> list[Figure]:
     def measure(target: Target) -> float:
         took = []
         for _ in range(times):
+            salted.cache_clear()  # as a client that has just been started
             started = time.perf_counter()
             client = Client(target)
             client.once()

@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +32,8 @@ from app.demo.site import free_port
 from app.embedded_postgres import EmbeddedPostgres
 
 SERVER = {"max_connections": "2300", "shared_buffers": "512MB", "max_wal_size": "2GB"}
+#: Given the server's port, the port of something in front of it.
+Front = Callable[[int], AbstractContextManager[int]]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 _POOLER = """
@@ -139,8 +141,10 @@ class Place:
 
 
 @contextmanager
-def open_place(*, workers: int = 1, environment: Mapping[str, str] | None = None) -> Iterator[Place]:
-    """Start everything, stop everything."""
+def open_place(
+    *, workers: int = 1, environment: Mapping[str, str] | None = None, front: Front | None = None
+) -> Iterator[Place]:
+    """Start everything, stop everything. `front` stands between the gateway and the server."""
     with (
         EmbeddedPostgres(password="bench", settings=SERVER) as server,
         tempfile.TemporaryDirectory(prefix="hoop-bench-") as directory,
@@ -154,7 +158,8 @@ def open_place(*, workers: int = 1, environment: Mapping[str, str] | None = None
             place.targets["pgbouncer"] = stack.enter_context(_pgbouncer(place))
         else:
             place.missing.append("pgbouncer (apt install pgbouncer)")
-        gateway = stack.enter_context(serving(place, workers=workers, environment=environment or {}))
+        upstream = server.port if front is None else stack.enter_context(front(server.port))
+        gateway = stack.enter_context(serving(place, workers=workers, environment=environment or {}, upstream=upstream))
         place.targets["gateway"] = gateway
         yield place
 
@@ -193,12 +198,12 @@ def _until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"{process.args!r} does not listen on port {port}: {process.poll()}")
 
 
-def _configuration(place: Place, port: int, web: int) -> dict[str, object]:
+def _configuration(place: Place, port: int, web: int, upstream: int) -> dict[str, object]:
     server = place.server
     return {
         "store": {"key": "file:store.key"},
         "ledger": {"signing_key": "file:signing.key"},
-        "people": [{"wire_name": "dana", "name": "Dana"}, {"wire_name": "ann", "name": "Ann"}],
+        "people": [{"wire_name": name, "name": name.capitalize()} for name in ("dana", "ann", *(f"p{n}" for n in range(10)))],
         "groups": {"dba": ["ann"]},
         "listeners": {"postgres": {"port": port}, "web": {"port": web}},
         "limits": {"connections": 3000, "connections_per_person": 3000},
@@ -210,7 +215,7 @@ def _configuration(place: Place, port: int, web: int) -> dict[str, object]:
             {
                 "name": "prod-db",
                 "upstream": {
-                    "host": server.host, "port": server.port, "user": server.user, "database": "postgres",
+                    "host": server.host, "port": upstream, "user": server.user, "database": "postgres",
                     "password": "file:upstream.password",
                 },
                 "approvers": ["dba"],
@@ -220,7 +225,7 @@ def _configuration(place: Place, port: int, web: int) -> dict[str, object]:
 
 
 @contextmanager
-def serving(place: Place, *, workers: int, environment: Mapping[str, str]) -> Iterator[Target]:
+def serving(place: Place, *, workers: int, environment: Mapping[str, str], upstream: int = 0) -> Iterator[Target]:
     """A whole `hoop serve` in front of the server, with a read grant and a credential of Dana's."""
     home = place.home
     port, web = free_port(0), free_port(0)
@@ -229,7 +234,7 @@ def serving(place: Place, *, workers: int, environment: Mapping[str, str]) -> It
             write_key(home / name, os.urandom(KEY_BYTES))
         (home / "upstream.password").write_text(place.server.password)
         (home / "upstream.password").chmod(0o600)
-    configuration = _configuration(place, port, web)
+    configuration = _configuration(place, port, web, upstream or place.server.port)
     configuration["proxy"] = {"workers": workers}
     place.config.write_text(yaml.safe_dump(configuration))
     hoop = [sys.executable, "-m", "app", "--config", str(place.config)]

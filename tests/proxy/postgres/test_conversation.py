@@ -17,7 +17,7 @@ from access.scopes import Admin, Once, Write
 from access.statements import Digest
 from proxy.conversation import Await, Commit, Consume, FileHold, Withdraw
 from proxy.postgres import messages as m
-from proxy.postgres.conversation import FAIL_TRANSACTION
+from proxy.postgres.hidden import FAIL_TRANSACTION
 from tests.proxy.playbook import (
     BROKEN,
     CLOSED,

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from proxy.postgres import messages as m
-from proxy.postgres.login import Login, LoginFailed, certificate_hash
+from proxy.postgres.login import Login, LoginFailed, certificate_hash, salted
 
 OK = m.authentication(0)
 SCRAM = m.authentication(10, b"SCRAM-SHA-256\0\0")
@@ -68,6 +68,24 @@ def test_scram():
     _scram(login, "secret")
     login.feed(OK + READY)
     assert login.done
+
+
+def test_the_salted_password_is_made_once_for_a_secret_and_a_salt():
+    salted.cache_clear()
+    info = scramp.ScramMechanism("SCRAM-SHA-256").make_auth_info("secret", salt=b"salt of a server")
+    for _ in range(3):
+        server = scramp.ScramMechanism("SCRAM-SHA-256").make_server(lambda _: info)
+        login = _login()
+        first = login.feed(SCRAM)
+        server.set_client_first(first[first.index(b"\0", 5) + 5 :].decode())
+        final = login.feed(m.authentication(11, server.get_server_first().encode()))
+        server.set_client_final(final[5:].decode())
+        login.feed(m.authentication(12, server.get_server_final().encode()) + OK + READY)
+        assert login.done
+    assert (salted.cache_info().misses, salted.cache_info().hits) == (1, 3)
+    with pytest.raises(scramp.ScramException):
+        _scram(_login("another"), "secret")
+    assert salted.cache_info().misses >= 2
 
 
 def test_a_server_that_does_not_know_the_password_is_not_believed():
