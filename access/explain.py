@@ -14,11 +14,14 @@ from access.masking import Masked
 from access.policy import Action, Policy, Rule, Verdict, budgets_of, decide, speaks, standing_level
 from access.requests import Grant
 from access.resources import Resource
-from access.scopes import Level, standing_scope
-from access.statements import Effect, Flag, Statement
+from access.scopes import Level, Once, Scope, standing_scope
+from access.statements import Digest, Effect, Flag, Statement
 
 #: The standing access that people ask for.
 LEVELS = (Level.READ, Level.WRITE, Level.ADMIN)
+
+#: What stands for the digest of the text that is explained.
+_THIS = Digest("this")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,20 @@ def explain(
     resource: Resource,
     understood: Understood,
     now: datetime,
+    *,
+    approved: bool = False,
 ) -> Explanation:
-    """Judge it under the grants there are, and under each kind of standing access there could be."""
+    """Judge it under the grants there are, and under each kind of standing access there could be. `approved`: people said
+    yes to this very text, beside the grants."""
     statements = understood.statements
+    digest = _THIS if approved else None
+    if approved:
+        grants = [*grants, _given(person, resource, Once(_THIS), now)]
 
     def strictest(live: Sequence[Grant]) -> Verdict:
         if understood.refused:
             return Verdict(Action.DENY, understood.rule, understood.refused, level=standing_level(live, now))
-        verdicts = [decide(policy, live, person, resource, one, None, now) for one in statements]
+        verdicts = [decide(policy, live, person, resource, one, digest, now) for one in statements]
         found = max(verdicts, key=lambda verdict: verdict.action)
         return replace(found, budgets=tuple(dict.fromkeys(b for one in verdicts for b in one.budgets)))
 
@@ -122,7 +131,10 @@ def explain(
 
 def imagined(person: Person, resource: Resource, level: Level, now: datetime) -> Grant:
     """A standing grant that nobody gave, to see what it would change."""
+    return _given(person, resource, standing_scope(level.name.lower()), now)
+
+
+def _given(person: Person, resource: Resource, scope: Scope, now: datetime) -> Grant:
     return Grant(
-        GrantId(""), RequestId(""), Actor(person.id), resource.name, standing_scope(level.name.lower()), now,
-        now + timedelta(minutes=1), (),
-    )  # fmt: skip
+        GrantId(""), RequestId(""), Actor(person.id), resource.name, scope, now, now + timedelta(minutes=1), ()
+    )

@@ -192,7 +192,7 @@ async def _seen(
     """A recorded statement with what it does: judged anew by today's catalog from its masked text; where that cannot be
     read (a mask in a place of its own), by the effects it was recorded with."""
     held = any("held" in remark for remark in entry.remarks)
-    before = recorded_action(entry.verdict, entry.request, held=held)
+    before = recorded_action(entry.verdict, entry.request, entry.rule, held=held)
     if before is None:
         return None
     effects = frozenset(Effect(one) for one in entry.effects if one in set(Effect))
@@ -204,7 +204,9 @@ async def _seen(
     if frozenset().union(*(one.effects for one in understood.statements)) != effects:
         understood = Understood(entry.text, (recorded,))
     level = level_behind(entry.rule, (level_of(g.scope) for g in grants if g.starts_at <= at < g.expires_at))
-    return Seen(person, resource, at, Understood(entry.text, understood.statements), before, entry.rule, level)
+    approved = entry.verdict == "allow" and before is Action.HOLD
+    what = Understood(entry.text, understood.statements)
+    return Seen(person, resource, at, what, before, entry.rule, level, approved)
 
 
 COMMANDS = {"why": with_core(_why), "simulate": with_core(_simulate)}

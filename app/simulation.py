@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from access.actors import Person
-from access.explain import Understood, explain, imagined
+from access.explain import Explanation, Understood, explain, imagined
 from access.masking import Masked
 from access.policy import Action, Policy
 from access.resources import Resource
@@ -17,12 +17,15 @@ from access.scopes import Level
 NOT_POLICY = frozenset({
     "no-grant", "person-inactive", "person-unknown", "not-what-was-approved", "one-command", "too-long", "wire", "masking",
 })  # fmt: skip
+#: The rule of a statement that a single-use grant let through.
+APPROVED = "approved-once"
 _LEVELS = {level.name.lower(): level for level in Level}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One recorded statement: whose, on what, when, and what became of it. `level` is the access it ran under."""
+    """One recorded statement: whose, on what, when, and what became of it. `level` is the access it ran under; `approved`:
+    people said yes to it, while it was held or ahead, as a single command."""
 
     person: Person
     resource: Resource
@@ -31,6 +34,7 @@ class Seen:
     before: Action
     rule: str
     level: Level
+    approved: bool = False
 
 
 @dataclass(slots=True)
@@ -43,14 +47,15 @@ class Change:
     before: Action
     after: Action
     rule: str
+    approved: bool
     count: int = 0
     people: set[str] = field(default_factory=set)
     example: Masked = Masked("")  # noqa: RUF009 - immutable
 
 
-def recorded_action(verdict: str, request: str, *, held: bool) -> Action | None:
-    """What the gateway thought of it by itself: what people approved later was held."""
-    if held or request:
+def recorded_action(verdict: str, request: str, rule: str, *, held: bool) -> Action | None:
+    """What the gateway thought of it by itself: what people approved, then or ahead, was held."""
+    if held or request or rule == APPROVED:
         return Action.HOLD
     return {"allow": Action.ALLOW, "hold": Action.HOLD, "deny": Action.DENY}.get(verdict)
 
@@ -63,23 +68,31 @@ def level_behind(rule: str, held: Iterable[Level]) -> Level:
 
 def simulate(policy: Policy, seen: Iterable[Seen]) -> list[Change]:
     """The classes of statements whose verdict changes, the most frequent first."""
-    found: dict[tuple[object, ...], Change] = {}
+    found: dict[tuple[str, str, str, Action, Action, str, bool], Change] = {}
     for one in seen:
-        if one.rule in NOT_POLICY or one.level is Level.NONE:
+        if one.rule in NOT_POLICY or (one.level is Level.NONE and not one.approved):
             continue
-        grants = [imagined(one.person, one.resource, one.level, one.at)]
-        told = explain(policy, grants, one.person, one.resource, one.understood, one.at)
+        told = _told(policy, one)
         after = told.verdict
-        if after.action is one.before:
+        if after.action is one.before or (one.approved and after.rule == APPROVED):
             continue
         verbs = " + ".join(dict.fromkeys(verb for part in told.statements for verb in part.verbs)) or "statement"
         tables = ", ".join(told.writes or told.reads)
-        key = (one.resource.name, verbs, tables, one.before, after.action, after.rule)
-        change = found.setdefault(key, Change(one.resource.name, verbs, tables, one.before, after.action, after.rule))
+        key = (one.resource.name, verbs, tables, one.before, after.action, after.rule, one.approved)
+        change = found.setdefault(key, Change(*key))
         change.count += 1
         change.people.add(one.person.name)
         change.example = change.example or one.understood.shown
     return sorted(found.values(), key=lambda change: (-change.after, -change.count, change.resource, change.verbs))
+
+
+def _told(policy: Policy, one: Seen) -> Explanation:
+    """What the policy makes of it; of what people approved, when they do so again."""
+    grants = [] if one.level is Level.NONE else [imagined(one.person, one.resource, one.level, one.at)]
+    told = explain(policy, grants, one.person, one.resource, one.understood, one.at)
+    if not one.approved or told.verdict.action is Action.ALLOW:
+        return told
+    return explain(policy, grants, one.person, one.resource, one.understood, one.at, approved=True)
 
 
 WOULD: Mapping[Action, str] = {Action.ALLOW: "runs", Action.HOLD: "held", Action.DENY: "refused"}
@@ -96,7 +109,7 @@ def report(changes: list[Change], looked: int) -> list[str]:
         what = f"{change.verbs} on {change.tables}" if change.tables else change.verbs
         lines += [
             "",
-            f"  {WOULD[change.before]} → {WOULD[change.after]}  {change.count} × {what} ({change.resource}, {people})",
+            f"  {'held, then approved' if change.approved else WOULD[change.before]} → {WOULD[change.after]}  {change.count} × {what} ({change.resource}, {people})",
             f"      rule {change.rule}",
             f"      {' '.join(change.example.split())[:120]}",
         ]

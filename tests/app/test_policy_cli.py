@@ -53,7 +53,10 @@ def home(postgres: EmbeddedPostgres, postgres_database: str, tmp_path: Path) -> 
         database = connection.info.dbname
     (tmp_path / "upstream.password").write_text(postgres.password)
     where = {"host": postgres.host, "port": postgres.port, "user": postgres.user, "database": database}
-    stricter = "- {name: reads-are-bounded, then: hold, flags: [unbounded_read]}"
+    stricter = (
+        "- {name: reads-are-bounded, then: hold, flags: [unbounded_read]}\n"
+        "    - {name: items-are-for-ever, then: deny, tables: [items], effects: [write]}"
+    )
     (tmp_path / "hoop.yaml").write_text(CONFIG.format(more="", **where))
     (tmp_path / "new.yaml").write_text(CONFIG.format(more=stricter, **where))
     assert _hoop(tmp_path, "keygen", str(tmp_path / "hoop.key")) == 0
@@ -113,6 +116,8 @@ async def _record(home: Path) -> None:
             ("SELECT * FROM items LIMIT 5", "read", "allow", "read-scope"),
             ("DROP TABLE items", "ddl", "deny", "read-scope-ddl"),
             ("SELECT 1", "read", "deny", "no-grant"),
+            ("UPDATE orders SET id = id WHERE id = 1", "write", "allow", "approved-once"),
+            ("DELETE FROM items WHERE id = 1", "write", "allow", "approved-once"),
         ]
         for number, (text, effect, verdict, rule) in enumerate(texts, 1):
             data = {"text": text, "effects": [effect], "verdict": verdict, "rule": rule, "request": ""}
@@ -125,10 +130,11 @@ async def _record(home: Path) -> None:
 def test_simulate_lists_what_would_change(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(_record(home))
     assert _hoop(home, "simulate", "--since", "1d") == 0
-    assert capsys.readouterr().out.startswith("Nothing would change for 5 recorded statements.")
+    assert capsys.readouterr().out.startswith("Nothing would change for 7 recorded statements.")
     assert _hoop(home, "simulate", "--since", "1d", "--config", str(home / "new.yaml")) == 0
     said = capsys.readouterr().out
-    assert "2 of 5 recorded statements would be treated otherwise" in said
+    assert "3 of 7 recorded statements would be treated otherwise" in said
+    assert "held, then approved → refused  1 × DELETE on public.items (shop, 1 person)" in said
     assert "runs → held  2 × SELECT on public.items (shop, 1 person)" in said
     assert "rule reads-are-bounded" in said and "SELECT * FROM items" in said
     assert _hoop(home, "simulate", "--since", "1s") == 0
@@ -140,20 +146,31 @@ DB = Resource("shop", Protocol.POSTGRES, Upstream("h", 1, "u", "d"))
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
-def _seen(before: Action, rule: str, *flags: Flag, level: Level = Level.READ) -> Seen:
+def _seen(before: Action, rule: str, *flags: Flag, level: Level = Level.READ, approved: bool = False) -> Seen:
     one = Statement("postgres", "", frozenset({Effect.READ}), ("SELECT",), ("public.t",), flags=frozenset(flags))
     person = Person(PersonId("directory|dana"), "Dana", "dana")
-    return Seen(person, DB, NOW, Understood(declare_masked("SELECT x"), (one,)), before, rule, level)
+    return Seen(person, DB, NOW, Understood(declare_masked("SELECT x"), (one,)), before, rule, level, approved)
 
 
 def test_only_what_the_policy_decides_is_compared() -> None:
-    bounded = Policy(rules=(Rule("bounded", Action.HOLD, flags=frozenset({Flag.UNBOUNDED_READ})),))
+    bounded = Policy(
+        rules=(
+            Rule("bounded", Action.HOLD, flags=frozenset({Flag.UNBOUNDED_READ})),
+            Rule("no-locks", Action.DENY, flags=frozenset({Flag.LOCK})),
+        )
+    )
     cases = [
         (_seen(Action.ALLOW, "read-scope", Flag.UNBOUNDED_READ), 1),
         (_seen(Action.HOLD, "bounded", Flag.UNBOUNDED_READ), 0),
         (_seen(Action.HOLD, "bounded"), 1),
         (_seen(Action.DENY, "masking"), 0),
         (_seen(Action.DENY, "no-grant", level=Level.NONE), 0),
+        # What people approved would be approved again; it may not need them any more, or nobody can approve it.
+        (_seen(Action.HOLD, "approved-once", Flag.UNBOUNDED_READ, approved=True), 0),
+        (_seen(Action.HOLD, "approved-once", Flag.UNBOUNDED_READ, level=Level.NONE, approved=True), 0),
+        (_seen(Action.HOLD, "approved-once", approved=True), 1),
+        (_seen(Action.HOLD, "approved-once", Flag.LOCK, approved=True), 1),
+        (_seen(Action.HOLD, "approved-once", Flag.LOCK, level=Level.NONE, approved=True), 1),
     ]
     for seen, changes in cases:
         assert len(simulate(bounded, [seen])) == changes
@@ -161,10 +178,11 @@ def test_only_what_the_policy_decides_is_compared() -> None:
 
 
 def test_what_was_recorded_is_read_as_it_was_judged() -> None:
-    assert recorded_action("allow", "req_1", held=False) is Action.HOLD
-    assert recorded_action("deny", "", held=True) is Action.HOLD
-    assert recorded_action("deny", "", held=False) is Action.DENY
-    assert recorded_action("", "", held=False) is None
+    assert recorded_action("allow", "req_1", "write-scope-danger", held=False) is Action.HOLD
+    assert recorded_action("allow", "", "approved-once", held=False) is Action.HOLD
+    assert recorded_action("deny", "", "", held=True) is Action.HOLD
+    assert recorded_action("deny", "", "", held=False) is Action.DENY
+    assert recorded_action("", "", "", held=False) is None
     assert level_behind("write-scope-danger", [Level.READ]) is Level.WRITE
     assert level_behind("own-rule", [Level.READ, Level.WRITE]) is Level.WRITE
     assert level_behind("own-rule", []) is Level.NONE
