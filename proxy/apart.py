@@ -49,18 +49,20 @@ _BROKEN = "The statement could not be understood (the process that reads it ende
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
-    """What a reader is made of elsewhere. `seen` as in `Masker`."""
+    """What a reader is made of elsewhere. `seen` as in `Masker`. Without `shows` it renders nothing: its detectors are not all
+    there, so whoever asks renders by what stands against protected columns."""
 
     catalog: Catalog
     policy: MaskPolicy
     key: bytes = field(repr=False)
     seen: MaskPolicy | None = None
+    shows: bool = True
     id: int = field(default_factory=itertools.count().__next__)
 
     def question(self, text: str, session: SqlSession, *, catalog: bool) -> bytes:
         """For the process: the catalog only when it does not have it."""
         packed = pickle.dumps(self.catalog, pickle.HIGHEST_PROTOCOL) if catalog else None
-        made_of = (self.policy, self.key, self.seen)
+        made_of = (self.policy, self.key, self.seen, self.shows)
         parts = (id(self.catalog), self.catalog.version, packed, self.id, made_of, text, session)
         return pickle.dumps(parts, pickle.HIGHEST_PROTOCOL)
 

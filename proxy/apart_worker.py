@@ -64,7 +64,7 @@ class Room:
         self._readers: OrderedDict[int, Reader] = OrderedDict()
 
     def answer(
-        self, at: int, version: str, packed: bytes | None, recipe: int, made_of: tuple[Any, Any, Any], text: str,
+        self, at: int, version: str, packed: bytes | None, recipe: int, made_of: tuple[Any, Any, Any, bool], text: str,
         session: SqlSession,
     ) -> Reading | None:  # fmt: skip
         """None when the catalog is needed."""
@@ -75,13 +75,16 @@ class Room:
             catalog = self._catalogs.get((at, version))
             if catalog is None:
                 return None
-            policy, key, seen = made_of
+            policy, key, seen, _ = made_of
             reader = Reader(catalog, Masker(policy, catalog, key, seen=seen))
         self._readers[recipe] = reader
         for shelf, most in ((self._catalogs, _CATALOGS), (self._readers, _READERS)):
             while len(shelf) > most:
                 shelf.popitem(last=False)
-        return bare(reader.read(text, session, 0, fresh=True))
+        if made_of[-1]:
+            return bare(reader.read(text, session, 0, fresh=True))
+        reading, standing = reader.understand(text, session, show=False)
+        return replace(bare(reading), standing=standing)
 
 
 def serve(source: IO[bytes], sink: IO[bytes]) -> None:

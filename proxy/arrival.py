@@ -340,11 +340,10 @@ class Arrival:
             recorded = impressions.applied(where, recorded)
             seen = None if seen is None else impressions.applied(where, seen)
         masker = Masker(recorded, catalog, key, extra, seen=seen)
-        if extra:  # they do not exist elsewhere: what they would mask must not be shown
-            return Reader(catalog, masker, sampled=sampled)
-        recipe = Recipe(catalog, recorded, key, seen)
+        # Detectors of the gateway's own do not exist elsewhere: what they would mask must not be shown by anybody else.
+        recipe = Recipe(catalog, recorded, key, seen, shows=not extra)
         far = lambda text, session: self.gateway.apart.read(recipe, text, session)  # noqa: E731 - bound here
-        return Reader(catalog, masker, far=far, sampled=sampled)
+        return Reader(catalog, masker, far=far, sampled=sampled, forms=revealed is None)
 
     def _audience(self, row: Session) -> frozenset[str]:
         """What the rules for this session's person depend on."""

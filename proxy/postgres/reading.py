@@ -28,7 +28,7 @@ from proxy.sql.forms import form as form_of
 from proxy.sql.known import known
 from proxy.sql.lineage import Lineage, OutputColumn, Tree, trace
 from proxy.sql.names import effective_path
-from proxy.sql.parse import Parsed, parse
+from proxy.sql.parse import Parsed, parse, parse_anew
 
 _KEPT = 256
 #: Types, like everything else, that came with the server have smaller oids (transam.h).
@@ -82,6 +82,8 @@ class Reading:
     prepared_by_sql: bool = False
     #: By statement and RowDescription: what was decided for such a result.
     shapes: dict[tuple[int, object], Shape] = field(default_factory=dict, compare=False, repr=False)
+    #: What nobody has rendered yet is rendered by.
+    standing: Standing | None = field(default=None, compare=False, repr=False)
 
 
 Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]
@@ -97,6 +99,7 @@ _BEGINNING = 200
 _SHAPES = 16
 
 _OWN = (judge, trace)
+UNSHOWN = Shown(declare_masked(""), complete=False)
 _NAMED = (j.Execute, j.Fetch, j.Prepare, j.Deallocate, j.DeclareCursor, j.CloseCursor, j.DiscardAll)
 
 
@@ -140,6 +143,7 @@ class Reader:
         trace: Tracing = trace,
         far: Far | None = None,
         sampled: Sampled | None = None,
+        forms: bool = True,
     ) -> None:
         self.catalog = catalog
         self.masker = masker
@@ -151,8 +155,8 @@ class Reader:
         self.sampled = sampled
         self._long: dict[str, Kept] = {}
         self._failed: set[str] = set()
-        #: None where somebody else judges, who may look at the text itself.
-        self.forms = FormMemory[Template]() if (judge, trace) == _OWN else None
+        #: None where somebody else judges, who may look at the text itself, or where what is masked grows meanwhile.
+        self.forms = FormMemory[Template]() if forms and (judge, trace) == _OWN else None
         #: The session that was there last, and the same without names.
         self._session: j.SqlSession | None = None
         self._bare = j.SqlSession(prepared={}, cursors={})
@@ -188,6 +192,9 @@ class Reader:
             return
         try:
             reading = await self._far(text, session)
+            if reading.standing is not None:
+                shown = self.masker.rendered(text, reading.standing)
+                reading = replace(reading, shown=shown, standing=None)
         except HoopError as problem:
             self._failed.add(text)
             parsed = Parsed(text, error=problem.message)
@@ -227,6 +234,10 @@ class Reader:
     def _read(self, text: str, session: j.SqlSession) -> Reading:
         return self._understood(parse(text), session)[0]
 
+    def understand(self, text: str, session: j.SqlSession, *, show: bool) -> tuple[Reading, Standing]:
+        """A reading and what in it stands against protected columns; rendered by whoever has all detectors, if not here."""
+        return self._understood(parse(text), session, show=show)
+
     def _by_form(self, text: str, session: j.SqlSession) -> tuple[Reading, bool]:
         """As `_read`, by what is known of texts that differ from this one in their literals; and whether it is one that no
         name of the session matters to."""
@@ -245,11 +256,12 @@ class Reader:
         if len(parsed.statements) != 1 or parsed.statements[0].node not in KINDS:
             return self._understood(parsed, session)[0], False
         # Nothing of these kinds asks for names that the session gives: where there are none, none can be asked for.
-        learned = self._learn(parsed, form, self.forms) if self.forms.worthwhile(form) else None
+        learned = self._learn(parse_anew(text), form, self.forms) if self.forms.worthwhile(form) else None
         return learned or self._understood(parsed, self._bare)[0], True
 
     def _learn(self, parsed: Parsed, form: Form, forms: FormMemory[Template]) -> Reading | None:
-        """The reading of a text, made without looking at its literals as far as that goes, and kept for others like it."""
+        """The reading of a text, made without looking at its literals as far as that goes, and kept for others like it. The
+        trees must be nobody else's."""
         statement = parsed.statements[0]
         hiding = Hiding(form, parsed.text, statement.tree)
         with hiding:
@@ -262,7 +274,7 @@ class Reader:
         forms.keep(form, hiding.looked_at(), Template(statement.node, reading, outline))
         return reading
 
-    def _understood(self, parsed: Parsed, session: j.SqlSession) -> tuple[Reading, Standing]:
+    def _understood(self, parsed: Parsed, session: j.SqlSession, *, show: bool = True) -> tuple[Reading, Standing]:
         judged = self._judge(parsed, self.catalog, session)
         known, first_path = None, effective_path(session.search_path, session.role)
         parts = []
@@ -281,7 +293,7 @@ class Reader:
         touched = any(part.touched for part in parts) if parts else parsed.error is not None
         judged = _with_parts(judged, parts)
         standing = self.masker.standing(parsed.text, parsed, first_path, known)
-        shown = self.masker.rendered(parsed.text, standing)
+        shown = self.masker.rendered(parsed.text, standing) if show else UNSHOWN
         return Reading(parsed.text, parsed, judged, shown, tuple(parts), touched, stable=not named), standing
 
     def _part(self, tree: Tree, one: j.JudgedOne, lineage: Lineage) -> Part:

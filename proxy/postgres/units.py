@@ -11,13 +11,13 @@ from access.masking import ForApprover, Masked, declare_masked
 from access.statements import Effect, Statement
 from proxy.admission import Refusal, Unit
 from proxy.conversation import Steps, Study
+from proxy.masking.literals import Standing
 from proxy.masking.presidio import FREE_TEXT_SPACES
 from proxy.postgres import messages as m
 from proxy.postgres.protection import refused
 from proxy.postgres.reading import NEAR, Part, Reader, Reading, bound
 from proxy.postgres.scanning import wanted
 from proxy.sql import judged as j
-from proxy.sql.parse import parse
 
 if TYPE_CHECKING:
     from proxy.postgres.conversation import Conversation
@@ -98,7 +98,7 @@ def _is_free(value: bytes | None) -> bool:
 
 def _rehearsed(reader: Reader, text: str, values: Sequence[bytes | None]) -> None:
     """Have detectors that take their time read a statement and what it is bound with."""
-    reader.masker.statement(text, parse(text), ())
+    reader.masker.rendered(text, Standing())  # every token that any rendering looks at
     for value in values:
         reader.masker.text("" if value is None else value.decode("utf-8", "replace"))
 

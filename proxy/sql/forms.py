@@ -166,7 +166,7 @@ class Given:
 
 
 class Hiding:
-    """Takes the values of the literals of `form` out of a tree, and puts them back (`with`): trees are shared.
+    """Takes the values of the literals of `form` out of a tree, and puts them back (`with`). Nobody else may use it meanwhile.
 
     `places` are the literals that are constants of the tree, by the byte where they stand.
     """

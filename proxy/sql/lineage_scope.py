@@ -96,11 +96,12 @@ class Rel:
 
     def called(self, name: str) -> tuple[Field, ...]:
         """The columns of that name."""
-        by_name = self._by_name
-        if not by_name:
+        if not self._by_name:
+            found: dict[str, tuple[Field, ...]] = {}
             for one in self.fields:
-                by_name[one.name] = (*by_name.get(one.name, ()), one)
-        return by_name.get(name, ())
+                found[one.name] = (*found.get(one.name, ()), one)
+            self._by_name.update(found)  # at once: relations are shared, also with threads
+        return self._by_name.get(name, ())
 
     def at(self, item: int) -> Rel:
         """The same columns as an item of FROM."""

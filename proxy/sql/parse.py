@@ -49,10 +49,11 @@ def parse(text: str) -> Parsed:
     An empty text (or only comments and semicolons) has no statements and no error. Results of short texts are cached
     by exact text.
     """
-    return _cached(text) if len(text) <= _CACHED_TEXT_BYTES else _parse(text)
+    return _cached(text) if len(text) <= _CACHED_TEXT_BYTES else parse_anew(text)
 
 
-def _parse(text: str) -> Parsed:
+def parse_anew(text: str) -> Parsed:
+    """As `parse`, with trees of its own."""
     try:
         encoded = text.encode()
         if len(encoded) > MAX_JUDGED_BYTES:
@@ -72,7 +73,7 @@ def _parse(text: str) -> Parsed:
         return Parsed(text, error=f"The statement could not be parsed ({type(error).__name__}).")
 
 
-_cached = lru_cache(maxsize=_CACHED_TEXTS)(_parse)
+_cached = lru_cache(maxsize=_CACHED_TEXTS)(parse_anew)
 
 
 def _statement(encoded: bytes, item: dict[str, Any]) -> ParsedStatement:

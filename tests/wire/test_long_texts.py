@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from access.masking import MaskPolicy
 from access.scopes import Write
 from app.embedded_postgres import EmbeddedPostgres
-from proxy.apart import Apart
+from proxy.apart import Apart, Recipe
+from proxy.apart_worker import Room
+from proxy.masking.context import Context
+from proxy.masking.detectors_numbers import Span
+from proxy.sql.catalog import Catalog
+from proxy.sql.judged import SqlSession
 from tests.wire.site import Site, open_site
 
 IDS = ", ".join(map(str, range(1, 1200)))
@@ -87,3 +96,46 @@ async def test_a_process_that_dies_or_takes_too_long_refuses_and_the_next_one_wo
                 await worker._process.wait()
             assert len(await (await connection.execute(READ + " -- again")).fetchall()) == 2
         assert not (await site.kinds()).count("statement.allowed")
+
+
+@dataclass
+class Codeword:
+    """A detector that exists in the gateway's process only."""
+
+    entity: str = "codeword"
+    asked: int = 0
+
+    def find(self, text: str, context: Context) -> Iterator[Span]:
+        self.asked += 1
+        at = text.find("bluebird")
+        if at >= 0:
+            yield Span(at, at + len("bluebird"), self.entity)
+
+
+async def test_detectors_of_the_gateway_mask_what_is_judged_elsewhere(site: Site):
+    codeword = Codeword()
+    site.gateway.detectors = (codeword,)
+    text = f"SELECT id FROM customers WHERE email <> 'a bluebird' AND id IN ({IDS}) /* bluebird */ LIMIT 1"
+    async with await site.connect() as connection:
+        assert await (await connection.execute(text)).fetchall() == [(1,)]
+        assert connection.info.backend_pid  # the session goes on
+        assert codeword.asked > 1_000, "every token was read here"
+        assert site.gateway.apart._everybody, "and the text was judged in a process"
+    shown = [str(entry.text) for entry in await site.recorded() if entry.text and "customers" in str(entry.text)]
+    assert shown
+    assert "bluebird" not in "".join(shown)
+    assert "'«redacted»'" in shown[0] or "«" in shown[0]
+
+
+def test_what_was_not_rendered_elsewhere_shows_nothing() -> None:
+    """The process renders nothing where detectors are missing there: an answer without the rendering's parts shows nothing."""
+    catalog = Catalog.empty()
+    room = Room()
+    asked = Recipe(catalog, MaskPolicy(), b"k", shows=False)
+    answer = room.answer(*pickle.loads(asked.question("SELECT 'bluebird'", SqlSession(), catalog=True)))
+    assert answer is not None
+    assert (answer.shown.text, answer.shown.complete, answer.standing is not None) == ("", False, True)
+    plain = Recipe(catalog, MaskPolicy(), b"k")
+    answer = room.answer(*pickle.loads(plain.question("SELECT 'bluebird'", SqlSession(), catalog=True)))
+    assert answer is not None
+    assert (answer.shown.text, answer.standing) == ("SELECT 'bluebird'", None)
