@@ -37,6 +37,7 @@ from approval_flows.model import BreakGlass as Rules
 from approval_flows.model import Flow
 from approval_flows.office import Office
 from approval_flows.stages import escalated
+from approval_flows.wording import readable
 
 #: The documents that name the uses that are not closed; the request is the truth about each.
 KIND = "emergency"
@@ -200,7 +201,7 @@ def _wrong_words(resource: Resource, taken: Flow, wanted: BreakGlass) -> Invalid
     if wanted.confirmed.strip() != resource.name:
         hint = f"Type {resource.name}."
         return Invalid("The name of the resource is typed once more, to be sure.", field="confirmed", hint=hint)
-    length = len(" ".join(wanted.reason.split()))
+    length = len(readable(wanted.reason))
     if length < rules.reason_at_least:
         message = f"Say what happened in at least {rules.reason_at_least} characters; this has {length}."
         return Invalid(message, field="reason")
@@ -278,7 +279,7 @@ def attest(office: Office, tx: Tx, id: RequestId, by: PersonId, account: str) ->
         return found
     request, now = found
     said = account.strip()
-    if not ACCOUNT_MIN <= len(said) <= ACCOUNT_MAX:
+    if len(readable(said)) < ACCOUNT_MIN or len(said) > ACCOUNT_MAX:
         message = f"Say what you did and why, in {ACCOUNT_MIN} to {ACCOUNT_MAX:,} characters."
         return Invalid(message, field="account")
     told = sorted(overseers(office, request, tx.now))
@@ -295,7 +296,7 @@ def close(
         return found
     request, now = found
     said = note.strip()
-    if finding is not Finding.JUSTIFIED and not said:
+    if finding is not Finding.JUSTIFIED and not readable(said):
         return Invalid(f"Say why it is {finding.value}.", field="reason")
     stored = _put(
         tx,

@@ -19,6 +19,7 @@ from access.tickets import Ticket
 from approval_flows.flow import shown_duration
 from approval_flows.model import Flow, Risk, When, Words
 from approval_flows.ticketing import unmet
+from approval_flows.wording import readable
 
 UNMASK = "unmask"
 NOT_HERE = Ticket("", problem="the ticket is not looked up here")
@@ -186,7 +187,7 @@ def check_ticket(flow: Flow, person: Person, looked_up: Callable[[], Ticket]) ->
 
 
 def _words_wrong(flow: Flow, words: Words, field: str, given: str) -> Invalid | None:
-    if not given:
+    if not readable(given):
         missing = Invalid(f"The flow {flow.name} wants a {field}.", field=field, hint=_hint(words))
         return missing if words.required else None
     if words.pattern and not _whole(words.pattern, given):

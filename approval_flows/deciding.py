@@ -25,6 +25,7 @@ from approval_flows.granting import put, requested
 from approval_flows.lifecycle import RequestCommand, decide_request, request_refusal
 from approval_flows.office import Office
 from approval_flows.stages import Course, Stands
+from approval_flows.wording import readable
 
 OPERATOR = "operator"
 
@@ -237,7 +238,7 @@ def grant_directly(
     wrong = flow.check_scope(Actor(person.id), resource, scope)
     if wrong is not None:
         return wrong
-    if not reason.strip() or not operator:
+    if not readable(reason) or not operator:
         return Invalid("Access without approval wants a reason and an operator.", field="reason")
     by = person_id(OPERATOR, operator)
     request = AccessRequest(

@@ -20,6 +20,7 @@ from access.requests import AccessRequest, Ask, Choice, Grant, RequestState
 from access.resources import Protocol, Resource
 from access.scopes import Interactive, Level, Scope, Unmask, level_of, limited, limited_to, scope_name, scope_said
 from approval_flows.lifecycle import clock_time
+from approval_flows.wording import readable
 
 REASON_MAX = 500
 TICKET_MAX = 64
@@ -196,7 +197,7 @@ def check_scope(actor: Actor, resource: Resource, scope: Scope) -> Invalid | Non
 
 def check_words(resource: Resource, reason: str, ticket: str) -> Invalid | None:
     """What is wrong with the reason or the ticket; None if nothing is."""
-    if resource.reason_required and not reason.strip():
+    if resource.reason_required and not readable(reason):
         return Invalid(f"{resource.name} wants a reason.", field="reason", hint="Say in a few words what you will do.")
     if len(reason) > REASON_MAX:
         return Invalid(

@@ -33,6 +33,8 @@ OF_ISSUE = "jira-issue"
 KINDS = (
     "access.requested",
     "request.revised",
+    "proposal.made",
+    "proposal.answered",
     "review.given",
     "request.decided",
     "request.cancelled",

@@ -116,6 +116,7 @@ async def test_the_operator_may_type_it_and_is_named(world: World) -> None:
         (DANA_SELF, {"confirmed": "PROD-DB"}, Invalid, "once more"),
         (DANA_SELF, {"reason": "it is down"}, Invalid, "30 characters"),
         (DANA_SELF, {"reason": "down" + " " * 60 + "!"}, Invalid, "30 characters"),
+        (DANA_SELF, {"reason": "down" + "\u200b" * 60}, Invalid, "30 characters"),
         (DANA_SELF, {"duration": timedelta(hours=2)}, Invalid, "1h"),
         (DANA_SELF, {"duration": timedelta(0)}, Invalid, "longer than nothing"),
         (DANA_SELF, {"scope": Once(DELETE)}, Invalid, "read, write or admin"),

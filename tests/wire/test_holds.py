@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from access.actors import Agent
+from access.errors import Denied
 from access.policy import Policy
 from access.requests import Choice
 from access.scopes import Write
+from access.statements import Digest
 from app.embedded_postgres import EmbeddedPostgres
-from tests.fakes.world import BOB
+from tests.fakes.world import ANN, BOB, DANA, evidence_of
 from tests.wire.site import Site, open_site
 
 DELETE = "DELETE FROM scratch WHERE id = 1"
@@ -241,3 +244,28 @@ async def test_the_servers_idle_timeouts_do_not_end_a_hold(
         await running
         if locking:
             await connection.execute("COMMIT")
+
+
+async def test_an_accepted_text_never_takes_the_place_of_the_client_s(site: Site):
+    """The client is told, its session goes on, and the text is somebody else's to run: the gateway's, when it is approved."""
+    evidence = replace(evidence_of(Digest("1" * 64), f"{DELETE} AND value IS NULL"), tables=("public.scratch",))
+    async with await site.connect() as connection:
+        running = asyncio.ensure_future(connection.execute(DELETE))
+        request = await site.pending()
+        evidence = replace(evidence, database=request.evidence.database if request.evidence else "")
+        proposal = await site.desk.propose(request.id, request.revision, BOB.id, evidence, "only this")
+        with pytest.raises(Denied):
+            await site.desk.accept(proposal.id, BOB.id)
+        asked = await site.desk.accept(proposal.id, DANA.id)
+        with pytest.raises(psycopg.errors.QueryCanceled, match=f"Bob's text was accepted instead.*{asked.id}"):
+            await running
+        await site.desk.review(asked.id, 1, ANN.id, Choice.APPROVE)
+        await site.book.refresh()
+        again = asyncio.ensure_future(connection.execute(f"{DELETE} AND value IS NULL"))
+        second = await site.pending()
+        assert second.id != asked.id, "an approval for the gateway's run is none for the client"
+        await site.decide(Choice.DENY, "no")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            await again
+        assert await (await connection.execute("SELECT 1")).fetchone() == (1,)
+    assert await _count(site) == 10
