@@ -234,6 +234,7 @@ class Do(StrEnum):
     ACCEPT = "accept"
     DECLINE = "decline"
     ESTIMATE = "estimate"
+    COMPARE = "compare"
 
 
 class Style(StrEnum):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from access.actors import Person
 from access.errors import Conflict, Denied, HoopError, Invalid
 from access.ids import RequestId
-from access.ports import ActionToken, Proposal
+from access.ports import ActionToken, Proposal, Tx
+from access.proposals import PROPOSAL, proposal_from_json
 from access.requests import AccessRequest, Choice, RequestState
 from bot import deciding
-from bot.cards import Do, Form
+from bot.cards import Card, Do, Form
+from bot.cases import case_of
 from bot.intents import Accept, Decline, Propose
-from bot.kit import Kit, found_request
+from bot.kit import Kit, found_request, show
 from bot.platform import Caller, Reply
 from bot.tokens import mint, subject
 from bot.views import forms, proposals
@@ -35,10 +38,39 @@ async def propose(kit: Kit, intent: Propose, who: Caller, reply: Reply) -> None:
     await _propose(kit, request, request.revision, intent.command, intent.note, who, reply)
 
 
+async def compare(kit: Kit, id: str, who: Caller, reply: Reply) -> None:
+    """Both texts side by side, for the requester and for the author: nobody else is shown what is exact in them."""
+
+    def build(tx: Tx) -> Card:
+        data = tx.doc(PROPOSAL, id)
+        case = case_of(tx, kit.world, RequestId(data["request"])) if data else None
+        if data is None or case is None:
+            raise Conflict(f"The proposal {id} is not open any more.")
+        proposal = proposal_from_json(id, data)
+        if who.person not in {case.request.actor.person, proposal.by}:
+            raise Denied("The exact texts are for its requester.", rule="not-yours")
+        card = proposals.comparison_card(case, proposal, kit.world.mention(proposal.by))
+        return card if who.person == case.request.actor.person else replace(card, buttons=())
+
+    kit.person(who)
+    await show(kit, who, reply, build)
+
+
 async def accept(kit: Kit, intent: Accept, who: Caller, reply: Reply) -> None:
+    """Typed: what its message could not show whole is compared first, with Accept below (rule 8)."""
+    kit.person(who)
+    data = await kit.store.read(lambda tx: tx.doc(PROPOSAL, intent.proposal))
+    evidence = proposal_from_json(intent.proposal, data).evidence if data else None
+    if evidence is not None and not (evidence.complete and len(evidence.shown) <= proposals.SHOWN_MAX):
+        await compare(kit, intent.proposal, who, reply)
+        return
+    await _take(kit, intent.proposal, who, reply)
+
+
+async def _take(kit: Kit, proposal: str, who: Caller, reply: Reply) -> None:
     """The requester takes the text."""
     kit.person(who)
-    row = await kit.desk.accept(intent.proposal, who.person)
+    row = await kit.desk.accept(proposal, who.person)
     if row.state is RequestState.APPROVED:
         await reply.card(done_card(f"Accepted, and granted at once by the flow {row.flow}.", hint=f"It is {row.id}."))
         return
@@ -62,9 +94,9 @@ async def _decided_by(kit: Kit, id: RequestId, who: Caller) -> AccessRequest:
     """The request, for somebody with a say in it who has not voted: nobody else is shown its exact text."""
     kit.person(who)
 
-    def found(tx: object) -> tuple[AccessRequest, bool]:
-        row = found_request(tx, id)  # type: ignore[arg-type]
-        return row, who.person in kit.world.progress(tx, row).deniers  # type: ignore[arg-type]
+    def found(tx: Tx) -> tuple[AccessRequest, bool]:
+        row = found_request(tx, id)
+        return row, who.person in kit.world.progress(tx, row).deniers
 
     request, involved = await kit.store.read(found)
     if who.person == request.actor.person:
@@ -150,8 +182,12 @@ def _at_the_text(denied: Denied) -> HoopError:
     return Invalid(denied.message, field="command", hint=denied.hint)
 
 
+async def _compared(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await compare(kit, subject(row), who, reply)
+
+
 async def _accepted(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
-    await accept(kit, Accept(subject(row)), who, reply)
+    await _take(kit, subject(row), who, reply)
 
 
 async def _declined(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
@@ -160,6 +196,7 @@ async def _declined(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Repl
 
 PRESSED: Mapping[Do, Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]] = {
     Do.PROPOSE: _pressed,
+    Do.COMPARE: _compared,
     Do.ACCEPT: _accepted,
     Do.DECLINE: _declined,
 }

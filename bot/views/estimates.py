@@ -60,7 +60,7 @@ def _expected(plan: Node | int | str) -> Text:
     if not isinstance(plan, Node):
         return text(f"not known: {plan}")
     most = max(node.rows for node, _ in _all(plan))
-    return text(f"about {most:,} rows at most in a step, cost {plan.cost:,.0f}")
+    return text(f"about {_rows(most)} at most in a step, cost {plan.cost:,.0f}")
 
 
 def _all(node: Node, depth: int = 0) -> Iterator[tuple[Node, int]]:
@@ -69,10 +69,21 @@ def _all(node: Node, depth: int = 0) -> Iterator[tuple[Node, int]]:
         yield from _all(one, depth + 1)
 
 
+#: Steps whose own number of rows says nothing: they change what the steps below them find.
+_CHANGES = frozenset({"Insert", "Update", "Delete", "Merge"})
+
+
 def _lines(plan: Node) -> list[str]:
-    lines = [
-        f"{'  ' * depth}{node.what}{f' on {node.table}' if node.table else ''}"
-        f"{f' using {node.index}' if node.index else ''}: {node.rows:,} rows, cost {node.cost:,.0f}"
-        for node, depth in _all(plan)
-    ]
+    lines = [f"{'  ' * depth}{_line(node)}" for node, depth in _all(plan)]
     return lines if len(lines) <= LINES else [*lines[: LINES - 1], f"… and {len(lines) - LINES + 1} more steps"]
+
+
+def _line(node: Node) -> str:
+    where = f"{f' on {node.table}' if node.table else ''}{f' using {node.index}' if node.index else ''}"
+    if node.what in _CHANGES:
+        return f"{node.what}{where}"
+    return f"{node.what}{where}: {_rows(node.rows)}, cost {node.cost:,.0f}"
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"

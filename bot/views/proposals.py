@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 
+from access.extracts import cut_masked
 from access.masking import ForApprover
 from access.ports import Proposal
 from access.requests import AccessRequest, Ask
@@ -11,6 +13,7 @@ from bot.cards import (
     Button,
     Card,
     Code,
+    CodeBlock,
     Do,
     ExactBlock,
     FieldKind,
@@ -32,6 +35,7 @@ TAKEN = State("Text accepted", "✅", Tone.GOOD)
 NOT_TAKEN = State("Text not taken", "⏹", Tone.QUIET)
 _ANSWERED = {"accepted": TAKEN}
 CONTEXT = 3
+SHOWN_MAX = 2_800
 
 
 def propose_form(request: AccessRequest, who: str, token: str) -> Form:
@@ -50,13 +54,37 @@ def propose_form(request: AccessRequest, who: str, token: str) -> Form:
 
 
 def proposal_card(case: Case, proposal: Proposal, by: Mention) -> Card:
-    """The requester's: what would change, and what exactly would run."""
-    request, new = case.request, proposal.evidence
-    old = request.evidence.exact.reveal() if request.evidence else ""
+    """The requester's message. It is kept by its platform, so the exact text is not on it, and neither is Accept."""
+    card = _asking(case, proposal, by)
+    compare = Button("Compare…", Do.COMPARE, proposal.id, Style.PRIMARY)
+    return replace(
+        card,
+        blocks=(CodeBlock(cut_masked(proposal.evidence.shown, SHOWN_MAX)),),
+        notes=(*card.notes, text("Values may be masked here: compare the exact texts to accept it.")),
+        buttons=(compare, _decline(proposal)),
+    )
+
+
+def comparison_card(case: Case, proposal: Proposal, by: Mention) -> Card:
+    """The private view: what would change, exactly what would run, and Accept."""
+    old = case.request.evidence.exact.reveal() if case.request.evidence else ""
+    changes = difference(old, proposal.evidence.exact.reveal())
+    accept = Button("Accept", Do.ACCEPT, proposal.id, Style.PRIMARY)
+    return replace(
+        _asking(case, proposal, by),
+        kind="comparison",
+        blocks=(
+            ExactBlock(ForApprover(changes), "What changes (- yours, + proposed)"),
+            ExactBlock(proposal.evidence.exact, "Exactly this would run"),
+        ),
+        buttons=(accept, _decline(proposal)),
+    )
+
+
+def _asking(case: Case, proposal: Proposal, by: Mention) -> Card:
+    request = case.request
     title = text(by, " proposes another text for ", _whose(request), " on ", Code(request.resource))
-    why = (text("Why: ", proposal.note),) if proposal.note else ()
-    changes = difference(old, new.exact.reveal())
-    notes = [text("Accept it, and it is decided anew by others than ", by, ": votes so far are void.")]
+    notes = [text("Accepted, it is decided anew by others than ", by, ": votes so far are void.")]
     if request.ask is Ask.STATEMENT:
         notes.append(
             text(
@@ -69,19 +97,15 @@ def proposal_card(case: Case, proposal: Proposal, by: Mention) -> Card:
         state=PROPOSED,
         title=title,
         fallback=f"{PROPOSED.word}: {plain(title)} ({request.id})",
-        lines=why,
-        blocks=(
-            ExactBlock(ForApprover(changes), "What changes (- yours, + proposed)"),
-            ExactBlock(new.exact, "Exactly this would run"),
-        ),
+        lines=(text("Why: ", proposal.note),) if proposal.note else (),
         notes=tuple(notes),
-        buttons=(
-            Button("Accept", Do.ACCEPT, proposal.id, Style.PRIMARY),
-            Button("Decline", Do.DECLINE, proposal.id),
-        ),
         footer=text(Code(request.id), " · ", Code(proposal.id)),
         private=True,
     )
+
+
+def _decline(proposal: Proposal) -> Button:
+    return Button("Decline", Do.DECLINE, proposal.id)
 
 
 def answered_card(case: Case, answer: str, who: Mention, note: str, into: str, *, kind: str = "proposal") -> Card:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from access.actors import Person
+from access.errors import Denied
 from access.requests import AccessRequest, RequestState
-from bot.cards import Do, ExactBlock, plain
+from bot.cards import Card, Do, ExactBlock, plain
 from bot.grammar import parse
 from bot.intents import Accept, Decline, Incomplete, Mistake, Propose
+from bot.proposing import compare
 from bot.views.proposals import difference
 from tests.bot.stage import FakeReply, Stage
 from tests.fakes.world import ANN, BOB, DANA, EVE, evidence_of, held_fact
@@ -40,9 +42,12 @@ async def submit(stage: Stage, person: Person, opened: FakeReply, command: str, 
     return reply
 
 
-def button_of(stage: Stage, person: Person, do: Do) -> str:
-    card = stage.chat.to(person, "proposal")[-1].card
+def button_in(card: Card, do: Do) -> str:
     return next(one for one in card.buttons if one.do is do).token
+
+
+async def compared(stage: Stage, person: Person) -> FakeReply:
+    return await stage.press(person, button_in(stage.chat.to(person, "proposal")[-1].card, Do.COMPARE))
 
 
 async def test_from_the_form_to_the_run(stage: Stage) -> None:
@@ -52,12 +57,14 @@ async def test_from_the_form_to_the_run(stage: Stage) -> None:
     said = await submit(stage, ANN, opened, BETTER, "only the one")
     assert "Dana is asked to accept it" in plain(said.last.title)
     (message,) = stage.chat.to(DANA, "proposal")
-    blocks = [block.shown() for block in message.card.blocks if isinstance(block, ExactBlock)]
+    assert not any(isinstance(block, ExactBlock) for block in message.card.blocks), "platforms keep messages"
+    shown = await compared(stage, DANA)
+    blocks = [block.shown() for block in shown.last.blocks if isinstance(block, ExactBlock)]
     assert blocks == [f"- {ASKED}\n+ {BETTER}", BETTER]
     assert any("Ann proposes another text" in plain(m.card.title) for m in stage.chat.in_channel("nudge"))
     assert (await stage.world.request(request.id)).revision == 1
 
-    answer = await stage.press(DANA, button_of(stage, DANA, Do.ACCEPT))
+    answer = await stage.press(DANA, button_in(shown.last, Do.ACCEPT))
     await stage.settle()
     assert f"revision 2 of {request.id}" in plain(answer.last.title)
     assert message.card.buttons == (), "the card that asked is done"
@@ -74,6 +81,31 @@ async def test_from_the_form_to_the_run(stage: Stage) -> None:
     assert (await stage.world.request(request.id)).evidence == await stage.judge.describe(
         request.actor, DANA, stage.world.resources["prod-db"], BETTER
     )
+
+
+async def test_only_the_requester_and_the_author_compare(stage: Stage) -> None:
+    stage.judge.complete = False
+    request = await asked(stage, "UPDATE customers SET note = 'secret-value'")
+    await stage.say(ANN, f"propose {request.id} -- UPDATE customers SET note = 'secret-value' WHERE id = 7")
+    await stage.settle()
+    token = button_in(stage.chat.to(DANA, "proposal")[-1].card, Do.COMPARE)
+    assert "secret-value" not in repr(stage.chat.to(DANA, "proposal")[-1].card)
+    for person in (EVE, BOB, ANN):
+        said = await stage.press(person, token)
+        assert "somebody else" in plain(said.last.title)
+    (made,) = await stage.world.events("proposal.made")
+    typed = await stage.say(DANA, f"accept {(made.payload or {})['proposal']}")
+    assert typed.last.kind == "comparison", "what was masked is shown whole before it is taken"
+    assert (await stage.world.request(request.id)).revision == 1
+    for person, sees in ((EVE, False), (BOB, False), (ANN, True), (DANA, True)):
+        reply = FakeReply()
+        try:
+            await compare(stage.kit, str((made.payload or {})["proposal"]), stage.caller(person), reply)
+        except Denied:
+            assert not sees
+        else:
+            assert sees
+            assert bool(reply.last.buttons) is (person is DANA)
 
 
 async def test_declined(stage: Stage) -> None:
@@ -105,7 +137,7 @@ async def test_a_masked_text_is_edited_whole_and_shown_masked_in_the_channel(sta
     opened = await stage.say(ANN, f"propose {request.id}")
     assert "secret-value" in opened.form_.fields[0].value
     await submit(stage, ANN, opened, "UPDATE customers SET note = 'secret-value' WHERE id = 7")
-    await stage.press(DANA, button_of(stage, DANA, Do.ACCEPT))
+    await stage.press(DANA, button_in((await compared(stage, DANA)).last, Do.ACCEPT))
     await stage.settle()
     assert "secret-value" not in repr([m.card for m in stage.chat.in_channel()])
     (card,) = [m.card for m in stage.chat.in_channel("command")]
@@ -135,7 +167,7 @@ async def test_a_form_for_an_older_revision_proposes_nothing(stage: Stage) -> No
     request = await asked(stage)
     first, second = await form(stage, ANN, request), await form(stage, BOB, request)
     await submit(stage, ANN, first, BETTER)
-    await stage.press(DANA, button_of(stage, DANA, Do.ACCEPT))
+    await stage.press(DANA, button_in((await compared(stage, DANA)).last, Do.ACCEPT))
     await stage.settle()
     late = await submit(stage, BOB, second, BETTER + " AND vip IS NULL")
     assert "revision" in plain(late.last.title)
@@ -172,7 +204,7 @@ async def test_a_held_statement_s_requester_is_asked_in_person(stage: Stage) -> 
     await stage.settle()
     card = stage.chat.to(DANA, "proposal")[-1].card
     assert any("it gets an error" in plain(note) for note in card.notes)
-    answer = await stage.press(DANA, button_of(stage, DANA, Do.ACCEPT))
+    answer = await stage.press(DANA, button_in((await compared(stage, DANA)).last, Do.ACCEPT))
     await stage.settle()
     assert "your client gets an error now" in plain(answer.last.title)
     (new,) = [row for row in await stage.world.requests(RequestState.PENDING) if row.id != held.id]
