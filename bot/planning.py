@@ -21,7 +21,7 @@ from bot.cases import World, root_of
 from bot.deliveries import Delivery, View
 from bot.platform import Places
 from bot.preferences import Notice, quiet, wants
-from bot.views.parts import by_operator
+from bot.views.parts import OPERATOR, by_operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +192,16 @@ def _issued(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) 
     if isinstance(request.scope, Unmask):
         # No new token: the sessions that are open show the values from the next statement on.
         shown.append(to_requester(plan, request, View.DECIDED, request.id))
-    elif request.ask is Ask.ACCESS and not by_operator(request):
+    elif request.ask is Ask.ACCESS and not by_operator(request) and not _handed_over(tx, request):
         shown.append(to_requester(plan, request, View.CONNECTION, str(payload["grant"])))
     return shown
+
+
+def _handed_over(tx: Tx, request: AccessRequest) -> bool:
+    """Whether the operator broke glass for its person on the gateway's host, which gave the token there: another one would
+    end it."""
+    opened = [one.payload for one in tx.events_of(request.id) if one.kind == "emergency.opened" and one.payload]
+    return any(str(one.get("by", "")).startswith(OPERATOR) for one in opened)
 
 
 def _grant_of(tx: Tx, payload: Mapping[str, Any]) -> tuple[Grant, AccessRequest] | None:

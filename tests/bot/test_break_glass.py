@@ -16,9 +16,9 @@ from bot.cards import Card, Do
 from bot.grammar import parse
 from bot.intents import Incomplete, Mistake
 from bot.views import emergencies
-from tests.approval_flows.test_break_glass import REASON, glass
+from tests.approval_flows.test_break_glass import REASON, glass, wanted
 from tests.bot.stage import Stage, has, token_of, words
-from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA, SAM
+from tests.fakes.world import ANN, BOB, DANA, DANA_SELF, EVE, OLGA, SAM
 
 GOLDEN = Path(__file__).parent / "golden" / "emergencies"
 BREAK = f"break-glass prod-db 30m INC-7 {REASON} --scope write --confirm prod-db"
@@ -67,6 +67,15 @@ async def test_everybody_is_written_to_by_name_and_the_user_gets_the_way_in(stag
     assert not stage.chat.to(EVE)
     assert "Called" in str(root(stage))
     assert words(root(stage)).startswith("Dana broke glass: write access to prod-db without approval")
+
+
+async def test_what_the_host_gave_is_not_taken_away_by_a_second_token(stage: Stage) -> None:
+    """`hoop break-glass` prints the token; one live credential each: a worker that issued another would end it."""
+    await glass(stage.world).desk.break_glass(DANA_SELF, wanted(), by="operator|root")
+    await stage.settle()
+    assert stage.credentials.issued == []
+    assert stage.chat.to(DANA), "its user is told"
+    assert stage.chat.to(SAM), "and everybody who is called"
 
 
 async def test_notices_leave_even_when_the_process_died_in_between(stage: Stage) -> None:
