@@ -13,7 +13,7 @@ from access.actors import Person
 from access.errors import Conflict, Denied, HoopError, Invalid
 from access.ids import RequestId
 from access.masking import ForApprover, declare_masked
-from access.ports import Proposal
+from access.ports import Delegate, Proposal
 from access.requests import EXECUTOR, AccessRequest, Ask, Choice, Evidence, RequestState
 from access.scopes import Once
 from access.statements import Digest, Effect, Flag
@@ -25,6 +25,8 @@ from tests.fakes.world import (
     DANA,
     DANA_SELF,
     EVE,
+    EVERYBODY,
+    GROUPS,
     IAN,
     OLGA,
     PLACE,
@@ -341,3 +343,16 @@ async def test_a_proposal_survives_both_stores_exactly(world: World) -> None:
     after = await world.desk.accept((await offer(world, request, evidence=rich)).id, DANA.id)
     assert after.evidence == rich
     assert (await world.request(request.id)).authors == (ANN.id,)
+
+
+async def test_whoever_stands_in_for_the_author_does_not_approve_either(world: World) -> None:
+    limits = Limits(delegate_from=("dba",), delegate_to=("helpers",))
+    world.office = replace(world.office, limits=limits)
+    world.desk._office = world.office
+    world.directory.replace(EVERYBODY, {**GROUPS, "helpers": ("eve",)})
+    request = await command(world)
+    await world.desk.delegate(ANN.id, Delegate("eve", "*", world.clock.now() + timedelta(days=1)))
+    after = await world.desk.accept((await offer(world, request)).id, DANA.id)
+    with pytest.raises(Denied):
+        await world.approve(after, by=EVE)
+    assert [person.name for person in world.desk.progress(after).deciders] == ["Bob"]
