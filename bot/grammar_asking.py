@@ -79,7 +79,7 @@ def start_of(said: str, errors: dict[str, str]) -> Start | None:
     try:
         return parse_start(said.split())
     except Invalid as invalid:
-        errors["start"] = f"{invalid} {invalid.hint}"
+        errors["start"] = str(invalid)
         return None
 
 

@@ -43,12 +43,17 @@ async def my(kit: Kit, _: My, who: Caller, reply: Reply) -> None:
         waiting = [case for row in mine if waits(tx, row) and (case := case_of(tx, kit.world, row.id))]
         grants = usable(tx.grants(live_at=tx.now, person=person.id), tx.now)
         sessions = tx.sessions(open_only=True, person=person.id, limit=20)
+        kept_back = {one.request for one in openings(tx, person.id)}
         ahead = [
             opening_item(one, row, tx.now)
             for one in openings(tx, person.id)
             if tx.now < one.until and (row := tx.request(one.request)) is not None
         ]
-        return lists.my_card(lists.Mine(grants, sessions, waiting, lists.recent_of(mine), ahead))
+        return lists.my_card(
+            lists.Mine(
+                grants, sessions, waiting, lists.recent_of([row for row in mine if row.id not in kept_back]), ahead
+            )
+        )
 
     await show(kit, who, reply, build)
 

@@ -160,7 +160,7 @@ def ready_card(case: Case, opening: Opening, now: datetime) -> Card:
     when = f" It starts {opening.start:%Y-%m-%d %H:%M} UTC." if ahead else " Begin it when you are ready."
     return Card(
         kind="ready",
-        state=State("Approved, starts later", "🗓", Tone.GOOD) if ahead else BEGIN_NOW,
+        state=State("Approved, starts later", "⏳", Tone.GOOD) if ahead else BEGIN_NOW,
         title=line(f"{scope_asked(request.scope)} ".capitalize(), Code(request.resource), f" for {length}"),
         fallback=f"Approved: {request.id}.{when}",
         lines=(early if ahead else ready,),
@@ -184,7 +184,6 @@ def opening_buttons(opening: Opening, now: datetime | None = None) -> tuple[Butt
 def opening_item(opening: Opening, request: AccessRequest, now: datetime) -> Item:
     """Approved access that waits to be begun, in a list."""
     title = line(
-        "🗓 ",
         Strong(scope_said(request.scope)),
         " on ",
         Code(request.resource),

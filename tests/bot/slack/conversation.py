@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from access.requests import Grant, Session
+from tests.approval_flows.test_break_glass import FLOW as GLASS
 from tests.bot.slack.office import Office, said
 from tests.bot.stage import FakeJudge
 from tests.bot.test_announcer import closed, opened, refused
@@ -24,7 +25,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.slack import FakeSlack, Member, Message
 from tests.fakes.slack.model import View
 from tests.fakes.store import MemoryStore
-from tests.fakes.world import held_fact
+from tests.fakes.world import EVE, EVERYBODY, GROUPS, held_fact
 
 STATEMENT = "DELETE FROM customers\n WHERE email = 'secret-value'\n   AND note = '\u202eevil <!channel>'"
 REQUEST = "request prod-db 2h INC-42 checkout is slow, looking at locks & queries <now> --scope write"
@@ -62,6 +63,11 @@ class Conversation:
         await self._end(grant, session)
         await self._command()
         await self._deny()
+        await self._ahead()
+        await self._delegated()
+        await self._emergency()
+        await self._frozen()
+        await self._stepped_up()
         return self.steps
 
     def _saw(self, name: str, says: str, shown: Message | View | None) -> None:
@@ -186,6 +192,77 @@ class Conversation:
         await office.dana.open_home()
         await office.idle()
         self._saw("home", "Her Home tab", office.dana.home)
+
+    async def _ahead(self) -> None:
+        office = self.office
+        card = await office.asked("request prod-db 1h from tomorrow 02:00 INC-43 index build --scope write")
+        self._saw("ahead", "Dana asked for access that starts later", card)
+        await office.ann.press(card, "Approve")
+        await office.settle()
+        self._saw("ahead-approved", "… approved: the card says from when to when it is to be begun", office.cards()[-1])
+        self._saw("planned", "… and so does her private message", self._private(office.dana, "It starts"))
+        start = (await office.store.read(lambda tx: tx.requests()))[0].starts_at
+        assert start is not None
+        office.clock.advance((start - office.clock.now()).total_seconds())
+        await office.stage.world.desk.tick()
+        await office.settle()
+        self._saw("begin", "Its time has come: a new message with *Begin now*", office.dana.dm.messages[-1])
+
+    async def _delegated(self) -> None:
+        office, world = self.office, self.office.stage.world
+        await office.join(EVE)
+        limits = replace(world.office.limits, delegate_from=("dba",), delegate_to=("helpers",))
+        world.office = replace(world.office, limits=limits)
+        world.desk._office = world.office
+        world.directory.replace(EVERYBODY, {**GROUPS, "helpers": ("eve",), "firefighters": ("dana",)})
+        await office.ann.slash("delegate @eve 5d for prod-* on holiday", office.channel)
+        await office.settle()
+        self._saw("delegation", "Ann lets Eve decide in her place: both have this card", office.eve.dm.messages[-1])
+        card = await office.asked("request prod-db 1h INC-44 a look at locks")
+        self._saw("delegated", "A request that Eve can decide for Ann", card)
+        await office.eve.press(card, "Approve")
+        await office.settle()
+        self._saw("delegated-vote", "… and did", office.cards()[-1])
+        await office.eve.slash("settings quiet 22:00-07:00", office.channel)
+        await office.idle()
+        self._saw("settings", "Her settings, with quiet hours", office.eve.whispers(office.channel)[-1])
+
+    async def _emergency(self) -> None:
+        office, world = self.office, self.office.stage.world
+        world.flows = (GLASS.replace("on_call: [primary]\n  roles: [incident]", "roles: [firefighters]"),)
+        assert world.office.flows.reload(), world.office.flows.problems
+        await office.dana.slash("break-glass prod-db 30m checkout is down", office.channel)
+        await office.idle()
+        self._saw("break-glass-form", "Dana broke glass without all it takes: the form", office.dana.modal)
+        office.slack.workspace.stacks[office.dana.id].clear()
+        line = "break-glass prod-db 30m INC-7 checkout is down and orders pile up since nine --confirm prod-db"
+        await office.dana.slash(line, office.channel)
+        await office.settle()
+        self._saw("break-glass", "… and with all of it: access at once, and everybody is called", office.cards()[-1])
+        await office.bob.press(office.cards()[-1], "Acknowledge")
+        await office.settle()
+        self._saw("acknowledged", "Bob acknowledged it", office.cards()[-1])
+
+    async def _frozen(self) -> None:
+        office = self.office
+        await office.ann.slash("deny-all prod-db restoring from backup", office.channel)
+        await office.settle()
+        self._saw("freeze", "Ann stopped everything", self._told("froze"))
+        for one in (office.ann, office.bob):
+            await one.slash("lift prod-db", office.channel)
+            await office.settle()
+        self._saw("lifted", "… and two people let it go on", self._told("Lifted by"))
+
+    async def _stepped_up(self) -> None:
+        office, world = self.office, self.office.stage.world
+        world.flows = ("name: careful\nstep_up: true\nstages:\n  - {name: approvers, any: {approvers: true}}\n",)
+        assert world.office.flows.reload(), world.office.flows.problems
+        card = await office.asked("request prod-db 2h INC-45 more --scope admin")
+        await office.bob.press(card, "Approve")
+        await office.idle()
+        self._saw(
+            "step-up", "A click alone does not approve: the link to confirm it", office.bob.whispers(office.channel)[-1]
+        )
 
     def _told(self, words: str) -> Message:
         return next(m for m in reversed(self.office.channel.messages) if not m.only_for and words in said(m))
