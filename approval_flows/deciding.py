@@ -168,7 +168,8 @@ def vote_refusal(
     if request.resource not in office.resources:
         return None
     stands, votes = deputising.stands(office, tx, request.resource, tx.now), tx.reviews(request.id, request.revision)
-    if (spoken := _same_voice(office, votes, by, stands)) is not None:
+    spoken = _same_voice(office, votes, by, stands) if choice is Choice.APPROVE else None
+    if spoken is not None:
         return spoken
     now = routing.progress(office, request, votes, tx.now, stands)
     return flow.may_review(request, by, choice, now.deciders, now.deniers)

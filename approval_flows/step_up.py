@@ -116,6 +116,7 @@ def code_of(request: AccessRequest) -> str:
         "resource": request.resource,
         "ask": request.ask.value,
         "scope": scope_to_json(request.scope),
+        "start": request.starts_at.isoformat() if request.starts_at else "",
         "seconds": request.duration.total_seconds(),
         "statement": request.evidence.digest if request.evidence else "",
     }
@@ -137,6 +138,7 @@ def _put(tx: Tx, key: str, vote: _Vote, ends: datetime) -> None:
         "duration": narrowed.duration.total_seconds() if narrowed.duration else None,
         "scope": scope_to_json(narrowed.scope) if narrowed.scope else None,
         "repeat": narrowed.repeat.total_seconds() if narrowed.repeat else None,
+        "tables": list(narrowed.tables),
         "number": vote.number,
         "tries": vote.tries,
         "ends": ends.isoformat(),
@@ -149,7 +151,7 @@ def _from_json(data: Mapping[str, Any]) -> _Vote:
         return timedelta(seconds=data[name]) if data[name] is not None else None
 
     scope = scope_from_json(data["scope"]) if data["scope"] else None
-    narrowed = Narrowed(length("duration"), scope, length("repeat"))
+    narrowed = Narrowed(length("duration"), scope, length("repeat"), tuple(data["tables"]))
     return _Vote(
         RequestId(data["request"]),
         data["revision"],

@@ -79,6 +79,15 @@ async def test_the_two_are_one_voice(open_world: World, first: Person) -> None:
     assert (await vote(open_world, request, BOB)).state is RequestState.APPROVED
 
 
+async def test_a_no_of_either_stops_it(open_world: World) -> None:
+    open_world.flows = (two_people(),)
+    assert open_world.office.flows.reload()
+    await hand(open_world, ANN, EVE)
+    request = await open_world.ask()
+    await vote(open_world, request, EVE)
+    assert (await vote(open_world, request, ANN, Choice.DENY)).state is RequestState.DENIED
+
+
 async def test_one_voice_also_where_both_decide_by_themselves(open_world: World) -> None:
     open_world.flows = (two_people(),)
     assert open_world.office.flows.reload()

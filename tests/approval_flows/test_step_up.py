@@ -117,14 +117,14 @@ async def test_a_change_in_between_makes_it_worth_nothing(careful: World) -> Non
 
 async def test_less_than_asked_for_is_what_the_page_shows_and_the_digest_covers(careful: World) -> None:
     request = await careful.ask(scope=Write(), minutes=120)
-    less = Narrowed(timedelta(minutes=15), Read())
+    less = Narrowed(timedelta(minutes=15), Read(), tables=("public.orders",))
     step = await careful.desk.begin_step_up(request.id, 1, ANN.id, "reads do", less)
     whole = await begun(careful, request)
     assert step.code != whole.code
     shown, _ = await careful.desk.step_up(step.secret)
-    assert (shown.scope, shown.duration) == (Read(), timedelta(minutes=15))
+    assert (shown.scope, shown.duration) == (Read(("public.orders",)), timedelta(minutes=15))
     await careful.desk.finish_step_up(step.secret, step.code, step.number)
-    assert (await careful.grants(request.id))[0].scope == Read()
+    assert (await careful.grants(request.id))[0].scope == Read(("public.orders",))
 
 
 async def test_twenty_uses_at_once_are_one_vote(careful: World) -> None:

@@ -271,6 +271,8 @@ class Conversation:
         return next(m for m in reversed(member.dm.messages) if words in said(m))
 
 
+#: What a step-up asks to be typed: a digest and a number.
+_TYPED = re.compile(r"\A(?:[0-9a-f]{8}|[0-9]{2})\Z")
 _IDS = re.compile(r"\b(req|grt|ses|crd)_[0-9a-z]{8,12}\b")
 
 
@@ -280,7 +282,8 @@ def _steady(value: Any) -> Any:
     if isinstance(value, list):
         return [_steady(one) for one in value]
     if isinstance(value, str):
-        return re.sub(r"secret-[0-9]+", "secret-…", _IDS.sub(r"\1_…", value))
+        plain = re.sub(r"secret-[0-9]+", "secret-…", _IDS.sub(r"\1_…", value))
+        return _TYPED.sub("…", re.sub(r"/confirm/\S+", "/confirm/…", plain))
     return value
 
 
