@@ -273,7 +273,7 @@ class Conversation:
 
 #: What a step-up asks to be typed: a digest and a number.
 _TYPED = re.compile(r"\A(?:[0-9a-f]{8}|[0-9]{2})\Z")
-_IDS = re.compile(r"\b(req|grt|ses|crd)_[0-9a-z]{8,12}\b")
+_IDS = re.compile(r"\b(req|grt|ses|crd|dlg|alw)_[0-9a-z]{8,12}\b")
 
 
 def _steady(value: Any) -> Any:
