@@ -184,7 +184,9 @@ def _redirect(node: Node, line: Line, depth: int) -> None:
     if operator == "<<":
         start = next((c for c in node.named_children if c.type == "heredoc_start"), None)
         quoted = start is not None and _text(start)[:1] in {"'", '"', "\\"}
-        if not quoted and _inside(node, line, depth + 1):
+        body = next((_text(c) for c in node.named_children if c.type == "heredoc_body"), "")
+        # The grammar does not see backquotes in a body, so whatever could be computed there counts.
+        if not quoted and (_inside(node, line, depth + 1) or "`" in body or "$" in body):
             line.doubts.append("a here-document that is computed when it runs")
         for child in node.named_children:
             if child.type not in {"heredoc_start", "heredoc_body", "heredoc_end"}:

@@ -144,7 +144,6 @@ _WRITERS = frozenset(
         "patch",
         "logger",
         "renice",
-        "at",
         "mkfifo",
     ]
 )
@@ -164,7 +163,10 @@ def writer(argv: Argv) -> Finding:
 
 
 _SYSTEM = re.compile(
-    r"\A(?:/(?:etc|boot|bin|sbin|lib|lib64|usr|dev|proc|sys|root)?(?:/|\Z)|~?/?\.ssh(?:/|\Z)|.*/\.ssh(?:/|\Z)|.*authorized_keys)"
+    r"\A(?:/(?:etc|boot|bin|sbin|lib|lib64|usr|dev|proc|sys|root)?(?:/|\Z)|~?/?\.ssh(?:/|\Z)|.*/\.ssh(?:/|\Z)|.*authorized_keys"
+    # What shells, git and cron run by themselves.
+    r"|(?:.*/)?\.(?:bash(?:rc|_profile|_login|_logout)|profile|z(?:shrc|shenv|profile|login)|kshrc|inputrc|vimrc|gitconfig|pam_environment)\Z"
+    r"|(?:.*/)?\.git/(?:config|hooks)(?:/|\Z)|(?:.*/)?\.config/(?:systemd|autostart|git)(?:/|\Z)|/var/spool/(?:cron|at)(?:/|\Z)|(?:.*/)?\.pki(?:/|\Z))"
 )
 
 
@@ -212,7 +214,7 @@ def crontab(argv: Argv) -> Finding:
 
 def iptables(argv: Argv) -> Finding:
     looking = argv.has("LS", "list", "list-rules") and not argv.has(
-        "ADIRFZNXPE", "flush", "delete", "append", "insert", "zero"
+        "ADIRFZNXPEM", "modprobe", "flush", "delete", "append", "insert", "zero"
     )
     return found(READ if looking else DANGER, verb=argv.name.upper())
 
@@ -230,6 +232,10 @@ def archive(argv: Argv) -> Finding:
     ):
         return opaque("tar runs another program", WRITE)
     first = argv.texts[0] if argv.texts else ""
+    if not first.startswith("-") and set("IF") & set(first):
+        return opaque("tar runs another program", WRITE)  # letters in front without a dash: `tar tfF x PROGRAM`
+    if any(":" in text.partition("/")[0] for text in argv.operands()):
+        return opaque("tar of another machine", WRITE)
     mode = first if not first.startswith("--") else ""
     if ("t" in mode and not set("cxruA") & set(mode)) or first == "--list":
         return found(READ, verb="TAR", reads=argv.operands())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from proxy.sql.catalog import Catalog
 from proxy.sql.classify import judge
 from proxy.sql.judged import SqlSession
 from proxy.sql.parse import parse
-from proxy.ssh.finding import DANGER, OPAQUE, READ, WRITE, Argv, Finding, Rule, found, opaque
+from proxy.ssh.finding import DANGER, OPAQUE, READ, WRITE, Argv, Finding, Rule, found, opaque, secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Commands:
     valued: frozenset[str] = frozenset()
     free: frozenset[str] = frozenset()
     never: tuple[str, ...] = ()
+    #: Short options that do, also behind the command.
+    short: str = ""
     #: First words that need the second one to tell: `docker image ls`.
     groups: frozenset[str] = frozenset()
     #: Commands that only look while nothing stands behind them: `git branch`.
@@ -45,7 +48,7 @@ _TABLE: Mapping[str, Commands] = {
         danger=_set("poweroff reboot halt kexec rescue emergency isolate mask kill suspend hibernate set-default default exit soft-reboot"),
         free=_set("--no-pager -l --full --user -q --quiet -a --all --failed --plain --no-legend"),
         valued=_set("-t --type -n --lines -o --output -p --property"),
-        never=("host", "machine", "root", "image"),
+        never=("host", "machine", "root", "image"), short="HM",
     ),
     "service": Commands(read=frozenset(), opaque=frozenset()),
     "git": Commands(
@@ -53,7 +56,7 @@ _TABLE: Mapping[str, Commands] = {
         write=_set("add commit pull fetch checkout switch merge rebase tag stash cherry-pick revert init restore mv"),
         danger=_set("reset clean push rm filter-branch gc prune update-ref"),
         valued=_set("-C"), free=_set("--no-pager -P --version"), bare=_set("branch remote"),
-        never=("ext-diff", "output", "textconv", "exec-path", "config-env", "upload-pack", "receive-pack", "exec", "open-files-in-pager"),
+        never=("ext-diff", "output", "textconv", "exec-path", "config-env", "upload-pack", "receive-pack", "exec", "open-files-in-pager", "no-index", "contents", "filters", "pathspec-from-file"), short="O",
     ),
     "kubectl": Commands(
         read=_set("get describe logs top version cluster-info explain api-resources api-versions diff events"),
@@ -61,13 +64,13 @@ _TABLE: Mapping[str, Commands] = {
         danger=_set("delete drain replace taint"),
         opaque=_set("exec run attach cp port-forward proxy debug config certificate auth plugin"),
         valued=_set("-n --namespace --context --cluster -l --selector -o --output"), free=_set("-A --all-namespaces"),
-        never=("kubeconfig", "token", "server", "as", "as-group", "insecure-skip-tls-verify", "raw"),
+        never=("kubeconfig", "token", "server", "as", "as-group", "insecure-skip-tls-verify", "raw", "template", "patch-file"), short="s",
     ),
     "docker": Commands(
         read=_set("ps ls logs images stats top version info port history events search"),
-        write=_set("start stop restart pause unpause pull tag rename build"),
+        write=_set("start stop restart pause unpause pull tag rename"),
         danger=_set("rm rmi kill prune update"),
-        opaque=_set("run exec cp commit login push save load import export create compose swarm stack service plugin context inspect"),
+        opaque=_set("build run exec cp commit login push save load import export create compose swarm stack service plugin context inspect"),
         groups=_set("container image volume network system"), free=_set("-D --debug"),
         never=("host", "config", "context"),
     ),
@@ -80,19 +83,27 @@ _TABLE: Mapping[str, Commands] = {
     **dict.fromkeys(("yum", "dnf"), Commands(
         read=_set("list info search provides repolist check-update history deplist"),
         write=_set("install update upgrade makecache reinstall downgrade"), danger=_set("remove erase autoremove clean swap distro-sync"),
-        free=_set("-y -q --assumeyes"),
+        free=_set("-y -q --assumeyes"), never=("config", "installroot", "setopt", "repofrompath", "releasever"), short="c",
     )),
-    **dict.fromkeys(("pip", "pip3"), Commands(read=_set("list show freeze check"), write=_set("install download wheel"), danger=_set("uninstall"))),
-    **dict.fromkeys(("npm", "yarn", "pnpm"), Commands(read=_set("ls list view outdated"), write=frozenset(), opaque=_set("install run exec ci"))),
-    "dpkg": Commands(read=_set("-l -L -s -S --list --status --listfiles --search"), danger=_set("-r -P --remove --purge"), write=_set("-i --install")),
-    "rpm": Commands(read=_set("-q -qa -qi -ql -qf --query -V"), danger=_set("-e --erase"), write=_set("-i -U -ivh -Uvh --install --upgrade")),
+    **dict.fromkeys(("pip", "pip3"), Commands(
+        read=_set("list show freeze check"), opaque=_set("install download wheel"), danger=_set("uninstall"),
+        never=("python", "log", "index-url", "extra-index-url", "find-links", "cache-dir"), short="if",
+    )),
+    **dict.fromkeys(("npm", "yarn", "pnpm"), Commands(read=_set("ls list view outdated"), write=frozenset(), opaque=_set("install run exec ci"),
+        never=("script-shell", "node-options", "prefix", "userconfig", "globalconfig", "logs-dir", "registry", "cache"))),
+    "dpkg": Commands(read=_set("-l -L -s -S --list --status --listfiles --search"), danger=_set("-r -P --remove --purge"), opaque=_set("-i --install"),
+        never=("pre-invoke", "post-invoke", "status-logger", "root", "admindir", "instdir", "log"),
+    ),
+    "rpm": Commands(read=_set("-q -qa -qi -ql -qf --query -V"), danger=_set("-e --erase"), opaque=_set("-i -U -ivh -Uvh --install --upgrade"),
+        never=("pipe", "eval", "define", "undefine", "macros", "rcfile", "load", "predefine", "root", "dbpath"), short="ED",
+    ),
     "helm": Commands(
         read=_set("list ls status history version"), write=_set("upgrade install"), danger=_set("uninstall delete rollback"),
         valued=_set("-n --namespace"), never=("post-renderer", "kubeconfig", "kube-token"),
     ),
-    "timedatectl": Commands(read=_set("status show list-timezones timesync-status"), danger=_set("set-time set-timezone set-ntp"), bare=_set("timedatectl")),
-    "loginctl": Commands(read=_set("list-sessions list-users session-status user-status"), danger=_set("terminate-session terminate-user kill-session kill-user")),
-    "nginx": Commands(read=_set("-t -v -V -T")),
+    "timedatectl": Commands(read=_set("status show list-timezones timesync-status"), danger=_set("set-time set-timezone set-ntp"), bare=_set("timedatectl"), never=("host", "machine"), short="HM"),
+    "loginctl": Commands(read=_set("list-sessions list-users session-status user-status"), danger=_set("terminate-session terminate-user kill-session kill-user"), never=("host", "machine"), short="HM"),
+    "nginx": Commands(read=_set("-t -v -V -T"), short="cgpes"),
 }  # fmt: skip
 
 
@@ -100,7 +111,7 @@ def commanded(argv: Argv) -> Finding:
     """Effect by the tool's command; what is before it must be known too."""
     table = _TABLE[argv.name]
     texts = list(argv.texts)
-    if table.never and argv.has("", *table.never):
+    if (table.never or table.short) and argv.has(table.short, *table.never):
         return opaque(f"{argv.name} with an option that makes it run or write something else", WRITE)
     known = {*table.read, *table.write, *table.danger}
     while texts and texts[0].startswith("-") and texts[0] not in known:
@@ -125,9 +136,37 @@ def commanded(argv: Argv) -> Finding:
     effect = _effect(table, command)
     if effect is OPAQUE:
         return Finding(frozenset({OPAQUE}), verb, why=f"what {argv.name} {command} does is not known")
-    if effect is READ and argv.name == "kubectl" and any("secret" in text or text == "all" for text in rest):
-        return Finding(frozenset({READ, OPAQUE}), verb, why="it may show secrets")
+    if why := _looks_further(argv, command, rest):
+        return Finding(frozenset({effect, OPAQUE}), verb, why=why)
     return found(effect, verb=verb, writes=tuple(rest[:1]) if effect is not READ else ())
+
+
+_INSTALLING = frozenset({"install", "reinstall", "localinstall", "upgrade", "update", "enable", "link", "edit"})
+_OTHERS_MAY_WRITE = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - compared
+
+
+def _looks_further(argv: Argv, command: str, rest: list[str]) -> str:
+    """Why a known command does more than usual, by what is behind it."""
+    name = argv.name
+    if name == "kubectl":
+        low = [text.lower() for text in rest]
+        if any("secret" in text or text == "all" for text in low):
+            return "it may show secrets"
+        named = any(text.startswith(("-f", "-k", "--f", "--k")) for text in low)
+        applied = command in {"apply", "create", "replace", "delete", "logs"} and not any("://" in text for text in low)
+        if any("-file" in text for text in low) or (named and not applied):
+            return "it reads a file or an address"
+    if name == "git" and any(text.startswith(_OTHERS_MAY_WRITE) for text in argv.texts):
+        return "a repository there may be anybody's, and git runs what its configuration names"
+    if name == "git" and (why := next((text for text in map(secret, argv.args) if text), "")):
+        return why
+    if (
+        command in _INSTALLING
+        and name != "git"
+        and any("/" in text or text.endswith((".deb", ".rpm")) for text in rest)
+    ):
+        return f"{name} {command} of a file or an address"
+    return "an editor" if command == "edit" else ""
 
 
 def _effect(table: Commands, command: str) -> Effect:
@@ -138,6 +177,8 @@ def _effect(table: Commands, command: str) -> Effect:
     return READ if command in table.read else OPAQUE
 
 
+#: `service=…`, `host=…`, a URL: it names files, passwords and programs.
+_CONNINFO = re.compile(r"=|://")
 _PSQL_FREE = frozenset(
     {"-X", "-A", "-t", "-q", "-At", "-tA", "-Atq", "-w", "-1", "-x", "--no-psqlrc", "--csv", "-XAt", "-XAtq"}
 )
@@ -152,9 +193,13 @@ def psql(argv: Argv) -> Finding:
         if option in {"-c", "--command"} and texts:
             statements.append(texts.pop(0))
         elif option in _PSQL_VALUED and texts:
-            texts.pop(0)
+            value = texts.pop(0)
+            if option == "-d" and _CONNINFO.search(value):
+                return opaque("psql with a connection string may go anywhere")
         elif option not in _PSQL_FREE and option.startswith("-"):
             return opaque(f"psql {option} is not known")
+        elif _CONNINFO.search(option):
+            return opaque("psql with a connection string may go anywhere")
     if not statements or (argv.fed and not statements):
         return opaque("psql without -c runs whatever it is given")
     effects: set[Effect] = set()

@@ -28,7 +28,7 @@ _READERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "findmnt": ("", ()), "fold": ("", ()), "free": ("", ()), "getconf": ("", ()), "getent": ("", ()), "grep": ("", ()),
     "groups": ("", ()), "head": ("", ()), "host": ("", ()), "id": ("", ()), "iostat": ("", ()), "join": ("", ()),
     "jq": ("", ()), "last": ("", ()), "locale": ("", ()), "ls": ("", ()), "lsb_release": ("", ()), "lsblk": ("", ()),
-    "lscpu": ("", ()), "lsmod": ("", ()), "lsof": ("", ()), "lspci": ("", ()), "md5sum": ("", ()), "mpstat": ("", ()),
+    "lscpu": ("", ()), "lsmod": ("", ()), "lsof": ("D", ()), "lspci": ("", ()), "md5sum": ("", ()), "mpstat": ("", ()),
     "netstat": ("", ()), "nl": ("", ()), "nproc": ("", ()), "nslookup": ("", ()), "od": ("", ()), "paste": ("", ()),
     "pgrep": ("", ()), "pidof": ("", ()), "ping": ("fA", ()), "printf": ("v", ()), "pstree": ("", ()),
     "pwd": ("", ()), "readlink": ("", ()), "realpath": ("", ()), "rev": ("", ()), "seq": ("", ()), "sha1sum": ("", ()),
@@ -48,6 +48,9 @@ def reader(argv: Argv) -> Finding:
     letters, names = _READERS[argv.name]
     if (letters or names) and argv.has(letters, *names):
         return opaque(f"{argv.name} with an option that does more than look")
+    if argv.name in {"test", "["} and any("[" in text for text in argv.texts):
+        # `test -v 'a[$(…)]'` computes the subscript.
+        return opaque("a subscript that is computed when it is looked at")
     files = tuple(text for text in argv.operands() if argv.name not in _NO_FILES and looks_like_path(text))
     why = "" if argv.name in _NO_FILES else next((text for text in map(secret, argv.args) if text), "")
     recursive = argv.name in _GREPS and (argv.has("rR", "recursive", "dereference-recursive") or argv.has("d"))
@@ -91,6 +94,8 @@ def uniq(argv: Argv) -> Finding:
 
 
 def dmesg(argv: Argv) -> Finding:
+    if argv.has("FK", "file", "kmsg-file"):
+        return opaque("dmesg of another file", READ)
     return found(WRITE if argv.has("cCDEn", "clear", "read-clear", "console-") else READ, verb="DMESG")
 
 
@@ -101,7 +106,7 @@ def journalctl(argv: Argv) -> Finding:
         "", "rotate", "flush", "sync", "relinquish-var", "smart-relinquish-var", "setup-keys", "update-catalog"
     ):
         return found(WRITE, verb="JOURNALCTL")
-    if argv.has("", "file", "directory", "root", "image"):
+    if argv.has("DMi", "file", "directory", "root", "image", "machine", "cursor-file"):
         return opaque("journalctl on other files", READ)
     return found(READ, verb="JOURNALCTL")
 
@@ -165,9 +170,15 @@ def _starts(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found_)
 
 
+def getent(argv: Argv) -> Finding:
+    if any(text in {"shadow", "gshadow"} for text in argv.texts):
+        return opaque("it shows hashes of passwords", READ)
+    return found(READ, verb="GETENT")
+
+
 READERS: Mapping[str, Rule] = {
     **dict.fromkeys(_READERS, reader),
-    "date": date,
+    "date": date, "getent": getent,
     "ps": ps, "hostname": hostname, "uniq": uniq, "dmesg": dmesg, "journalctl": journalctl, "top": top, "sed": sed,
     "ip": ip, "find": find,
 }  # fmt: skip

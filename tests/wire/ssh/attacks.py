@@ -42,4 +42,13 @@ LINES: dict[str, tuple[str, ...]] = {
         "scp -t {c}", "scp -f /etc/shadow", "rsync --server -logDtpre.iLsfxCIvu . {c}", "/usr/lib/openssh/sftp-server",
         "internal-sftp", "cat /etc/shadow", "cat ~/.ssh/id_ed25519", "cat /proc/self/environ", "env", "kill -9 1", "reboot",
     ),
+    "found by attack, later": (
+        "cat << EOF\n`touch {c}`\nEOF", "test -v 'a[$(touch {c})]'", "[ -v 'a[$(touch {c})]' ]", "[[ -v 'a[$(touch {c})]' ]]",
+        "printf -v 'a[$(touch {c})]' x", "mapfile -C 'touch {c} #' -c 1 < /etc/hostname", "${{x:=`touch {c}`}}", "ls${{IFS}}>{c}",
+        "env -S 'touch {c}'", "busybox sh -c 'touch {c}'", "sed -n '1e touch {c}' /etc/hostname", "vim -c ':!touch {c}' -c q",
+        "less +'!touch {c}' /etc/hostname", "psql -c '\\! touch {c}'", "psql -c \"COPY t TO PROGRAM 'touch {c}'\"",
+        "rpm -qa --pipe 'touch {c}'", "tar tfF /dev/null 'touch {c}'", "journalctl --cursor-file={c}", "git diff --no-index /etc/shadow /dev/null",
+        "cat /proc/self/root/etc/shadow", "getent shadow", "docker run -v /:/host alpine touch /host{c}", "kubectl get Secret -A -o yaml",
+        "echo dG91Y2ggL3RtcC9jCg== | base64 -d | sh", ". /dev/stdin <<< 'touch {c}'", "PS4='$(touch {c})' bash -xc ls", "ls > ~/.bashrc",
+    ),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from access.policy import DEFAULT_MATRIX, Action, Policy
-from access.resources import SshRules
+from access.resources import Files, SshRules
 from access.scopes import Interactive, Level, Write
 from access.statements import Effect
 from tests.wire.ssh.site import Site, Target, open_site
@@ -63,7 +63,7 @@ async def test_a_playbook_through_the_gateway(target: Target, tmp_path: Path) ->
     place = tmp_path / "a"
     place.mkdir()
     async with open_site(target, tmp_path, policy=AS_DOCUMENTED) as site:
-        resource = replace(site.resource, ssh=SshRules(files="write", paths=(f"{place}/**",)))
+        resource = replace(site.resource, ssh=SshRules(files=Files.WRITE, paths=(f"{place}/**",)))
         site.gateway.resources = {resource.name: resource}
         await site.grant(Interactive())
         (place / "play.yml").write_text(PLAY.replace("PLACE", str(place)))
