@@ -16,7 +16,7 @@ stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml 
 DEMO_STAMP := $(call stamp,demo)
 TEST_STAMP := $(call stamp,test)
 
-.PHONY: help demo try test check peers fuzz-native bench bench-masking format lock clean venv-demo venv-test
+.PHONY: help demo try test check peers fuzz-native bench bench-ssh bench-masking format lock clean venv-demo venv-test
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ fuzz-native: venv-test ## the compiled part under AddressSanitizer and UBSan, co
 
 bench: venv-test ## what the gateway costs, as ratios to a direct connection in the same run
 	@$(BIN)/python -m tests.bench
+
+bench-ssh: venv-test ## SSH beside a direct connection and ssh -J; a whole run writes docs/ssh-performance.md (ARGS="bulk echo": parts)
+	@$(BIN)/python -m tests.bench.ssh $(ARGS)
 
 bench-masking: venv-test ## how well personal data is found (HOOP_BENCH_PRESIDIO=python with presidio-analyzer: next to it)
 	@$(BIN)/python -m tests.bench.precision

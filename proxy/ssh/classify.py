@@ -65,7 +65,7 @@ def judge(text: str) -> Statement:
     if total.commands > 1:
         total.flags.add(Flag.MULTI)
     doubt = "; ".join(dict.fromkeys(total.doubts))
-    problem = f"Somebody has to look at this: {doubt}." if OPAQUE in total.effects else ""
+    problem = f"Somebody has to look at this: {doubt}." if {OPAQUE, Effect.INTERACTIVE} & total.effects else ""
     return Statement(
         "ssh", text, frozenset(total.effects or {OPAQUE}), verbs=tuple(total.verbs), reads=tuple(dict.fromkeys(total.reads)),
         writes=tuple(dict.fromkeys(total.writes)), functions=tuple(dict.fromkeys(total.names)),
@@ -78,6 +78,11 @@ def is_transfer(text: str) -> bool:
     """Whether a command in the line speaks a file transfer protocol over the channel."""
     line = shell.read(text)
     return any(_transfers(command) for command in line.commands)
+
+
+def is_shell(text: str) -> bool:
+    """Whether the line starts a shell that the client types into: `bash`, `sh -s`, as editors that work remotely do."""
+    return Effect.INTERACTIVE in judge(text).effects
 
 
 def _line(line: Line, total: _Sum, depth: int) -> None:

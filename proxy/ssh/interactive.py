@@ -41,7 +41,7 @@ SHELL_PROTOCOL = "ssh/shell"
 
 
 class Interactive(Execution):
-    """A shell (with or without a terminal), or a command in a terminal."""
+    """A shell (with or without a terminal, asked for as one or by its name), or a command in a terminal."""
 
     # A shell does not care for SIGTERM; a terminal that hangs up ends what runs in it.
     ending_signals: ClassVar[tuple[str, str]] = ("HUP", "KILL")
@@ -63,7 +63,7 @@ class Interactive(Execution):
             return await self.refuse("not-understood", NUL)
         one = self.statement(SHELL, SHELL_PROTOCOL)
         if self.line is not None:
-            if not self._rules.terminal and gate.level() is not Level.INTERACTIVE:
+            if self._terminal is not None and not self._rules.terminal and gate.level() is not Level.INTERACTIVE:
                 return await self.refuse("terminal-off", TERMINAL_OFF)
             one = self.command()
             whole = replace(

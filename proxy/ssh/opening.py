@@ -7,7 +7,7 @@ from collections.abc import Callable
 from proxy.ssh.admitting import Admitting, Ended
 from proxy.ssh.certifying import SUBSYSTEM, Certifying
 from proxy.ssh.channels import ClientChannel
-from proxy.ssh.classify import is_transfer
+from proxy.ssh.classify import is_shell, is_transfer
 from proxy.ssh.copies import Copying
 from proxy.ssh.execution import Execution
 from proxy.ssh.house import Surroundings
@@ -41,7 +41,7 @@ def opened_for(session: Surroundings) -> Callable[[ClientChannel, Asked], Admitt
 
 def _kind(asked: Asked) -> type[Admitting]:
     match asked.kind:
-        case "exec" if asked.terminal is None:
+        case "exec" if asked.terminal is None and not is_shell(asked.text):
             return Copying if is_transfer(asked.text) else Execution
         case "exec" | "shell":
             return Interactive

@@ -258,6 +258,10 @@ def interpreter(argv: Argv) -> Finding:
     return Finding(frozenset({OPAQUE, *danger}), argv.name.upper(), why=f"{argv.name} runs whatever it is given")
 
 
+#: With nothing but these, a shell reads what the client sends: it is an interactive one, with or without a terminal.
+_OWN_SHELL = frozenset({"-l", "--login", "-i", "-s", "-", "--norc", "--noprofile"})
+
+
 def shell(argv: Argv) -> Finding:
     """`bash -c LINE` is judged as the line; a shell that reads its commands from a pipe is a danger."""
     texts = argv.texts
@@ -266,6 +270,8 @@ def shell(argv: Argv) -> Finding:
             return opaque(f"{argv.name} is another language")
         # Words behind the line become its $0, $1 …; a line that uses them is computed when it runs.
         return found(READ, verb=argv.name.upper(), lines=(texts[1],))
+    if not argv.fed and all(text in _OWN_SHELL for text in texts):
+        return found(Effect.INTERACTIVE, verb="SHELL", why="a shell runs whatever its client types into it")
     if argv.fed or not texts or texts[0] in {"-", "-s", "-i", "-l", "/dev/stdin"}:
         return Finding(
             frozenset({OPAQUE, DANGER}), argv.name.upper(), why=f"{argv.name} runs whatever is piped into it"

@@ -1,12 +1,19 @@
-"""SSH: direct, `ssh -J` and the gateway, interleaved. Run: `python -m tests.bench.ssh`."""
+"""SSH: direct, `ssh -J` and the gateway, taking turns: `make bench-ssh`. The table of a whole run is docs/ssh-performance.md."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
+import gc
+import os
+import shlex
 import statistics
+import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncssh
@@ -14,25 +21,40 @@ import uvloop
 
 from access.masking import MaskPolicy, Strategy
 from access.scopes import Interactive
+from proxy.ssh.house import Settings
 from tests.wire.ssh.site import ACCOUNT, Site, Target, open_site
 
-ROUNDS = 15
-BULK = 200_000_000
-KEYS = 200
+TABLE = Path(__file__).parents[2] / "docs" / "ssh-performance.md"
+ROUNDS, BULK_ROUNDS = 11, 3
+BULK, TEXT = 200_000_000, 40_000_000
+KEYS = 160
+IDLE = 200
+GCM = "aes128-gcm@openssh.com"
+ONE = MaskPolicy(entities={"email": Strategy.REDACT})
+SEVERAL = MaskPolicy(entities=dict.fromkeys(("email", "credit_card", "iban", "phone", "ip_address"), Strategy.REDACT))
+LINE = "2026-11-18T09:12:01Z web-1 nginx: GET /orders/41 200 1324 0.012 upstream=10.1.2.3:8080 agent=curl/8"
+
+
+@dataclass
+class Report:
+    """What was measured, as lines of a table."""
+
+    rows: list[str] = field(default_factory=list)
+
+    def say(self, *cells: str) -> None:
+        print("  ".join(cells), flush=True)
+        self.rows.append("| " + " | ".join(cells) + " |")
 
 
 async def ssh(arguments: list[str], *command: str) -> tuple[float, int]:
-    """Seconds and bytes of one run."""
+    """Seconds and bytes of one run; the bytes are counted outside of this process, which is the gateway."""
     began = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        "ssh", "-F", "none", *arguments, *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+    line = shlex.join(["ssh", "-F", "none", *arguments, *command]) + " | wc -c"
+    process = await asyncio.create_subprocess_shell(
+        line, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
     )
-    assert process.stdout is not None
-    size = 0
-    while chunk := await process.stdout.read(1 << 18):
-        size += len(chunk)
-    assert await process.wait() == 0, "a run failed, so its time says nothing"
-    return time.perf_counter() - began, size
+    out, _ = await process.communicate()
+    return time.perf_counter() - began, int(out)
 
 
 def direct(target: Target, *more: str) -> list[str]:
@@ -42,24 +64,32 @@ def direct(target: Target, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
-async def compare(site: Site, command: str, rounds: int) -> None:
-    jump = " ".join(["ssh -F none -W %h:%p", *direct(site.target)])
+async def compare(
+    report: Report, site: Site, what: str, command: str, rounds: int, size: int = 0, cipher: str = ""
+) -> None:
+    chosen = ("-c", cipher) if cipher else ()
+    jump = " ".join(["ssh -F none -W %h:%p", *direct(site.target, *chosen)])
     paths = {
-        "direct": direct(site.target),
-        "ssh -J": direct(site.target, "-o", f"ProxyCommand={jump}"),
-        "gateway": [*(await site.options())[2:], "-c", "aes128-gcm@openssh.com", "web-1@127.0.0.1"],
+        "direct": direct(site.target, *chosen),
+        "ssh -J": direct(site.target, *chosen, "-o", f"ProxyCommand={jump}"),
+        "gateway": [*(await site.options())[2:], *chosen, "web-1@127.0.0.1"],
     }
     took: dict[str, list[float]] = {name: [] for name in paths}
-    size = 0
     for _ in range(rounds):
         for name, arguments in paths.items():
-            seconds, size = await ssh(arguments, command)
+            seconds, got = await ssh(arguments, command)
+            assert got == size, f"{got} bytes instead of {size}, so its time says nothing"
             took[name].append(seconds)
-    base = statistics.median(took["direct"])
-    for name, all_of_them in took.items():
-        middle = statistics.median(all_of_them)
-        rate = f"{size / middle / 1e6:7.0f} MB/s" if size > 1e6 else f"{middle * 1000:7.0f} ms"
-        print(f"  {name:8} {rate}   {middle / base:.2f} x direct's time")
+    middle = {name: statistics.median(times) for name, times in took.items()}
+
+    def shown(seconds: float) -> str:
+        return f"{size / seconds / 1e6:.0f} MB/s" if size else f"{seconds * 1000:.0f} ms"
+
+    if size:
+        ratio = f"{middle['ssh -J'] / middle['gateway']:.2f} x ssh -J's throughput"
+    else:
+        ratio = f"{middle['gateway'] / middle['direct']:.2f} x direct's time"
+    report.say(what, *(shown(seconds) for seconds in middle.values()), ratio)
 
 
 async def typing(connection: asyncssh.SSHClientConnection) -> float:
@@ -85,7 +115,7 @@ async def typing(connection: asyncssh.SSHClientConnection) -> float:
     return statistics.median(waits) * 1000
 
 
-async def echoes(site: Site) -> None:
+async def echoes(report: Report, site: Site) -> None:
     """Keys and their echo, direct and through the gateway."""
     direct_to = await asyncssh.connect(
         "127.0.0.1", site.target.port, username=ACCOUNT, client_keys=[str(site.target.key)], config=None,
@@ -94,34 +124,107 @@ async def echoes(site: Site) -> None:
     direct_ms = await typing(direct_to)
     await site.grant(Interactive())
     gateway_ms = await typing(await site.connect("dana+web-1", (await site.issue()).token))
-    print(
-        f"echo of a key, p50: direct {direct_ms:.2f} ms, gateway {gateway_ms:.2f} ms, added {gateway_ms - direct_ms:.2f} ms"
+    report.say(
+        "echo of a key, p50", f"{direct_ms:.2f} ms", "", f"{gateway_ms:.2f} ms", f"{gateway_ms - direct_ms:+.2f} ms"
     )
 
 
-async def main() -> None:
+_CROWD = """
+import asyncio, asyncssh, sys
+async def main():
+    port, key, known, count = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+    held = []
+    for _ in range(count):
+        one = await asyncssh.connect("127.0.0.1", port, username="web-1", client_keys=[key], known_hosts=known, config=None, agent_path=None)
+        assert (await one.run("echo x")).stdout == "x\\n"
+        held.append(one)
+    print("in", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+asyncio.run(main())
+"""
+
+
+def resident() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def crowd(site: Site, count: int) -> asyncio.subprocess.Process:
+    """That many people who ran a command and stay, in another process."""
+    await site.options()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _CROWD, str(site.gateway.port), str(await site.key()), str(site.directory / "gateway_known_hosts"),
+        str(count), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"in\n"
+    return process
+
+
+async def idle(report: Report, site: Site) -> None:
+    """Memory of the gateway's process for each session that waits."""
+    warm = await crowd(site, 20)
+    before = resident()
+    many = await crowd(site, IDLE)
+    await asyncio.sleep(1)
+    each = (resident() - before) / IDLE / 1000
+    for process in (warm, many):
+        process.kill()
+        await process.wait()
+    report.say(f"{IDLE} idle sessions, each", "", "", f"{each:.0f} KB", "at most 150 KB wanted")
+
+
+async def main(parts: set[str]) -> None:
+    report = Report()
     with tempfile.TemporaryDirectory() as directory:
         target = Target(Path(directory) / "target")
         target.start()
+        text = f"yes '{LINE}' | head -c {TEXT}"
+        settings = Settings(login_seconds=10, connections_per_person=IDLE * 2)
         try:
-            for label, mask in (
-                ("no detectors", MaskPolicy()),
-                ("one detector", MaskPolicy(entities={"email": Strategy.REDACT})),
-            ):
-                home = Path(directory) / label.replace(" ", "-")
+            for label, mask in (("none", MaskPolicy()), ("one", ONE), ("several", SEVERAL)):
+                home = Path(directory) / label
                 home.mkdir()
-                async with open_site(target, home, mask=mask) as site:
+                async with open_site(target, home, mask=mask, settings=settings) as site:
                     await site.grant()
-                    if not mask.entities:
-                        print("exec true")
-                        await compare(site, "true", ROUNDS)
-                        await echoes(site)
-                    size = BULK if not mask.entities else BULK // 10
-                    print(f"{size // 1_000_000} MB of zeros, recorded, {label}")
-                    await compare(site, f"head -c {size} /dev/zero", 3)
+                    if label == "none":
+                        if "exec" in parts:
+                            await compare(report, site, "exec `true`, upstream pooled", "true", ROUNDS)
+                        if "idle" in parts:
+                            await idle(report, site)
+                        if "bulk" in parts:
+                            bulk = f"head -c {BULK} /dev/zero"
+                            what = f"{BULK // 1_000_000} MB, recorded"
+                            await compare(report, site, f"{what}, aes128-gcm", bulk, BULK_ROUNDS, BULK, GCM)
+                            await compare(report, site, f"{what}, the client's own cipher", bulk, BULK_ROUNDS, BULK)
+                        if "echo" in parts:
+                            await echoes(report, site)
+                    elif "text" in parts:
+                        what = (
+                            f"{TEXT // 1_000_000} MB of log lines, {label} detector{'s' if label == 'several' else ''}"
+                        )
+                        await compare(report, site, f"{what}, aes128-gcm", text, BULK_ROUNDS, TEXT, GCM)
         finally:
             target.stop()
+    if parts == PARTS:
+        write(report)
 
+
+def write(report: Report) -> None:
+    """The whole run, for the documentation."""
+    now, load = datetime.now(UTC), os.getloadavg()[0]
+    TABLE.write_text(
+        "# SSH: what the gateway costs\n\nMade by `make bench-ssh`: OpenSSH's client and server on one machine, the three ways taking turns, "
+        "medians.\nThe gateway judges, masks (nothing is found), records and hashes; “text” goes through the detectors, what is binary "
+        "through none of them\nas long as nothing readable is in it.\n\n"
+        f"{now:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load {load:.1f} at the end.\n\n"
+        "| what | direct | ssh -J | gateway | |\n|---|---|---|---|---|\n" + "\n".join(report.rows) + "\n"
+    )
+
+
+PARTS = {"exec", "idle", "bulk", "echo", "text"}
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="*", choices=[*sorted(PARTS), []], default=[])
+    uvloop.run(main(set(parser.parse_args().parts) or PARTS))
