@@ -280,13 +280,13 @@ def test_ci_installs_only_what_is_missing(tmp_path: Path, present: bool) -> None
     for name in ["bash", "dirname", "env", "sh"]:
         (tmp_path / name).symlink_to(shutil.which(name) or name)
     if present:
-        for name in ["chromium", "chromedriver", "ssh", "sshd", "rsync", "cc", "pg_ctlcluster"]:
+        for name in ["chromium", "chromedriver", "ssh", "sshd", "rsync", "ansible-playbook", "cc", "pg_ctlcluster"]:
             (tmp_path / name).symlink_to(tmp_path / "make")
     run = subprocess.run(
         [str(ROOT / ".ci/run")], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
     )
     steps = [line for line in run.stdout.splitlines() if line.startswith(("apt-get", "make"))]
-    packages = "chromium chromium-driver openssh-client openssh-server rsync gcc postgresql"
+    packages = "chromium chromium-driver openssh-client openssh-server rsync ansible-core gcc postgresql"
     installs = ["apt-get -qq update", f"apt-get -qq -y --no-install-recommends install {packages}"]
     assert steps == [f"{step} CI=true" for step in [*([] if present else installs), "make test"]]
 

@@ -80,7 +80,7 @@ _SECRET = (
     "/etc/shadow*", "/etc/gshadow*", "/etc/sudoers*", "/etc/ssl/private*", "/etc/ssh/*key*", "*/.ssh*", ".ssh*",
     "*/.aws*", ".aws*", "*/.kube*", ".kube*", "*/.gnupg*", ".gnupg*", "*/.docker*", ".docker*", "*.pem", "*.key", "*.p12",
     "*.pfx", "*.env", "*.env.*", "*/id_rsa*", "*/id_ed25519*", "id_rsa*", "id_ed25519*", "*/.pgpass*", ".pgpass*",
-    "*/.netrc*", ".netrc*", "*/.my.cnf", ".my.cnf", "*_history", "/proc/*/environ", "/proc/*/mem", "/proc/*/root", "/proc/*/root/*",
+    "*/.netrc*", ".netrc*", "*/.my.cnf", ".my.cnf", "*_history", "/proc/*/environ", "/proc/*/mem", "/proc/*/roo[t]", "/proc/*/roo[t]/*",
     "/proc/*/cwd", "/proc/*/cwd/*", "/proc/*/fd", "/proc/*/fd/*", "/proc/*/map_files*", "*.htpasswd", "*.npmrc", "*.pypirc", "*.git-credentials", "*.vault-token",
     "*.tfstate", "*/.config/gh/*", "*/wp-config.php", "wp-config.php", "/proc/kcore",
     "/dev/mem", "/dev/kmem", "/dev/sd*", "/dev/nvme*", "/dev/vd*", "/dev/xvd*", "/dev/mapper/*", "/dev/dm-*", "/roo[t]",

@@ -179,7 +179,8 @@ class Pool:
                 )
         except asyncssh.HostKeyNotVerifiable:
             raise UpstreamUnreachable(
-                f"the host key of {where} is not the one in its known_hosts file: another machine, or a changed key"
+                f"the host key of {where} is not the one in its known_hosts file: another machine, or a changed key. Compare "
+                "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there with what ssh-keyscan prints before it is taken in"
             ) from None
         except asyncssh.PermissionDenied:
             raise UpstreamUnreachable(

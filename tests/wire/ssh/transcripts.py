@@ -61,10 +61,16 @@ class Book:
             *argv, cwd=self.place, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "TERM": "xterm", "ANSIBLE_CONFIG": f"{self.place}/ansible.cfg", "ANSIBLE_NOCOLOR": "1"},
         )  # fmt: skip
-        talking = asyncio.create_task(process.communicate(stdin.encode() or None))
+        assert process.stdin is not None
+        assert process.stdout is not None
+        talking = asyncio.create_task(process.stdout.read())
         if then is not None:
             await then()
-        out, _ = await asyncio.wait_for(talking, seconds)
+        process.stdin.write(stdin.encode())
+        if not terminal:
+            process.stdin.close()
+        out = await asyncio.wait_for(talking, seconds)
+        await process.wait()
         said = self._short(out.decode("utf-8", "replace"))
         self.lines += [
             "",
@@ -207,8 +213,12 @@ async def upstream_key(book: Book, target: Target) -> None:
     for name in ("host_key", "host_key.pub"):
         (target.directory / name).unlink()
     known = target.known_hosts.read_text()
+    old, target.port = target.port, 0
     target.start()
-    target.known_hosts.write_text(known)
+    target.known_hosts.write_text(known.replace(f":{old} ", f":{target.port} "))
+    resource = book.site.gateway.resources["web-1"]
+    moved = replace(resource, upstream=replace(resource.upstream, port=target.port))
+    book.site.gateway.resources = {"web-1": moved}
     await book.run("ssh web-1 id")
 
 
