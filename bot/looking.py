@@ -22,7 +22,7 @@ from bot.deciding import counts, may_look
 from bot.durations import resolve
 from bot.intents import Help, My, Pending, Replay, Sessions, Show, Verb, Who, WhoAmI, Why
 from bot.kit import Kit, actor_of, show
-from bot.permitted import oversees, standing_of, verbs_of
+from bot.permitted import may_end, standing_of, verbs_of
 from bot.platform import Caller, Reply
 from bot.views import lists, verdicts
 from bot.views.access import opening_item
@@ -77,7 +77,7 @@ async def pending(kit: Kit, _: Pending, who: Caller, reply: Reply) -> None:
 
 
 async def sessions(kit: Kit, intent: Sessions, who: Caller, reply: Reply) -> None:
-    """Open sessions on a resource the caller has to do with, or the caller's own."""
+    """Open sessions on a resource, for those who may end them, or the caller's own."""
     person = kit.person(who)
     resource = kit.resource(intent.resource) if intent.resource else None
 
@@ -86,7 +86,7 @@ async def sessions(kit: Kit, intent: Sessions, who: Caller, reply: Reply) -> Non
             found = tx.sessions(open_only=True, person=person.id)
         else:
             found = tx.sessions(open_only=True, resource=resource.name)
-            found = found if oversees(kit, person, resource) else [s for s in found if s.actor.person == person.id]
+            found = found if may_end(kit, person, resource) else [s for s in found if s.actor.person == person.id]
         return lists.sessions_card([(actor_mention(kit.world, one.actor), one) for one in found])
 
     await show(kit, who, reply, build)

@@ -71,6 +71,12 @@ def standing_of(kit: Kit, person: Person, *, waiting: bool) -> Standing:
     )
 
 
+def may_end(kit: Kit, person: Person, resource: Resource) -> bool:
+    """Whether this person may end sessions there: approvers, owners and the security group."""
+    security = kit.world.security_group
+    return oversees(kit, person, resource) or (bool(security) and person.id in kit.world.directory.members(security))
+
+
 def oversees(kit: Kit, person: Person, resource: Resource) -> bool:
     """Whether this person is one of the resource's approvers or owners."""
     groups = (*resource.approvers, *resource.owners)

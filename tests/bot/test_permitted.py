@@ -78,3 +78,12 @@ async def test_a_verb_asked_for_by_name_is_explained_anyway(quick: Stage) -> Non
     assert "/hoop approve ID" in said
     assert "nothing you could do" in said
     assert "nothing you could do" not in words((await quick.say(ANN, "help approve")).last)
+
+
+async def test_security_sees_the_sessions_that_it_may_end(quick: Stage) -> None:
+    session = await quick.world.session()
+    quick.bot = replace(quick.bot, security_group="security")
+    quick.restart()
+    assert session in words((await quick.say(SAM, "sessions prod-db")).last)
+    assert session in words((await quick.say(OLGA, "sessions prod-db")).last)
+    assert session not in words((await quick.say(EVE, "sessions prod-db")).last)
