@@ -251,9 +251,15 @@ done:
 /* Where the field at `at` ends: its tab or the end of the line, which is before the last byte; -1 when there is something
  * in it that stands for something else. */
 static Size field_end(Bytes p, Size at, Size last) {
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    for (; last - at >= 8; at += 8) { /* eight bytes at once, as long as none is a control character or a backslash */
+        uint64_t eight, other;
+        memcpy(&eight, p + at, 8);
+        other = eight ^ ones * '\\';
+        if (((eight - ones * 14) & ~eight & highs) || ((other - ones) & ~other & highs)) break;
+    }
     for (; at < last; at++) {
         unsigned char c = p[at];
-        if (c > '\r' && c != '\\') continue;
         if (c == '\t') break;
         if (c == '\\' || c == '\n' || c == '\r') return -1;
     }

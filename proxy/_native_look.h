@@ -571,6 +571,8 @@ static int look_into(Look *look, Bytes v, Size n, int looks_for) {
     int classes;
     look->text = v, look->size = n, look->looks_for = looks_for, look->count = 0;
     if (n > 100000) return UNSURE;
+    /* Nothing else can be in it, but an address of a network card. */
+    if (n && v[0] == '+' && HOW(looks_for, PHONE) && !(looks_for & (HAS_IP | HAS_MAC)) && is_phone(v, n)) return span(look, 0, n, PHONE);
     int found = pass_over(v, n, &classes);
     if (!(classes & SIGN)) {
         if (found & W_TOKEN) return UNSURE;

@@ -53,6 +53,8 @@ _NAME_ENDS = re.compile(rb"(?:" + b"|".join(sorted(map(re.escape, _NAMES))) + rb
 _NEAR = 40
 #: Longer values are the detectors' (bytes).
 _LONGEST = 100_000
+#: Columns repeat their short values; so many of those that were clean are remembered.
+_SHORT, _MOST_KEPT = 40, 4096
 
 _EMAIL = re.compile(rb"([A-Za-z0-9])[\x21-\x7e]{2,}@[\x21-\x3f\x41-\x7e]*\.([A-Za-z]{2,24})").fullmatch
 _CODE = rb"1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}"
@@ -102,7 +104,7 @@ def _may_have_ids(lower: bytes, looks_for: int) -> object:
         or b"dddddddma" in kinds
         or b"2a" in lower
         or b"2b" in lower
-        or (len(lower) > 15 and _LONG_RUN in lower.translate(_TOKENS))
+        or (not looks_for & SECRET and len(lower) > 15 and _LONG_RUN in lower.translate(_TOKENS))
     )
 
 
@@ -155,10 +157,19 @@ def scanned(cell: Cell, looks_for: int, phone: Callable[[re.Match[bytes]], bytes
     """The cell of a column that detectors look at. `phone` is what a whole phone number becomes; None = ask."""
     suspect = suspects(looks_for)
     whole = None if looks_for & (IP | MAC) else phone
+    clean: set[bytes] = set()
 
     def sifted(value: bytes) -> bytes | None:
+        if value in clean:
+            return value
         if whole is not None and value[:1] == b"+" and (found := _PHONE(value)) is not None:
             return whole(found)
-        return cell(value) if suspect(value) else value
+        if suspect(value):
+            return cell(value)
+        if len(value) <= _SHORT:
+            if len(clean) >= _MOST_KEPT:
+                clean.clear()
+            clean.add(value)
+        return value
 
     return sifted
