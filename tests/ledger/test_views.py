@@ -157,6 +157,7 @@ def test_every_fact_has_words_and_they_name_only_its_fields(kind: str) -> None:
         "because",
         "less",
         "assured",
+        "in_place",
         "noted",
         "as_request",
         "stream",

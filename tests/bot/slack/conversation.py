@@ -200,13 +200,14 @@ class Conversation:
         await office.ann.press(card, "Approve")
         await office.settle()
         self._saw("ahead-approved", "… approved: the card says from when to when it is to be begun", office.cards()[-1])
-        self._saw("planned", "… and so does her private message", self._private(office.dana, "It starts"))
+        self._saw("planned", "… and so does her private message", await self._soon(office.dana, "It starts"))
         start = (await office.store.read(lambda tx: tx.requests()))[0].starts_at
         assert start is not None
         office.clock.advance((start - office.clock.now()).total_seconds())
         await office.stage.world.desk.tick()
         await office.settle()
-        self._saw("begin", "Its time has come: a new message with *Begin now*", office.dana.dm.messages[-1])
+        message = await self._soon(office.dana, "Begin it when you are ready")
+        self._saw("begin", "Its time has come: a new message with *Begin now*", message)
 
     async def _delegated(self) -> None:
         office, world = self.office, self.office.stage.world
@@ -217,7 +218,8 @@ class Conversation:
         world.directory.replace(EVERYBODY, {**GROUPS, "helpers": ("eve",), "firefighters": ("dana",)})
         await office.ann.slash("delegate @eve 5d for prod-* on holiday", office.channel)
         await office.settle()
-        self._saw("delegation", "Ann lets Eve decide in her place: both have this card", office.eve.dm.messages[-1])
+        message = await self._soon(office.eve, "Eve decides for Ann")
+        self._saw("delegation", "Ann lets Eve decide in her place: both have this card", message)
         card = await office.asked("request prod-db 1h INC-44 a look at locks")
         self._saw("delegated", "A request that Eve can decide for Ann", card)
         await office.eve.press(card, "Approve")
@@ -266,6 +268,15 @@ class Conversation:
 
     def _told(self, words: str) -> Message:
         return next(m for m in reversed(self.office.channel.messages) if not m.only_for and words in said(m))
+
+    async def _soon(self, member: Member, words: str) -> Message:
+        """A private message, once Slack has it: what was pressed is worked on after it was acknowledged."""
+        for _ in range(100):
+            await self.office.settle()
+            if any(words in said(message) for message in member.dm.messages):
+                break
+            await asyncio.sleep(0.02)
+        return self._private(member, words)
 
     def _private(self, member: Member, words: str) -> Message:
         return next(m for m in reversed(member.dm.messages) if words in said(m))
