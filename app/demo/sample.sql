@@ -79,7 +79,25 @@ SELECT n, c.id, (ARRAY['Refund', 'Cannot log in', 'Wrong address', 'Invoice copy
        timestamptz '2026-10-01 10:00:00+00' + n * interval '3 hours'
 FROM generate_series(1, 60) AS n JOIN customers AS c ON c.id = 1 + n * 3 % 200;
 
--- The gateway's own role: it may read and change rows, it owns nothing and is no superuser.
+-- The gateway's own role: it may read and change rows; it is no superuser. What looks after the tables and the sessions
+-- (statistics, indexes, who blocks whom, ending a session) comes from groups it is a member of.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'shop_upkeep') THEN
+        CREATE ROLE shop_upkeep NOLOGIN;
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'shop_app') THEN
+        CREATE ROLE shop_app NOLOGIN;
+    END IF;
+END
+$$;
+ALTER TABLE customers OWNER TO shop_upkeep;
+ALTER TABLE orders OWNER TO shop_upkeep;
+ALTER TABLE order_items OWNER TO shop_upkeep;
+ALTER TABLE support_tickets OWNER TO shop_upkeep;
+GRANT CREATE ON SCHEMA public TO shop_upkeep;
+GRANT shop_upkeep, pg_signal_backend, pg_read_all_stats TO hoop_gateway;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO shop_app;
 GRANT USAGE ON SCHEMA public TO hoop_gateway;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO hoop_gateway;
 ANALYZE;

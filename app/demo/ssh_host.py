@@ -6,16 +6,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import os
 import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import asyncssh
 
 from access.errors import Unavailable
+from app.demo import ssh_service
 
 HOST = "127.0.0.1"
 NAME = "web-1"
@@ -26,6 +29,7 @@ LOG = """\
 2026-11-18T09:15:37Z order 43 paid by edsger.dijkstra@example.org, card 5555 5555 5555 4444
 """
 START_SECONDS = 5.0
+PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class SshHost:
     folder: Path
     port: int
     program: str
+    #: Where the host's one service says that it is well.
+    health: str = ""
 
     @property
     def log(self) -> Path:
@@ -72,9 +78,21 @@ async def ssh_host(home: Path) -> AsyncIterator[SshHost]:
     keys = {name: _key(folder / name) for name in ("host_key", "gateway_key")}
     (folder / "authorized_keys").write_text(keys["gateway_key"])
     sshd = sshd_program()
-    async with _sshd(folder, sshd) if sshd else _embedded(folder) as port:
-        (folder / "known_hosts").write_text(f"[{HOST}]:{port} {keys['host_key']}")
-        yield SshHost(folder, port, "OpenSSH" if sshd else "asyncssh")
+    serves = _free_port()
+    try:
+        path = f"{await asyncio.to_thread(ssh_service.install, folder, serves)}:{PATH}"
+        async with _sshd(folder, sshd, path) if sshd else _embedded(folder, path) as port:
+            (folder / "known_hosts").write_text(f"[{HOST}]:{port} {keys['host_key']}")
+            health = f"http://{HOST}:{serves}/{ssh_service.HEALTH}"
+            yield SshHost(folder, port, "OpenSSH" if sshd else "asyncssh", health)
+    finally:
+        ssh_service.stop(folder)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind((HOST, 0))
+        return int(found.getsockname()[1])
 
 
 def sshd_program() -> str | None:
@@ -91,16 +109,14 @@ def _key(path: Path) -> str:
 
 
 @asynccontextmanager
-async def _sshd(folder: Path, program: str) -> AsyncIterator[int]:
-    with socket.socket() as found:
-        found.bind((HOST, 0))
-        port = int(found.getsockname()[1])
+async def _sshd(folder: Path, program: str, path: str) -> AsyncIterator[int]:
+    port = _free_port()
     config = folder / "sshd_config"
     config.write_text(
         f"Port {port}\nListenAddress {HOST}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
         "UsePAM no\nStrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\n"
         f"PermitRootLogin prohibit-password\nAllowTcpForwarding local\nX11Forwarding no\nAllowUsers {getpass.getuser()}\n"
-        "Subsystem sftp internal-sftp\n"
+        f'Subsystem sftp internal-sftp\nSetEnv "PATH={path}"\n'
     )
     _make_run_directory()
     with (folder / "sshd.log").open("wb") as log:
@@ -134,10 +150,10 @@ async def _listening(port: int, folder: Path) -> None:
 
 
 @asynccontextmanager
-async def _embedded(folder: Path) -> AsyncIterator[int]:
+async def _embedded(folder: Path, path: str) -> AsyncIterator[int]:
     listener = await asyncssh.listen(
         HOST, 0, server_host_keys=[str(folder / "host_key")], authorized_client_keys=str(folder / "authorized_keys"),
-        process_factory=_run, encoding=None, sftp_factory=True, allow_scp=True, config=(), allow_pty=False,
+        process_factory=partial(_run, path), encoding=None, sftp_factory=True, allow_scp=True, config=(), allow_pty=False,
     )  # fmt: skip
     try:
         yield listener.get_port()
@@ -146,7 +162,7 @@ async def _embedded(folder: Path) -> AsyncIterator[int]:
         await listener.wait_closed()
 
 
-async def _run(process: asyncssh.SSHServerProcess[bytes]) -> None:
+async def _run(path: str, process: asyncssh.SSHServerProcess[bytes]) -> None:
     """One command in a shell, as sshd runs it."""
     if process.command is None:
         process.stderr.write(b"This sample host has no shells.\n")
@@ -154,7 +170,7 @@ async def _run(process: asyncssh.SSHServerProcess[bytes]) -> None:
         return
     child = await asyncio.create_subprocess_exec(
         "/bin/sh", "-c", process.command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, env={**os.environ, "PATH": path},
     )  # fmt: skip
     assert child.stdin is not None
     assert child.stdout is not None

@@ -12,6 +12,7 @@ from bot.console.actions import Actions
 from bot.console.confirm import Confirm
 from bot.console.context import ACTIONS_PER_MINUTE, ONE_MINUTE, Context, Pace, Ports, Settings
 from bot.console.draw import Draw, environment
+from bot.console.files import Files
 from bot.console.guard import Limiter, Origins, Refused, check_host, security_headers
 from bot.console.identity import Identity, Me, SignedOut
 from bot.console.lists import Lists, channels_of
@@ -71,6 +72,7 @@ class Console:
         self._context = context
         self._pages = Pages(context)
         self._replays = Replays(context, self._pages)
+        self._files = Files(context)
         self._actions = Actions(context)
         self._confirm = Confirm(context, self._alone)
         self.live = Live(context)
@@ -92,6 +94,7 @@ class Console:
             "/sessions/{id}": self._replays.page,
             "/sessions/{id}/cast": self._replays.cast,
             "/sessions/{id}/live": self.watching.follow,
+            "/files/{message}/{number}": self._files.result,
             "/complete": actions.complete,
         }
         posts: dict[str, PersonHandler] = {

@@ -122,11 +122,11 @@ class Draw:
     def _body(self, message: Message, viewer: Viewer) -> Markup:
         if message.card is None:
             return typed(message.text)
-        return self._card(message.card, viewer)
+        return self._card(message.card, viewer, f"/files/{message.id}")
 
-    def _card(self, card: Mapping[str, Any], viewer: Viewer) -> Markup:
+    def _card(self, card: Mapping[str, Any], viewer: Viewer, files: str = "") -> Markup:
         try:
-            return render.card(card, viewer)
+            return render.card(card, viewer, files)
         except (KeyError, ValueError, TypeError):
             # stored by another release; what it is about is on its request page
             return Markup('<p class="notice wait">{}<span>{}</span></p>').format(

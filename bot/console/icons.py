@@ -29,6 +29,7 @@ _PATHS = MappingProxyType(
         "list": '<path d="M8.5 6.5H20M8.5 12H20M8.5 17.5H20M4.2 6.5h.1M4.2 12h.1M4.2 17.5h.1"/>',
         "terminal": '<rect x="3.5" y="5" width="17" height="14" rx="2.5"/><path d="m7.5 9.5 3 2.5-3 2.5M12.5 15h4"/>',
         "send": '<path d="M12 19.5v-15M5.5 11 12 4.5l6.5 6.5"/>',
+        "download": '<path d="M12 4.5v10M7.5 10.5 12 15l4.5-4.5M5 19.5h14"/>',
         "copy": '<rect x="8.5" y="8.5" width="11" height="11" rx="2.2"/>'
         '<path d="M15.5 8.5V6.7a2.2 2.2 0 0 0-2.2-2.2H6.7a2.2 2.2 0 0 0-2.2 2.2v6.6a2.2 2.2 0 0 0 2.2 2.2h1.8"/>',
         "menu": '<path d="M4 7h16M4 12h16M4 17h16"/>',

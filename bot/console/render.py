@@ -207,14 +207,14 @@ def state_chip(state: Mapping[str, str]) -> Markup:
     return Markup('<span class="chip {}">{}{}</span>').format(tone, drawing, words(state["word"]))
 
 
-def card(data: Mapping[str, Any], viewer: Viewer) -> Markup:
-    """A card. Raises KeyError or ValueError on data that is not one."""
+def card(data: Mapping[str, Any], viewer: Viewer, files: str = "") -> Markup:
+    """A card; its tables can be taken along from below `files`. Raises KeyError or ValueError on data that is not one."""
     tone = _TONES.get(data["state"]["tone"], "calm")
     rows = [
         Markup('<div class="card-top">{}</div>').format(state_chip(data["state"])),
         Markup("<h3>{}</h3>").format(line(data["title"], viewer)) if data["title"] else "",
         _lines(data["lines"], viewer),
-        _JOIN.join(block(b) for b in data["blocks"]),
+        _JOIN.join(block(b, files and f"{viewer.base}{files}/{at}") for at, b in enumerate(data["blocks"])),
         _fields(data["fields"], viewer),
         _notes(data["notes"], viewer),
         _items(data["items"], viewer),
@@ -291,8 +291,8 @@ def button(data: Mapping[str, str], viewer: Viewer, *, small: bool = False) -> M
 # ------------------------------------------------------------------------------------------------ blocks
 
 
-def block(data: Mapping[str, Any]) -> Markup:
-    """One block. Raises ValueError on an unknown kind."""
+def block(data: Mapping[str, Any], file: str = "") -> Markup:
+    """One block; a table can be taken along from `file`. Raises ValueError on an unknown kind."""
     match data["type"]:
         case "code":
             return code(data["text"], data["label"], colour=True)
@@ -306,7 +306,7 @@ def block(data: Mapping[str, Any]) -> Markup:
             html = Markup('<p class="notice calm">{}<span>{}</span></p>')
             return html.format(icon("lock"), words(data["text"]))
         case "table":
-            return table(data["columns"], data["rows"], data["note"])
+            return table(data["columns"], data["rows"], data["note"], file)
         case _:
             raise ValueError("a card cannot hold a block of this kind")
 
@@ -326,8 +326,8 @@ def code(text: str, label: str, *, colour: bool = False, copy: bool = False) -> 
     return html.format(caption, shown, press)
 
 
-def table(columns: Iterable[str], rows: Iterable[Iterable[str | None]], note: str) -> Markup:
-    """A masked extract."""
+def table(columns: Iterable[str], rows: Iterable[Iterable[str | None]], note: str, file: str = "") -> Markup:
+    """A masked extract, and where it is as a file."""
     head = _JOIN.join(Markup('<th scope="col">{}</th>').format(words(name)) for name in columns)
     null = Markup('<span class="null">null</span>')
     body = _JOIN.join(
@@ -340,5 +340,9 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str | None]], note: st
         '<figure><div class="table-scroll data" tabindex="0" role="region" aria-label="Result">'
         "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>{}</figure>"
     )
-    caption = Markup('<figcaption class="small muted">{}</figcaption>').format(words(note)) if note else ""
+    taken = (
+        Markup('<a class="download" href="{}" download>{}Download</a>').format(file, icon("download")) if file else ""
+    )
+    shown = words(note) if note else Markup("")
+    caption = Markup('<figcaption class="small muted">{} {}</figcaption>').format(shown, taken) if note or file else ""
     return html.format(head, body, caption)

@@ -13,11 +13,11 @@ from access.ids import SessionId
 from access.ports import MessageRef, Store, Tx
 from bot.cards import Card, Do
 from bot.platform import MessageGone, Posted, RetryLater, Undeliverable
+from bot.results import Attachment
 from bot.slack.api import Api, SlackRefused, SlackUnreachable
 from bot.slack.config import SlackConfig
 from bot.slack.outlet import Outlet
 from bot.slack.render import Rendered
-from bot.slack.tables import Attachment
 
 log = logging.getLogger(__name__)
 

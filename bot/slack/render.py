@@ -30,10 +30,11 @@ from bot.cards import (
     Text,
     text,
 )
+from bot.results import Attachment
 from bot.slack import limits, rich
 from bot.slack.limits import escape, fit
 from bot.slack.rich import Accounts, Json
-from bot.slack.tables import Attachment, draw_table
+from bot.slack.tables import draw_table
 from bot.visible import visible, visible_line
 
 PREFIX = "hoop"

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
 from bot.cards import Table
+from bot.results import Attachment, as_file
 from bot.slack.limits import length
 from bot.visible import cut, visible_line
 
 NULL = "∅"
 _WIDTHS = (120, 60, 40, 24, 16, 10)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file that goes with a message."""
-
-    name: str
-    title: str
-    data: bytes
 
 
 def draw_table(table: Table, limit: int) -> tuple[str, Attachment | None]:
@@ -34,11 +21,11 @@ def draw_table(table: Table, limit: int) -> tuple[str, Attachment | None]:
         drawn = _draw(rows, width)
         if length(drawn) <= limit:
             whole = all(len(cell) <= width for row in rows for cell in row)
-            return drawn, None if whole else _csv(table)
+            return drawn, None if whole else as_file(table.columns, table.rows, table.note)
     lines = _draw(rows, _WIDTHS[-1]).split("\n")
     while length("\n".join(lines)) + 2 > limit:
         lines.pop()
-    return "\n".join([*lines, "…"]), _csv(table)
+    return "\n".join([*lines, "…"]), as_file(table.columns, table.rows, table.note)
 
 
 def _draw(full: list[list[str]], most: int) -> str:
@@ -57,22 +44,3 @@ def _wide(text: str) -> int:
 
 def _pad(text: str, width: int) -> str:
     return text + " " * (width - _wide(text))
-
-
-def _csv(table: Table) -> Attachment:
-    """The rows as given. A cell that a spreadsheet would run as a formula gets an apostrophe (OWASP, CSV injection)."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    for row in (table.columns, *table.rows):
-        writer.writerow(["" if cell is None else _safe(str(cell)) for cell in row])
-    return Attachment(_file_name(table.note), "Masked rows", out.getvalue().encode())
-
-
-def _file_name(note: str) -> str:
-    """A name of its own for each table of a card: a file of the same name is uploaded once."""
-    words = re.sub(r"[^a-z0-9]+", "-", note.partition(":")[0].lower()).strip("-")[:40]
-    return f"{words or 'result'}.csv"
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

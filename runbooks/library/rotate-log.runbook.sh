@@ -5,8 +5,8 @@ timeout: 5m
 lock: "log {{ .file }}"
 parameters:
   file:
-    pattern: "/var/log(/[A-Za-z0-9][A-Za-z0-9._-]*)+"
-    description: A file below /var/log.
+    pattern: "/var/log(/[A-Za-z0-9][A-Za-z0-9._-]*)+|(/\\.?[A-Za-z0-9][A-Za-z0-9._-]*)+\\.log"
+    description: A file below /var/log, or one whose name ends in .log.
     example: /var/log/nginx/access.log
 documentation: |
   The copy is compressed beside the file and named by the time, so nothing is overwritten. Lines that are written between

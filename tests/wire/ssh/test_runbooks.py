@@ -204,7 +204,7 @@ async def test_every_attack_reaches_the_host_as_the_text_it_is(runs: Runs, tmp_p
         try:
             made = runs.made(runbook, t=value)
         except Invalid:
-            assert value.startswith("-")
+            assert value.startswith(("-", "+"))
             continue
         ran += 1
         if ran % 4 and "'" not in value:
