@@ -142,9 +142,9 @@ def jira_of(settings: Settings, vault: SecretVault, directory: StaticDirectory, 
 
 
 @asynccontextmanager
-async def open_core(loaded: Loaded) -> AsyncIterator[Core]:
+async def open_core(loaded: Loaded, clock: Clock | None = None) -> AsyncIterator[Core]:
     """Build everything and open the store; closes it at the end. Raises Unavailable with what to do."""
-    settings, clock, entropy = loaded.settings, SystemClock(), SystemEntropy()
+    settings, clock, entropy = loaded.settings, clock or SystemClock(), SystemEntropy()
     vault = SecretVault(base=loaded.base)
     directory = StaticDirectory(config_build.people(settings), {})
     resources = config_build.resources(settings)

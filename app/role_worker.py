@@ -30,6 +30,7 @@ from proxy.ssh.client import Listener as SshListener
 
 TICK_SECONDS = 2.0
 LOST_SECONDS = 10.0
+SCHEDULED = "ask for scheduled runbooks"
 TIDY_SECONDS = timedelta(hours=1).total_seconds()
 
 
@@ -65,6 +66,10 @@ class WorkerRole:
         port = self._process.ssh.port if self._process.ssh else settings.port
         return SshListener(settings.host, port, public_line(host_key(core.base / settings.host_key)))
 
+    async def look(self, job: str) -> None:
+        """Do a timed job now, if this process leads."""
+        await self._timers.run(job, self._jobs()[job][1])
+
     def _jobs(self) -> dict[str, tuple[float, Job]]:
         core = self._process.core
         every = core.settings.ledger.checkpoint_every.total_seconds()
@@ -74,7 +79,7 @@ class WorkerRole:
             "close lost sessions": (LOST_SECONDS, lambda: close_lost(core.store, core.desk, log)),
             "sign a checkpoint": (every, self._checkpoints.sign),
             "tidy": (TIDY_SECONDS, core.store.tidy),
-            "ask for scheduled runbooks": (LOOK_SECONDS, self._schedules.look),
+            SCHEDULED: (LOOK_SECONDS, self._schedules.look),
         }
 
     async def start(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -29,10 +29,16 @@ def trigger(cron: str, zone: str) -> CronTrigger:
 
 def due(times: CronTrigger, now: datetime) -> datetime | None:
     """The last time that was due within the last minutes, in UTC."""
-    last, at = None, times.get_next_fire_time(None, now - LATE)
-    while at is not None and at <= now:
-        last, at = at, times.get_next_fire_time(at, at + timedelta(seconds=1))
-    return None if last is None else last.astimezone(now.tzinfo)
+    last, start = None, now - LATE
+    while (found := times.get_next_fire_time(None, start)) is not None:
+        # In an hour that a night has twice the trigger answers with the first one, which is before what it was asked for:
+        # whatever it says, the search goes on from a later second.
+        at = found.astimezone(UTC)
+        if at > now:
+            break
+        last = at if at >= now - LATE else last
+        start = max(at, start) + timedelta(seconds=1)
+    return last
 
 
 class Schedules:

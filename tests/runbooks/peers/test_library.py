@@ -18,9 +18,11 @@ from pathlib import Path
 
 import aiohttp
 import psycopg
+import pytest
 from dulwich import porcelain
 
 from access.errors import Unavailable
+from app.demo import site as site_module
 from app.demo.site import Site, Target, gateway, new_home, sample_target
 from app.demo.ssh_host import SshHost, ssh_host
 from app.demo.visitor import Seen, Visitor
@@ -192,7 +194,8 @@ async def test_the_library_from_chat(tmp_path: Path) -> None:
             )
 
 
-async def test_a_gateway_that_is_killed_between_two_steps(tmp_path: Path) -> None:
+async def test_a_gateway_that_is_killed_between_two_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_module, "free_port", lambda _, free=site_module.free_port: free(0))  # it starts twice
     home = tmp_path / "demo"
     new_home(home)
     with sample_target(home) as (target, server):
@@ -266,10 +269,19 @@ async def served(home: Path, site: Site) -> AsyncIterator[asyncio.subprocess.Pro
     """`hoop serve` on the demo's folder."""
     with (home / "again.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app", "--config", str(site.config), "serve", stdout=log, stderr=log
+            sys.executable,
+            "-m",
+            "app",
+            "--config",
+            str(site.config),
+            "serve",
+            "--only",
+            "web,proxy,worker",
+            stdout=log,
+            stderr=log,
         )
         try:
-            async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+            async with asyncio.timeout(90), aiohttp.ClientSession() as http:
                 while True:
                     with contextlib.suppress(aiohttp.ClientError):
                         async with http.get(f"{site.console}/readyz") as answer:
