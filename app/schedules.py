@@ -28,7 +28,9 @@ def trigger(cron: str, zone: str) -> CronTrigger:
 
 
 def due(times: CronTrigger, now: datetime) -> datetime | None:
-    """The last time that was due within the last minutes, in UTC."""
+    """The last time that was due within the last minutes, in UTC. An hour that a night has twice counts once, but for what
+    is due every hour; a time that a night does not have is left out."""
+    hourly = any(field.name == "hour" and "*" in str(field) for field in times.fields)
     last, start = None, now - LATE
     while (found := times.get_next_fire_time(None, start)) is not None:
         # In an hour that a night has twice the trigger answers with the first one, which is before what it was asked for:
@@ -36,7 +38,8 @@ def due(times: CronTrigger, now: datetime) -> datetime | None:
         at = found.astimezone(UTC)
         if at > now:
             break
-        last = at if at >= now - LATE else last
+        again = at.astimezone(found.tzinfo).fold == 1 and not hourly
+        last = at if at >= now - LATE and not again else last
         start = max(at, start) + timedelta(seconds=1)
     return last
 
