@@ -170,7 +170,7 @@ async def test_the_clock_asks_once_and_people_decide(
             # Two that both think that they lead (a lock that was lost and not noticed): still once.
             clock.advance((at("2026-10-25T00:30:00") - clock.now()).total_seconds())
             for each in (one, two):
-                each.worker._timers._leader = Everybody()  # type: ignore[assignment]
+                each.worker._timers._leader = Everybody()
             await asyncio.gather(*(each.look() for each in (one, two) * 4))
             assert len(await one.requests()) == 2
             clock.advance(3600)  # the hour that Berlin has twice that night
