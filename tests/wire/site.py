@@ -119,7 +119,9 @@ class Site:
     async def recorded(self) -> list[Entry]:
         """The timeline of the newest session, after it closed."""
         session = (await self.store.read(lambda tx: tx.sessions()))[0]
-        name = next(iter(self.recordings.directory.glob(f"*/{session.id}*"))).relative_to(self.recordings.directory)
+        # What is being compressed stands beside the recording until it takes its place.
+        files = (at for at in self.recordings.directory.glob(f"*/{session.id}*") if at.suffix != ".part")
+        name = next(files).relative_to(self.recordings.directory)
         return timeline(self.recordings.read(str(name).removesuffix(".zst")))
 
     async def gone(self, seconds: float = 3) -> None:
