@@ -21,7 +21,7 @@ Finding = tuple[bool, str]
 
 
 def _jira(arguments: argparse.Namespace) -> int:
-    loaded = load_or_explain(arguments.config)
+    loaded = load_or_explain(arguments.config, flows=False)
     settings = loaded.settings
     if settings.jira is None:
         raise Invalid("jira is not configured.", hint="docs/how-to/jira.md takes ten minutes.")

@@ -55,7 +55,7 @@ def recordings(core: Core) -> Recordings:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    loaded = load_or_explain(arguments.config)
+    loaded = load_or_explain(arguments.config, flows=False)
     vault = SecretVault(base=loaded.base)
     exported: Path = arguments.checkpoints or loaded.base / loaded.settings.ledger.checkpoint_file
     if arguments.checkpoints and not exported.is_file():

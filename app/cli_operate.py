@@ -14,6 +14,7 @@ from access.resources import Protocol
 from access.scopes import standing_scope
 from app.cli_setup import load_or_explain
 from app.core import Core, open_core, store_url
+from app.flows import FlowsWanted
 from app.settings_types import parse_duration
 from identity.vault import SecretVault
 from ledger import migrations
@@ -21,12 +22,14 @@ from ledger import migrations
 Command = Callable[[Core, argparse.Namespace], Coroutine[Any, Any, int]]
 
 
-def with_core(command: Command) -> Callable[[argparse.Namespace], int]:
-    """Run a command with the store open."""
+def with_core(command: Command, flows: FlowsWanted = FlowsWanted.NONE) -> Callable[[argparse.Namespace], int]:
+    """Run a command with the store open. One that names no `flows` works whatever is wrong with their files."""
 
     def run(arguments: argparse.Namespace) -> int:
+        loaded = load_or_explain(arguments.config, flows=flows is FlowsWanted.ALL)
+
         async def inside() -> int:
-            async with open_core(load_or_explain(arguments.config)) as core:
+            async with open_core(loaded, flows=flows) as core:
                 return await command(core, arguments)
 
         return asyncio.run(inside())
@@ -35,7 +38,7 @@ def with_core(command: Command) -> Callable[[argparse.Namespace], int]:
 
 
 def _db(arguments: argparse.Namespace) -> int:
-    loaded = load_or_explain(arguments.config)
+    loaded = load_or_explain(arguments.config, flows=False)
     url = store_url(loaded.settings, loaded.base, SecretVault(base=loaded.base))
     if arguments.what == "upgrade":
         print(f"The store is at revision {migrations.upgrade(url)}.")

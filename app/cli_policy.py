@@ -26,6 +26,7 @@ from app.cli_ledger import recordings
 from app.cli_operate import find_person, with_core
 from app.cli_setup import load_or_explain
 from app.core import Core
+from app.flows import FlowsWanted
 from app.settings_types import parse_duration
 from app.simulation import WOULD, Seen, level_behind, recorded_action, report, simulate
 from app.targets import Targets
@@ -160,7 +161,7 @@ async def _simulate(core: Core, arguments: argparse.Namespace) -> int:
 def _policy(core: Core, changed: str | None) -> tuple[Policy, Mapping[PersonId, Person], Mapping[str, Resource]]:
     if changed is None:
         return core.policy, {one.id: one for one in core.directory.people()}, core.resources
-    settings = load_or_explain(Path(changed)).settings
+    settings = load_or_explain(Path(changed), flows=False).settings
     return (
         config_build.policy(settings),
         {one.id: one for one in config_build.people(settings)},
@@ -209,4 +210,4 @@ async def _seen(
     return Seen(person, resource, at, what, before, entry.rule, level, approved)
 
 
-COMMANDS = {"why": with_core(_why), "simulate": with_core(_simulate)}
+COMMANDS = {"why": with_core(_why, FlowsWanted.ALL), "simulate": with_core(_simulate)}

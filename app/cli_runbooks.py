@@ -28,7 +28,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from app.runbooks import catalog
     from identity.vault import SecretVault
 
-    loaded = load_or_explain(arguments.config)
+    loaded = load_or_explain(arguments.config, flows=False)
     found = catalog(loaded.settings, loaded.base, SecretVault(base=loaded.base))
     asyncio.run(found.refresh())
     for entry in found.entries():

@@ -18,7 +18,7 @@ from identity.vault import SecretVault
 
 
 def _slack(arguments: argparse.Namespace) -> int:
-    loaded = load_or_explain(arguments.config)
+    loaded = load_or_explain(arguments.config, flows=False)
     config = slack_config(loaded.settings, SecretVault(base=loaded.base), "check")
     if config is None:
         raise Invalid("chat.slack is not configured.", hint="docs/how-to/install-slack.md takes ten minutes.")

@@ -31,9 +31,11 @@ from proxy.masking.detectors import ALIASES, pattern_problems
 STORES = {"sqlite", "postgresql+psycopg"}
 
 
-def check(loaded: Loaded, vault: Vault | None = None, entities: frozenset[str] | None = None) -> list[Problem]:
+def check(
+    loaded: Loaded, vault: Vault | None = None, entities: frozenset[str] | None = None, *, flows: bool = True
+) -> list[Problem]:
     """Every problem, of the file and of how its parts fit. With `vault`, secret references are resolved too;
-    `entities` are the built-in detectors a `detect` entry may name."""
+    `entities` are the built-in detectors a `detect` entry may name. Without `flows` their files are not looked at."""
     found = list(loaded.problems)
     if found and not loaded.source.data:
         return found  # the file as a whole cannot be read: what is missing then says nothing
@@ -41,7 +43,7 @@ def check(loaded: Loaded, vault: Vault | None = None, entities: frozenset[str] |
     for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console, _runbooks, _duty, _jira):
         found.extend(loaded.source.problem(where, message) for where, message in inspect(loaded.settings, known))
     found.extend(loaded.source.problem(w, m) for w, m in _masking(loaded.settings, known, entities))
-    if not found:
+    if flows and not found:
         found.extend(_flows(loaded))
     if vault is not None:
         found.extend(loaded.source.problem(w, m) for w, m in _secrets(loaded.settings, vault))

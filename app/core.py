@@ -24,7 +24,7 @@ from access.tickets import NoTickets
 from app import config_build
 from app.clock import SystemClock, SystemEntropy
 from app.config_file import Loaded
-from app.flows import on_call_of, shelf_of
+from app.flows import FlowsWanted, flows_and_duty
 from app.on_call import Roster
 from app.settings import Settings
 from approval_flows.book import GrantBook
@@ -142,7 +142,9 @@ def jira_of(settings: Settings, vault: SecretVault, directory: StaticDirectory, 
 
 
 @asynccontextmanager
-async def open_core(loaded: Loaded, clock: Clock | None = None) -> AsyncIterator[Core]:
+async def open_core(
+    loaded: Loaded, clock: Clock | None = None, *, flows: FlowsWanted = FlowsWanted.ALL
+) -> AsyncIterator[Core]:
     """Build everything and open the store; closes it at the end. Raises Unavailable with what to do."""
     settings, clock, entropy = loaded.settings, clock or SystemClock(), SystemEntropy()
     vault = SecretVault(base=loaded.base)
@@ -150,15 +152,13 @@ async def open_core(loaded: Loaded, clock: Clock | None = None) -> AsyncIterator
     resources = config_build.resources(settings)
     sealer = Sealer(key_bytes(vault, settings.store.key), entropy=entropy)
     url = store_url(settings, loaded.base, vault)
-    on_call = on_call_of(settings, loaded.base, directory, vault, clock)
-    await on_call.refresh()
-    flows = shelf_of(settings, loaded.base, directory, resources, on_call)
+    on_call, shelf = await flows_and_duty(flows, settings, loaded.base, directory, resources, vault, clock)
     store = Store(url, clock, entropy, sealer, synchronous=settings.store.durability.upper())
     jira = jira_of(settings, vault, directory, clock)
     await store.start()
     try:
         tickets = jira.tickets if jira else NoTickets()
-        office = Office(directory, resources, entropy, limits(settings), flows, on_call, tickets)
+        office = Office(directory, resources, entropy, limits(settings), shelf, on_call, tickets)
         yield Core(
             settings=settings,
             base=loaded.base,
@@ -169,7 +169,7 @@ async def open_core(loaded: Loaded, clock: Clock | None = None) -> AsyncIterator
             directory=directory,
             resources=resources,
             policy=config_build.policy(settings),
-            flows=flows,
+            flows=shelf,
             on_call=on_call,
             desk=Desk(store, office, clock),
             book=GrantBook(store, directory, clock),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +16,21 @@ from access.ports import Clock, Directory, Store, Tx, Vault
 from access.resources import Resource
 from app.on_call import Opsgenie, PagerDuty, Provider, RemoteOnCall, Roster
 from app.settings import Settings
-from approval_flows.on_call_file import OnCallFile
-from approval_flows.shelf import FlowSet, FlowShelf, load_folder
+from approval_flows.good_parts import load_good_parts
+from approval_flows.model import FlowProblem
+from approval_flows.on_call_file import OnCallFile, read_schedules
+from approval_flows.shelf import FlowSet, FlowShelf, load_folder, load_shipped
 
 LOOK_SECONDS = 5.0
+
+
+class FlowsWanted(Enum):
+    """How much of the owner's flows something needs, and so what a broken file does to it."""
+
+    ALL = auto()  # refused with any problem: whoever decides, goes by all that the owner wrote
+    GOOD = auto()  # goes on with the files that are good, where these can be told (`hoop break-glass`)
+    NONE = auto()  # looks at none; without flows nothing can be asked for or granted by one
+
 
 log = logging.getLogger("hoop")
 
@@ -49,9 +61,61 @@ def shelf_of(
     folder = base / settings.approvals.flows
     shelf = FlowShelf(lambda: load_folder(folder, directory, resources, on_call.schedules()))
     if shelf.problems:
-        listed = "\n  ".join(map(str, shelf.problems))
-        raise Invalid(f"{len(shelf.problems)} problem(s) in the approval flows:\n  {listed}")
+        raise Invalid(f"{len(shelf.problems)} problem(s) in the approval flows:\n  {_lines(shelf.problems)}")
     return shelf
+
+
+async def flows_and_duty(
+    wanted: FlowsWanted,
+    settings: Settings,
+    base: Path,
+    directory: Directory,
+    resources: Mapping[str, Resource],
+    vault: Vault,
+    clock: Clock,
+) -> tuple[Roster, FlowShelf]:
+    """The schedules and flows of this process. Raises Invalid with every problem that stands in the way."""
+    if wanted is FlowsWanted.NONE:
+        return Roster(None, None), FlowShelf(lambda: (FlowSet(), ()))
+    if wanted is FlowsWanted.GOOD:
+        return await _good(settings, base, directory, resources, vault, clock)
+    on_call = on_call_of(settings, base, directory, vault, clock)
+    await on_call.refresh()
+    return on_call, shelf_of(settings, base, directory, resources, on_call)
+
+
+async def _good(
+    settings: Settings,
+    base: Path,
+    directory: Directory,
+    resources: Mapping[str, Resource],
+    vault: Vault,
+    clock: Clock,
+) -> tuple[Roster, FlowShelf]:
+    """A broken file of schedules has none: a flow that wants one of them is broken with it."""
+    troubles: tuple[FlowProblem, ...] = ()
+    try:
+        on_call = on_call_of(settings, base, directory, vault, clock)
+    except Invalid:
+        _, troubles = read_schedules(base / settings.approvals.on_call, directory)
+        without = settings.approvals.model_copy(update={"on_call": ""})
+        on_call = on_call_of(settings.model_copy(update={"approvals": without}), base, directory, vault, clock)
+    await on_call.refresh()
+    if not settings.approvals.flows:
+        flows, problems = load_shipped()
+        return on_call, FlowShelf(lambda: (flows, (*problems, *troubles)))
+    found = load_good_parts(base / settings.approvals.flows, directory, resources, on_call.schedules())
+    problems = (*troubles, *found.problems)
+    if found.doubtful:
+        raise Invalid(
+            f"Who may break glass, and how, cannot be told while this is broken:\n  {_lines(problems)}",
+            hint=f"Mend or take away: {', '.join(found.doubtful)}. The running gateway still goes by its last good version.",
+        )
+    return on_call, FlowShelf(lambda: (found.flows, problems))
+
+
+def _lines(problems: Sequence[FlowProblem]) -> str:
+    return "\n  ".join(map(str, problems))
 
 
 async def watch(shelf: FlowShelf, on_call: Roster, store: Store, node: str) -> None:

@@ -14,6 +14,7 @@ import yaml
 from approval_flows.model import FlowProblem
 
 LARGEST = 64 * 1024
+NOT_A_SETTING = "is not a setting"
 _DURATION = re.compile(r"\A([1-9]\d{0,6})(s|m|h|d)\Z")
 _UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _TAG = "tag:yaml.org,2002:"
@@ -74,7 +75,7 @@ class Reader:
             elif key not in known:
                 near = difflib.get_close_matches(key, known, n=1)
                 hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
-                self.wrong(key_node, path, f"is not a setting. {hint}")
+                self.wrong(key_node, path, f"{NOT_A_SETTING}. {hint}")
             else:
                 found[key] = value
         return found

@@ -100,6 +100,66 @@ def test_off_duty_means_no(hoop: Run, tmp_path: Path) -> None:
     assert "not on duty" in err
 
 
+# ------------------------------------------------------------------------------------------------ beside broken files
+
+TAKE = ("break-glass", "dana", "prod-db", "--confirm", "prod-db", "--reason", REASON)
+ORDINARY = "name: writes\nwhen: {scopes: [write]}\nstages: [{name: s, any: {groups: [dbas]}}]\n"
+
+
+def test_a_broken_file_of_another_flow_does_not_stop_it_and_is_named(hoop: Run, tmp_path: Path) -> None:
+    (tmp_path / "flows/writes.yml").write_text(ORDINARY)
+    status, out, err = hoop(*TAKE)
+    assert (status, "Called, as soon as a worker runs: Ann, Sam." in out) == (0, True)
+    assert "flows/writes.yml:3: stages.s: nobody active is in a group dbas. Did you mean dba?" in err
+    assert "goes by the files that are good" in err
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("flows/emergency.yml", FLOW.replace("900", "high")),
+        ("flows/emergency.yml", FLOW.replace("break_glass:", "brake_glass:")),
+        ("flows/stricter.yml", FLOW.replace("name: emergency", "name: stricter").replace("900", "950: x")),
+        ("flows/cut.yml", "name: stricter\npriority: 950\n"),
+        ("on-call.yml", "primary: [{person: nobody}]\n"),
+    ],
+)
+def test_while_its_own_rules_cannot_be_told_there_is_no_access(hoop: Run, tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    status, out, err = hoop(*TAKE)
+    assert (status, out) == (1, "")
+    assert "cannot be told while this is broken" in err
+    assert f"{file}:" in err, "says what to mend"
+    assert "BROKE GLASS" not in hoop("ledger", "events")[1]
+
+
+def test_schedules_that_only_others_want_do_not_stop_it(hoop: Run, tmp_path: Path) -> None:
+    (tmp_path / "on-call.yml").write_text("primary: [{person: nobody}]\n")
+    (tmp_path / "flows/emergency.yml").write_text(FLOW.replace("on_call: [primary]", "roles: [firefighters]"))
+    status, _, err = hoop(*TAKE)
+    assert status == 0
+    assert "on-call.yml:1: " in err
+
+
+def test_commands_that_need_no_flows_look_at_none(hoop: Run, tmp_path: Path) -> None:
+    (tmp_path / "flows/emergency.yml").write_text("{")
+    (tmp_path / "on-call.yml").write_text("{")
+    for words in (
+        ("ledger", "verify"),
+        ("ledger", "events"),
+        ("sessions",),
+        ("login-link", "dana"),
+        ("db", "current"),
+        ("key", "list", "dana"),
+        ("grant", "dana", "prod-db", "--reason", "chat and flows are broken"),
+    ):
+        status, _, err = hoop(*words)
+        assert (status, err) == (0, ""), words
+    for words in (("check",), ("serve", "--only", "web"), ("flows", "list")):
+        status, _, err = hoop(*words)
+        assert (status, "flows/emergency.yml:1: " in err) == (1, True), words
+
+
 # ------------------------------------------------------------------------------------------------ schedules
 
 
