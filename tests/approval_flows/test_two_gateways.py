@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from access.actors import Actor
+from access.approvals import Asked
 from access.errors import Conflict, HoopError
 from access.requests import AccessRequest, Choice, Grant, RequestState
+from access.scopes import Read
 from approval_flows.book import GrantBook
+from approval_flows.flow import Limits
 from ledger import migrations
 from ledger.sealing import Sealer
 from ledger.store import Store
+from tests.approval_flows.test_break_glass import glass, wanted
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
-from tests.fakes.world import ANN, BOB, DANA, DELETE, EVERYBODY, GROUPS, World, a_person
+from tests.fakes.world import ANN, BOB, DANA, DANA_SELF, DELETE, EVERYBODY, GROUPS, PLACE, PROD, World, a_person
 
 CROWD = [a_person(f"p{number}") for number in range(20)]
 
@@ -96,6 +103,50 @@ async def test_one_approval_runs_once_through_two_gateways(worlds: tuple[World, 
     assert len([one for one in answers if isinstance(one, Grant)]) == 1
     assert len([one for one in answers if isinstance(one, HoopError)]) == 19
     assert len(await worlds[1].events("grant.used")) == 1
+
+
+async def test_glass_is_broken_once_by_one_person_through_two_gateways(worlds: tuple[World, World]) -> None:
+    for world in worlds:
+        glass(world, on_call=(DANA.id, BOB.id))
+    tries = [(worlds[number % 2], DANA_SELF if number % 4 < 2 else Actor(BOB.id)) for number in range(16)]
+    answers = await asyncio.gather(
+        *(world.desk.break_glass(actor, wanted()) for world, actor in tries), return_exceptions=True
+    )
+    won = [one.actor.person for one in answers if isinstance(one, AccessRequest)]
+    assert sorted(won) == sorted([DANA.id, BOB.id]), answers
+    assert all("already, and it lasts" in str(one) for one in answers if not isinstance(one, AccessRequest))
+    assert len(await worlds[0].grants()) == 2
+    kinds = await worlds[1].kinds()
+    assert [kinds.count(kind) for kind in ("emergency.opened", "emergency.refused")] == [2, 14]
+
+
+async def test_requests_are_counted_over_both_gateways(worlds: tuple[World, World]) -> None:
+    targets = {name: replace(PROD, name=name) for name in (f"db-{number}" for number in range(12))}
+
+    async def flood(limits: Limits, wanted: Iterable[str]) -> list[object]:
+        pair = [World(one.store, one.clock, one.entropy, limits, resources=targets) for one in worlds]
+        asking = (
+            pair[turn % 2].desk.ask_access(DANA_SELF, name, Read(), timedelta(hours=1), "INC-42", "", PLACE)
+            for turn, name in enumerate(wanted)
+        )
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+    answers = await flood(Limits(per_hour=3), targets)
+    assert len([one for one in answers if isinstance(one, Asked)]) == 3, answers
+    assert all("3 times in the last hour" in str(one) for one in answers if not isinstance(one, Asked))
+    worlds[0].clock.advance(61 * 60)
+    answers = await flood(Limits(pending_per_person=5), reversed(targets))
+    taken = [one for one in answers if isinstance(one, Asked)]
+    assert len([one for one in taken if not one.existing]) == 2, "three wait already"
+    assert all("5 requests waiting" in str(one) for one in answers if not isinstance(one, Asked))
+
+
+async def test_a_no_here_is_a_no_there(worlds: tuple[World, World]) -> None:
+    here, there = (World(one.store, one.clock, one.entropy, Limits(cool_down=timedelta(minutes=10))) for one in worlds)
+    request = await here.ask()
+    await here.desk.review(request.id, 1, ANN.id, Choice.DENY, "use the replica")
+    with pytest.raises(Conflict, match="was denied a moment ago"):
+        await there.ask()
 
 
 async def test_a_revocation_there_empties_the_book_here_within_a_second(worlds: tuple[World, World]) -> None:
