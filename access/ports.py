@@ -24,6 +24,7 @@ from access.openings import Opening
 from access.proposals import Proposal
 from access.requests import (
     AccessRequest,
+    Ask,
     Credential,
     Evidence,
     Grant,
@@ -149,9 +150,11 @@ class Tx(Protocol):
         person: PersonId | None = None,
         resource: str | None = None,
         session: SessionId | None = None,
+        asks: Sequence[Ask] = (),
+        since: datetime | None = None,
         limit: int = 200,
     ) -> list[AccessRequest]:
-        """Newest first."""
+        """Newest first; `since` is when they were filed."""
 
     def insert_review(self, review: Review) -> None:
         """Raises Conflict when this person voted on this revision already."""

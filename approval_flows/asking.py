@@ -293,6 +293,15 @@ def _draft(
     )
 
 
+def _tiring(tx: Tx, new: AccessRequest, limits: flow.Limits) -> Conflict | None:
+    """Too much, or too soon after a no. Each is looked up by itself: whatever else somebody files pushes neither out of
+    sight."""
+    person, chosen = new.actor.person, (Ask.ACCESS, Ask.COMMAND)
+    recent = tx.requests(person=person, asks=chosen, since=tx.now - flow.HOUR, limit=flow.MOST_LOOKED_AT)
+    denied = tx.requests(person=person, states=[RequestState.DENIED])
+    return flow.check_pace(recent, new, limits) or flow.check_cool_down(denied, new, tx.now, limits)
+
+
 def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Asked | HoopError:
     """Insert the request unless an equal one waits, the person has too many, or nobody could decide it. Under an
     automatic flow it is approved at once."""
@@ -308,7 +317,7 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
     burst = flow.check_pending(pending, tx.now, office.limits)
     if burst is not None:
         return refused(tx, actor, resource.name, burst)
-    tiring = flow.check_pace(tx.requests(person=actor.person), request, tx.now, office.limits)
+    tiring = _tiring(tx, request, office.limits)
     if tiring is not None:
         return refused(tx, actor, resource.name, tiring)
     ahead = None if taken.automatic else allowing.covering(office, tx, request)

@@ -24,6 +24,8 @@ from approval_flows.wording import readable
 
 REASON_MAX = 500
 TICKET_MAX = 64
+HOUR = timedelta(hours=1)
+MOST_LOOKED_AT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,17 +221,23 @@ def check_pending(pending: Sequence[AccessRequest], now: datetime, limits: Limit
     )
 
 
-def check_pace(asked: Sequence[AccessRequest], new: AccessRequest, now: datetime, limits: Limits) -> Conflict | None:
-    """The refusal of what tires approvers: too many requests in an hour, or the same again soon after a no. `asked` are
-    the person's requests, newest first. A held statement is not filed by choice, so it is only refused after a no."""
-    asked = [one for one in asked if not one.is_look]
-    recent = [one for one in asked if now - one.created_at < timedelta(hours=1) and one.ask is not Ask.STATEMENT]
-    if limits.per_hour is not None and new.ask is not Ask.STATEMENT and len(recent) >= limits.per_hour:
-        again = clock_time(recent[limits.per_hour - 1].created_at + timedelta(hours=1))
-        return Conflict(f"You asked {len(recent)} times in the last hour, that is the most.", hint=f"Again at {again}.")
+def check_pace(asked: Sequence[AccessRequest], new: AccessRequest, limits: Limits) -> Conflict | None:
+    """The refusal of too many requests in an hour. `asked` are the person's of the last hour, newest first. A held
+    statement is not filed by choice, so it is neither refused nor counted."""
+    recent = [one for one in asked if one.ask is not Ask.STATEMENT and not one.is_look]
+    if limits.per_hour is None or new.ask is Ask.STATEMENT or len(recent) < limits.per_hour:
+        return None
+    again = clock_time(recent[limits.per_hour - 1].created_at + HOUR)
+    return Conflict(f"You asked {len(recent)} times in the last hour, that is the most.", hint=f"Again at {again}.")
+
+
+def check_cool_down(
+    denied: Sequence[AccessRequest], new: AccessRequest, now: datetime, limits: Limits
+) -> Conflict | None:
+    """The refusal of the same again soon after a no. `denied` are the person's denied requests."""
     if limits.cool_down is None:
         return None
-    for one in asked:
+    for one in denied:
         over = (one.decided_at or one.created_at) + limits.cool_down
         if one.state is RequestState.DENIED and now < over and _the_same(one, new):
             why = f": {one.note}" if one.note else ""

@@ -91,11 +91,12 @@ def file_anew(
 
 def _again(office: Office, tx: Tx, new: AccessRequest) -> Conflict | None:
     """Why this is not asked now: the same waits already, or was denied a moment ago."""
-    mine = tx.requests(person=new.actor.person)
+    mine = tx.requests(person=new.actor.person, states=[RequestState.PENDING])
     same = next((one for one in mine if one.id != new.id and flow.waits(one, tx.now) and flow.same_ask(one, new)), None)
     if same is not None:
         return Conflict(f"The very same waits already as {same.id}.", hint=f"Cancel one of them: /hoop cancel {new.id}")
-    return flow.check_pace(mine, new, tx.now, replace(office.limits, per_hour=None))
+    denied = tx.requests(person=new.actor.person, states=[RequestState.DENIED])
+    return flow.check_cool_down(denied, new, tx.now, office.limits)
 
 
 def _revised(

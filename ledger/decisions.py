@@ -12,7 +12,7 @@ from sqlalchemy import Select, Table, Update, bindparam, select, update
 from access.actors import PersonId
 from access.errors import Conflict
 from access.ids import GrantId, RequestId, SessionId
-from access.requests import AccessRequest, Grant, GrantState, RequestState, Review
+from access.requests import AccessRequest, Ask, Grant, GrantState, RequestState, Review
 from ledger import rows, tables
 from ledger.chain import micros
 from ledger.parts import NOTHING, Part, inserting
@@ -67,11 +67,17 @@ class Decisions(Part):
         person: PersonId | None = None,
         resource: str | None = None,
         session: SessionId | None = None,
+        asks: Sequence[Ask] = (),
+        since: datetime | None = None,
         limit: int = 200,
     ) -> list[AccessRequest]:
         query = _equal(_REQUESTS, tables.request, person=person, resource=resource, session=session)
         if states:
             query = query.where(tables.request.c.state.in_([state.value for state in states]))
+        if asks:
+            query = query.where(tables.request.c.ask.in_([ask.value for ask in asks]))
+        if since is not None:
+            query = query.where(tables.request.c.created_at > micros(since))
         return [rows.request_from(row, self._sealer) for row in self._all(query.limit(limit))]
 
     def insert_review(self, review: Review) -> None:

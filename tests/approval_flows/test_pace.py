@@ -9,8 +9,10 @@ import pytest
 
 from access.actors import Actor
 from access.errors import Conflict
+from access.ids import RequestId
+from access.ports import Tx
 from access.requests import AccessRequest, Choice, RequestState
-from access.scopes import Write
+from access.scopes import Admin, Write
 from access.statements import Digest
 from approval_flows.flow import Limits
 from tests.fakes.world import ANN, BOB, CLAUDE, DANA, DELETE, OTHER, World
@@ -81,6 +83,36 @@ async def test_statements_are_held_however_many_there_were(slow: World) -> None:
     for letter in "abcdef":
         await slow.hold(session, digest=Digest(letter * 64))
     await slow.ask(scope=Write())
+
+
+async def crowded_out(world: World, state: RequestState) -> None:
+    """More requests of the same person than are read at once, newer than what they filed before."""
+    session = await world.session()
+    first = await world.hold(session)
+
+    def work(tx: Tx) -> None:
+        for number in range(250):
+            tx.insert_request(replace(first, id=RequestId(f"req_{number:08d}"), state=state))
+
+    await world.store.transact(work)
+    await world.desk.cancel(first.id, DANA.id)
+
+
+async def test_held_statements_push_no_request_out_of_sight(slow: World) -> None:
+    await slow.access()
+    for scope in (Write(), Admin()):
+        await slow.desk.cancel((await slow.ask(scope=scope)).id, DANA.id)
+    await crowded_out(slow, RequestState.CANCELLED)
+    with pytest.raises(Conflict, match="3 times in the last hour"):
+        await slow.ask(scope=Write())
+
+
+async def test_held_statements_push_no_denial_out_of_sight(calm: World) -> None:
+    await calm.access()
+    await deny(calm, await calm.ask(scope=Write()))
+    await crowded_out(calm, RequestState.EXPIRED)
+    with pytest.raises(Conflict, match="denied a moment ago"):
+        await calm.ask(scope=Write())
 
 
 async def test_without_limits_the_same_may_be_asked_at_once(world: World) -> None:

@@ -20,7 +20,7 @@ from access.events import Fact, StoredEvent
 from access.ids import CredentialId, GrantId, RequestId, SessionId
 from access.masking import Masked, declare_masked
 from access.ports import ActionToken, Clock, MessageRef, OutboxItem, Tx
-from access.requests import AccessRequest, Credential, Grant, GrantState, RequestState, Review, Session
+from access.requests import AccessRequest, Ask, Credential, Grant, GrantState, RequestState, Review, Session
 
 T = TypeVar("T")
 
@@ -108,6 +108,8 @@ class MemoryTx:
         person: PersonId | None = None,
         resource: str | None = None,
         session: SessionId | None = None,
+        asks: Sequence[Ask] = (),
+        since: datetime | None = None,
         limit: int = 200,
     ) -> list[AccessRequest]:
         found = (
@@ -117,6 +119,8 @@ class MemoryTx:
             and person in {None, row.actor.person}
             and resource in {None, row.resource}
             and session in {None, row.session}
+            and (not asks or row.ask in asks)
+            and (since is None or row.created_at > since)
         )
         return list(islice(found, limit))
 
