@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NoReturn
 
 import zstandard
 
@@ -47,7 +48,7 @@ class Pen:
 
     `attention` is called when what was written waits for something: to be hashed (`most` pieces in `unhashed`) or, unless
     `quiet`, to be made durable. `trouble` is called with the error number when nothing, or not all (0), was written; it
-    raises. EMSGSIZE: one of them is no record.
+    raises, and `append` does when it does not. EMSGSIZE: one of them is no record.
     """
 
     def __init__(
@@ -66,8 +67,7 @@ class Pen:
         try:
             data = framed(*records)
         except ValueError:
-            self._trouble(errno.EMSGSIZE)
-            return
+            self._give_up(errno.EMSGSIZE)
         written, problem = -1, errno.EBADF
         if self.descriptor >= 0:
             try:
@@ -75,12 +75,16 @@ class Pen:
             except OSError as error:
                 problem = error.errno or errno.EIO
         if written != len(data):
-            self._trouble(problem if written < 0 else 0)
-            return
+            self._give_up(problem if written < 0 else 0)
         self.unhashed.append(data)
         self.size += written
         if not self.quiet or len(self.unhashed) >= self._most:
             self._attention()
+
+    def _give_up(self, number: int) -> NoReturn:
+        """Nothing was recorded: always an error, whatever `trouble` does."""
+        self._trouble(number)
+        raise RuntimeError("nothing was recorded")
 
 
 def parse(data: bytes) -> Segment:

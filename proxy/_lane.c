@@ -57,12 +57,13 @@ static unsigned char *copy(unsigned char *to, const void *from, Size size) {
 static unsigned char *copy_bytes(unsigned char *to, PyObject *bytes) {
     return copy(to, PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
 }
-/* When and which: `at_ms` and `number` in the long form of their types. */
-static unsigned char *copy_when(unsigned char *to, uint64_t at_ms, uint32_t number) {
+/* When and which, in the long form of their types. */
+typedef struct { uint64_t at_ms; uint32_t number; } When;
+static unsigned char *copy_when(unsigned char *to, When when) {
     *to++ = 0xcf;
-    to = write32(write32(to, (uint32_t)(at_ms >> 32)), (uint32_t)at_ms);
+    to = write32(write32(to, (uint32_t)(when.at_ms >> 32)), (uint32_t)when.at_ms);
     *to++ = 0xce;
-    return write32(to, number);
+    return write32(to, when.number);
 }
 #define WHEN_SIZE 14
 
@@ -106,6 +107,25 @@ static int done(PyObject *result) {
 }
 static PyObject *part(const Short *self, int which) { return PyTuple_GET_ITEM(self->port[PARTS], which); }
 
+/* Whether this is no number that a record has room for; an error is set then. */
+static int too_large(long number) {
+    if (number >= 0 && (uint64_t)number <= UINT32_MAX) return 0;
+    PyErr_SetString(PyExc_OverflowError, "a record has no room for such a number");
+    return 1;
+}
+/* Now, and the number of a statement; -1 with an error set when one of them is none. */
+static int when_of(Short *self, long number, When *when) {
+    if (PyErr_Occurred() || too_large(number)) return -1;
+    double at = seconds(self->port[WALL]);
+    if (PyErr_Occurred()) return -1;
+    if (!(at >= 0 && at < 1e15)) {
+        PyErr_SetString(PyExc_OverflowError, "the clock shows no time");
+        return -1;
+    }
+    when->at_ms = (uint64_t)(at * 1000), when->number = (uint32_t)number;
+    return 0;
+}
+
 /* Bytes to a transport, unless it is closing. */
 static int send_to(Short *self, int write, int ends, PyObject *data) {
     PyObject *closing = PyObject_CallNoArgs(self->port[ends]);
@@ -124,9 +144,12 @@ static int holds(Short *self, PyObject *known) {
     int is_short = PyObject_IsTrue(value);
     Py_DECREF(value);
     if (is_short <= 0) return is_short;
-    long epoch = number_of(known, word_epoch), version = number_of(known, word_version);
+    long epoch = number_of(known, word_epoch);
+    if (epoch == -1 && PyErr_Occurred()) return -1;
+    long version = number_of(known, word_version);
+    if (version == -1 && PyErr_Occurred()) return -1;
     long epoch_now = number_of(self->port[STATE], word_epoch);
-    if (PyErr_Occurred()) return -1;
+    if (epoch_now == -1 && PyErr_Occurred()) return -1;
     PyObject *now = PyObject_CallNoArgs(self->port[VERSION]);
     if (!now) return -1;
     long is_now = PyLong_AsLong(now);
@@ -135,8 +158,10 @@ static int holds(Short *self, PyObject *known) {
     if (epoch != epoch_now || version != is_now) return 0;
     PyObject *until = PyObject_GetAttr(known, word_until);
     if (!until) return -1;
-    double ends = PyFloat_AsDouble(until), at = seconds(self->port[MONOTONIC]);
+    double ends = PyFloat_AsDouble(until);
     Py_DECREF(until);
+    if (PyErr_Occurred()) return -1;
+    double at = seconds(self->port[MONOTONIC]);
     if (PyErr_Occurred()) return -1;
     if (!(at < ends)) return 0;
     PyObject *bound = PyObject_GetAttr(known, word_bound);
@@ -167,6 +192,7 @@ static int record(Short *self, PyObject *one) {
     PyObject *type, *problem, *trace;
     PyErr_Fetch(&type, &problem, &trace);
     PyErr_NormalizeException(&type, &problem, &trace);
+    if (problem && trace) PyException_SetTraceback(problem, trace);
     PyObject *told = problem ? PyObject_CallOneArg(self->port[FAILED], problem) : NULL;
     Py_XDECREF(type);
     Py_XDECREF(problem);
@@ -175,13 +201,13 @@ static int record(Short *self, PyObject *one) {
 }
 
 static PyObject *statement(Short *self, PyObject *known, long number) {
-    PyObject *head = part(self, STATEMENT), *packed = bytes_of(known, word_packed);
-    double at = seconds(self->port[WALL]);
-    if (!packed || PyErr_Occurred()) { Py_XDECREF(packed); return NULL; }
+    When when;
+    PyObject *head = part(self, STATEMENT), *packed = when_of(self, number, &when) < 0 ? NULL : bytes_of(known, word_packed);
+    if (!packed) return NULL;
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(head) + WHEN_SIZE + PyBytes_GET_SIZE(packed));
     if (bytes) {
         unsigned char *to = copy_bytes((unsigned char *)PyBytes_AS_STRING(bytes), head);
-        copy_bytes(copy_when(to, (uint64_t)(at * 1000), (uint32_t)number), packed);
+        copy_bytes(copy_when(to, when), packed);
     }
     Py_DECREF(packed);
     return bytes;
@@ -305,15 +331,15 @@ static PyObject *result_record(Short *self, PyObject *shape, PyObject *rows, Byt
     PyObject *bytes = NULL, *names = bytes_of(shape, word_names), *values = names ? values_of(self, shape, rows) : NULL;
     PyObject *tag = values ? tag_of(self, p, cuts) : NULL;
     if (tag) {
-        double at = seconds(self->port[WALL]);
+        When when;
         long number = number_of(self->port[LANE], word_number);
-        if (!PyErr_Occurred()) {
+        if (!when_of(self, number, &when) && !too_large(masked)) {
             Size size = WHEN_SIZE + 3 + 5 + 5 + 7 + 5 + PyBytes_GET_SIZE(names) + PyBytes_GET_SIZE(values) + PyBytes_GET_SIZE(tag);
             for (int i = RESULT; i < PART_COUNT; i++) size += PyBytes_GET_SIZE(part(self, i));
             bytes = PyBytes_FromStringAndSize(NULL, size);
             if (bytes) {
                 unsigned char *to = copy_bytes((unsigned char *)PyBytes_AS_STRING(bytes), part(self, RESULT));
-                to = copy_when(to, (uint64_t)(at * 1000), (uint32_t)number);
+                to = copy_when(to, when);
                 to = copy_bytes(copy_bytes(copy_bytes(to, part(self, NAMES)), names), part(self, VALUES));
                 *to++ = 0xdc, *to++ = (unsigned char)(cuts->count >> 8), *to++ = (unsigned char)cuts->count;
                 to = copy_bytes(copy_bytes(copy_bytes(to, values), part(self, END)), tag);
@@ -412,8 +438,11 @@ static int answer(Short *self, PyObject *data) {
     if (count(self, word_rows, (long)cuts.count) < 0 || count(self, word_masked, masked) < 0) goto end;
     result = finish(self, known, shown, told) < 0 ? -1 : 1;
 end:
-    /* What failed before anything was done goes the long way, which knows what to say. */
-    if (!result) PyErr_Clear();
+    /* What failed before anything was done goes the long way, which knows what to say; what ends the process does not. */
+    if (!result && PyErr_Occurred()) {
+        if (PyErr_ExceptionMatches(PyExc_Exception)) PyErr_Clear();
+        else result = -1;
+    }
     Py_XDECREF(told);
     Py_XDECREF(shown);
     Py_XDECREF(masked_rows);
@@ -450,11 +479,17 @@ static PyObject *framed(PyObject *const *records, Size count) {
     return bytes;
 }
 
+/* Nothing was recorded: always an error, whatever `trouble` does. */
+static PyObject *in_trouble(Pen *self, int number) {
+    if (!done(PyObject_CallFunction(self->trouble, "i", number))) PyErr_SetString(PyExc_RuntimeError, "nothing was recorded");
+    return NULL;
+}
+
 PyDoc_STRVAR(append_doc, "append(*records)\n\nAll of them by one write(2), each with its length before it.");
 static PyObject *Pen_append(Pen *self, PyObject *const *records, Size count) {
     if (!self->unhashed) { PyErr_SetString(PyExc_RuntimeError, "not initialised"); return NULL; }
     PyObject *data = framed(records, count);
-    if (!data) return PyErr_Occurred() ? NULL : PyObject_CallFunction(self->trouble, "i", EMSGSIZE);
+    if (!data) return PyErr_Occurred() ? NULL : in_trouble(self, EMSGSIZE);
     Size size = PyBytes_GET_SIZE(data), written = -1;
     int problem = EBADF;
     if (self->descriptor >= 0) {
@@ -462,9 +497,13 @@ static PyObject *Pen_append(Pen *self, PyObject *const *records, Size count) {
         while (written < 0 && errno == EINTR && !PyErr_CheckSignals());
         problem = errno;
     }
-    if (PyErr_Occurred() || (written == size && PyList_Append(self->unhashed, data) < 0)) { Py_DECREF(data); return NULL; }
+    if (PyErr_Occurred()) { Py_DECREF(data); return NULL; }
+    if (written == size && PyList_Append(self->unhashed, data) < 0) {
+        PyErr_Clear();
+        written = 0; /* what will not be hashed is taken back, as half a record is */
+    }
     Py_DECREF(data);
-    if (written != size) return PyObject_CallFunction(self->trouble, "i", written < 0 ? problem : 0);
+    if (written != size) return in_trouble(self, written < 0 ? problem : 0);
     self->size += size;
     if (self->quiet && PyList_GET_SIZE(self->unhashed) < self->most) Py_RETURN_NONE;
     return PyObject_CallNoArgs(self->attention);
@@ -472,6 +511,7 @@ static PyObject *Pen_append(Pen *self, PyObject *const *records, Size count) {
 
 static int Pen_init(Pen *self, PyObject *args, PyObject *names) {
     PyObject *attention, *trouble;
+    if (self->unhashed) { PyErr_SetString(PyExc_RuntimeError, "initialised before"); return -1; }
     if (!PyArg_ParseTuple(args, "inOO", &self->descriptor, &self->most, &attention, &trouble)) return -1;
     Py_XSETREF(self->attention, Py_NewRef(attention));
     Py_XSETREF(self->trouble, Py_NewRef(trouble));
@@ -536,15 +576,26 @@ static PyObject *Short_arm(Short *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static int Short_clear(Short *self) {
+    self->armed = 0;
+    for (int i = 0; i < PORTS; i++) Py_CLEAR(self->port[i]);
+    return 0;
+}
 static int Short_init(Short *self, PyObject *args, PyObject *names) {
+    if (self->port[LANE]) { PyErr_SetString(PyExc_RuntimeError, "initialised before"); return -1; }
     if (PyTuple_GET_SIZE(args) != 3 || !names || PyDict_GET_SIZE(names) != PORTS) {
         PyErr_SetString(PyExc_TypeError, "three limits and every port by its name are expected");
         return -1;
     }
     if (!PyArg_ParseTuple(args, "nnn", &self->rows_kept, &self->answer_bytes, &self->value_kept)) return -1;
+    if (self->rows_kept > UINT16_MAX) { PyErr_SetString(PyExc_ValueError, "a record has no room for as many rows"); return -1; }
     for (int i = 0; i < PORTS; i++) {
         PyObject *port = PyDict_GetItemString(names, port_names[i]);
-        if (!port) { PyErr_Format(PyExc_TypeError, "the port %s is missing", port_names[i]); return -1; }
+        if (!port) {
+            PyErr_Format(PyExc_TypeError, "the port %s is missing", port_names[i]);
+            Short_clear(self);
+            return -1;
+        }
         Py_XSETREF(self->port[i], Py_NewRef(port));
     }
     PyObject *parts = self->port[PARTS];
@@ -553,18 +604,12 @@ static int Short_init(Short *self, PyObject *args, PyObject *names) {
     for (int i = 0; fits && i < PART_COUNT; i++) fits = PyBytes_CheckExact(PyTuple_GET_ITEM(parts, i));
     if (fits) return 0;
     PyErr_SetString(PyExc_TypeError, "a port is of the wrong type");
-    Py_CLEAR(self->port[CLIENT]);
-    Py_CLEAR(self->port[UPSTREAM]);
+    Short_clear(self);
     return -1;
 }
 
 static int Short_traverse(Short *self, visitproc visit, void *arg) {
     for (int i = 0; i < PORTS; i++) Py_VISIT(self->port[i]);
-    return 0;
-}
-static int Short_clear(Short *self) {
-    self->armed = 0;
-    for (int i = 0; i < PORTS; i++) Py_CLEAR(self->port[i]);
     return 0;
 }
 static void Short_dealloc(Short *self) {
