@@ -227,13 +227,14 @@ class Arrival:
         dialling = asyncio.get_running_loop().create_task(self._dial(visitor, settings))
         try:
             await self.gateway.ports.log.opened(row)
+            return await dialling
         except BaseException:
+            # Cancelled in the moment it was reached, it is there and nobody has it.
             dialling.cancel()
             (made,) = await asyncio.gather(dialling, return_exceptions=True)
             if not isinstance(made, BaseException):
                 made[0].wire.abort()
             raise
-        return await dialling
 
     async def _dial(self, visitor: Visitor, settings: dict[str, str]) -> tuple[Connected, Dialling]:
         reference = visitor.resource.upstream.secret
