@@ -44,7 +44,7 @@ check: venv-test ## the fast part of test: everything but real clients and brows
 peers: venv-test ## the long judges: clients' own test suites, big transfers, long fuzz (ARGS="-k asyncpg"); writes docs/peers/
 	$(BIN)/python -m pytest -m peers -p no:randomly -W default tests $(ARGS)
 
-fuzz-native: venv-test ## the compiled part under AddressSanitizer and UBSan, compared with its twin (SEED=1 COUNT=300000; needs gcc)
+fuzz-native: venv-test ## the compiled parts under AddressSanitizer and UBSan, compared with their twins (SEED=1 COUNT=300000; needs gcc)
 	@$(BIN)/python -m tests.proxy.peers.sanitized $(or $(SEED),1) $(or $(COUNT),300000)
 
 bench: venv-test ## what the gateway costs, as ratios to a direct connection in the same run

@@ -1,6 +1,6 @@
-"""`make fuzz-native`: the comparison of `comparing` with the compiled part built under AddressSanitizer and UBSan.
+"""`make fuzz-native`: the comparisons of `comparing` and `lanes` with the compiled parts built under AddressSanitizer and UBSan.
 
-The instrumented module is built into a directory of its own; the one that is installed is not touched.
+The instrumented modules are built into a directory of their own; those that are installed are not touched.
 """
 
 from __future__ import annotations
@@ -15,25 +15,31 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[3] / "proxy" / "_native.c"
+PROXY = Path(__file__).parents[3] / "proxy"
+MODULES = ("_native", "_lane")
 FLAGS = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _WHERE = "HOOP_SANITIZED"
 
 
-def build(directory: Path) -> Path:
-    """The instrumented module. Raises CalledProcessError when it does not compile."""
-    built = directory / f"_native{importlib.machinery.EXTENSION_SUFFIXES[0]}"
+def _built(directory: Path, module: str) -> Path:
+    return directory / f"{module}{importlib.machinery.EXTENSION_SUFFIXES[0]}"
+
+
+def build(directory: Path) -> None:
+    """The instrumented modules. Raises CalledProcessError when one does not compile."""
     include = f"-I{sysconfig.get_path('include')}"
-    subprocess.run(["gcc", "-shared", "-fPIC", *FLAGS, include, str(SOURCE), "-o", str(built)], check=True)
-    return built
+    for module in MODULES:
+        source, built = str(PROXY / f"{module}.c"), str(_built(directory, module))
+        subprocess.run(["gcc", "-shared", "-fPIC", *FLAGS, include, source, "-o", built], check=True)
 
 
 def run(seed: int, count: int) -> subprocess.CompletedProcess[str]:
     """Compare in a process of its own, which the sanitizers end at the first fault."""
     with tempfile.TemporaryDirectory() as directory:
         runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True)
+        build(Path(directory))
         environment = {
-            **os.environ, _WHERE: str(build(Path(directory))), "LD_PRELOAD": runtime.stdout.strip(),
+            **os.environ, _WHERE: directory, "LD_PRELOAD": runtime.stdout.strip(),
             "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0", "PYTHONMALLOC": "malloc",
         }  # fmt: skip
         command = [sys.executable, "-m", "tests.proxy.peers.sanitized", str(seed), str(count)]
@@ -45,24 +51,36 @@ def available() -> bool:
 
 
 def _inside(path: str, seed: int, count: int) -> int:
-    spec = importlib.util.spec_from_file_location("proxy._native", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.modules["proxy._native"] = module
+    for name in MODULES:
+        spec = importlib.util.spec_from_file_location(f"proxy.{name}", _built(Path(path), name))
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[f"proxy.{name}"] = module
 
-    from tests.proxy.peers import comparing
+    from proxy.native import native, short_way
+    from tests.proxy.peers import comparing, lanes
+
+    assert native is sys.modules["proxy._native"] and short_way is sys.modules["proxy._lane"]
 
     tally = comparing.Tally()
     comparing.compare_texts(tally, seed, count)
     comparing.compare_rows(tally, seed, count // 10)
+    ways = lanes.Tally()
+    lanes.compare_lanes(ways, seed, count // 50)
+    lanes.compare_faults(ways, seed, count // 50)
+    lanes.compare_pens(ways, seed, count // 100)
     print(
         f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; "
         f"{len(tally.differences)} differences"
     )
-    for one in tally.differences[:10]:
+    print(
+        f"{ways.sessions} sessions and pens, {ways.steps} steps, {ways.damaged} damaged, {ways.short} short; "
+        f"{len(ways.differences)} differences"
+    )
+    for one in (tally.differences + ways.differences)[:10]:
         print(one)
-    return 1 if tally.differences or not tally.found else 0
+    return 1 if tally.differences or ways.differences or not tally.found or not ways.short else 0
 
 
 if __name__ == "__main__":

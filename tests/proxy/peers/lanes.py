@@ -1,0 +1,370 @@
+"""The short way in C and in Python over random sessions: known reads, damaged bytes both ways, in any pieces.
+
+Both must show both sides the same bytes and record the same facts, whatever was sent; so must a session that knows no
+short way, as far as bytes go.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from access.errors import Unavailable
+from access.scopes import Read, Write
+from ledger import segments
+from proxy import express as express_module
+from proxy import native as native_module
+from proxy.postgres import messages as m
+from tests.proxy.playbook import (
+    BOUND,
+    BROKEN,
+    IDLE,
+    OPEN,
+    PARSED,
+    Play,
+    bind,
+    complete,
+    described,
+    execute,
+    failed,
+    row,
+)
+
+_TEXTS = ("SELECT id, secret FROM t", "SELECT 1", "SELECT secret FROM t", "BEGIN", "ROLLBACK", "DELETE FROM t", "é", "")
+_NAMES = (("id", "secret"), ("id",), ("secret",), (), ("ID", "ä"))
+_ENDS = (IDLE, IDLE, IDLE, OPEN, BROKEN)
+_LENGTHS = (0, 1, 3, 4, 5, 6, 0x7FFF, 0x8000, 2**31 - 1, 2**31, 2**32 - 5, 2**32 - 1)
+
+
+@dataclass
+class Tally:
+    """What was compared. `short` answers went the short way in C."""
+
+    sessions: int = 0
+    steps: int = 0
+    short: int = 0
+    damaged: int = 0
+    differences: list[str] = field(default_factory=list)
+
+
+class Compiled(Play):
+    """The short way in C."""
+
+    compiled: ClassVar[bool] = True
+
+
+class Long(Play):
+    """Without a short way."""
+
+    def perform(self) -> Play:
+        self.conversation.lane.exact.clear()
+        self.conversation.lane._alike.clear()
+        return super().perform()
+
+
+def _value(dice: random.Random) -> str | None:
+    return dice.choice(
+        (None, "", "1", "hush", "a@example.com", "ä\U0001f600", "x" * dice.choice((31, 32, 255, 256, 3000)))
+    )
+
+
+def _answer(dice: random.Random, begins: bytes, names: tuple[str, ...]) -> bytes:
+    """A small result, mostly as it should be."""
+    names = names if dice.random() < 0.95 else dice.choice(_NAMES)
+    form = int(dice.random() < 0.03)
+    head = b"" if dice.random() < 0.05 else described(*names, form=form)
+    width = len(names) if dice.random() < 0.97 else dice.randrange(4)
+    rows = [row(*(_value(dice) for _ in range(width))) for _ in range(dice.choice((0, 1, 1, 2, 5, 60)))]
+    tag = complete(dice.choice((f"SELECT {len(rows)}", f"SELECT {len(rows)}", "é", "", "x" * 200, "SELECT 4294967296")))
+    end = dice.choice(_ENDS) if dice.random() < 0.2 else IDLE
+    whole = begins + head + b"".join(rows) + tag + end
+    match dice.randrange(60):
+        case 0:
+            return begins + failed() + end
+        case 1:
+            return m.parameter_status("TimeZone", "UTC") + whole
+        case 2:
+            return whole + m.parameter_status("TimeZone", "UTC")
+        case 3:
+            return begins + head + b"".join(rows) + failed() + end
+        case 4:
+            return whole + whole
+        case 5:
+            return begins + tag + end
+    return whole
+
+
+def _batch(dice: random.Random, *, describes: bool) -> tuple[bytes, bytes]:
+    """A series of messages, and what its answer begins with."""
+    text = dice.choice(_TEXTS[:3])
+    values = dice.choice(([], [], [b"1"], [b"2"], [None], [b"\xff"]))
+    results = dice.choice(([], [], [0], [1]))
+    parses = dice.random() < 0.8
+    data = (m.parse("", text) if parses else b"") + bind("", "", values, results)
+    data += m.describe("P", "") if describes else b""
+    return data + execute() + m.SYNC_MESSAGE, (PARSED if parses else b"") + BOUND
+
+
+def _damaged(data: bytes, dice: random.Random) -> bytes:
+    """A byte or a length changed, something cut out, doubled or put in."""
+    if not data:
+        return dice.randbytes(dice.randrange(9))
+    at = dice.randrange(len(data))
+    match dice.randrange(7):
+        case 0:
+            return data[:at] + dice.randbytes(1) + data[at + 1 :]
+        case 1:
+            return data[:at] + struct.pack(">I", dice.choice(_LENGTHS)) + data[at + 4 :]
+        case 2:
+            return data[:at]
+        case 3:
+            return data[:at] + data[at + dice.randrange(1, 9) :]
+        case 4:
+            return data[:at] + data[max(0, at - dice.randrange(1, 40)) :]
+        case 5:
+            return data[:at] + dice.randbytes(dice.randrange(1, 9)) + data[at:]
+    near = [i for i, one in enumerate(data) if one in b"TDCZ12" and i + 5 <= len(data)] or [0]
+    at = dice.choice(near)  # a length, most likely
+    old = int.from_bytes(data[at + 1 : at + 5], "big")
+    new = dice.choice((*_LENGTHS, max(0, old - 1), old + 1, old + 5)) & 0xFFFFFFFF
+    return data[: at + 1] + struct.pack(">I", new) + data[at + 5 :]
+
+
+def _chunks(data: bytes, dice: random.Random, often: float) -> list[bytes]:
+    """Mostly whole: only that is for the short way."""
+    if dice.random() >= often or len(data) < 2:
+        return [data]
+    most = dice.choice((1, 7, len(data)))
+    parts, at = [], 0
+    while at < len(data):
+        size = dice.randrange(1, most + 1) if most > 1 else 1
+        parts.append(data[at : at + size])
+        at += size
+    return parts if len(parts) < 400 else [data]
+
+
+def script(dice: random.Random, tally: Tally, *, describes: bool) -> list[tuple[str, bytes]]:
+    """Who says what. A few questions come again and again: the short way is for those."""
+    few = [
+        (*(_batch(dice, describes=describes) if dice.random() < 0.5 else (m.query(dice.choice(_TEXTS[:3])), b"")), dice.choice(_NAMES))
+        for _ in range(2)
+    ]  # fmt: skip
+    hurt, cut = dice.choice((0.0, 0.05, 0.3)), dice.choice((0.0, 0.1, 0.4))
+    said: list[tuple[str, bytes]] = []
+    for _ in range(dice.randrange(4, 14)):
+        ask, begins, names = dice.choice(few) if dice.random() < 0.9 else (m.query(dice.choice(_TEXTS)), b"", _NAMES[0])
+        answer = _answer(dice, begins, names)
+        if len(said) > 6:
+            for_client = dice.random() < hurt / 3
+            ask = _damaged(ask, dice) if for_client else ask
+            harmed = dice.random() < hurt
+            answer = _damaged(answer, dice) if harmed else answer
+            tally.damaged += for_client + harmed
+        pair = (
+            [("client", one) for one in _chunks(ask, dice, cut)],
+            [("upstream", one) for one in _chunks(answer, dice, cut)],
+        )
+        said += [*pair[0], *pair[1]] if dice.random() < 0.97 else [*pair[1], *pair[0]]
+        match dice.randrange(40):
+            case 0:
+                said.append(("tick", b""))
+            case 1:
+                said.append(("touch", b""))
+            case 2:
+                said.append(("cancel", b""))
+            case 3:
+                said.append(("client", ask))
+            case 4:
+                said.append(("version", b""))
+    if dice.random() < 0.1:
+        said.insert(dice.randrange(len(said)), (dice.choice(("cut", "lost", "left")), b""))
+    return said
+
+
+def _do(play: Play, what: str, data: bytes) -> None:
+    match what:
+        case "client":
+            play.client(data)
+        case "upstream":
+            play.upstream(data)
+        case "tick":
+            play.tick(0.4)
+        case "touch":
+            play.conversation.state.touch()
+        case "cancel":
+            play.cancel()
+        case "version":
+            play.version += 1
+        case "cut":
+            play.conversation.cut("access ended")
+            play.perform()
+        case "lost":
+            play.conversation.upstream_closed()
+            play.perform()
+        case _:
+            play.conversation.client_closed()
+            play.perform()
+
+
+def _state(play: Play) -> tuple[object, ...]:
+    """All that can be seen of a session."""
+    conv, counters = play.conversation, play.conversation.gate.counters
+    return (
+        play.to_client, play.to_upstream, play.closed, play.cancelled, conv.busy, conv.responses.short, conv.responses.status,
+        play.records, (counters.statements, counters.rows, counters.masked), play.facts(), sorted(conv.portals),
+        sorted(conv.state.prepared),
+    )  # fmt: skip
+
+
+def _apart(states: list[tuple[object, ...]]) -> list[tuple[str, ...]]:
+    return [
+        tuple(repr(one)[-200:] for one in seen)
+        for seen in zip(*states, strict=True)
+        if any(one != seen[0] for one in seen)
+    ]
+
+
+def compare_lanes(tally: Tally, seed: int, count: int) -> None:
+    """So many sessions, each in C, in Python and the long way."""
+    for number in range(count):
+        dice = random.Random(f"{seed} {number}")
+        # Without Describe the long way asks the server itself, each time: what goes there is not the same.
+        describes = dice.random() < 0.8
+        said, scope = script(dice, tally, describes=describes), dice.choice((Read(), Read(), Write()))
+        ways: tuple[Play, ...] = (Compiled(scope), Play(scope), Long(scope))
+        tally.sessions += 1
+        for at, (what, data) in enumerate(said):
+            if ways[0].closed is not None:
+                break
+            tally.steps += 1
+            ends = []
+            for play in ways:
+                try:
+                    _do(play, what, data)
+                    ends.append("")
+                except Exception as problem:  # noqa: BLE001 - it must be the same, and it must be none
+                    ends.append(repr(problem))
+            states = [_state(play) for play in ways]
+            seen = [state[:5] for state in states]
+            if any(ends) or states[0] != states[1] or (describes and seen[0] != seen[2]):
+                tally.differences.append(f"session {seed} {number}, step {at} {what} {data!r}: {ends} {_apart(states)}")
+                break
+        tally.short += ways[0].kinds().count("result")
+
+
+# ------------------------------------------------------------------------------------------------ ports that fail
+
+
+class Fault(Exception):
+    """What a port raises."""
+
+
+class Stop(BaseException):
+    """As KeyboardInterrupt."""
+
+
+_PORTS = ("version", "monotonic", "wall", "record", "forward", "forward_ends", "reply", "reply_ends", "soon", "still", "settle", "tag", "tell_failures", "kept", "pack")  # fmt: skip
+_WRONG: tuple[Any, ...] = (None, -1, 1 << 70, float("nan"), float("inf"), -1.0, "", b"", b"\xc0", object(), [])
+
+
+def _failing(real: Callable[..., Any], dice: random.Random, often: float) -> Callable[..., Any]:
+    def port(*given: Any) -> Any:
+        if dice.random() < often:
+            what = dice.randrange(8)
+            if what < 3:
+                raise (Fault, Stop, Unavailable)[what]("a port")
+            return dice.choice(_WRONG)
+        return real(*given)
+
+    return port
+
+
+def compare_faults(tally: Tally, seed: int, count: int) -> None:
+    """Ports that raise, or return what they never would: what is forwarded was recorded before, whatever happened."""
+    for number in range(count):
+        dice = random.Random(f"faults {seed} {number}")
+        chosen = set(dice.sample(_PORTS, dice.choice((1, 1, 2, len(_PORTS)))))
+        play = _faulty(dice, chosen, dice.choice((0.05, 0.5)))
+        ask = dice.choice((m.query(_TEXTS[0]), _batch(dice, describes=True)[0]))
+        begins = PARSED + BOUND if ask[:1] == b"P" else (BOUND if ask[:1] == b"B" else b"")
+        tally.sessions += 1
+        for _ in range(dice.randrange(3, 10)):
+            for what, data in (("client", ask), ("upstream", _answer(dice, begins, _NAMES[0]))):
+                tally.steps += 1
+                with suppress(
+                    Fault, Stop, Unavailable, TypeError, ValueError, OverflowError, RuntimeError, AttributeError
+                ):
+                    _do(play, what, data)
+        if "record" in chosen:
+            continue  # a port that lies about it is not recording
+        written = play.kinds().count("statement")
+        if play.to_upstream.count(b"SELECT id, secret FROM t") > written:
+            tally.differences.append(f"faults {seed} {number}: {written} recorded, more forwarded; {sorted(chosen)}")
+
+
+def _faulty(dice: random.Random, chosen: set[str], often: float) -> Play:
+    real = native_module.short_way
+
+    def make(*limits: int, **ports: Any) -> Any:
+        wrapped = {
+            name: _failing(port, dice, often) if name in chosen and callable(port) else port
+            for name, port in ports.items()
+        }
+        return real.Short(*limits, **wrapped)
+
+    vars(express_module)["short_way"] = SimpleNamespace(Short=make)
+    try:
+        return Compiled(Read())
+    finally:
+        vars(express_module)["short_way"] = real
+
+
+def compare_pens(tally: Tally, seed: int, count: int) -> None:
+    """Random records into files that may not take them: both write, count and say the same."""
+    for number in range(count):
+        dice = random.Random(f"pens {seed} {number}")
+        calls = [
+            [
+                dice.randbytes(dice.choice((0, 1, 9, 300, 70_000)) if dice.random() < 0.3 else 20)
+                for _ in range(dice.randrange(4))
+            ]
+            for _ in range(6)
+        ]
+        where = dice.choice(("file", "full", "pipe", "closed"))
+        told = [_written(make, where, calls) for make in (segments.Pen, native_module.short_way.Pen)]
+        tally.sessions += 1
+        if told[0] != told[1]:
+            tally.differences.append(f"pens {seed} {number}: {where}")
+
+
+def _written(make: Callable[..., Any], where: str, calls: list[list[bytes]]) -> tuple[object, ...]:
+    ours, theirs = os.pipe2(os.O_NONBLOCK)
+    descriptor = -1 if where == "closed" else theirs
+    if where in {"file", "full"}:
+        descriptor = os.memfd_create("pen") if where == "file" else os.open("/dev/full", os.O_WRONLY)
+    said: list[int] = []
+
+    def trouble(number: int) -> None:
+        said.append(number)
+        raise Fault
+
+    pen = make(descriptor, 3, lambda: said.append(-1), trouble)
+    for records in calls:
+        with suppress(Fault):
+            pen.append(*records)
+    there = (
+        os.pread(descriptor, 1 << 20, 0)
+        if where == "file"
+        else os.read(ours, 1 << 20)
+        if where == "pipe" and pen.size
+        else b""
+    )
+    for one in {ours, theirs, descriptor} - {-1}:
+        os.close(one)
+    return said, pen.size, list(pen.unhashed), there
