@@ -195,6 +195,8 @@ def stored(catalog: Catalog, lineage: Lineage) -> frozenset[int]:
     else:
         known = (catalog.relations.get(tuple(name.split(".", 1))) for name in lineage.relations)  # type: ignore[arg-type]
         pending = [one.oid for one in known if one is not None]
+    if catalog.divided and lineage.reads_bounds:  # bounds are values, too
+        pending += [one.oid for one in catalog.divided][:MOST]
     seen: set[int] = set()
     while pending:
         oid = pending.pop()

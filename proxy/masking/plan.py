@@ -24,11 +24,14 @@ from proxy.masking.why import reasons
 from proxy.sql.catalog import Catalog
 from proxy.sql.forms import Form
 from proxy.sql.lineage import Lineage, OutputColumn
+from proxy.sql.lineage_functions import BOUNDS, shows_bounds
 from proxy.sql.parse import Parsed
 
 _MAX_CELLS = 2048
 #: Relations below this OID belong to the server itself (access/transam.h, FirstNormalObjectId).
 _FIRST_USER_OID = 16384
+#: Whether a statement reads the bounds of partitions is asked of it, not of the relation (`Lineage.reads_bounds`).
+_HOLDS_BOUNDS = tuple(BOUNDS.rsplit(".", 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Masker:
         self._made_of = seen or policy, extra_detectors
         #: The rules keep some values for this person that others who read along must not see.
         self.personal = seen is not None and seen != policy
-        self._rules = Rules(policy.columns, clear)
+        self._rules = Rules(policy.columns, clear, catalog)
         self._strict = policy.strict
         #: Detectors that take their time, and how they are waited for (`presidio.Worker.ahead`).
         self.ahead = next((one.worker.ahead for one in extra_detectors if isinstance(one, PresidioDetector)), None)
@@ -92,7 +95,9 @@ class Masker:
         """Whether the statement reads or writes a relation with a protected column, or something unresolvable."""
         if not self._rules.protecting:
             return False
-        return not lineage.resolved or any(self._is_touching(name) for name in lineage.relations)
+        if not lineage.resolved or (self._rules.bounds and lineage.reads_bounds):
+            return True
+        return any(self._is_touching(name) for name in lineage.relations)
 
     def plan(self, columns: Sequence[Column], output: Sequence[OutputColumn] | None, touched: bool) -> RowPlan | None:  # noqa: FBT001 - a property of the statement, like the others
         """The plan for one result; None = nothing to mask, forward the frames as they are.
@@ -213,7 +218,7 @@ class Masker:
             for node, taint in lineage.notes
             if "ColumnRef" not in node and not any(node is one for one in exact) and _reads_columns(node)
             for column in taint.touches
-            if self._rules.protecting_rules([column])
+            if self._rules.protecting_rules([column]) and not (column == BOUNDS and shows_bounds(node))
         )
         return tuple(sorted({*(one for one in tested if self._rules.protecting_rules([one])), *computed}))
 
@@ -256,6 +261,7 @@ class Masker:
             known = relation is None or any(
                 self._rules.protecting_rules(self.catalog.origins(relation.oid, column.attnum))
                 for column in relation.columns
+                if (name, column.name) != _HOLDS_BOUNDS
             )
             self._touching[name] = known
         return known

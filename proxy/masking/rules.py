@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from access.masking import ColumnRule, Strategy
+from proxy.sql.catalog import Catalog
+from proxy.sql.lineage_functions import BOUNDS
 from proxy.sql.lineage_mixing import Mix
 
 #: Entity of columns that hold other people's statements: their literals are data, the rest is what people look for.
@@ -32,17 +34,26 @@ _COPIES_OF_DATA = (
     ColumnRule("pg_catalog.pg_largeobject.data", "large object", Strategy.NULL),
 )
 
+#: Protected where a column is by which a table is divided into partitions.
+_BOUNDS = ColumnRule(BOUNDS, "bounds of partitions", Strategy.REDACT)
+
 _CLEAR = ColumnRule("", "", Strategy.KEEP)
 
 
 class Rules:
     """Column rules in the owner's order: the first that matches a column decides."""
 
-    def __init__(self, rules: Sequence[ColumnRule], clear: Collection[str] = ()) -> None:
-        """`clear` are columns (`schema.table.column`, exactly) that pass whatever the rules say of them."""
+    def __init__(
+        self, rules: Sequence[ColumnRule], clear: Collection[str] = (), catalog: Catalog | None = None
+    ) -> None:
+        """`clear` are columns (`schema.table.column`, exactly) that pass whatever the rules say of them; `catalog` tells
+        which columns' values are bounds of partitions."""
         #: Whether any column is protected at all.
         self.protecting = any(rule.strategy is not Strategy.KEEP for rule in rules)
-        every = (*rules, *_COPIES_OF_DATA) if self.protecting else tuple(rules)
+        #: Whether bounds of partitions are values of protected columns.
+        self.bounds = self.protecting and catalog is not None and _divided_by_protected(rules, catalog)
+        always = (*_COPIES_OF_DATA, _BOUNDS) if self.bounds else _COPIES_OF_DATA
+        every = (*rules, *always) if self.protecting else tuple(rules)
         self._clear = frozenset(clear)
         self._rules = [(rule, _matcher(rule.pattern)) for rule in every]
         self._order = {id(rule): index for index, rule in enumerate(every)}
@@ -55,7 +66,7 @@ class Rules:
         except KeyError:
             pass
         found = next((rule for rule, matches in self._rules if matches(column)), None)
-        if column in self._clear and found not in _COPIES_OF_DATA:
+        if column in self._clear and found not in (*_COPIES_OF_DATA, _BOUNDS):
             found = _CLEAR
         self._known[column] = found
         return found
@@ -84,6 +95,17 @@ class Rules:
         """Whether the owner said of every one of these columns that it may pass as it is."""
         rules = [self.of(column) for column in columns]
         return bool(rules) and all(rule is not None and rule.strategy is Strategy.KEEP for rule in rules)
+
+
+def _divided_by_protected(rules: Sequence[ColumnRule], catalog: Catalog) -> bool:
+    """Whether a column by whose values tables are divided into partitions is protected, whoever may see it clear."""
+    own = Rules(rules)
+    return any(
+        own.protecting_rules(catalog.origins(relation.oid, column.attnum))
+        for relation in catalog.divided
+        for column in relation.columns
+        if column.name in relation.divided_by
+    )
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:

@@ -109,7 +109,8 @@ class Relation:
     """One row of pg_class. `kind` is relkind (r table, v view, m materialized view, p partitioned, f foreign, …).
 
     `runs_on_read` are the users' functions in its policies, `runs_on_write` those in its defaults, checks, indexes and
-    generated columns. `parents` are the oids it inherits from or is a partition of; `key` its primary key's column names. Of a view,
+    generated columns. `parents` are the oids it inherits from or is a partition of; `key` its primary key's column names,
+    `divided_by` those whose values are the bounds of its partitions (by list or range). Of a view,
     `definition` is the tree of its query, `sources` the oids it reads, and `origins[attnum]` the base columns
     (`schema.table.column`) a column is computed from; None when nobody could tell: then every column of every
     source counts.
@@ -122,6 +123,7 @@ class Relation:
     columns: tuple[Column, ...] = ()
     parents: tuple[int, ...] = ()
     key: frozenset[str] = frozenset()
+    divided_by: frozenset[str] = frozenset()
     sources: frozenset[int] = frozenset()
     origins: Mapping[int, frozenset[str]] | None = field(default=None, repr=False)
     definition: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -244,6 +246,11 @@ class Catalog:
     def references(self) -> Mapping[Name, tuple[ForeignKey, ...]]:
         """Foreign keys by the table that has them."""
         return _grouped(self.foreign_keys, lambda key: key.child)
+
+    @cached_property
+    def divided(self) -> tuple[Relation, ...]:
+        """The tables with partitions whose bounds are values."""
+        return tuple(relation for relation in self.by_oid.values() if relation.divided_by)
 
     @cached_property
     def _origins(self) -> dict[tuple[int, int], frozenset[str]]:

@@ -95,6 +95,7 @@ def _functions(rows: Rows) -> dict[Name, tuple[Function, ...]]:
 async def _relations(rows: Mapping[str, Rows], types: Mapping[int, frozenset[Name]]) -> dict[int, Relation]:
     columns = {oid: (numbers, names, types) for oid, numbers, names, types in rows["columns"]}
     keys = {oid: frozenset(names) for oid, names in rows["keys"]}
+    divided = {oid: frozenset(names) for oid, names in rows["divided"]}
     generated: dict[int, dict[int, frozenset[str]]] = {}
     for oid, attnum, names in rows["generated"]:
         generated.setdefault(oid, {})[attnum] = frozenset(names)
@@ -115,6 +116,7 @@ async def _relations(rows: Mapping[str, Rows], types: Mapping[int, frozenset[Nam
             columns=_columns(*columns[oid], generated.get(oid, {})) if oid in columns else (),
             parents=tuple(parents.get(oid, ())),
             key=keys.get(oid, frozenset()),
+            divided_by=divided.get(oid, frozenset()),
             sources=frozenset(sources.get(oid, ())),
             definition=_only_tree(definition) if definition else None,
             rules=tuple(rules.get(oid, ())),

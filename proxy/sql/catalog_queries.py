@@ -51,6 +51,12 @@ QUERIES: dict[str, str] = {
         SELECT i.indrelid::bigint, array_agg(a.attname)
           FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
          WHERE i.indisprimary AND i.indrelid >= 16384 GROUP BY i.indrelid""",
+    # By what tables are divided into partitions with bounds; a part that is an expression may be made of any column.
+    "divided": """
+        SELECT p.partrelid::bigint, array_agg(a.attname)
+          FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid
+         WHERE p.partstrat <> 'h' AND a.attnum > 0 AND NOT a.attisdropped
+           AND (p.partexprs IS NOT NULL OR a.attnum = ANY (p.partattrs)) GROUP BY p.partrelid""",
     "parents": "SELECT inhrelid::bigint, inhparent::bigint FROM pg_inherits",
     "sources": """
         SELECT DISTINCT r.ev_class::bigint, d.refobjid::bigint

@@ -12,7 +12,7 @@ from typing import Any
 
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage_expressions import Tree, Untraceable
-from proxy.sql.lineage_functions import is_free_setting
+from proxy.sql.lineage_functions import BOUNDS, HAS_BOUNDS, is_free_setting
 from proxy.sql.lineage_mixing import NONE, Mix
 from proxy.sql.lineage_moves import moves
 from proxy.sql.lineage_queries import Queries
@@ -81,6 +81,14 @@ class Lineage:
     lookups: tuple[tuple[Any, frozenset[str]], ...] = field(default=(), repr=False, compare=False)
     resolved: bool = False
     notes: tuple[tuple[Any, Taint], ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def reads_bounds(self) -> bool:
+        """Whether it reads the bounds of partitions."""
+        if self.output is None:
+            return HAS_BOUNDS in self.relations
+        shown = (*(one.touches for one in self.output), *(taint.touches for _, taint in self.notes))
+        return BOUNDS in self.predicates or any(BOUNDS in touches for touches in shown)
 
 
 def trace(

@@ -235,6 +235,9 @@ class Expressions(ABC):
         work.push(body.get("agg_order"), tested=work.tested or not body.get("agg_within_group"))
         if over is not None:
             self._window(over, scope, work)
+        if name[-1] in functions.TELLS_BOUNDS:
+            self.relations.add(functions.HAS_BOUNDS)
+            work.add(Taint(frozenset({functions.BOUNDS})).at(self.item(body)))
         if name[-1] in functions.KEEPERS:
             self._kept(name[-1], args, scope)
         if not self._contained(name) or functions.reads_session(name, args):
@@ -294,13 +297,24 @@ class Expressions(ABC):
         """`column IS NULL` gives no value away; `NULLIF(column, 'x') IS NULL` does."""
         work.push(body["arg"], tested=work.tested or "ColumnRef" in body["arg"])
 
-    def _operator(self, body: Tree, _scope: Scope, work: _Work) -> None:
+    def _operator(self, body: Tree, scope: Scope, work: _Work) -> None:
         name = strings(body.get("name", ()))
         if name and not functions.behind(self.catalog.operators, name, self.catalog, self.search_path):
             self._anything(work)
+        if self._asks_for_default(body, scope):
+            return
         for side in (body.get("lexpr"), body.get("rexpr")):
             if side and "A_Const" not in side:
                 work.stack.append((side, work.tested))
+
+    def _asks_for_default(self, body: Tree, scope: Scope) -> bool:
+        """`pg_get_expr(relpartbound, oid) = 'DEFAULT'`, by which psql sorts partitions: it tells no bound."""
+        shown, asked = body.get("lexpr", {}), body.get("rexpr", {}).get("A_Const", {}).get("sval", {}).get("sval")
+        if asked != "DEFAULT" or strings(body.get("name", ()))[-1:] != ["="] or not functions.shows_bounds(shown):
+            return False
+        call = shown["FuncCall"]
+        first = self.expression(call["args"][0], scope) if call.get("args") else CLEAN
+        return first.touches == {functions.BOUNDS} and self._contained(strings(call["funcname"]))
 
     def _cast(self, body: Tree, _scope: Scope, work: _Work) -> None:
         """A cast to a user's type may run a user's function (its domain check, its CREATE CAST)."""

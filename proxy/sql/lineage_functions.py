@@ -37,6 +37,16 @@ READERS = frozenset({
     "pg_stat_get_backend_activity", "pg_mcv_list_items", "pg_current_logfile", "current_query", "pgrowlocks",
 })  # fmt: skip
 
+#: Where the server keeps the bounds of partitions: values of the columns by which tables are divided.
+HAS_BOUNDS = "pg_catalog.pg_class"
+BOUNDS = f"{HAS_BOUNDS}.relpartbound"
+
+#: They tell the bounds of the partition that an argument names.
+TELLS_BOUNDS = frozenset({"pg_get_partition_constraintdef"})
+
+#: They show a definition, and cannot fail because of a value in it.
+_SHOWS_DEFINITIONS = TELLS_BOUNDS | {"pg_get_expr"}
+
 #: Extensions whose functions are functions of their arguments, in whatever language they are written.
 _PURE_EXTENSIONS = frozenset({
     "bloom", "btree_gin", "btree_gist", "citext", "cube", "dict_int", "dict_xsyn", "earthdistance", "fuzzystrmatch",
@@ -61,6 +71,7 @@ RESULT_COLUMNS: Mapping[str, tuple[str, ...]] = {
 SINGLE_COLUMN = frozenset({
     "generate_series", "generate_subscripts", "json_object_keys", "jsonb_object_keys", "jsonb_path_query",
     "regexp_matches", "regexp_split_to_table", "string_to_table", "now", "upper", "lower", "skeys", "svals",
+    *TELLS_BOUNDS,
 })  # fmt: skip
 
 
@@ -105,6 +116,17 @@ def behind(
     schemas = name[-2:-1] or search_path
     called = {function for schema in schemas for function in known.get((schema, name[-1]), ())}
     return all(contained(function, catalog, search_path) for function in called)
+
+
+def shows_bounds(node: Tree) -> bool:
+    """Whether an expression is the bounds of partitions and nothing that is computed from them."""
+    call = node.get("FuncCall", {})
+    args = [one.get("TypeCast", {}).get("arg", one) for one in call.get("args", ())]
+    named = (strings(call.get("funcname", ())) or [""])[-1]
+    return named in _SHOWS_DEFINITIONS and all(not one.keys().isdisjoint(_SIMPLE) for one in args)
+
+
+_SIMPLE = frozenset({"ColumnRef", "A_Const", "ParamRef"})
 
 
 def strings(nodes: Sequence[Tree]) -> list[str]:
