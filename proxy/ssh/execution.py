@@ -16,10 +16,11 @@ from proxy.gate import Gate
 from proxy.revealing import Revealed, reveal_all, uses, withheld
 from proxy.ssh import messages as m
 from proxy.ssh.admitting import Admitting, Ended
-from proxy.ssh.channels import WINDOW, ClientChannel, Sink, TargetChannel
+from proxy.ssh.channels import HIGH_WATER, WINDOW, ClientChannel, Sink, TargetChannel
 from proxy.ssh.house import Surroundings
 from proxy.ssh.messages import Asked
 from proxy.ssh.output import Stream, Tape
+from proxy.ssh.pace import Pace
 from proxy.ssh.refusals import NUL
 from proxy.ssh.upstream import UpstreamUnreachable
 
@@ -45,6 +46,8 @@ class Execution(Admitting):
         self._streams: dict[int | None, Stream] = {}
         self.tape = Tape(0)
         self._spoke = 0.0
+        loop = asyncio.get_running_loop()
+        self._pace = Pace(self.printed, self._source, session.clock.monotonic, loop, HIGH_WATER)
         #: Lines that the command is to read first: the secrets that an approved step is given.
         self._given: list[str] = []
         self._masked_before = 0
@@ -70,17 +73,18 @@ class Execution(Admitting):
 
     def give_up(self, why: str) -> None:
         super().give_up(why)
+        self._pace.drop()
         if self.target is not None:
             self.target.over.set()
 
+    def _source(self) -> asyncssh.SSHClientChannel[bytes] | None:
+        return None if self.target is None else self.target.channel
+
     def slow(self) -> None:
-        if self.target is not None and self.target.channel is not None:
-            self.target.channel.pause_reading()
+        self._pace.slow()
 
     def keep_up(self) -> None:
-        """Also after the target closed: what it sent before is still to come."""
-        if self.target is not None and self.target.channel is not None:
-            self.target.channel.resume_reading()
+        self._pace.keep_up()
 
     def hold_input(self) -> None:
         self.client.hold_input()
@@ -91,7 +95,7 @@ class Execution(Admitting):
     def tick(self) -> None:
         """Time passed: a hold looks around, an unfinished line is let through."""
         super().tick()
-        if self.session.clock.monotonic() - self._spoke > PAUSE_SECONDS:
+        if not self._pace and self.session.clock.monotonic() - self._spoke > PAUSE_SECONDS:
             for datatype, stream in self._streams.items():
                 if stream.holding:
                     self._let_through(stream.flush(), datatype, stream)
@@ -216,6 +220,9 @@ class Execution(Admitting):
         await target.over.wait()
         if target.status is None and not target.signal and not channel.is_closing():
             await self._terminate(channel, target)
+        printed = asyncio.Event()
+        self._pace.when_empty(printed.set)
+        await printed.wait()
         self.flush()
         channel.close()
         return self._ending(target)
@@ -231,7 +238,9 @@ class Execution(Admitting):
         if target.status is None:
             self.say("the connection to the target was lost; whether the command finished is not known")
             return (m.UNREACHABLE, ""), "unknown", "connection lost"
-        return (target.status, ""), "succeeded" if target.status == 0 else "failed", f"exit status {target.status}"
+        # It may have ended well just then; whoever was cut off did not get all of it.
+        ended = (m.CUT, "") if self.cut_because else (target.status, "")
+        return ended, "succeeded" if target.status == 0 else "failed", f"exit status {target.status}"
 
     #: What ends it, first kindly.
     ending_signals: ClassVar[tuple[str, str]] = ("TERM", "KILL")
@@ -251,7 +260,14 @@ class Execution(Admitting):
     # ---------------------------------------------------------------------------------------- output
 
     def output(self, data: bytes, datatype: int | None) -> None:
-        """The command printed something."""
+        """The command printed something: what is to be looked through takes its turn, the rest passes."""
+        if self.session.detectors:
+            self._pace.put(data, datatype)
+        else:
+            self.printed(data, datatype)
+
+    def printed(self, data: bytes, datatype: int | None) -> None:
+        """Mask it, record it, give it out."""
         self._spoke = self.session.clock.monotonic()
         stream = self._streams.get(datatype)
         if stream is not None and not self.cut_because:

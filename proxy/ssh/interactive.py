@@ -165,9 +165,9 @@ class Interactive(Execution):
 
     # ---------------------------------------------------------------------------------------- output
 
-    def output(self, data: bytes, datatype: int | None) -> None:
+    def printed(self, data: bytes, datatype: int | None) -> None:
         if self._screen is None:
-            super().output(data, datatype)
+            super().printed(data, datatype)
             return
         if self.cut_because:
             return

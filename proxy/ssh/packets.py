@@ -8,6 +8,7 @@ input is worked on, whichever connection they are for: nothing waits longer than
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Self
 
 #: All are offered in this order; each is authenticated or has a MAC of its own, none chains its blocks (see above).
@@ -56,6 +57,17 @@ class Input:
         return found if found < 0 else found - self._at
 
 
+class _Silent:
+    """Logs no packets: their names alone cost as much as their encryption."""
+
+    def log_sent_packet(self, *_: object) -> None:
+        """Not logged."""
+
+
+_SILENT = _Silent()
+_LOG = logging.getLogger("asyncssh")
+
+
 class _Gathered:
     """What waits on one connection."""
 
@@ -86,8 +98,9 @@ class _Gathered:
             self._write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def packet(self, pkttype: int, *args: bytes, handler: Any = None) -> None:
+        """A packet; `handler` only logs it, which is left out unless somebody debugs."""
         if pkttype != _IGNORE:
-            self._packet(pkttype, *args, handler=handler)
+            self._packet(pkttype, *args, handler=handler if _LOG.isEnabledFor(logging.DEBUG) else _SILENT)
 
     def work(self) -> None:
         """Input: what is written while it is worked on goes out after it."""

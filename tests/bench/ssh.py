@@ -26,7 +26,9 @@ from tests.wire.ssh.site import ACCOUNT, Site, Target, open_site
 
 TABLE = Path(__file__).parents[2] / "docs" / "ssh-performance.md"
 ROUNDS, BULK_ROUNDS = 11, 3
-BULK, TEXT = 200_000_000, 40_000_000
+BULK = 200_000_000
+#: Bytes of log lines by how many detectors look for something; with several of them a line takes ten times as long.
+TEXT = {"one detector": 40_000_000, "several detectors": 4_000_000}
 KEYS = 160
 IDLE = 200
 GCM = "aes128-gcm@openssh.com"
@@ -78,7 +80,8 @@ async def compare(
     for _ in range(rounds):
         for name, arguments in paths.items():
             seconds, got = await ssh(arguments, command)
-            assert got == size, f"{got} bytes instead of {size}, so its time says nothing"
+            # What is masked has another length.
+            assert abs(got - size) <= size * 0.1, f"{got} bytes instead of {size}, so its time says nothing"
             took[name].append(seconds)
     middle = {name: statistics.median(times) for name, times in took.items()}
 
@@ -179,11 +182,12 @@ async def main(parts: set[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         target = Target(Path(directory) / "target")
         target.start()
-        text = f"yes '{LINE}' | head -c {TEXT}"
+        log = Path(directory) / "web.log"
+        log.write_text(f"{LINE}\n" * (max(TEXT.values()) // len(LINE)))
         settings = Settings(login_seconds=10, connections_per_person=IDLE * 2)
         try:
-            for label, mask in (("none", MaskPolicy()), ("one", ONE), ("several", SEVERAL)):
-                home = Path(directory) / label
+            for label, mask in (("none", MaskPolicy()), ("one detector", ONE), ("several detectors", SEVERAL)):
+                home = Path(directory) / label.replace(" ", "-")
                 home.mkdir()
                 async with open_site(target, home, mask=mask, settings=settings) as site:
                     await site.grant()
@@ -200,10 +204,9 @@ async def main(parts: set[str]) -> None:
                         if "echo" in parts:
                             await echoes(report, site)
                     elif "text" in parts:
-                        what = (
-                            f"{TEXT // 1_000_000} MB of log lines, {label} detector{'s' if label == 'several' else ''}"
-                        )
-                        await compare(report, site, f"{what}, aes128-gcm", text, BULK_ROUNDS, TEXT, GCM)
+                        size = TEXT[label]
+                        what, command = f"{size // 1_000_000} MB of log lines, {label}", f"head -c {size} {log}"
+                        await compare(report, site, f"{what}, aes128-gcm", command, BULK_ROUNDS, size, GCM)
         finally:
             target.stop()
     if parts == PARTS:
@@ -215,8 +218,8 @@ def write(report: Report) -> None:
     now, load = datetime.now(UTC), os.getloadavg()[0]
     TABLE.write_text(
         "# SSH: what the gateway costs\n\nMade by `make bench-ssh`: OpenSSH's client and server on one machine, the three ways taking turns, "
-        "medians.\nThe gateway judges, masks (nothing is found), records and hashes; “text” goes through the detectors, what is binary "
-        "through none of them\nas long as nothing readable is in it.\n\n"
+        "medians.\nThe gateway judges, records and hashes everything; log lines go through the detectors as well, and with several of them "
+        "an address in\neach line is masked. Zeros are not text, so no detector sees them.\n\n"
         f"{now:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load {load:.1f} at the end.\n\n"
         "| what | direct | ssh -J | gateway | |\n|---|---|---|---|---|\n" + "\n".join(report.rows) + "\n"
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -120,3 +122,21 @@ def test_a_failure_does_not_keep_what_was_written() -> None:
 
 def test_no_cipher_needs_the_packets_that_are_left_out() -> None:
     assert not [name for name in CIPHERS if "cbc" in name or "3des" in name or "arcfour" in name]
+
+
+@pytest.mark.parametrize(("level", "logged"), [(logging.INFO, False), (logging.DEBUG, True)])
+def test_packets_are_logged_only_for_somebody_who_debugs(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, level: int, logged: bool
+) -> None:
+    """With the library's own sending: what it calls `handler` logs each packet, and does nothing else."""
+    real: Any = Connection()
+    heard: list[object] = []
+    monkeypatch.setattr(real, "send_packet", lambda *_, handler=None: heard.append(handler))
+    caplog.set_level(level, "asyncssh")
+    Cork().hasten(real)
+    channel = object()
+    real.send_packet(94, b"x", handler=channel)
+    assert (heard == [channel]) is logged and len(heard) == 1
+    if not logged:
+        quiet: Any = heard[0]
+        quiet.log_sent_packet(94, 1, b"x")
