@@ -16,7 +16,7 @@ from pathlib import Path
 from access.errors import Invalid
 from app.demo.report import Report
 from app.demo.site import Site, gateway, hoop, new_home, reach, running, sample_target, target_from
-from app.demo.ssh_host import ssh_host
+from app.demo.ssh_host import HOST, NAME, ssh_host
 from app.demo.steps import OWN_TARGET, SAMPLE
 from app.demo.tour import play
 from app.embedded_postgres import EmbeddedPostgres
@@ -60,13 +60,16 @@ async def _until_stopped() -> None:
 
 
 def _invite(site: Site) -> None:
+    ssh = f"""  ssh       HOOP_SSH={HOST}:{site.ssh_port} HOOP_PERSON=dana .venv/bin/hoop ssh {NAME} -- uptime
+            (say the number it shows as Dana in the console; ask for access there first)
+""" * bool(site.ssh_port)
     print(
         f"""
 Everything stays up until Ctrl-C.
 
   Console   {site.console}   (be Dana, Ann, Bob or Sam; open two windows)
   psql      make try         (in another terminal: a real psql as Dana)
-  Health    {site.console}/readyz   {site.console}/metrics
+{ssh}  Health    {site.console}/readyz   {site.console}/metrics
   Operate   .venv/bin/hoop --config {site.config} sessions | replay SESSION | ledger verify | ledger events
 """,
         flush=True,

@@ -24,7 +24,7 @@ from access.errors import Invalid, Unavailable
 from app.cli_setup import KEY_BYTES, write_key
 from app.clock import SystemEntropy
 from app.demo import repository
-from app.demo.ssh_host import SshHost
+from app.demo.ssh_host import NAME, PEOPLE, SshHost
 from app.embedded_postgres import EmbeddedPostgres
 
 HERE = Path(__file__).parent
@@ -166,7 +166,7 @@ def write_config(home: Path, target: Target, server: SshHost | None = None) -> t
         changes["description: The shop's production database"] = "description: Your own database, read only"
         changes["    reason_required"] = "    reason_required"
     if server is not None:
-        changes["  web: {host"] = f"  ssh: {{host: {HOST}, port: {ssh}}}\n  web: {{host"
+        changes["  web: {host"] = f"  ssh: {{host: {HOST}, port: {ssh}, people: 'file:{NAME}/{PEOPLE}'}}\n  web: {{host"
         changes["\npolicy:\n"] = f"{server.yaml()}\npolicy:\n"
     for old, new in changes.items():
         text = text.replace(old, new)

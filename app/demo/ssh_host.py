@@ -22,6 +22,8 @@ from app.demo import ssh_service
 
 HOST = "127.0.0.1"
 NAME = "web-1"
+#: The gateway signs people's short-lived certificates with it (`hoop ssh`).
+PEOPLE = "people_key"
 LOG = """\
 2026-11-18T09:12:01Z order 41 paid by grace.hopper@example.com from 203.0.113.7
 2026-11-18T09:12:44Z order 42 refund asked by alan.turing@example.com
@@ -75,7 +77,7 @@ async def ssh_host(home: Path) -> AsyncIterator[SshHost]:
     folder = (home / NAME).resolve()
     folder.mkdir(mode=0o700)
     (folder / "shop.log").write_text(LOG, encoding="utf-8")
-    keys = {name: _key(folder / name) for name in ("host_key", "gateway_key")}
+    keys = {name: _key(folder / name) for name in ("host_key", "gateway_key", PEOPLE)}
     (folder / "authorized_keys").write_text(keys["gateway_key"])
     sshd = sshd_program()
     serves = _free_port()
