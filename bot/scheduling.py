@@ -69,4 +69,8 @@ async def _ask(kit: Kit, schedule: Schedule, at: datetime) -> None:
         f"schedule {schedule.name}, due {at:%Y-%m-%d %H:%M} UTC", "", "", others=",".join(names[1:]),
     )  # fmt: skip
     described = [await describe(kit, entry.runbook, one, person) for one in draft.each()]
-    await file_requests(kit, entry.runbook, draft, described, person, Place())
+    asked = await file_requests(kit, entry.runbook, draft, described, person, Place())
+    if all(one.existing for one in asked):
+        ids = ", ".join(one.request.id for one in asked)
+        raise Denied(f"The run asked for before is still undecided: {ids}.", rule="schedule-waits")
+    log.info("schedule %s asks for %s", schedule.name, ", ".join(one.request.id for one in asked))

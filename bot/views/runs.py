@@ -84,7 +84,7 @@ def _pick(entry: Entry, *, star: bool, mine: bool) -> Item:
     lines = [text(runbook.description)] if runbook.description else []
     lines.append(text(Code(entry.name), f" · {wants}" if wants else "", " · you ran this" if mine else ""))
     start = Button("Run…", Do.RUN, entry.name)
-    mark = Button("Unmark" if star else "Mark", Do.STAR, entry.name)
+    mark = Button("Unstar" if star else "Star", Do.STAR, entry.name)
     return Item(text("★ " if star else "", Strong(runbook.title)), tuple(lines), (start, mark))
 
 

@@ -54,3 +54,16 @@ async def test_what_cannot_be_asked_is_recorded(runs: Stage, schedule: Schedule,
     assert not await runs.store.read(lambda tx: tx.requests())
     (event,) = await runs.store.read(lambda tx: tx.events(kinds=["request.refused"]))
     assert why in str((event.payload or {})["why"])
+
+
+async def test_a_due_time_while_the_run_before_waits_is_recorded(runs: Stage) -> None:
+    assert await ask(runs.kit, NIGHTLY, AT)
+    assert not await ask(runs.kit, NIGHTLY, AT.replace(day=21))
+    (request,) = await runs.store.read(lambda tx: tx.requests())
+    (event,) = await runs.store.read(lambda tx: tx.events(kinds=["request.refused"]))
+    assert (event.payload or {})["why"] == (
+        f"schedule nightly: The run asked for before is still undecided: {request.id}."
+    )
+    await runs.settle()
+    await approve(runs)
+    assert await ask(runs.kit, NIGHTLY, AT.replace(day=22))
