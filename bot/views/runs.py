@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -45,6 +46,7 @@ from bot.views import parts
 from runbooks.catalog import Entry
 from runbooks.model import Kind, Parameter, Part, Problem
 from runbooks.render import part_of
+from runbooks.values import Refused, accept
 
 MOST = 20
 ROWS, COLUMNS, CELL, MESSAGE = 200, 12, 2_000, 1_500
@@ -121,15 +123,18 @@ def run_form(
 
 def _field(parameter: Parameter, value: str, choices: Sequence[str]) -> FormField:
     options = tuple(Option(option, option) for option in choices)
+    value = value or parameter.default or ""
     if parameter.kind is Kind.BOOLEAN:
         options = (Option("true", "yes"), Option("false", "no"))
+        with contextlib.suppress(Refused):  # `no`, `off` and `0` are one of the two as well
+            value = accept(parameter, value) or ""
     kind = FieldKind.CHOICE if options and parameter.kind is not Kind.LIST and len(options) <= 100 else FieldKind.TEXT
     hints = [parameter.description, _bounds(parameter)]
     return FormField(
         f"p_{parameter.name}",
         parameter.name.replace("_", " "),
         FieldKind.LINES if parameter.kind is Kind.LINES else kind,
-        value or parameter.default or "",
+        value,
         required=parameter.required,
         options=options,
         placeholder=parameter.example,

@@ -135,6 +135,17 @@ async def test_an_incomplete_one_opens_the_form_the_file_makes(runs: Stage) -> N
     assert reply.last.kind == "run_preview"
 
 
+@pytest.mark.parametrize(("word", "chosen"), [("no", "false"), ("off", "false"), ("yes", "true"), ("1", "true")])
+async def test_a_default_of_yes_or_no_is_chosen_in_the_form(stage: Stage, word: str, chosen: str) -> None:
+    loud = f"  id: {{type: integer}}\n  loud: {{type: boolean, default: '{word}'}}\n"
+    publish(
+        stage, report=f"---\ntitle: Report\nparameters:\n{loud}---\nSELECT {{{{ .id }}}}, {{{{ .loud }}}}::boolean\n"
+    )
+    form = (await stage.say(DANA, "run report")).form_
+    assert [(f.name, f.value) for f in form.fields[:2]] == [("p_id", ""), ("p_loud", chosen)]
+    assert chosen in {option.value for option in form.fields[1].options}
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
