@@ -105,7 +105,7 @@ class Conversation:
         """Bytes of the upstream, in any chunks. True when they were a small answer, as with `client_data`."""
         if self.responses.short:
             with suppress(FrameError):  # the long way finds it as well, and says so
-                if not self._inbox and not self.closing and self.lane.answer(self, data):
+                if not (self._inbox or self._splitter.error or self.closing) and self.lane.answer(self, data):
                     return True
             self.lane.leave(self)
         try:
@@ -214,7 +214,7 @@ class Conversation:
             self._between
             and not self.closing
             and not self._inbox
-            and not self._splitter.buffered
+            and not (self._splitter.buffered or self._splitter.error)
             and self.responses.at_rest
             and self.portals.keys() <= _UNNAMED
             and (not self._stale_until or self.clock.monotonic() >= self._stale_until)

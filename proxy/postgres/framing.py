@@ -55,6 +55,11 @@ class Framing:
         """The client has only whole messages, so that another may follow."""
         return self._through == 0
 
+    @property
+    def between(self) -> bool:
+        """No message has begun that is not at its end."""
+        return not self._through and not self._rest
+
     def feed(self, data: bytes) -> None:
         """Take bytes of the upstream; append what the client gets. Raises Violation."""
         at, end = 0, len(data)

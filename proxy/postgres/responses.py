@@ -104,7 +104,7 @@ class Responses:
     @property
     def at_rest(self) -> bool:
         """Nothing is awaited on the long way, and the next statement would run."""
-        return not self.queue and not self.unsynced and self.status != m.FAILED
+        return not self.queue and not self.unsynced and self.status != m.FAILED and self._framing.between
 
     @property
     def whole(self) -> bool:

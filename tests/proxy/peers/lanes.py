@@ -139,7 +139,7 @@ def _damaged(data: bytes, dice: random.Random) -> bytes:
 def _chunks(data: bytes, dice: random.Random, often: float) -> list[bytes]:
     """Mostly whole: only that is for the short way."""
     if dice.random() >= often or len(data) < 2:
-        return [data]
+        return [data] if data else []
     most = dice.choice((1, 7, len(data)))
     parts, at = [], 0
     while at < len(data):

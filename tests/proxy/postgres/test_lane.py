@@ -194,6 +194,18 @@ def test_a_damaged_answer_is_what_it_is_on_the_long_way(cut: int, noise: bytes):
     assert (play.to_client, play.closed) == (slow.to_client, slow.closed)
 
 
+def test_what_is_no_message_behind_it_is_told_with_the_answer():
+    play = warm().client(SELECT).client(b"Q\xd2\0\0\x0d").upstream(RESULT)
+    assert play.closed is not None and play.heard()[-1].startswith("E 08P01")
+
+
+def test_while_the_server_is_within_a_message_nothing_is_short():
+    play, slow = warm(), Play()
+    for one in (play, slow):
+        one.upstream(b"D\0\0\0").client(SELECT).upstream(RESULT)
+    assert (play.to_client, play.closed) == (slow.to_client, slow.closed) and "result" not in play.kinds()
+
+
 # ------------------------------------------------------------------------------------------------ batches
 
 TEXT = "SELECT id, secret FROM t"
