@@ -309,8 +309,11 @@ class Expressions(ABC):
 
     def _asks_for_default(self, body: Tree, scope: Scope) -> bool:
         """`pg_get_expr(relpartbound, oid) = 'DEFAULT'`, by which psql sorts partitions: it tells no bound."""
-        shown, asked = body.get("lexpr", {}), body.get("rexpr", {}).get("A_Const", {}).get("sval", {}).get("sval")
-        if asked != "DEFAULT" or strings(body.get("name", ()))[-1:] != ["="] or not functions.shows_bounds(shown):
+        shown = body.get("lexpr", {})
+        if strings(body.get("name", ()))[-1:] != ["="] or not functions.shows_bounds(shown):
+            return False
+        # The literal comes last: who looks at one makes what was understood depend on it (`forms.Given`).
+        if body.get("rexpr", {}).get("A_Const", {}).get("sval", {}).get("sval") != "DEFAULT":
             return False
         call = shown["FuncCall"]
         first = self.expression(call["args"][0], scope) if call.get("args") else CLEAN

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from access.policy import Policy
 from access.scopes import Read, Write
 from app.embedded_postgres import EmbeddedPostgres
 from tests.fakes.world import DANA
@@ -21,7 +22,8 @@ ORDERS = ("public.orders",)
 
 @pytest.fixture
 async def office(postgres: EmbeddedPostgres, shop: str, tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(postgres, shop, tmp_path) as opened:
+    # What is held and not refused is refused when nobody comes.
+    async with open_site(postgres, shop, tmp_path, policy=Policy(hold_seconds=1)) as opened:
         yield opened
 
 
