@@ -95,7 +95,7 @@ class AccessRequest:
 
     `flow` names the approval flow it takes (its stages are looked up anew when the button is pressed); `groups` are the
     approver groups that the resource, or the rule that held the statement, names; `approvers` are the people told so far.
-    `starts_at` is when the access is wanted from, None = at once.
+    `starts_at` is when the access is wanted from, None = at once. `revised_at` is when it was changed to what it asks for now.
     `parent` is the request whose access this is about: the one to extend in place (ACCESS), or the one the session was
     opened under (STATEMENT). `emergency` is set when the access was taken by break-glass. `authors` are other people who
     wrote its text (an accepted proposal): like its requester, they do not approve it.
@@ -127,6 +127,12 @@ class AccessRequest:
     note: str = ""
     emergency: Emergency | None = None
     starts_at: datetime | None = None
+    revised_at: datetime | None = None
+
+    @property
+    def asked_at(self) -> datetime:
+        """Since when it asks for what it asks for now: people had that long to decide on it."""
+        return self.revised_at or self.created_at
 
     @property
     def is_look(self) -> bool:

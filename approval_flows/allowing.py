@@ -23,6 +23,7 @@ from approval_flows.office import Office
 from approval_flows.stages import Course
 
 LONGEST = timedelta(days=30)
+EVERYTHING = 100_000
 PEOPLE = 2
 
 
@@ -171,9 +172,15 @@ def voted(now: Allowance, by: PersonId) -> AllowanceVoted:
 
 
 def covering(office: Office, tx: Tx, request: AccessRequest) -> Allowance | None:
-    """The allowance that says yes to this request. Those who gave it must still be there."""
-    for key, data in tx.docs(ALLOWANCE, group=request.actor.person):
+    """The allowance that says yes to this request. Those who gave it must still be there, and the flow must still let it
+    be given."""
+    taken = routing.flow_of(office, request)
+    if taken is None or taken.step_up:
+        return None
+    for key, data in tx.docs(ALLOWANCE, group=request.actor.person, limit=EVERYTHING):
         one = Allowance.from_json(key, data)
+        if one.digest is not None and (taken.repeat is None or one.length > taken.repeat):
+            continue
         if one.given and tx.now < one.until and _covers(one, request) and _still(office, tx, one, request):
             return one
     return None

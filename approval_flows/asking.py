@@ -24,6 +24,8 @@ from approval_flows.model import Flow
 from approval_flows.office import Office
 from approval_flows.stages import Course
 
+EVERYTHING = 100_000
+
 
 def ask_access(
     office: Office,
@@ -56,9 +58,9 @@ def ask_access(
     if isinstance(taken, HoopError):
         return refused(tx, actor, resource_name, taken)
     length = flow.check_duration(routing.for_asking(resource, taken), duration)
-    closed = times.check_windows(resource.name, resource, taken, times.wanted_at(request, tx.now))
     if isinstance(length, Invalid):
         return refused(tx, actor, resource_name, length)
+    closed = times.check_opening(request, resource, taken, tx.now)
     if closed is not None:
         return refused(tx, actor, resource_name, closed)
     request = replace(request, duration=length)
@@ -293,12 +295,23 @@ def _draft(
     )
 
 
+def denials(tx: Tx, new: AccessRequest) -> list[AccessRequest]:
+    """Every no to this person about the like of it; each took somebody a click, so they are not many."""
+    person, states = new.actor.person, [RequestState.DENIED]
+    return tx.requests(person=person, states=states, resource=new.resource, asks=[new.ask], limit=EVERYTHING)
+
+
+def waiting_of(tx: Tx, person: PersonId) -> list[AccessRequest]:
+    """Every request of this person that nobody decided, the ones that are over and not yet written down included."""
+    return tx.requests(states=[RequestState.PENDING], person=person, limit=EVERYTHING)
+
+
 def _tiring(tx: Tx, new: AccessRequest, limits: flow.Limits) -> Conflict | None:
     """Too much, or too soon after a no. Each is looked up by itself: whatever else somebody files pushes neither out of
     sight."""
     person, chosen = new.actor.person, (Ask.ACCESS, Ask.COMMAND)
-    recent = tx.requests(person=person, asks=chosen, since=tx.now - flow.HOUR, limit=flow.MOST_LOOKED_AT)
-    denied = tx.requests(person=person, states=[RequestState.DENIED])
+    recent = tx.requests(person=person, asks=chosen, since=tx.now - flow.HOUR, limit=EVERYTHING)
+    denied = denials(tx, new)
     return flow.check_pace(recent, new, limits) or flow.check_cool_down(denied, new, tx.now, limits)
 
 
@@ -310,7 +323,10 @@ def _file(office: Office, tx: Tx, request: AccessRequest, resource: Resource) ->
     if isinstance(taken, HoopError):
         return refused(tx, actor, resource.name, taken)
     request = replace(request, flow=taken.name)
-    pending = tx.requests(states=[RequestState.PENDING], person=actor.person)
+    closed = times.check_opening(request, resource, taken, tx.now)
+    if closed is not None:
+        return refused(tx, actor, resource.name, closed)
+    pending = waiting_of(tx, actor.person)
     equal = next((one for one in pending if flow.waits(one, tx.now) and flow.same_ask(one, request)), None)
     if equal is not None:
         return Asked(equal, existing=True)

@@ -91,9 +91,14 @@ def consider(flows: Sequence[Flow], facts: Facts) -> list[Considered]:
 
 
 def _by_itself(flow: Flow, facts: Facts) -> str:
-    """Clear values are given without a person's decision only by a flow that says so in words."""
-    if flow.automatic and facts.scope == UNMASK and UNMASK not in flow.when.scopes:
+    """What a flow that asks nobody does not say yes to: clear values, and effects, that it does not name in words."""
+    if not flow.automatic:
+        return ""
+    if facts.scope == UNMASK and UNMASK not in flow.when.scopes:
         return f"it asks nobody and does not name the scope {UNMASK}"
+    beyond = facts.effects - flow.when.effects
+    if flow.when.effects and beyond:
+        return f"it asks nobody and does not name the effect {_listed(beyond)}"
     return ""
 
 
@@ -131,10 +136,12 @@ def _of_what(when: When, facts: Facts) -> str:
     for key, value in when.labels.items():
         if facts.labels.get(key) != value:
             return f"{facts.resource} is not labelled {key}: {value}"
-    if when.runbooks and not any(fnmatchcase(facts.runbook, glob) for glob in when.runbooks):
+    if when.runbooks and not (facts.runbook and any(fnmatchcase(facts.runbook, glob) for glob in when.runbooks)):
         return f"{facts.runbook or 'this'} is not the runbook {_listed(when.runbooks)}"
     if when.scopes and facts.scope not in when.scopes:
-        return f"the scope is {facts.scope}, not {_listed(when.scopes)}"
+        # what runs once has no standing scope, however little it does
+        hint = "; see effects" if facts.ask is not Ask.ACCESS else ""
+        return f"the scope is {facts.scope}, not {_listed(when.scopes)}{hint}"
     if when.effects and not when.effects & facts.effects:
         return f"no effect is {_listed(when.effects)}"
     if when.flags and not when.flags & facts.flags:

@@ -165,14 +165,22 @@ def vote_refusal(
         return removed
     if choice is Choice.APPROVE and (stopped := freezing.frozen(office, tx, request.resource)) is not None:
         return stopped
-    if request.resource not in office.resources:
+    if (resource := office.resources.get(request.resource)) is None:
         return None
+    if choice is Choice.APPROVE and (closed := _closed(office, tx, request, resource)) is not None:
+        return closed
     stands, votes = deputising.stands(office, tx, request.resource, tx.now), tx.reviews(request.id, request.revision)
     spoken = _same_voice(office, votes, by, stands) if choice is Choice.APPROVE else None
     if spoken is not None:
         return spoken
     now = routing.progress(office, request, votes, tx.now, stands)
     return flow.may_review(request, by, choice, now.deciders, now.deniers)
+
+
+def _closed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Conflict | None:
+    """The refusal when what is approved would begin outside of a window: it was asked for in one that closed since."""
+    closed = times.check_opening(request, resource, routing.flow_of(office, request), tx.now)
+    return Conflict(closed.message, hint="Deny it, or decide when it opens.") if closed is not None else None
 
 
 def _same_voice(office: Office, votes: list[Review], by: PersonId, stands: Stands) -> Conflict | None:

@@ -20,7 +20,9 @@ from approval_flows.lifecycle import clock_time
 from approval_flows.office import Office
 from approval_flows.stages import Stands
 
-EVERYTHING = 10_000
+EVERYTHING = 100_000
+#: Open delegations of one person: nobody's are pushed out of sight by somebody else's.
+MOST = 50
 _HOW = "The owners set who may in approvals.delegation of hoop.yaml."
 
 
@@ -60,7 +62,10 @@ def _made(office: Office, tx: Tx, by: PersonId, wanted: Delegate) -> Delegation 
     made = Delegation(
         office.new_id(Prefix.DELEGATION), by, taker.id, wanted.resources, start, wanted.until, wanted.why.strip()
     )
-    return _crossing(office, made, kept(tx)) or made
+    others = kept(tx)
+    if sum(one.by == by for one in others) >= MOST:
+        return Conflict(f"You have {MOST} delegations already.", hint="End some first: /hoop undelegate ID")
+    return _crossing(office, made, others) or made
 
 
 def _not_allowed(office: Office, giver: Person, taker: Person) -> HoopError | None:

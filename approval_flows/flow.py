@@ -25,7 +25,6 @@ from approval_flows.wording import readable
 REASON_MAX = 500
 TICKET_MAX = 64
 HOUR = timedelta(hours=1)
-MOST_LOOKED_AT = 1_000
 
 
 @dataclass(frozen=True, slots=True)

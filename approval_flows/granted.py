@@ -142,7 +142,8 @@ def _end(
     if grant.emergency:
         break_glass.ended(tx, grant)
     if command is not GrantCommand.EXPIRE:
-        for request in tx.requests(states=[RequestState.PENDING], person=grant.actor.person, resource=grant.resource):
+        person, resource = grant.actor.person, grant.resource
+        for request in tx.requests(states=[RequestState.PENDING], person=person, resource=resource, limit=EVERYTHING):
             if request.parent == grant.request:
                 withdraw(office, tx, request, f"the access it was asked under has ended ({grant.id})")
     return ended
@@ -164,7 +165,9 @@ def extend(office: Office, tx: Tx, id: GrantId, by: PersonId, add: timedelta) ->
     if (stopped := freezing.frozen(office, tx, grant.resource)) is not None:
         return stopped
     length = grant.expires_at - grant.starts_at + add
+    first = tx.request(grant.request)
     draft = flow.draft_of(grant.actor, resource, grant.scope, length, tx.now)
+    draft = replace(draft, reason=first.reason, ticket=first.ticket) if first else draft
     stands = deputising.stands(office, tx, resource.name, tx.now)
     barred = routing.lone_decider(office, replace(draft, parent=grant.request), resource, by, tx.now, stands)
     if barred is not None:

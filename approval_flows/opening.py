@@ -22,6 +22,7 @@ from access.resources import Resource
 from approval_flows import flow, granting, routing, times
 from approval_flows.freezing import frozen, may_order
 from approval_flows.lifecycle import RequestCommand, clock_time, decide_request
+from approval_flows.model import Flow
 from approval_flows.office import Office
 
 EVERYTHING = 100_000
@@ -90,8 +91,20 @@ def begin(office: Office, tx: Tx, id: RequestId, by: PersonId) -> Grant | HoopEr
     closed = times.check_windows(resource.name, resource, routing.flow_of(office, request), tx.now)
     if closed is not None:
         return Conflict(closed.message, hint="It can not be begun now.")
+    if kept.by == (person_id(FLOW, request.flow),) and (changed := _not_by_itself(office, tx, request, resource)):
+        return changed
     tx.take_doc(READY, id)
     return granting.issue(office, tx, request, resource, kept.by)
+
+
+def _not_by_itself(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Conflict | None:
+    """Nobody looked at it, so what let its flow say yes has to hold still: hours, groups, being on call, the ticket."""
+    taken = routing.flow_for(office, request, resource, tx.now)
+    if not isinstance(taken, Denied) and taken.name == request.flow and taken.automatic:
+        return None
+    why = f"it takes the flow {taken.name} now" if isinstance(taken, Flow) else "no flow covers it now"
+    hint = f"Ask for it now: /hoop request {resource.name}"
+    return Conflict(f"{request.id} was approved by the flow {request.flow} alone, and {why}.", hint=hint)
 
 
 def call_off(office: Office, tx: Tx, id: RequestId, by: PersonId, why: str) -> AccessRequest | HoopError:

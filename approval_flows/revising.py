@@ -13,7 +13,7 @@ from access.requests import AccessRequest, Ask, RequestState
 from access.resources import Resource
 from access.scopes import scope_to_json
 from approval_flows import deputising, flow, opening, routing, times
-from approval_flows.asking import allowed, missing, routed
+from approval_flows.asking import allowed, denials, missing, routed, waiting_of
 from approval_flows.deciding import expire
 from approval_flows.lifecycle import RequestCommand, request_refusal
 from approval_flows.model import Flow
@@ -66,7 +66,7 @@ def file_anew(
     if isinstance(taken, HoopError):
         return taken
     late = times.check_start(new.starts_at, tx.now, office.limits) if new.starts_at != old.starts_at else None
-    late = late or times.check_windows(resource.name, resource, taken, times.wanted_at(new, tx.now))
+    late = late or times.check_opening(new, resource, taken, tx.now)
     wrong = _again(office, tx, new) or late or _outside(office, resource, taken, new)
     if wrong is not None:
         return wrong
@@ -75,7 +75,9 @@ def file_anew(
         return Conflict(f"That would be granted at once by the flow {taken.name}.", hint=hint)
     if new.starts_at is not None:
         new = replace(new, expires_at=max(new.expires_at, new.starts_at))
-    new = replace(new, revision=old.revision + 1, flow=taken.name)
+    if taken.waits is not None:
+        new = replace(new, expires_at=min(new.expires_at, max(tx.now + taken.waits, new.starts_at or tx.now)))
+    new = replace(new, revision=old.revision + 1, flow=taken.name, revised_at=tx.now)
     new = new if author else replace(new, groups=resource.approvers)
     told: tuple[PersonId, ...] = ()
     if not taken.automatic:
@@ -91,12 +93,11 @@ def file_anew(
 
 def _again(office: Office, tx: Tx, new: AccessRequest) -> Conflict | None:
     """Why this is not asked now: the same waits already, or was denied a moment ago."""
-    mine = tx.requests(person=new.actor.person, states=[RequestState.PENDING])
+    mine = waiting_of(tx, new.actor.person)
     same = next((one for one in mine if one.id != new.id and flow.waits(one, tx.now) and flow.same_ask(one, new)), None)
     if same is not None:
         return Conflict(f"The very same waits already as {same.id}.", hint=f"Cancel one of them: /hoop cancel {new.id}")
-    denied = tx.requests(person=new.actor.person, states=[RequestState.DENIED])
-    return flow.check_cool_down(denied, new, tx.now, office.limits)
+    return flow.check_cool_down(denials(tx, new), new, tx.now, office.limits)
 
 
 def _revised(

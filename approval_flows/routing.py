@@ -66,7 +66,7 @@ def course_of(
     if request.groups != resource.approvers and not own:
         rule = Stage(RULE_STAGE, Sources(approvers=True))
         taken = replace(taken, stages=(rule, *taken.stages))
-    since = max(at - request.created_at, timedelta(0))
+    since = max(at - request.asked_at, timedelta(0))
     asker, duty = request.actor.person, office.duty(at)
     way = course(taken, office.directory, resource, request.groups, asker=asker, since=since, duty=duty)
     way = way.standing_in(stands) if stands else way

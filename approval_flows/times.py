@@ -7,10 +7,11 @@ A window is kept three times: what is asked must begin in one, what is given end
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from access.errors import Invalid
-from access.requests import AccessRequest
+from access.requests import AccessRequest, Ask
 from access.resources import Resource
 from access.windows import Window, closes, inside, opens
 from approval_flows.flow import Limits, shown_duration
@@ -47,6 +48,13 @@ def check_windows(name: str, resource: Resource, taken: Flow | None, at: datetim
             again = f" Ask for then: /hoop request {name} from {when:%Y-%m-%dT%H:%M}Z" if when else ""
             return Invalid(f"{whose} only {said(windows)}. {next_time}", field="start", hint=again.strip())
     return None
+
+
+def check_opening(request: AccessRequest, resource: Resource, taken: Flow | None, now: datetime) -> Invalid | None:
+    """Why what this request asks for can not begin when it is wanted. The windows of a resource are looked at for a held
+    statement where it runs: under broken glass they do not count."""
+    here = replace(resource, windows=()) if request.ask is Ask.STATEMENT else resource
+    return check_windows(resource.name, here, taken, wanted_at(request, now))
 
 
 def said(windows: Sequence[Window]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from access.events import RequestEscalated, RequestReminded
+from access.events import RequestEscalated, RequestReminded, RequestRevised, StoredEvent
 from access.ports import Tx
 from access.requests import AccessRequest
 from access.resources import Resource
@@ -21,7 +21,7 @@ from approval_flows.stages import escalated
 
 def due(flow: Flow, request: AccessRequest, now: datetime) -> tuple[int, int]:
     """How many reminders and escalations of this request are due by `now`."""
-    waited = now - request.created_at
+    waited = now - request.asked_at
     return sum(after <= waited for after in flow.remind), sum(one.after <= waited for one in flow.escalate)
 
 
@@ -36,7 +36,7 @@ def nudge(office: Office, tx: Tx, request: AccessRequest) -> int:
     reminders, tiers = due(flow, request, tx.now)
     if not reminders and not tiers:
         return 0
-    events = tx.events_of(request.id)
+    events = _of_this_revision(tx, request)
     told = sum(event.kind == RequestEscalated.kind for event in events)
     reminded = [event.payload or {} for event in events if event.kind == RequestReminded.kind]
     last = max((int(payload.get("number", 0)) for payload in reminded), default=0)
@@ -45,6 +45,13 @@ def nudge(office: Office, tx: Tx, request: AccessRequest) -> int:
     if reminders > last:
         _remind(office, tx, request, resource, reminders)
     return max(tiers - told, 0) + (reminders > last)
+
+
+def _of_this_revision(tx: Tx, request: AccessRequest) -> list[StoredEvent]:
+    """What was told of a former revision was told of something else."""
+    events = tx.events_of(request.id)
+    changed = max((event.position for event in events if event.kind == RequestRevised.kind), default=0)
+    return [event for event in events if event.position > changed]
 
 
 def _escalate(

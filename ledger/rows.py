@@ -79,6 +79,7 @@ def request_values(request: AccessRequest, sealer: Sealer) -> Values:
         "note": request.note,
         "emergency": None if request.emergency is None else emergency_to_json(request.emergency),
         "starts_at": maybe_micros(request.starts_at),
+        "revised_at": maybe_micros(request.revised_at),
     }
     return {
         "id": request.id,
@@ -132,6 +133,7 @@ def request_from(row: AnyRow, sealer: Sealer) -> AccessRequest:
         note=data["note"],
         emergency=emergency_from_json(data.get("emergency")),
         starts_at=maybe_moment(data.get("starts_at")),
+        revised_at=maybe_moment(data.get("revised_at")),
     )
 
 

@@ -280,3 +280,13 @@ def test_a_delegation_never_makes_more_voices_than_there_were(places: set[Person
     most = max(sum(after.taken(order)) for order in permutations(everybody))
     assert most <= sum(before.taken([A, B, C]))
     assert not after.complete(everybody) or before.complete([A, B, C])
+
+
+async def test_nobody_makes_so_many_that_others_are_out_of_sight(open_world: World) -> None:
+    start = open_world.clock.now()
+    for hour in range(50):
+        begin = start + timedelta(hours=2 * hour)
+        await hand(open_world, ANN, EVE, start=begin, until=begin + timedelta(hours=1))
+    with pytest.raises(Conflict, match="You have 50 delegations already"):
+        await hand(open_world, ANN, EVE, start=start + 10 * DAYS, until=start + 11 * DAYS)
+    await hand(open_world, BOB, EVE)

@@ -15,6 +15,7 @@ from access.ids import CredentialId, GrantId, SessionId
 from access.masking import declare_masked
 from access.ports import Tx
 from access.requests import Credential, Grant, GrantState, RequestState
+from access.scopes import Read
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import (
     ANN,
@@ -429,3 +430,18 @@ async def test_a_credential_that_ended_stays_ended(world: World) -> None:
     await world.store.transact(lambda tx: tx.end_credential(credential.id))
     await world.desk.extend(grant.id, ANN.id, timedelta(minutes=30))
     assert await world.store.read(lambda tx: tx.credential("dana", "prod-db")) is None
+
+
+async def test_more_time_by_an_approver_takes_the_flow_of_the_ticket(world: World) -> None:
+    """What is extended has the ticket it was asked with, so a flow for that ticket is not stepped around."""
+    two = (
+        "name: ticketed\nwhen: {ticket: 'INC-[0-9]+', longer_than: 1h}\n"
+        "stages:\n  - {name: approvers, any: {approvers: true}, need: 2}\n"
+    )
+    world.flows = (two,)
+    assert world.office.flows.reload()
+    asked = await world.desk.ask_access(DANA_SELF, "prod-db", Read(), timedelta(hours=1), "why", "INC-4", PLACE)
+    await world.approve(asked.request)
+    (grant,) = await world.grants()
+    with pytest.raises(Denied, match="The flow ticketed wants more people than you"):
+        await world.desk.extend(grant.id, ANN.id, timedelta(hours=1))

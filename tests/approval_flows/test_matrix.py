@@ -1,11 +1,14 @@
-"""The golden matrix: requests × the flows of `docs/flows` × the clock. Also: what conditions mean, window by window.
+"""The golden matrix: requests × the flows of `docs/flows` × the clock, the clock's changes × windows, and what people do at
+the desk (`plays.golden.txt`). Also: what conditions mean, window by window.
 
-`HOOP_WRITE_GOLDEN=1 python -m pytest tests/approval_flows/test_matrix.py` writes the file anew; read the difference before keeping it.
+`HOOP_WRITE_GOLDEN=1 python -m pytest tests/approval_flows/test_matrix.py` writes the files anew; read the difference before
+keeping it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,15 +20,18 @@ import pytest
 from access.requests import Ask
 from access.resources import Resource
 from access.statements import Effect, Flag
+from access.windows import closes
 from approval_flows.choose import Facts, choose, consider, why_not
 from approval_flows.explain import Wish, explain
 from approval_flows.model import When
 from approval_flows.shelf import build
 from identity.directory import StaticDirectory
+from tests.approval_flows.player import played
 from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS, PROD
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("matrix.golden.txt")
+PLAYS = Path(__file__).with_name("plays.golden.txt")
 DIRECTORY = StaticDirectory(EVERYBODY, GROUPS)
 LIVE = replace(PROD, labels=MappingProxyType({"env": "production"}))
 TEST = replace(PROD, name="test-db", labels=MappingProxyType({"env": "test"}))
@@ -60,6 +66,7 @@ REQUESTS: dict[str, Wish] = {
 
 
 def matrix() -> str:
+    """Times of the week with the same outcome stand together."""
     resources = {resource.name: resource for resource in (LIVE, TEST)}
     flows, problems = build(TEXTS, DIRECTORY, resources)
     assert problems == ()
@@ -67,10 +74,42 @@ def matrix() -> str:
     for name, wish in REQUESTS.items():
         person = DIRECTORY.by_name(wish.person)
         assert person is not None
+        lines += [f"## {name}", ""]
+        same: dict[str, list[str]] = {}
         for when, at in CLOCK.items():
             said = explain(flows.flows, DIRECTORY, person, resources[wish.resource], wish, at)
-            lines += [f"## {name} · {when}", *said, ""]
-    return "\n".join(lines)
+            same.setdefault(_AT.sub("", "\n".join(said)), []).append(when)
+        for outcome, whens in same.items():
+            lines += [f"at {', '.join(whens)}:" if len(same) > 1 else "at any of these times:", outcome, ""]
+    return "\n".join([*lines, *clock_changes()])
+
+
+_AT = re.compile(r" \(\d\d:\d\d UTC\)")
+WINDOWS = (
+    ("22:00", "06:00", "Europe/Berlin", "2026-03-28T20:30+00:00", 18),
+    ("22:00", "06:00", "Europe/Berlin", "2026-10-24T19:30+00:00", 20),
+    ("02:00", "03:00", "Europe/Berlin", "2026-03-29T00:00+00:00", 4),
+    ("02:00", "03:00", "Europe/Berlin", "2026-10-24T23:30+00:00", 6),
+    ("01:30", "02:30", "America/New_York", "2026-11-01T05:00+00:00", 6),
+    ("01:45", "02:15", "Australia/Lord_Howe", "2026-10-03T14:45+00:00", 4),
+    ("23:30", "00:30", "Asia/Kolkata", "2026-11-20T17:30+00:00", 4),
+)
+
+
+def clock_changes() -> list[str]:
+    """Windows over midnight in the nights in which the clock is changed, each half hour (and on the day in between)."""
+    lines = []
+    for start, end, zone, first, halves in WINDOWS:
+        (only,) = window(start, end, zone).hours
+        lines += [f"## The window {only}, from {datetime.fromisoformat(first):%Y-%m-%d %H:%M} UTC on", ""]
+        for number in range(halves + 1):
+            at = datetime.fromisoformat(first) + number * timedelta(minutes=30)
+            local = at.astimezone(ZoneInfo(zone))
+            until = closes((only,), at) if only.contains(at) else None
+            said = f"open, closes {until:%H:%M} UTC" if until else "closed"
+            lines.append(f"{at:%H:%M} UTC = {local:%a %H:%M %Z}: {said}")
+        lines.append("")
+    return lines
 
 
 def test_the_golden_matrix() -> None:
@@ -78,6 +117,14 @@ def test_the_golden_matrix() -> None:
     if os.environ.get("HOOP_WRITE_GOLDEN"):
         GOLDEN.write_text(now, encoding="utf-8")
     assert now == GOLDEN.read_text(encoding="utf-8")
+
+
+async def test_the_plays() -> None:
+    script = PLAYS.read_text(encoding="utf-8")
+    now = await played(script)
+    if os.environ.get("HOOP_WRITE_GOLDEN"):
+        PLAYS.write_text(now, encoding="utf-8")
+    assert now == PLAYS.read_text(encoding="utf-8")
 
 
 def test_the_shipped_default_is_the_behaviour_without_files() -> None:

@@ -10,11 +10,12 @@ import pytest
 from access.actors import Actor
 from access.errors import Conflict
 from access.ids import RequestId
-from access.ports import Tx
+from access.ports import Change, Tx
 from access.requests import AccessRequest, Choice, RequestState
 from access.scopes import Admin, Write
 from access.statements import Digest
 from approval_flows.flow import Limits
+from tests.fakes.clock import ManualClock
 from tests.fakes.world import ANN, BOB, CLAUDE, DANA, DELETE, OTHER, World
 
 
@@ -119,3 +120,29 @@ async def test_without_limits_the_same_may_be_asked_at_once(world: World) -> Non
     assert world.limits == replace(world.limits, cool_down=None, per_hour=None)
     await deny(world, await world.ask())
     await world.ask()
+
+
+async def test_noes_to_statements_push_no_denial_out_of_sight(calm: World) -> None:
+    await calm.access()
+    await deny(calm, await calm.ask(scope=Write()))
+    await crowded_out(calm, RequestState.DENIED)
+    with pytest.raises(Conflict, match="denied a moment ago"):
+        await calm.ask(scope=Write())
+
+
+async def test_what_ran_out_and_is_not_written_down_yet_hides_nothing_that_waits(
+    world: World, clock: ManualClock
+) -> None:
+    waiting = await world.ask(scope=Write())
+    await world.access()
+    held = await world.hold(await world.session(), seconds=5)
+    clock.advance(6)
+
+    def work(tx: Tx) -> None:
+        for number in range(250):
+            tx.insert_request(replace(held, id=RequestId(f"req_{number:08d}")))
+
+    await world.store.transact(work)
+    assert await world.ask(scope=Write()) == waiting
+    with pytest.raises(Conflict, match="very same waits already"):
+        await world.desk.change((await world.ask(scope=Admin())).id, DANA.id, Change(scope=Write()))

@@ -35,6 +35,7 @@ REQUEST = examples.request(
     version=3,
     decided_by=examples.OTTO,
     decided_at=LATER,
+    revised_at=START + timedelta(minutes=3),
     starts_at=LATER,
     note="ok",
     authors=(examples.OTTO,),
