@@ -35,13 +35,15 @@ class Asked:
 class Progress:
     """How far a waiting request is: who could decide it now (an approval of theirs counts now), who may deny, and each
     stage of its flow with how many it has of how many it wants. `unknown` are on-call schedules of its flow of which nobody can
-    say now who is on call: they count as nobody. `stands_for`: which deciders are it only in whose place."""
+    say now who is on call: they count as nobody. `stands_for`: which deciders are it only in whose place. `urgent`: its flow
+    wants them written to at once."""
 
     deciders: tuple[Person, ...] = ()
     deniers: frozenset[PersonId] = frozenset()
     stages: tuple[tuple[str, int, int], ...] = ()
     unknown: tuple[str, ...] = ()
     stands_for: Mapping[PersonId, tuple[PersonId, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

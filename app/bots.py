@@ -10,7 +10,7 @@ from app import config_build
 from app.core import Core
 from app.replays import Replays
 from app.ssh_host_key import ssh_place
-from bot.cases import World
+from bot.cases import Notify, World
 from bot.choices import Choices, Look
 from bot.console.platform import NAME, ConsolePlatform
 from bot.handing import Hander
@@ -31,14 +31,17 @@ class Bots:
     def __init__(self, core: Core, judge: Judge, runbooks: Catalog, replays: Replays, look: Look) -> None:
         self.core = core
         links, security = Links(core.public_url), core.settings.security_group
-        self.world = World(core.directory, core.resources, core.policy, links, core.desk, security)
+        chat = core.settings.chat
+        notify = Notify(chat.approvers_in_person, chat.dm_after)
+        self.world = World(core.directory, core.resources, core.policy, links, core.desk, security, notify)
         self.console = ConsolePlatform(core.store, core.directory, core.clock)
         self.platforms: dict[str, Platform] = {}
         if core.settings.chat.console.enabled:
             self.platforms[NAME] = self.console
         slack = core.settings.chat.slack
         used = slack is not None and slack.enabled
-        names = (*self.platforms, "slack") if used else tuple(self.platforms)
+        # In person, chat goes before the console: that is where people look.
+        names = ("slack", *self.platforms) if used else tuple(self.platforms)
         ids = {("slack", name): channel for name, channel in slack.channels.items()} if slack else {}
         self.places = Places(names, core.settings.chat.channel, ids)
         self.kit = Kit(

@@ -21,6 +21,7 @@ from app.timers import Job, Timers
 from bot.announcer import Announcer
 from bot.executing import Runner
 from bot.planning import Plan
+from bot.reaching import Reach
 from bot.sender import Sender
 from ledger.checkpoints import Checkpoints
 from ledger.sessions import SessionLog
@@ -41,9 +42,9 @@ class WorkerRole:
         core, bots = process.core, process.bots
         self._process = process
         self._running: list[asyncio.Task[None]] = []
-        self._announcer = Announcer(
-            core.store, Plan(bots.world, bots.places, core.settings.chat.approvers_in_person), core.entropy
-        )
+        plan = Plan(bots.world, bots.places)
+        self._announcer = Announcer(core.store, plan, core.entropy)
+        self._reach = Reach(core.store, plan, bots.platforms, core.entropy)
         self._sender = Sender(core.store, bots.world, bots.platforms, bots.places, bots.hander())
         executor = Executors(
             Executor(core.credentials, process.postgres_listener), SshExecutor(core.credentials, self._ssh_listener)
@@ -76,6 +77,7 @@ class WorkerRole:
         log = SessionLog(core.store)
         return {
             "expire": (TICK_SECONDS, core.desk.tick),
+            "write to who decides": (TICK_SECONDS, self._reach.step),
             "close lost sessions": (LOST_SECONDS, lambda: close_lost(core.store, core.desk, log)),
             "sign a checkpoint": (every, self._checkpoints.sign),
             "tidy": (TIDY_SECONDS, core.store.tidy),

@@ -18,7 +18,7 @@ from app.settings_duty import AlarmSettings, EstimateSettings, OnCallSystem
 from app.settings_jira import JiraSettings
 from app.settings_masking import MaskingSettings
 from app.settings_runbooks import RunbookSettings
-from app.settings_types import ClockTime, Duration, Name, Port, SecretRef, Verdict, Zone, no_bool
+from app.settings_types import ClockTime, Duration, DurationOrZero, Name, Port, SecretRef, Verdict, Zone, no_bool
 
 
 class Section(BaseModel):
@@ -175,7 +175,12 @@ class ChatSettings(Section):
     slack: SlackSettings | None = None
     channel: str = Field(default="#access", description="Channel of resources that name none.")
     approvers_in_person: Annotated[int, BeforeValidator(no_bool), Field(ge=0, le=100)] = Field(
-        default=5, description="When at most so many can decide they are written to as well; 0: the channel alone."
+        default=5,
+        description="When at most so many can decide the channel's card calls them and they are written to; 0: the card alone.",
+    )
+    dm_after: DurationOrZero = Field(
+        default=timedelta(minutes=3),
+        description="Who is in the channel is written to when nobody decided for so long; 0s: at once. Who is not: at once.",
     )
 
 

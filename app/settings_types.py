@@ -27,6 +27,11 @@ def _duration_in(value: object) -> object:
     return value if isinstance(value, timedelta) else parse_duration(value)
 
 
+def _duration_or_zero(value: object) -> object:
+    zero = (isinstance(value, str) and value in {"0", "0s", "0m"}) or (value == 0 and isinstance(value, int))
+    return timedelta(0) if zero and not isinstance(value, bool) else _duration_in(value)
+
+
 def no_bool(value: object) -> object:
     """YAML reads `yes` and `on` as true, which would count as 1."""
     if isinstance(value, bool):
@@ -60,6 +65,11 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_duration_in),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(s|m|h|d)$", "examples": ["30m", "2h", "1d"]}),
+]
+DurationOrZero = Annotated[
+    timedelta,
+    BeforeValidator(_duration_or_zero),
+    WithJsonSchema({"type": "string", "pattern": r"^(0|\d+(s|m|h|d))$", "examples": ["3m", "0s"]}),
 ]
 Name = Annotated[str, AfterValidator(_name)]
 SecretRef = Annotated[str, AfterValidator(_secret)]

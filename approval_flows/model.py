@@ -146,7 +146,7 @@ class Words:
 class Flow:
     """One flow. The one with the highest `priority` whose conditions hold is used.
 
-    `step_up`: a click alone does not approve. `repeat`: how long an approver may allow the same command again.
+    `urgent`: who can decide is written to at once, beside the channel. `step_up`: a click alone does not approve. `repeat`: how long an approver may allow the same command again.
     `windows`: access under it is begun in one of these, and ends with it.
     `activate_within`: access begins when its person begins it, at most this long after the approval.
     """
@@ -165,6 +165,7 @@ class Flow:
     waits: timedelta | None = None
     remind: tuple[timedelta, ...] = ()
     escalate: tuple[Escalation, ...] = ()
+    urgent: bool = False
     step_up: bool = False
     repeat: timedelta | None = None
     activate_within: timedelta | None = None

@@ -28,6 +28,7 @@ _FLOW = (
     "waits",
     "remind",
     "escalate",
+    "urgent",
     "step_up",
     "repeat",
     "activate_within",
@@ -69,6 +70,7 @@ def _flow(reader: Reader, node: Node) -> Flow:
         escalate=reader.items(keys["escalate"], "escalate", lambda n, w: _escalation(reader, n, w))
         if "escalate" in keys
         else (),
+        urgent=reader.flag(keys["urgent"], "urgent") if "urgent" in keys else False,
         step_up=reader.flag(keys["step_up"], "step_up") if "step_up" in keys else False,
         repeat=reader.duration(keys["repeat"], "repeat") if "repeat" in keys else None,
         activate_within=reader.duration(keys["activate_within"], "activate_within")
@@ -89,8 +91,8 @@ def _fits(reader: Reader, node: Node, keys: Keys, flow: Flow) -> None:
     """How the parts fit together."""
     if flow.automatic and flow.stages:
         reader.wrong(keys["automatic"], "automatic", "and stages exclude each other")
-    if flow.automatic and (flow.remind or flow.escalate or flow.waits):
-        reader.wrong(keys["automatic"], "automatic", "waits for nobody: remove waits, remind and escalate")
+    if flow.automatic and (flow.remind or flow.escalate or flow.waits or flow.urgent):
+        reader.wrong(keys["automatic"], "automatic", "waits for nobody: remove waits, remind, escalate and urgent")
     if flow.automatic and "when" not in keys:
         reader.wrong(keys["automatic"], "automatic", "needs conditions (when): nothing is granted to everybody")
     if not flow.automatic and "stages" not in keys:

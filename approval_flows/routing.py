@@ -105,7 +105,9 @@ def progress(
     alone = replace(request, authors=())
     mine = course_of(office, alone, resource, at, stands).people if request.authors else now.people
     deciders, unknown = known(office, now.open_to(yes)), unknown_duty(office, request, at)
-    return Progress(deciders, mine, stages, unknown, stood_in(office, request, resource, at, stands))
+    flow = flow_of(office, request)
+    instead = stood_in(office, request, resource, at, stands)
+    return Progress(deciders, mine, stages, unknown, instead, urgent=flow is not None and flow.urgent)
 
 
 def stood_in(

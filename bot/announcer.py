@@ -7,7 +7,6 @@ on one store do not announce twice, because moving on from a cursor position is 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from access.actors import PersonId
@@ -16,12 +15,13 @@ from access.events import StoredEvent
 from access.ports import Entropy, Store, Tx
 from access.requests import Grant
 from bot.cases import usable
-from bot.deliveries import Delivery, View, to_outbox
+from bot.deliveries import Delivery, View
 from bot.drawing import draw
 from bot.loops import follow
+from bot.outgoing import enqueue
 from bot.planning import KINDS, Plan, to_person, to_requester
 from bot.preferences import Notice, digests, wants
-from bot.tokens import minted
+from bot.reaching import owe
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +79,10 @@ class Announcer:
             return []
 
     def _enqueue(self, tx: Tx, delivery: Delivery) -> None:
-        card = draw(tx, self._plan.world, delivery)
-        audience = PersonId(delivery.audience) if delivery.audience else None
-        tokens = minted(tx, self._entropy, card, audience) if card else {}
-        tx.enqueue(to_outbox(replace(delivery, tokens=tokens)))
+        if delivery.after is not None:
+            owe(tx, delivery)
+        else:
+            enqueue(tx, self._plan.world, self._entropy, delivery)
 
     async def tick(self) -> None:
         """Warn, once per end, of standing access that is about to end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from access.actors import Actor, PersonId
@@ -28,6 +28,15 @@ LOOKED_BACK = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is called. `few`: at most so many are called by name or written to. `dm_after`: how long the channel comes first;
+    0: they are written to at once and not called there."""
+
+    few: int = 5
+    dm_after: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What is known without asking the store."""
 
@@ -37,6 +46,7 @@ class World:
     links: Links
     desk: Desk
     security_group: str = ""
+    notify: Notify = Notify()
 
     def mention(self, person: PersonId, fallback: str = "", *, ping: bool = False) -> Mention:
         """A person by the directory's name; somebody unknown to it by the last part of the id."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +33,7 @@ class View(StrEnum):
     READY = "ready"
     ALLOWANCE = "allowance"
     DELEGATION = "delegation"
+    TAKEN_OVER = "taken_over"
     DIGEST = "digest"
     DECIDED = "decided"
     CONNECTION = "connection"
@@ -50,7 +52,8 @@ class Delivery:
     """One card to be shown in one channel, or to one person (`audience`) on the first of `platforms` that knows them.
 
     `about` is the subject id; `part` tells several cards of one view apart (an event's position). `root` is the request
-    whose thread it belongs to (empty = a message of its own). `tokens` are the buttons' tokens by slot.
+    whose thread it belongs to (empty = a message of its own). `tokens` are the buttons' tokens by slot. `after`: not now, but
+    when nobody has decided by then; the outbox never has such a one.
     """
 
     view: View
@@ -62,6 +65,7 @@ class Delivery:
     part: str = ""
     tokens: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     arguments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    after: timedelta | None = None
 
     @property
     def kind(self) -> str:

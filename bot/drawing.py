@@ -13,9 +13,10 @@ from access.ports import Tx
 from access.proposals import PROPOSAL, proposal_from_json
 from access.requests import RequestState
 from access.scopes import OfRunbook
+from approval_flows.deputising import kept
 from approval_flows.opening import openings
 from bot.cards import Card
-from bot.cases import World, case_of, case_of_grant, usable, visit_of
+from bot.cases import Case, World, case_of, case_of_grant, usable, visit_of
 from bot.deliveries import Delivery, View
 from bot.preferences import quiet
 from bot.views import access, emergencies, lists, orders, proposals, requests, runs, sessions
@@ -28,7 +29,17 @@ def draw(tx: Tx, world: World, delivery: Delivery) -> Card | None:
 
 def _request(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     case = case_of(tx, world, RequestId(delivery.about))
-    return requests.request_card(case) if case else None
+    return requests.request_card(_calling(tx, world, case)) if case else None
+
+
+def _calling(tx: Tx, world: World, case: Case) -> Case:
+    """Where the channel comes first, its card calls those who are asked by name, while they are few and awake."""
+    request, notify = case.request, world.notify
+    if not notify.dm_after or request.state is not RequestState.PENDING or len(request.approvers) > notify.few:
+        return case
+    asked = {one for one in request.approvers if not quiet(tx, world.directory, one)}
+    called = (replace(one, ping=True) if one.person in asked else one for one in case.deciders)
+    return replace(case, deciders=tuple(called))
 
 
 def _mirror(tx: Tx, world: World, delivery: Delivery) -> Card | None:
@@ -152,6 +163,22 @@ def _delegation(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     return orders.delegation_card(now, world.mention(now.by), world.mention(now.to), why)
 
 
+def _taken_over(tx: Tx, world: World, delivery: Delivery) -> Card | None:
+    """What waited already when a delegation began and its taker can decide only because of it; nothing when nothing did."""
+    one = next((one for one in kept(tx) if one.id == delivery.about), None)
+    if one is None or not one.lasts(tx.now):
+        return None
+    rows = tx.requests(states=[RequestState.PENDING], limit=DIGEST_MOST)
+    waiting = [
+        case
+        for row in reversed(rows)
+        if tx.now < row.expires_at
+        and one.by in world.progress(tx, row).stands_for.get(one.to, ())
+        and (case := case_of(tx, world, row.id)) is not None
+    ]
+    return lists.taken_over_card(world.mention(one.by), waiting) if waiting else None
+
+
 def _digest(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     """What waits for this person and what is theirs now, in one message; nothing when there is nothing."""
     rows = tx.requests(states=[RequestState.PENDING], limit=DIGEST_MOST)
@@ -238,6 +265,7 @@ _DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
     View.READY: _ready,
     View.ALLOWANCE: _allowance,
     View.DELEGATION: _delegation,
+    View.TAKEN_OVER: _taken_over,
     View.DIGEST: _digest,
     View.EXPIRING: _expiring,
     View.CHANGED: _changed,

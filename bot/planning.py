@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from access.actors import PersonId
@@ -26,11 +27,10 @@ from bot.views.parts import OPERATOR, by_operator
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The world, the places, and how many approvers are few enough to be written to in person."""
+    """The world, and where its resources talk."""
 
     world: World
     places: Places
-    few: int = 5
 
     def of(self, tx: Tx, event: StoredEvent) -> list[Delivery]:
         """Who is to be shown what because of this event. An erased payload tells nothing."""
@@ -76,9 +76,10 @@ def copies(plan: Plan, tx: Tx, request: AccessRequest) -> list[Delivery]:
     shown = in_channel(plan, tx, request, View.REQUEST, request.id)
     if _told_in_person(request):
         shown.append(to_requester(plan, request, View.MIRROR, request.id))
-    had = (PersonId(ref.audience) for ref in tx.refs(request.id, kind=View.WAITING.value))
-    people = dict.fromkeys((*_written_to(plan, tx, request), *had))
-    return [*shown, *(to_person(plan, person, View.WAITING, request.id) for person in people)]
+    had = dict.fromkeys(PersonId(ref.audience) for ref in tx.refs(request.id, kind=View.WAITING.value))
+    new = dict.fromkeys(one for one in _written_to(plan, tx, request) if one not in had)
+    first = (to_person(plan, one, View.WAITING, request.id, after=_after(plan, tx, request, one)) for one in new)
+    return [*shown, *(to_person(plan, person, View.WAITING, request.id) for person in had), *first]
 
 
 def _told_in_person(request: AccessRequest) -> bool:
@@ -87,12 +88,21 @@ def _told_in_person(request: AccessRequest) -> bool:
 
 
 def _written_to(plan: Plan, tx: Tx, request: AccessRequest) -> tuple[PersonId, ...]:
-    """While they are few, those who want it and have no quiet hours; when glass was broken, everybody."""
+    """While it waits and they are few, those who want it; when glass was broken, everybody."""
     if request.emergency is not None:
         return request.emergency.told
-    few = request.approvers if len(request.approvers) <= plan.few else ()
-    awake = (person for person in few if not quiet(tx, plan.world.directory, person))
-    return tuple(person for person in awake if wants(tx, person, Notice.WAITING))
+    few = request.state is RequestState.PENDING and len(request.approvers) <= plan.world.notify.few
+    return tuple(person for person in request.approvers if wants(tx, person, Notice.WAITING)) if few else ()
+
+
+def _after(plan: Plan, tx: Tx, request: AccessRequest, person: PersonId) -> timedelta | None:
+    """How long the channel comes first; never longer than a quarter of the time there is. None: written to at once."""
+    wait = plan.world.notify.dm_after
+    if request.emergency is not None:
+        return None
+    if wait and not plan.world.progress(tx, request).urgent:
+        return min(wait, max(request.expires_at - tx.now, timedelta(0)) / 4)
+    return timedelta(0) if quiet(tx, plan.world.directory, person) else None
 
 
 # ------------------------------------------------------------------------------------------------ requests

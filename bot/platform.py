@@ -78,6 +78,10 @@ class Platform(Protocol):
     async def direct(self, person: PersonId, card: Card, *, key: str) -> Posted | None:
         """A private message; None when the person has no account here."""
 
+    async def reached(self, channel: str, people: frozenset[PersonId]) -> Mapping[PersonId, bool]:
+        """Of these, who have an account here, and whether a message that calls them in this channel (the platform's own id;
+        empty: none) reaches them. What the platform does not tell is False."""
+
 
 class Reply(Protocol):
     """How one action is answered, visible only to the person who acted, in the place where they acted."""

@@ -7,7 +7,7 @@ to whom they concern whatever they prefer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from access.actors import PersonId
@@ -15,7 +15,7 @@ from access.ports import ActionToken, Directory, Tx
 from bot.intents import Settings
 from bot.kit import Kit, show
 from bot.platform import Caller, Reply
-from bot.quiet import DIGEST, QUIET, TIMED, due, is_quiet
+from bot.quiet import DIGEST, QUIET, TIMED, due, is_quiet, since
 from bot.tokens import subject
 from bot.views.preferences import ON, settings_card
 
@@ -45,6 +45,13 @@ def quiet(tx: Tx, directory: Directory, person: PersonId) -> bool:
     """Whether nobody should write to this person now about what can wait."""
     known = directory.person(person)
     return known is not None and is_quiet(times(tx, person)[0], known.time_zone, tx.now)
+
+
+def digested_since(tx: Tx, directory: Directory, person: PersonId, at: datetime) -> bool:
+    """Whether a digest that came due after `at` tells this person what waited then."""
+    known = directory.person(person)
+    begun = since(*times(tx, person), known.time_zone, tx.now) if known else None
+    return begun is not None and begun >= at
 
 
 def digests(tx: Tx, directory: Directory) -> list[tuple[PersonId, date]]:

@@ -56,6 +56,12 @@ def is_quiet(value: str, own: str, now: datetime) -> bool:
 
 def due(quiet: str, digest: str, own: str, now: datetime) -> date | None:
     """The day whose digest is due at `now`: from the chosen time on, else from the end of the quiet hours on; None when none is."""
+    begun = since(quiet, digest, own, now)
+    return begun.date() if begun else None
+
+
+def since(quiet: str, digest: str, own: str, now: datetime) -> datetime | None:
+    """Since when the digest that is due at `now` is; None when none is."""
     value = digest or quiet
     if not value:
         return None
@@ -63,4 +69,4 @@ def due(quiet: str, digest: str, own: str, now: datetime) -> date | None:
     at, zone = _clock(said if digest else said.partition("-")[2]), _zone(value, own)
     local = now.astimezone(zone)
     begun = datetime.combine(local.date(), at, zone)
-    return local.date() if begun <= local < begun + LATE else None
+    return begun if begun <= local < begun + LATE else None

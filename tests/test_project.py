@@ -230,6 +230,7 @@ def test_the_slack_manifest_is_valid() -> None:
 def test_the_slack_app_asks_for_the_least() -> None:
     manifest = yaml.safe_load(text("manifest.yml"))
     wanted = {"app_mentions:read", "chat:write", "commands", "files:write", "im:write", "users:read"}
+    wanted |= {"channels:read", "groups:read"}  # who is in a channel, not what is said there
     assert set(manifest["oauth_config"]["scopes"]["bot"]) == wanted
     assert "user" not in manifest["oauth_config"]["scopes"]
     assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == {"app_home_opened", "app_mention"}

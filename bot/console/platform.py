@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from access.actors import PersonId
 from access.ports import Clock, Directory, MessageRef, Store
@@ -52,6 +53,11 @@ class ConsolePlatform:
         if somebody is None or not somebody.active:
             return None
         return await self._add(private_channel(person), "", card, key)
+
+    async def reached(self, channel: str, people: frozenset[PersonId]) -> Mapping[PersonId, bool]:
+        """Everybody active, in every channel: the console has no membership, and shows all of them what waits."""
+        known = {one for one in people if (somebody := self._directory.person(one)) and somebody.active}
+        return dict.fromkeys(known, bool(channel))
 
     async def _add(self, channel: str, thread: str, card: Card, key: str) -> Posted:
         message = Message(message_id(key), channel, self._clock.now(), thread, card=card_to_json(card))

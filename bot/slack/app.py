@@ -40,6 +40,7 @@ from bot.slack.outlet import Outlet
 from bot.slack.payloads import Delivery, Kind, Malformed, read
 from bot.slack.platform import Janitor, Recording, SlackPlatform
 from bot.slack.replies import SlackReply, SubmitReply
+from bot.slack.rooms import Rooms
 from bot.slack.sockets import Sockets
 from bot.slack.worker import Worker
 
@@ -92,7 +93,7 @@ class SlackApp:
         self._worker: Worker | None = None
         self._bolt: AsyncApp | None = None
         self._group: asyncio.TaskGroup | None = None
-        self.platform = SlackPlatform(self._outlet, store, config, recording)
+        self.platform = SlackPlatform(self._outlet, Rooms(self._api, clock), store, config, recording)
 
     # ------------------------------------------------------------------------------------------------ life
 

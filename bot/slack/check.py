@@ -23,7 +23,9 @@ from bot.slack.config import EMAIL_WARNING, SlackConfig, Source, Transport
 from bot.slack.members import Members
 
 SCOPES = frozenset({"app_mentions:read", "chat:write", "commands", "files:write", "im:write", "users:read"})
-OPTIONAL = frozenset({"users:read.email", "channels:read"})
+#: To know who is in a channel; without them everybody who can decide is written to at once.
+ROUTING = frozenset({"channels:read", "groups:read"})
+OPTIONAL = frozenset({"users:read.email"})
 TOMORROW = 86_400
 HELLO_SECONDS = 10.0
 PAGE = "https://api.slack.com/apps"
@@ -76,7 +78,7 @@ async def check(config: SlackConfig, channels: Sequence[str], clock: Clock) -> l
 def _scopes(header: str) -> list[Finding]:
     """Missing scopes stop something; additional ones only make a stolen token worth more."""
     has = {scope.strip() for scope in header.split(",") if scope.strip()}
-    missing, more = sorted(SCOPES - has), sorted(has - SCOPES - OPTIONAL)
+    missing, more = sorted(SCOPES - has), sorted(has - SCOPES - ROUTING - OPTIONAL)
     found = [
         Finding(
             not missing,
@@ -84,6 +86,9 @@ def _scopes(header: str) -> list[Finding]:
             _ADD if missing else "",
         )
     ]
+    if unknown := sorted(ROUTING - has):
+        said = f"scopes: without {', '.join(unknown)} all who can decide are written to at once, in the channel or not"
+        found.append(Finding(True, said, _ADD))
     if more:
         found.append(Finding(False, f"scopes nobody needs: {', '.join(more)}", "Remove them and reinstall the app."))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from bot.slack.api import Api, SlackRefused, SlackUnreachable
 from bot.slack.config import SlackConfig
 from bot.slack.outlet import Outlet
 from bot.slack.render import Rendered
+from bot.slack.rooms import Rooms
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,11 @@ class SlackPlatform:
     """Posts, updates, private messages, files. `recording` gives the masked recording of a closed session (asciicast),
     which goes below its summary."""
 
-    def __init__(self, outlet: Outlet, store: Store, config: SlackConfig, recording: Recording | None = None) -> None:
-        self._outlet, self._store, self._config, self._recording = outlet, store, config, recording
+    def __init__(
+        self, outlet: Outlet, rooms: Rooms, store: Store, config: SlackConfig, recording: Recording | None = None
+    ) -> None:
+        self._outlet, self._rooms, self._store = outlet, rooms, store
+        self._config, self._recording = config, recording
 
     @property
     def name(self) -> str:
@@ -81,6 +85,18 @@ class SlackPlatform:
         await self._remember(key, posted, card)
         await self._attach(posted, posted.message, card, rendered)
         return posted
+
+    async def reached(self, channel: str, people: frozenset[PersonId]) -> Mapping[PersonId, bool]:
+        """Whose account is a member of the channel. Raises RetryLater when Slack does not tell now."""
+        users = await self._outlet.accounts.users(people)
+        if not users or not channel:
+            return dict.fromkeys(users, False)
+        try:
+            members = await self._rooms.members(channel)
+        except SlackUnreachable as problem:
+            log.info("who is in %s can not be known now: %s", channel, problem)
+            raise RetryLater(1) from None
+        return {person: user in members for person, user in users.items()}
 
     # ------------------------------------------------------------------------------------------------ keys
 

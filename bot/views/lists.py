@@ -101,6 +101,13 @@ def digest_card(waiting: Sequence[Case], grants: Sequence[Grant], ahead: Sequenc
     return replace(_list("digest", "Today", items, "Nothing."), fallback=f"Today: {said}", lines=(text(f"{said}."),))
 
 
+def taken_over_card(giver: Mention, waiting: Sequence[Case]) -> Card:
+    """What waits already for somebody who decides in another's place from now on."""
+    said = f"{len(waiting)} already {'waits' if len(waiting) == 1 else 'wait'} for you in {giver.name}'s place"
+    card = _list("taken_over", "Now yours to decide", [*map(_pending_item, waiting)], "Nothing.")
+    return replace(card, fallback=f"{said}.", lines=(text(f"{said}."),))
+
+
 def _pending_item(case: Case) -> Item:
     request = case.request
     title = text(case.who, parts.via(request), f" {parts.asks(request)} ", Code(request.resource))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -29,6 +29,7 @@ from bot.kit import Kit
 from bot.links import Links
 from bot.planning import Plan
 from bot.platform import Caller, MessageGone, Places, Posted
+from bot.reaching import Reach
 from bot.sender import Sender
 from runbooks.catalog import Catalog
 from tests.fakes.clock import ManualClock
@@ -54,6 +55,8 @@ class FakePlatform:
 
     name: str = CHAT
     strangers: set[PersonId] = field(default_factory=set)
+    members: set[PersonId] = field(default_factory=set)
+    silent: Exception | None = None
     messages: dict[str, Message] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     fault: Fault | None = None
@@ -68,6 +71,11 @@ class FakePlatform:
         if person in self.strangers:
             return None
         return self._add(f"@{person}", "", card, key)
+
+    async def reached(self, channel: str, people: frozenset[PersonId]) -> Mapping[PersonId, bool]:
+        if self.silent:
+            raise self.silent
+        return {one: bool(channel) and one in self.members for one in people - self.strangers}
 
     async def update(self, ref: MessageRef, card: Card) -> None:
         self._before("update", card)
@@ -336,7 +344,9 @@ class Stage:
     def restart(self) -> None:
         """New announcer, sender, runner and handlers, as after a restart of the process."""
         platforms = {CHAT: self.chat}
-        self.announcer = Announcer(self.store, Plan(self.bot, self.places), self.entropy)
+        plan = Plan(self.bot, self.places)
+        self.announcer = Announcer(self.store, plan, self.entropy)
+        self.reach = Reach(self.store, plan, platforms, self.entropy)
         hander = Hander(self.store, self.bot, platforms, self.credentials, self.entropy)
         self.sender = Sender(self.store, self.bot, platforms, self.places, hander)
         self.runner = Runner(self.store, self.bot, self.executor, self.entropy, self.runbooks)
@@ -357,6 +367,7 @@ class Stage:
         """Let announcer, runner and sender work until nothing is left that is due."""
         for _ in range(60):
             worked = await self.announcer.step()
+            worked = await self.reach.step() or worked
             worked = (run and await self.runner.step()) or worked
             worked = await self.sender.step() or worked
             if not worked:

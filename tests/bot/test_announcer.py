@@ -15,6 +15,7 @@ from access.requests import AccessRequest, Evidence, Session
 from access.scopes import Read
 from bot.announcer import Announcer
 from bot.cards import Do
+from bot.cases import Notify
 from bot.deliveries import Delivery
 from bot.planning import Plan
 from tests.bot.stage import Stage, has, token_of, words
@@ -232,7 +233,9 @@ async def test_an_extension_is_asked_for_in_the_thread_and_moves_the_same_grant(
 
 
 async def test_many_approvers_are_not_written_to_one_by_one(stage: Stage) -> None:
-    stage.announcer = Announcer(stage.store, Plan(stage.bot, stage.places, few=1), stage.entropy)
+    stage.announcer = Announcer(
+        stage.store, Plan(replace(stage.bot, notify=Notify(few=1)), stage.places), stage.entropy
+    )
     await stage.asked()
     assert not stage.chat.to(ANN)
     assert has(stage.chat.in_channel()[0].card, Do.APPROVE)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from approval_flows.deputising import kept
 from bot.cards import Do
 from bot.grammar import parse
 from bot.intents import Delegate, Delegations, Incomplete, Mistake, Start
@@ -107,3 +108,53 @@ async def test_help_shows_break_glass_to_who_could(quick: Stage) -> None:
     shown = {person.name for person in (ANN, BOB, DANA, EVE) if "break-glass" in await helped(quick, person)}
     assert shown == may
     assert 0 < len(may) < 4
+
+
+async def test_who_takes_over_is_told_once_what_waits_already(handed: Stage) -> None:
+    stage = handed
+    first = await stage.asked()
+    second = await stage.asked("request prod-db 2h other --scope write")
+    await stage.say(ANN, f"deny {second} not now")
+    third = await stage.asked("request prod-db 3h INC-43 more --scope write")
+    await stage.say(ANN, "delegate @eve from 10:00 until 2026-03-06 for prod-* on holiday")
+    await stage.settle()
+    assert not stage.chat.to(EVE, "taken_over"), "it has not begun"
+    for minutes in (29, 1, 1, 60):
+        stage.clock.advance(minutes * 60)
+        stage.restart()
+        await stage.settle()
+    (told,) = stage.chat.to(EVE, "taken_over")
+    said = words(told.card)
+    assert "2 already wait for you in Ann's place" in said
+    assert first in said
+    assert third in said
+    assert second not in said
+    reply = await stage.press(EVE, token_of(told.card, Do.APPROVE))
+    assert "Approved" in words(reply.last)
+
+
+async def test_who_takes_over_is_not_told_of_nothing_nor_of_what_was_theirs(handed: Stage) -> None:
+    handed.world.directory.replace(EVERYBODY, {**GROUPS, "helpers": ("eve", "bob")})
+    await handed.say(ANN, "delegate @bob 5d for prod-*")
+    await handed.settle()
+    await handed.asked()
+    await handed.settle()
+    assert not handed.chat.to(BOB, "taken_over"), "nothing waited"
+    await handed.say(ANN, f"undelegate {(await handed.store.read(kept))[0].id}")
+    await handed.say(ANN, "delegate @bob 5d for prod-*")
+    await handed.settle()
+    assert not handed.chat.to(BOB, "taken_over"), "he decides that by himself"
+
+
+@pytest.mark.parametrize("setting", ["waiting off", "quiet 09:00-10:00 UTC"])
+async def test_who_takes_over_is_told_as_they_like(handed: Stage, setting: str) -> None:
+    await handed.say(EVE, f"settings {setting}")
+    await handed.asked()
+    await handed.say(ANN, "delegate @eve 5d for prod-*")
+    await handed.settle()
+    assert not handed.chat.to(EVE, "taken_over")
+    handed.clock.advance(31 * 60)
+    await handed.announcer.digest()
+    await handed.settle()
+    assert not handed.chat.to(EVE, "taken_over")
+    assert len(handed.chat.to(EVE, "digest")) == ("quiet" in setting), "the digest told it"

@@ -29,3 +29,7 @@ class ManualClock:
             message = f"cannot advance by {seconds} s"
             raise ValueError(message)
         self._elapsed += seconds
+
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the wall clock, also back; durations go on as they were."""
+        self._start += timedelta(seconds=seconds)

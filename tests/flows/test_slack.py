@@ -34,13 +34,14 @@ def configure(
         "ledger": {"signing_key": "file:signing.key"},
         "listeners": {"postgres": {"port": free_port(0)}, "web": {"port": free_port(0)}},
         "chat": {
+            "dm_after": "0s",
             "slack": {
                 "bot_token": "file:bot.secret",
                 "app_token": "file:app.secret",
                 "identify": "directory",
                 "api_url": slack.api_url,
                 "channels": {"#access": room},
-            }
+            },
         },
         "people": people,
         "groups": {"dba": ["ann"]},
@@ -96,6 +97,8 @@ async def test_the_main_job_in_slack(tmp_path: Path, postgres: EmbeddedPostgres,
             assert status == 0, printed
             assert (await dana.slash("request prod-db 1h INC-7 refund", channel)).ok
             card = await seen(lambda: ann.sees(channel), lambda m: "INC-7" in words(m) and "Approve" in words(m))
+            # Chat goes before the console, where nobody looks who has Slack.
+            await seen(lambda: ann.sees(ann.dm), lambda m: "This waits for you" in words(m))
             await dana.press(card, "Approve")
             await seen(dana.whispers, lambda m: "own request" in words(m))
             await ann.press(card, "Approve")

@@ -17,6 +17,7 @@ from bot.executing import Runner
 from bot.handing import Hander
 from bot.planning import Plan
 from bot.platform import Places
+from bot.reaching import Reach
 from bot.sender import Sender
 from bot.slack.accounts import link
 from bot.slack.app import SlackApp
@@ -102,6 +103,7 @@ class Office:
         platforms = {"slack": app.platform}
         stage.places = places
         stage.announcer = Announcer(self.store, Plan(stage.bot, places), stage.entropy)
+        stage.reach = Reach(self.store, Plan(stage.bot, places), platforms, stage.entropy)
         hander = Hander(self.store, stage.bot, platforms, stage.credentials, stage.entropy)
         stage.sender = Sender(self.store, stage.bot, platforms, places, hander)
         stage.runner = Runner(self.store, stage.bot, stage.executor, stage.entropy)

@@ -80,8 +80,8 @@ async def test_a_page_of_a_broken_server_and_a_lost_answer_are_unreachable(slack
 
 
 async def test_a_missing_scope_names_it(slack: FakeSlack, api: Api) -> None:
-    with pytest.raises(SlackRefused, match="needs the scope channels:read"):
-        await api.do("conversations.list", lambda c: c.conversations_list())
+    with pytest.raises(SlackRefused, match="needs the scope usergroups:read"):
+        await api.do("usergroups.list", lambda c: c.usergroups_list())
 
 
 async def test_a_decision_counts_although_its_answer_cannot_be_given(quick_office: Office) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.check import SCOPES, Finding, check
+from bot.slack.check import ROUTING, SCOPES, Finding, check
 from bot.slack.config import SlackConfig, Source, Transport
 from tests.fakes.clock import ManualClock
 from tests.fakes.slack import FakeSlack
@@ -45,7 +45,7 @@ async def test_the_manifest_and_the_check_want_the_same_scopes() -> None:
     import yaml
 
     manifest = yaml.safe_load((Path(__file__).parents[3] / "manifest.yml").read_text())
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) == SCOPES
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == SCOPES | ROUTING
     from bot.slack.worker import ASK, SHORTCUTS
 
     names = {one["callback_id"]: one["type"] for one in manifest["features"]["shortcuts"]}
@@ -66,11 +66,12 @@ async def test_a_configuration_that_cannot_work_is_said_before_slack_is_asked(
 
 
 async def test_missing_and_additional_scopes_are_named(slack: FakeSlack, clock: ManualClock) -> None:
-    scopes = (SCOPES - {"files:write"}) | {"channels:history", "users:read.email"}
+    scopes = (SCOPES - {"files:write"}) | {"channels:history", "users:read.email", "groups:read"}
     slack.workspace.tokens[BOT_TOKEN] = TokenOwner("bot", slack.bot.id, scopes)
     missing, more = wrong(await ask(slack, clock))
     assert missing == "scopes: files:write missing"
     assert more == "scopes nobody needs: channels:history"
+    assert any("without channels:read all who can decide" in str(one) for one in await ask(slack, clock))
 
 
 @pytest.mark.parametrize(

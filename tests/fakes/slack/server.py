@@ -20,7 +20,18 @@ from tests.fakes.slack.registry import METHODS, Api, authorize
 from tests.fakes.slack.sockets import Sockets
 from tests.fakes.slack.tickets import OAuth, Responses, Triggers
 
-SCOPES = frozenset({"app_mentions:read", "chat:write", "commands", "files:write", "im:write", "users:read"})
+SCOPES = frozenset(
+    [
+        "app_mentions:read",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "files:write",
+        "groups:read",
+        "im:write",
+        "users:read",
+    ]
+)
 BOT_TOKEN = "xoxb-fake"
 APP_TOKEN = "xapp-fake"
 
