@@ -63,7 +63,7 @@ static PyObject *finished(Out *out) {
 typedef struct {
     Size columns;
     Bytes how;
-    const int *looks_for;
+    const int64_t *looks_for;
     PyObject *cells;
     Look look;
     Out text;
@@ -147,13 +147,13 @@ static int decide(Plan *plan, Size column, Bytes v, Size n, Value *value) {
 static int make_plan(Plan *plan, PyObject *how, PyObject *looks_for, PyObject *cells) {
     Size columns = PyBytes_Check(how) ? PyBytes_GET_SIZE(how) : -1;
     if (columns < 0 || !PyBytes_Check(looks_for) || !PyTuple_Check(cells) || PyTuple_GET_SIZE(cells) != columns
-        || PyBytes_GET_SIZE(looks_for) != columns * (Size)sizeof(int)) {
-        PyErr_SetString(PyExc_TypeError, "a plan is bytes, an int for each as bytes, and a tuple of the same size");
+        || PyBytes_GET_SIZE(looks_for) != columns * (Size)sizeof(int64_t)) {
+        PyErr_SetString(PyExc_TypeError, "a plan is bytes, an int of 64 bits for each as bytes, and a tuple of the same size");
         return -1;
     }
     memset(plan, 0, sizeof *plan);
     plan->columns = columns, plan->how = (Bytes)PyBytes_AS_STRING(how);
-    plan->looks_for = (const int *)(const void *)PyBytes_AS_STRING(looks_for), plan->cells = cells;
+    plan->looks_for = (const int64_t *)(const void *)PyBytes_AS_STRING(looks_for), plan->cells = cells;
     return 0;
 }
 
@@ -348,6 +348,82 @@ done:
     return result;
 }
 
+/* ---------------------------------------------------------------------------------------------- lines of a stream */
+
+/* How long the sequence at p is that only changes how a text looks (masking/ansi.py); 0 = it is none. */
+static Size looks(Bytes p, Bytes end) {
+    Bytes q = p + 2;
+    if (end - p < 3 || p[0] != 0x1b) return 0;
+    if ((p[1] == '(' || p[1] == ')') && (p[2] == 'A' || p[2] == 'B' || p[2] == '0')) return 3;
+    if (p[1] != '[') return 0;
+    if (*q == 'K' || (*q >= '0' && *q <= '2' && end - q > 1 && q[1] == 'K')) return q - p + 1 + (*q != 'K');
+    while (q < end && (IS(*q, DIGIT) || *q == ';' || *q == ':')) q++;
+    return q < end && *q == 'm' ? q - p + 1 : 0;
+}
+
+/* What a line shows, without those sequences. -1 for an error. */
+static int uncoloured(Bytes line, Size n, Out *plain) {
+    Bytes p = line, end = line + n, escape;
+    plain->size = 0;
+    while ((escape = memchr(p, 0x1b, (size_t)(end - p))) != NULL) {
+        Size size = looks(escape, end);
+        if (put(plain, p, escape - p + !size) < 0) return -1;
+        p = escape + (size ? size : 1);
+    }
+    return put(plain, p, end - p);
+}
+
+/* Where the line at `p` ends, behind its newline or carriage return; NULL = it goes on. */
+static Bytes line_end(Bytes p, Bytes end) {
+    Bytes newline = memchr(p, '\n', (size_t)(end - p)), stop = newline ? newline : end, other = memchr(p, '\r', (size_t)(stop - p));
+    return other ? other + 1 : newline ? newline + 1 : NULL;
+}
+
+PyDoc_STRVAR(mask_lines_doc,
+"mask_lines(data, looks_for, longest, asked, cell) -> (bytes, consumed, changed)\n\n"
+"The whole lines of a text in UTF-8, masked. Stops before a line of more than `longest` bytes, before one in which a\n"
+"private key may begin, and once `asked` of them were given to `cell`. `changed` lines were changed without it.");
+static PyObject *mask_lines(PyObject *self, PyObject *args) {
+    Py_buffer data;
+    long long looks_for;
+    Py_ssize_t longest, asked, changed = 0;
+    PyObject *cell, *bytes = NULL;
+    Look look;
+    Value value;
+    Rewrite to = {NULL, 0, {NULL, NULL, 0, 0}};
+    Out text = {NULL, NULL, 0, 0}, plain = {NULL, NULL, 0, 0};
+    if (!PyArg_ParseTuple(args, "y*LnnO", &data, &looks_for, &longest, &asked, &cell)) return NULL;
+    Bytes end = (Bytes)data.buf + data.len, p = to.data = data.buf, after;
+    while (p < end && asked > 0 && (after = line_end(p, end)) != NULL && after - p <= longest) {
+        Size n = after - p, start = p - to.data;
+        int coloured = memchr(p, 0x1b, (size_t)n) != NULL;
+        if (coloured && uncoloured(p, n, &plain) < 0) goto failed;
+        int found = coloured ? look_into(&look, plain.data, plain.size, looks_for) : look_into(&look, p, n, looks_for);
+        if (looks_for & HAS_SECRET && look.found & W_PEM) break;
+        p = after;
+        if (found == CLEAN) continue;
+        value.held = NULL;
+        int done = found == FOUND && !coloured ? replaced(&look, &text, &value) : 0;
+        if (done < 0) goto failed;
+        changed += done;
+        if (!done && (asked--, call(&value, cell, after - n, n) < 0)) goto failed;
+        if (!done && value.changed == 0) continue;
+        int wrong = value.changed == 2 || catch_up(&to, start) < 0 || put(&to.out, value.data, value.size) < 0;
+        Py_XDECREF(value.held);
+        if (wrong) goto failed;
+        to.copied = after - to.data;
+    }
+    if (catch_up(&to, p - to.data) == 0) bytes = finished(&to.out), to.out.bytes = NULL;
+failed:
+    Py_CLEAR(to.out.bytes);
+    Py_CLEAR(text.bytes);
+    Py_CLEAR(plain.bytes);
+    PyObject *result = bytes ? Py_BuildValue("Nnn", bytes, to.copied, changed) : NULL;
+    if (!result && !PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "a cell gave no bytes");
+    PyBuffer_Release(&data);
+    return result;
+}
+
 /* ---------------------------------------------------------------------------------------------- messages */
 
 PyDoc_STRVAR(run_of_doc,
@@ -443,17 +519,34 @@ PyDoc_STRVAR(look_doc,
 "look(value, looks_for) -> bytes | None\n\nThe masked value where that is certain (`value` itself: nothing is in it); None = only the detectors can tell.");
 static PyObject *look(PyObject *self, PyObject *args) {
     PyObject *before, *after = NULL;
-    int looks_for;
+    long long looks_for;
     Look seen;
     Out text = {NULL, NULL, 0, 0};
     Value value;
-    if (!PyArg_ParseTuple(args, "Si", &before, &looks_for)) return NULL;
+    if (!PyArg_ParseTuple(args, "SL", &before, &looks_for)) return NULL;
     int found = look_into(&seen, (Bytes)PyBytes_AS_STRING(before), PyBytes_GET_SIZE(before), looks_for);
     if (found == CLEAN) return Py_NewRef(before);
     int done = found == FOUND ? replaced(&seen, &text, &value) : 0;
     if (done > 0) after = PyBytes_FromStringAndSize(value.data, value.size);
     Py_CLEAR(text.bytes);
     return done ? after : Py_NewRef(Py_None);
+}
+
+PyDoc_STRVAR(spans_doc,
+"spans(value, looks_for) -> tuple | None\n\nWhere something is, as (start, end) in bytes, where that is certain; None = only the detectors can tell.");
+static PyObject *spans(PyObject *self, PyObject *args) {
+    PyObject *value;
+    long long looks_for;
+    Look seen;
+    if (!PyArg_ParseTuple(args, "SL", &value, &looks_for)) return NULL;
+    if (look_into(&seen, (Bytes)PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), looks_for) == UNSURE) Py_RETURN_NONE;
+    PyObject *all = PyTuple_New(seen.count);
+    for (int i = 0; all && i < seen.count; i++) {
+        PyObject *one = Py_BuildValue("(nn)", seen.spans[i].start, seen.spans[i].end);
+        if (!one) { Py_CLEAR(all); break; }
+        PyTuple_SET_ITEM(all, i, one);
+    }
+    return all;
 }
 
 /* The words of a dict of bytes and small numbers. */
@@ -487,8 +580,10 @@ static PyObject *configure(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"mask_rows", mask_rows, METH_VARARGS, mask_rows_doc}, {"mask_copy", mask_copy, METH_VARARGS, mask_copy_doc},
+    {"mask_lines", mask_lines, METH_VARARGS, mask_lines_doc},
     {"run_of", run_of, METH_VARARGS, run_of_doc}, {"payloads", payloads, METH_VARARGS, payloads_doc},
     {"pack_texts", pack_texts, METH_VARARGS, pack_texts_doc}, {"look", look, METH_VARARGS, look_doc},
+    {"spans", spans, METH_VARARGS, spans_doc},
     {"configure", configure, METH_VARARGS, configure_doc}, {NULL, NULL, 0, NULL},
 };
 

@@ -4,6 +4,8 @@
  * (`masking/detectors*.py`); here they are only ruled out, or found where what they would find is beyond doubt. For what
  * this was written is told by `masking/swift.py`, and a value that is UNSURE is looked at by the detectors themselves.
  *
+ * Numbers are in `_native_numbers.h`, replacements in `_native_shapes.h`.
+ *
  * Reading never goes past the end of a value: everything takes (pointer, length) or (pointer, end) and checks first.
  */
 #include <stddef.h>
@@ -16,10 +18,10 @@ typedef ptrdiff_t Size;
 /* What a policy looks for in a column. The numbers are those of masking/swift.py. */
 enum {
     HAS_EMAIL = 1, HAS_URL = 2, HAS_SECRET = 4, HAS_IBAN = 8, HAS_LETTERED = 16, HAS_IP = 32, HAS_MAC = 64,
-    HAS_NUMBERS = 128, BARE_NUMBERS = 256, NAMED_NUMBERS = 512, HAS_BIRTH = 1024, NEUTRAL = 2048,
+    HAS_NUMBERS = 128, HAS_BIRTH = 1024, NEUTRAL = 2048, ANY_HINT = 4096,
 };
 /* Kinds of which spans are found here, and how each is replaced: two bits from bit 16 on. */
-enum { EMAIL, PHONE, CARD, SSN, IBAN, KINDS };
+enum { EMAIL, PHONE, CARD, SSN, IBAN, IP };
 enum { ASKED = 0, REDACT = 1, SHAPE = 2 };
 #define HOW(looks_for, kind) ((looks_for) >> (16 + 2 * (kind)) & 3)
 
@@ -32,13 +34,18 @@ static unsigned char class_of[256];
 #define IS(c, what) (class_of[(unsigned char)(c)] & (what))
 #define LOWER(c) ((unsigned char)((c) | 0x20))
 #define IS_ALNUM(c) IS(c, DIGIT | ALPHA)
+/* What `\s` is of ASCII, and `\w`. */
+static int is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1c && c <= 0x1f); }
+static int is_word(unsigned char c) { return IS_ALNUM(c) || c == '_'; }
+static int one_of(unsigned char c, const char *set) { return c && strchr(set, c) != NULL; }
 
-#define MOST_SPANS 16
+#define MOST_SPANS 64
 typedef struct { Size start, end; int kind; } Span;
 typedef struct {
     Bytes text;
     Size size;
-    int looks_for, count;
+    int64_t looks_for;
+    int count, found; /* how many spans, and which signs are in the text */
     Span spans[MOST_SPANS];
 } Look;
 
@@ -91,7 +98,7 @@ static const struct { const char *text; int means; } signs[] = {
     {"shppa_", W_TOKEN}, {"shpss_", W_TOKEN}, {"eyJ", W_TOKEN},
     {"dob", W_BIRTH}, {"d.ob", W_BIRTH}, {"do.b", W_BIRTH}, {"d.o.b", W_BIRTH}, {"born", W_BIRTH}, {"birth", W_BIRTH},
     {"bday", W_BIRTH}, {"b-day", W_BIRTH}, {"geb", W_BIRTH}, {"n\xc3\xa9", W_BIRTH}, {"ne le", W_BIRTH},
-    {"nee le", W_BIRTH}, {"naiss", W_BIRTH}, {"naci", W_BIRTH}, {"nati", W_BIRTH}, {"nasci", W_BIRTH}, {"nato", W_BIRTH},
+    {"nee le", W_BIRTH}, {"naiss", W_BIRTH}, {"naci", W_BIRTH}, {"nasci", W_BIRTH}, {"nato", W_BIRTH},
     {"nata", W_BIRTH},
 };
 #define SIGNS (sizeof signs / sizeof *signs)
@@ -108,15 +115,25 @@ static int here(Bytes p, Bytes end, const char *word) {
     return 1;
 }
 
-/* Which signs begin in text[from:to]. Tokens count only in their own case, and not inside of a word. */
+/* Whether a digit is among the next bytes. */
+static int digit_near(Bytes p, Bytes end) {
+    for (Bytes last = end - p > 48 ? p + 48 : end; p < last; p++)
+        if (IS(*p, DIGIT)) return 1;
+    return 0;
+}
+
+/* Which signs begin in text[from:to]. Tokens count only in their own case; they and births only where no word goes on, and
+ * births only before a digit. */
 static int signs_in(Bytes text, Size n, Size from, Size to) {
     int found = 0;
     for (Size i = from; i < to && i + 3 <= n; i++) {
         if (!beginnings[THREE_HASH(THREE(text + i))]) continue;
         for (size_t j = 0; j < SIGNS; j++) {
             if (LOWER(text[i]) != LOWER(signs[j].text[0]) || !here(text + i, text + n, signs[j].text)) continue;
-            if (signs[j].means == W_TOKEN && ((i && IS_ALNUM(text[i - 1])) || memcmp(text + i, signs[j].text, strlen(signs[j].text)))) continue;
-            found |= signs[j].means;
+            int means = signs[j].means;
+            if (means == W_TOKEN && ((i && IS_ALNUM(text[i - 1])) || memcmp(text + i, signs[j].text, strlen(signs[j].text)))) continue;
+            if (means == W_BIRTH && ((i && IS(text[i - 1], ALPHA)) || !digit_near(text + i, text + n))) continue;
+            found |= means;
         }
     }
     return found;
@@ -205,7 +222,7 @@ static int in_order(Look *look) {
 
 /* ---------------------------------------------------------------------------------------------- e-mail addresses */
 
-static int is_local(unsigned char c) { return IS_ALNUM(c) || (c && strchr("_.!#$%&'*+/=?^`{|}~-", c) != NULL); }
+static int is_local(unsigned char c) { return IS_ALNUM(c) || one_of(c, "_.!#$%&'*+/=?^`{|}~-"); }
 static int is_label(unsigned char c) { return IS_ALNUM(c) || c == '_' || c == '-'; }
 
 /* Where the name of a host that starts at `at` ends for `_EMAIL`; 0 = it is none. */
@@ -230,11 +247,24 @@ static Size host_end(Bytes text, Size n, Size at, Size *top) {
     return 0;
 }
 
+/* Whether `_URL` may match somewhere: a name, a colon and a password between `://` and `@`. */
+static int credentials(Bytes text, Size n) {
+    for (Size i = 0; i + 3 < n; i++) {
+        if (text[i] != ':' || text[i + 1] != '/' || text[i + 2] != '/') continue;
+        Size j = i + 3;
+        while (j < n && !is_space(text[j]) && !one_of(text[j], "/:@'\"<>")) j++;
+        if (j >= n || text[j] != ':') continue;
+        for (j++; j < n && !is_space(text[j]) && !one_of(text[j], "/@'\"<>");) j++;
+        if (j < n && text[j] == '@') return 1;
+    }
+    return 0;
+}
+
 /* Addresses, exactly as `_EMAIL` and `_email` in detectors_words.py find them, next to ASCII only. */
-static int emails(Look *look, int found) {
+static int emails(Look *look) {
     Bytes text = look->text;
     Size n = look->size, from = 0;
-    if (found & W_URL) return UNSURE;
+    if (look->found & W_URL && credentials(text, n)) return UNSURE;
     for (Bytes p = text; (p = memchr(p, '@', (size_t)(text + n - p))) != NULL; p++) {
         Size at = p - text, start = at, top = 0;
         if (at < from) continue;
@@ -252,220 +282,9 @@ static int emails(Look *look, int found) {
     return CLEAN;
 }
 
-/* ---------------------------------------------------------------------------------------------- checks of numbers */
+#include "_native_numbers.h"
 
-static int luhn(const unsigned char *digits, int n) {
-    int total = 0;
-    for (int i = 0; i < n; i++) {
-        int d = digits[n - 1 - i] - '0';
-        total += i & 1 ? (d > 4 ? d * 2 - 9 : d * 2) : d;
-    }
-    return total % 10 == 0;
-}
-
-static int all_same(const unsigned char *digits, int n) {
-    for (int i = 1; i < n; i++)
-        if (digits[i] != digits[0]) return 0;
-    return 1;
-}
-
-/* checksums.card */
-static int is_card(const unsigned char *d, int n) {
-    if (n < 13 || n > 19 || all_same(d, n)) return 0;
-    int two = (d[0] - '0') * 10 + d[1] - '0', four = two * 100 + (d[2] - '0') * 10 + d[3] - '0';
-    int known = (d[0] == '4' && (n == 13 || n == 16 || n == 19)) || (((two >= 51 && two <= 55) || (four >= 2221 && four <= 2720)) && n == 16)
-        || ((two == 34 || two == 37) && n == 15)
-        || ((two == 36 || two == 38 || two == 39 || (four / 10 >= 300 && four / 10 <= 305)) && (n == 14 || n == 16 || n == 19))
-        || ((four == 6011 || two == 65 || (four / 10 >= 644 && four / 10 <= 649)) && (n == 16 || n == 19))
-        || (four >= 3528 && four <= 3589 && (n == 16 || n == 19)) || (two == 62 && n >= 16)
-        || ((two == 50 || (two >= 56 && two <= 69)) && two != 60 && two != 62 && two != 65);
-    return known && luhn(d, n);
-}
-
-/* checksums.ssn */
-static int is_ssn(const unsigned char *d) {
-    int seen = 0, different = 0;
-    for (int i = 0; i < 9; i++) different += !(seen >> (d[i] - '0') & 1), seen |= 1 << (d[i] - '0');
-    return memcmp(d, "000", 3) && memcmp(d, "666", 3) && d[0] != '9' && memcmp(d + 3, "00", 2) && memcmp(d + 5, "0000", 4)
-        && memcmp(d, "123456789", 9) && memcmp(d, "078051120", 9) && memcmp(d, "219099999", 9) && different > 2;
-}
-
-/* checksums.iban, of letters and digits in any case */
-static int is_iban(const unsigned char *text, int n) {
-    int rest = 0;
-    for (int i = 0; i < n; i++) {
-        unsigned char c = text[(i + 4) % n];
-        rest = IS(c, DIGIT) ? (rest * 10 + c - '0') % 97 : (rest * 100 + LOWER(c) - 'a' + 10) % 97;
-    }
-    return rest == 1;
-}
-
-/* ---------------------------------------------------------------------------------------------- words before a number */
-
-/* What `number_names` mean. A number that anything else names is asked about; a filler does not count as a word. */
-enum { NO_NAME, NAMES_PHONE, NAMES_CARD, NAMES_OTHER, FILLER };
-
-/* What the words right before `at` name (detectors_numbers._named_before); text is ASCII there. */
-static int named_before(Bytes text, Size at) {
-    Size from = at > 40 ? at - 40 : 0, i = at, last = 0, last_size = 0;
-    int named = NO_NAME;
-    while (i > from) {
-        while (i > from && !IS(text[i - 1], ALPHA)) i--;
-        Size end = i;
-        while (i > from && IS(text[i - 1], ALPHA)) i--;
-        Size size = end - i;
-        if (!size) break;
-        int one = meaning(&number_names, text + i, size);
-        if (one == FILLER) continue;
-        if (!last_size) { last = i, last_size = size, named = one; continue; }
-        unsigned char pair[WORD_ROOM];
-        if (size + 1 + last_size > WORD_ROOM) break;
-        memcpy(pair, text + i, (size_t)size);
-        pair[size] = '_';
-        memcpy(pair + size + 1, text + last, (size_t)last_size);
-        int both = meaning(&number_names, pair, size + 1 + last_size);
-        return both ? both : named;
-    }
-    return named;
-}
-
-/* Whether they may name the number that starts at `at`. `end` is where its digits end: a match may begin later inside of
- * it, and then see less of the words; or up to three bytes earlier, and then see more. */
-static int may_be_named(Bytes text, Size at, Size end, int moves) {
-    Size from = at > 43 ? at - 43 : 0, i = at;
-    int before = 0;
-    for (Size j = at > 80 ? at - 80 : 0; j < at; j++)
-        if (IS(text[j], HIGH)) return 1;
-    while (i > from) {
-        while (i > from && !IS(text[i - 1], ALPHA)) i--;
-        Size word_end = i;
-        while (i > from && IS(text[i - 1], ALPHA)) i--;
-        Size size = word_end - i;
-        if (!size) break;
-        if ((moves ? end : at) - i > 40) return 1;
-        int means = meaning(&number_names, text + i, size);
-        if (means == FILLER) continue;
-        if (before) return named_before(text, at) != NO_NAME;
-        if (means) return 1;
-        before = 1;
-    }
-    return 0;
-}
-
-/* ---------------------------------------------------------------------------------------------- numbers */
-
-static int separator(unsigned char c) { return c == ' ' || c == '.' || c == '-' || c == '/' || c == '(' || c == ')'; }
-
-/* `2026-11-20 10`: what is left of a date with a time once the colon ended it. */
-static int is_date_and_hour(Bytes v, Size n) {
-    return n == 13 && ((v[0] == '1' && v[1] == '9') || (v[0] == '2' && v[1] == '0')) && v[4] == '-' && v[7] == '-' && v[10] == ' '
-        && IS(v[2], DIGIT) && IS(v[3], DIGIT) && IS(v[5], DIGIT) && IS(v[6], DIGIT) && IS(v[8], DIGIT) && IS(v[9], DIGIT)
-        && ((v[5] == '0' && v[6] != '0') || (v[5] == '1' && v[6] <= '2')) && v[8] <= '3' && !(v[8] == '3' && v[9] > '1');
-}
-
-/* A whole value `+` and 8 to 14 digits, single spaces or dashes between. */
-static int is_phone(Bytes v, Size n) {
-    if (n < 9 || n > 28 || v[0] != '+' || v[1] < '1' || v[1] > '9') return 0;
-    int digits = 0;
-    for (Size i = 1; i < n; i++) {
-        if (IS(v[i], DIGIT)) digits++;
-        else if ((v[i] != ' ' && v[i] != '-') || i + 1 == n || !IS(v[i + 1], DIGIT)) return 0;
-    }
-    return digits >= 8 && digits <= 14;
-}
-
-/* The form of a run of digits: its groups, and the one separator between all of them. `mixed`: not as simple as that. */
-typedef struct {
-    unsigned char digits[24], groups[8], between;
-    int count, number, mixed;
-} Form;
-
-static Form form_of(Bytes run, Size n) {
-    Form form = {{0}, {0}, 0, 0, 0, 0};
-    int gap = 1;
-    for (Size i = 0; i < n; i++) {
-        if (IS(run[i], DIGIT)) {
-            if (form.number == 24) { form.mixed = 1; return form; }
-            if (gap && form.count == 8) { form.mixed = 1; return form; }
-            if (gap) form.count++;
-            form.groups[form.count - 1]++, form.digits[form.number++] = run[i], gap = 0;
-        } else {
-            if (gap || (form.between && form.between != run[i])) form.mixed = 1;
-            form.between = run[i], gap = 1;
-        }
-    }
-    return form;
-}
-
-static int has_groups(const Form *form, int a, int b, int c, int d) {
-    const unsigned char *g = form->groups;
-    return g[0] == a && g[1] == b && g[2] == c && g[3] == d;
-}
-
-static int stands_free(Bytes text, Size n, Size begin, Size end) {
-    if (begin && (!text[begin - 1] || !strchr(" \t\n\r,;:=\"'<>[]{}|!?*~", text[begin - 1]))) return 0;
-    return end == n || (text[end] && strchr(" \t\n\r,;:.=\"'<>[]{}|!?*~)/", text[end]));
-}
-
-/* What becomes of the run of digits text[start:end], which no other run touches: FOUND with a span, CLEAN or UNSURE. It is
- * sure only where the regular expression must take all of it at once, and the first judge that can hold does. */
-static int certain_number(Look *look, Size start, Size end, int plus) {
-    Bytes text = look->text;
-    Size begin = plus ? start - 1 : start;
-    if (look->looks_for & (NAMED_NUMBERS | NEUTRAL) || (plus && text[begin] != '+') || !stands_free(text, look->size, begin, end)) return UNSURE;
-    for (Size j = begin > 48 ? begin - 48 : 0; j < begin; j++)
-        if (IS(text[j], HIGH)) return UNSURE;
-    Form form = form_of(text + start, end - start);
-    int name = named_before(text, begin), one = form.count == 1;
-    if (name == NAMES_OTHER) return UNSURE;
-    if (plus) {
-        int count = form.number;
-        return name != NAMES_CARD && form.count < 8 && count >= 8 && count <= 14 && text[start] != '0' ? span(look, begin, end, PHONE) : UNSURE;
-    }
-    if (form.mixed) return UNSURE;
-    int split = form.between == ' ' || form.between == '-';
-    if (split && has_groups(&form, 3, 2, 4, 0)) return is_ssn(form.digits) ? span(look, begin, end, SSN) : UNSURE;
-    int grouped = split && ((form.count == 4 && form.groups[0] == 4 && form.groups[1] == 4 && form.groups[2] == 4 && form.groups[3] <= 7)
-        || (form.count == 3 && form.groups[0] == 4 && form.groups[1] == 6 && (form.groups[2] == 4 || form.groups[2] == 5)));
-    if (grouped || (one && (form.number == 15 || form.number == 16))) {
-        if (is_card(form.digits, form.number)) return span(look, begin, end, CARD);
-        return one && form.number == 16 && !name ? CLEAN : UNSURE;
-    }
-    /* A date begins with one, two or four digits and not with a space behind them. */
-    int may_be_date = form.between != ' ' && !one && (form.groups[0] < 3 || form.groups[0] == 4);
-    if (name == NAMES_PHONE && form.number >= 6 && form.number <= 13 && !may_be_date && !has_groups(&form, 2, 3, 3, 3)
-        && !has_groups(&form, 4, 4, 4, 0) && !has_groups(&form, 3, 3, 3, 2)) return span(look, begin, end, PHONE);
-    return UNSURE;
-}
-
-/* Whether the numbers of a text may be personal (detectors_numbers.find_numbers). */
-static int numbers(Look *look, Size first_digit) {
-    Bytes text = look->text;
-    Size n = look->size;
-    int looks_for = look->looks_for;
-    if (HOW(looks_for, PHONE) && is_phone(text, n)) return span(look, 0, n, PHONE);
-    for (Size i = first_digit; (i = next_digit(text, i, n)) < n; i++) {
-        Size start = i, digits = 1, gaps = 0;
-        for (;;) {
-            Size next = i + 1;
-            while (next < n && next - i <= 2 && separator(text[next])) next++;
-            if (next >= n || next - i > 3 || !IS(text[next], DIGIT)) break;
-            gaps += next - i - 1, digits++, i = next;
-        }
-        if (digits < 5) continue;
-        Size before = start;
-        if (before && text[before - 1] == '(') before--;
-        if (before && text[before - 1] == ' ') before--;
-        int plus = before && text[before - 1] == '+', suspect = 0;
-        if (looks_for & NAMED_NUMBERS || may_be_named(text, start, i + 1, gaps > 0)) suspect = 1;
-        else if (gaps || plus) suspect = digits >= (plus ? 8 : 9) && !(!plus && is_date_and_hour(text + start, i + 1 - start));
-        else if (looks_for & BARE_NUMBERS) suspect = digits == 15 || (digits == 16 && luhn(text + start, 16));
-        if (suspect && certain_number(look, start, i + 1, plus) == UNSURE) return UNSURE;
-    }
-    return CLEAN;
-}
-
-/* ---------------------------------------------------------------------------------------------- secrets, ids with letters */
+/* ---------------------------------------------------------------------------------------------- secrets */
 
 /* Whether 16 characters of tokens stand together; looks at every 16th byte and back from it. */
 static int long_run(Bytes text, Size n) {
@@ -478,18 +297,110 @@ static int long_run(Bytes text, Size n) {
     return 0;
 }
 
-static int secrets(const Look *look, int classes, int found) {
-    if (found & (W_PEM | W_SCHEME) || (found & W_ASSIGNED && classes & ASSIGN)) return UNSURE;
-    return (found & W_TOKEN || classes & DOLLAR) && long_run(look->text, look->size) ? UNSURE : CLEAN;
+/* Whether text[:end] ends with `word`, in any case. */
+static int ends_with(Bytes text, Size end, const char *word) {
+    Size size = (Size)strlen(word);
+    return end >= size && here(text + end - size, text + end, word);
 }
 
-/* Whether the run text[start:end], and nothing else, is an IBAN. */
-static int certain_iban(Look *look, Size start, Size end) {
+/* Whether a word for a secret is right before a `:` or `=`, as `_ASSIGNED` has them. */
+static int assigned(Bytes text, Size n) {
+    static const char *const names[] = {"pass", "password", "passwd", "passphrase", "pwd", "secret", "token", "authorization",
+                                        "apikey", "api_key", "api-key", "accesskey", "access_key", "access-key"};
+    for (Size i = 0; i < n; i++) {
+        if (text[i] != ':' && text[i] != '=') continue;
+        Size end = i;
+        while (end > 0 && i - end < 3 && is_space(text[end - 1])) end--;
+        if (end > 0 && (text[end - 1] == '"' || text[end - 1] == '\'')) end--;
+        for (size_t j = 0; end && IS(text[end - 1], ALPHA) && j < sizeof names / sizeof *names; j++)
+            if (ends_with(text, end, names[j])) return 1;
+    }
+    return 0;
+}
+
+/* Whether `bearer` or `basic` with a long word behind it is there, as `_BEARER` has it. */
+static int scheme(Bytes text, Size n) {
+    for (Size i = 0; i + 17 < n; i++) {
+        if (LOWER(text[i]) != 'b') continue;
+        Size size = here(text + i, text + n, "bearer") ? 6 : here(text + i, text + n, "basic") ? 5 : 0, at = i + size, long_enough = 0;
+        if (!size) continue;
+        while (at < n && at - i - size < 3 && is_space(text[at])) at++;
+        if (at == i + size) continue;
+        while (at < n && (IS_ALNUM(text[at]) || one_of(text[at], "+/._~-")) && long_enough < 12) at++, long_enough++;
+        if (long_enough == 12) return 1;
+    }
+    return 0;
+}
+
+/* A `$` that a hash may have: `$2b$`, `$y$`, `$argon2`, `SCRAM-SHA-256$4096`. */
+static int hash_sign(Bytes text, Size n) {
+    for (Size i = 0; i + 1 < n; i++)
+        if (text[i] == '$' && (IS(text[i + 1], DIGIT) || text[i + 1] == 'y' || text[i + 1] == 'a')) return 1;
+    return 0;
+}
+
+static int secrets(const Look *look, int classes) {
+    int found = look->found;
+    if (found & W_PEM || (found & W_SCHEME && scheme(look->text, look->size))) return UNSURE;
+    if (found & W_ASSIGNED && classes & ASSIGN && assigned(look->text, look->size)) return UNSURE;
+    if (!(found & W_TOKEN) && !(classes & DOLLAR && hash_sign(look->text, look->size))) return CLEAN;
+    return long_run(look->text, look->size) ? UNSURE : CLEAN;
+}
+
+/* ---------------------------------------------------------------------------------------------- ids with letters */
+
+/* checksums.iban, of letters and digits in any case */
+static int is_iban(const unsigned char *text, int n) {
+    int rest = 0;
+    for (int i = 0; i < n; i++) {
+        unsigned char c = text[(i + 4) % n];
+        rest = IS(c, DIGIT) ? (rest * 10 + c - '0') % 97 : (rest * 100 + LOWER(c) - 'a' + 10) % 97;
+    }
+    return rest == 1;
+}
+
+/* Where the match of `_IBAN` that begins at `start` ends; 0 = there is none. Its first four characters are right. */
+static Size iban_run(Bytes text, Size n, Size start) {
+    Size at = start + 4, characters = 0;
+    for (int group = 0; group < 9; group++) {
+        Size i = at + (at < n && text[at] == ' '), size = 0;
+        while (size < 4 && i + size < n && IS_ALNUM(text[i + size])) size++;
+        if (!size) break;
+        at = i + size, characters += size;
+    }
+    return characters >= 3 ? at : 0;
+}
+
+/* The IBAN at the start of text[start:end], a match of `_IBAN` (detectors_words._iban_end). */
+static int iban_in(Look *look, Size start, Size end) {
+    unsigned char compact[WORD_ROOM + 8];
     Bytes text = look->text;
-    Size length = meaning(&iban_countries, text + start, 2);
-    if (end - start != length || (start && (IS(text[start - 1], HIGH) || text[start - 1] == '-'))) return UNSURE;
-    if (end < look->size && IS(text[end], HIGH)) return UNSURE;
-    return is_iban(text + start, (int)length) ? span(look, start, end, IBAN) : UNSURE;
+    int length = meaning(&iban_countries, text + start, 2), seen = 0;
+    for (Size i = start; length && i < end; i++) {
+        if (text[i] == ' ') continue;
+        if (seen == (int)sizeof compact) return CLEAN;
+        compact[seen++] = text[i];
+        if (seen < length) continue;
+        if ((i + 1 < end && IS_ALNUM(text[i + 1])) || !is_iban(compact, length)) return CLEAN;
+        return span(look, start, i + 1, IBAN);
+    }
+    return CLEAN;
+}
+
+/* The IBAN whose first digit is at `i`, when there is one. `from` is where the search for them has come to. */
+static int iban_at(Look *look, Size i, Size *from) {
+    Bytes text = look->text;
+    Size start = i - 2;
+    if (start < *from || !IS(text[i - 1], ALPHA) || !IS(text[start], ALPHA)) return CLEAN;
+    if (start && IS_ALNUM(text[start - 1])) return CLEAN;
+    if (start > 1 && text[start - 1] == '-') {
+        if (IS(text[start - 2], HIGH)) return UNSURE;
+        if (is_word(text[start - 2])) return CLEAN;
+    }
+    Size end = iban_run(text, look->size, start);
+    if (!end) return CLEAN;
+    *from = end;
+    return iban_in(look, start, end);
 }
 
 /* Whether a run of 16 letters and digits may be a codice fiscale, whose digits may be letters. */
@@ -497,216 +408,167 @@ static int fiscal_codes(Bytes text, Size n) {
     for (Size i = 0; i < n; i++) {
         Bytes p = text + i;
         while (i < n && IS_ALNUM(text[i])) i++;
-        if (text + i - p == 16 && IS(p[0], ALPHA) && IS(p[5], ALPHA) && IS(p[8], ALPHA) && IS(p[11], ALPHA) && IS(p[15], ALPHA)) return UNSURE;
+        if (text + i - p != 16) continue;
+        int fits = 1;
+        for (int j = 0; fits && j < 16; j++) {
+            int letter = j < 6 || j == 8 || j == 11 || j == 15;
+            fits = letter ? IS(p[j], ALPHA) != 0 : IS(p[j], DIGIT) || (LOWER(p[j]) >= 'l' && LOWER(p[j]) <= 'v');
+        }
+        if (fits) return UNSURE;
     }
     return CLEAN;
 }
 
-/* IBANs and ids with letters: both are runs of letters and digits. The others of them have digits. */
-static int lettered(Look *look, Size first_digit) {
+/* Whether text[i:] is so many digits, a space allowed before; moves behind them. */
+static int digits_follow(Bytes text, Size n, Size *i, int digits) {
+    if (*i < n && text[*i] == ' ') ++*i;
+    for (; digits; digits--, ++*i)
+        if (*i >= n || !IS(text[*i], DIGIT)) return 0;
+    return 1;
+}
+
+/* Whether the digits text[first:next] are of another id with letters (`_LETTERED`). */
+static int lettered_at(const Look *look, Size first, Size next) {
     Bytes text = look->text;
-    Size n = look->size;
-    if (look->looks_for & HAS_LETTERED && long_run(text, n) && fiscal_codes(text, n)) return UNSURE;
-    int begun = 0; /* a search for an IBAN began already, and may have gone over what follows */
-    for (Size i = first_digit; (i = next_digit(text, i, n)) < n;) {
-        Size start = i;
-        while (start > 0 && IS_ALNUM(text[start - 1])) start--;
-        while (i < n && IS_ALNUM(text[i])) i++;
-        Size size = i - start;
-        Bytes p = text + start;
-        int begins = size >= 4 && IS(p[0], ALPHA) && IS(p[1], ALPHA) && IS(p[2], DIGIT) && IS(p[3], DIGIT);
-        if (look->looks_for & HAS_IBAN && begins && meaning(&iban_countries, p, 2)) {
-            Size letters = size;
-            for (Size j = i; j < n && letters < 15; j++) {
-                if (IS_ALNUM(text[j])) letters++;
-                else if (text[j] != ' ') break;
-            }
-            if (letters >= 15 && (begun || certain_iban(look, start, i) == UNSURE)) return UNSURE;
+    Size n = look->size, digits = next - first;
+    if (next >= n) return CLEAN;
+    /* 2A and 2B, the departments of Corsica */
+    if (text[next - 1] == '2' && (LOWER(text[next]) == 'a' || LOWER(text[next]) == 'b')) {
+        Size after = next + 1;
+        if (digits_follow(text, n, &after, 3) && digits_follow(text, n, &after, 3) && digits_follow(text, n, &after, 2)) return UNSURE;
+    }
+    /* a DNI, or a NIE without its letter at the front */
+    if (digits != 7 && digits != 8) return CLEAN;
+    if (text[next] == '-') next++;
+    if (next >= n || !IS(text[next], ALPHA) || (next + 1 < n && IS_ALNUM(text[next + 1]))) return CLEAN;
+    return (digits == 8 ? !first || !IS_ALNUM(text[first - 1]) : first && one_of(text[first - 1], "XYZxyz-")) ? UNSURE : CLEAN;
+}
+
+/* ---------------------------------------------------------------------------------------------- addresses of machines */
+
+/* Whether text[:at] ends with something that makes a version of what follows (`_VERSION_BEFORE`). */
+static int version_before(Bytes text, Size at) {
+    static const char *const words[] = {"v", "ver", "version", "release", "build"};
+    for (int end_of_line = 0; end_of_line < 2; end_of_line++) {
+        if (end_of_line && !(at && text[at - 1] == '\n')) break;
+        Size i = at - end_of_line;
+        for (int k = 0;; k++) {
+            for (size_t j = 0; j < sizeof words / sizeof *words; j++)
+                if (ends_with(text, i, words[j])) return 1;
+            if (i > 1 && text[i - 1] == '/' && IS(text[i - 2], ALPHA)) return 1;
+            if (k == 3 || !i || !(is_space(text[i - 1]) || one_of(text[i - 1], ":=."))) break;
+            i--;
         }
-        begun |= begins;
-        if (!(look->looks_for & HAS_LETTERED)) continue;
-        for (Size j = 0; j < size; j++) {
-            if (!IS(p[j], DIGIT)) continue;
-            Size first = j;
-            while (j + 1 < size && IS(p[j + 1], DIGIT)) j++;
-            Size digits = j - first + 1, next = start + j + 1;
-            if (digits == 7 || digits == 8) {
-                if (next < n && text[next] == '-') next++;
-                if (next < n && IS(text[next], ALPHA)) return UNSURE;
-            }
+    }
+    return 0;
+}
+
+/* Four numbers up to 255 with dots between, without zeros at the front (`_IPV4`, ipaddress.ip_address), that begin at
+ * `start`, where digits begin. `from` is where the search for them has come to. */
+static int ipv4_at(Look *look, Size start, Size *from) {
+    Bytes text = look->text;
+    Size n = look->size, at = start;
+    int valid = 1, any = 0;
+    if (start < *from) return CLEAN;
+    for (int part = 0; part < 4; part++) {
+        Size digits = digits_from(text, at, n);
+        if (digits < 1 || digits > 3) return CLEAN;
+        int number = 0;
+        for (Size j = at; j < at + digits; j++) number = number * 10 + text[j] - '0';
+        valid &= number < 256 && !(digits > 1 && text[at] == '0'), any |= number;
+        at += digits;
+        if (part < 3 && (at >= n || text[at++] != '.')) return CLEAN;
+    }
+    if (start && IS(text[start - 1], HIGH)) return UNSURE;
+    if (start && (is_word(text[start - 1]) || text[start - 1] == '.')) return CLEAN;
+    if (at < n && IS(text[at], HIGH)) return UNSURE;
+    if (at < n && (is_word(text[at]) || (text[at] == '.' && at + 1 < n && IS(text[at + 1], DIGIT)))) return CLEAN;
+    *from = at;
+    if (!valid || !any || version_before(text, start)) return CLEAN;
+    return look->looks_for & NEUTRAL ? UNSURE : span(look, start, at, IP);
+}
+
+/* Whether there may be an address of version 6: `::` or six colons in a run of hexadecimal digits and colons. */
+static int ipv6(Bytes text, Size n) {
+    Bytes colon;
+    for (Size i = 0; i < n && (colon = memchr(text + i, ':', (size_t)(n - i))) != NULL; i++) {
+        i = colon - text;
+        Size start = i, end = i, colons = 0;
+        int doubled = 0;
+        while (start > 0 && (IS(text[start - 1], DIGIT) || (LOWER(text[start - 1]) >= 'a' && LOWER(text[start - 1]) <= 'f'))) start--;
+        for (; end < n; end++) {
+            unsigned char c = text[end];
+            if (c == ':') colons++, doubled |= end + 1 < n && text[end + 1] == ':';
+            else if (!(IS(c, DIGIT) || (LOWER(c) >= 'a' && LOWER(c) <= 'f'))) break;
         }
-        /* 2A and 2B, the departments of Corsica, inside a run or as a group of their own */
-        for (Size j = start; j + 1 < i; j++)
-            if (text[j] == '2' && (LOWER(text[j + 1]) == 'a' || LOWER(text[j + 1]) == 'b')) {
-                int digit_before = j > 0 && (IS(text[j - 1], DIGIT) || (text[j - 1] == ' ' && j > 1 && IS(text[j - 2], DIGIT)));
-                if (digit_before) return UNSURE;
-            }
+        i = end - 1;
+        if (!doubled && colons < 6) continue;
+        if (start && (is_word(text[start - 1]) || text[start - 1] == '.')) continue;
+        return UNSURE;
     }
     return CLEAN;
 }
 
-/* Whether four numbers with dots between, or two colons with at most four hexadecimal digits between, stand in a text. */
-static int addresses(Bytes text, Size n) {
-    Size parts = 0, size = 0, since = -1;
-    for (Size i = 0; i < n; i++) {
+static int is_hex(unsigned char c) { return IS(c, DIGIT) || (LOWER(c) >= 'a' && LOWER(c) <= 'f'); }
+
+/* Whether there may be an address of a network card: five signs at every third place, or two dots around four digits. */
+static int macs(Bytes text, Size n) {
+    for (Size i = 2; i + 5 < n; i++) {
         unsigned char c = text[i];
-        if (IS(c, DIGIT)) { if (++size > 3) parts = 0; else if (parts == 3) return UNSURE; }
-        else { parts = c == '.' && size ? parts + 1 : 0; size = 0; }
-        if (c == ':') { if (since >= 0) return UNSURE; since = 0; }
-        else if (since >= 0 && (!(IS(c, DIGIT) || (LOWER(c) >= 'a' && LOWER(c) <= 'f')) || ++since > 4)) since = -1;
+        if (c == '.' && text[i + 5] == '.' && is_hex(text[i - 1]) && is_hex(text[i + 1]) && is_hex(text[i + 4])) return UNSURE;
+        if ((c == ':' || c == '-') && i + 14 < n && text[i + 3] == c && text[i + 6] == c && text[i + 9] == c && text[i + 12] == c) return UNSURE;
     }
     return CLEAN;
 }
 
 /* ---------------------------------------------------------------------------------------------- all of it */
 
-static Size count_of(Bytes text, Size n, unsigned char c) {
-    Size found = 0;
-    for (Size i = 0; i < n; i++) found += text[i] == c;
-    return found;
+/* Everything that has digits. */
+static int digit_runs(Look *look) {
+    Bytes text = look->text;
+    Size n = look->size, next;
+    int64_t looks_for = look->looks_for;
+    Size ip_from = 0, iban_from = 0;
+    Numbers seen = {0, 0};
+    int numbers = (looks_for & HAS_NUMBERS) != 0;
+    if (numbers && whole_phones(looks_for) && is_phone(text, n)) return span(look, 0, n, PHONE);
+    for (Size i = 0; (i = next_digit(text, i, n)) < n; i = next) {
+        next = i + digits_from(text, i, n);
+        if (looks_for & HAS_IP && next < n && text[next] == '.' && next - i < 4 && ipv4_at(look, i, &ip_from) == UNSURE) return UNSURE;
+        if (looks_for & HAS_IBAN && i > 1 && next - i > 1 && iban_at(look, i, &iban_from) == UNSURE) return UNSURE;
+        if (looks_for & HAS_LETTERED && lettered_at(look, i, next)) return UNSURE;
+        if (numbers && i >= seen.until && numbers_from(look, i, &seen) == UNSURE) return UNSURE;
+    }
+    return CLEAN;
 }
 
 /* What the detectors would find in a value: nothing (CLEAN), exactly the spans (FOUND), or only they can tell. */
-static int look_into(Look *look, Bytes v, Size n, int looks_for) {
+static int look_into(Look *look, Bytes v, Size n, int64_t looks_for) {
     int classes;
-    look->text = v, look->size = n, look->looks_for = looks_for, look->count = 0;
+    look->text = v, look->size = n, look->looks_for = looks_for, look->count = look->found = 0;
     if (n > 100000) return UNSURE;
     /* Nothing else can be in it, but an address of a network card. */
-    if (n && v[0] == '+' && HOW(looks_for, PHONE) && !(looks_for & (HAS_IP | HAS_MAC)) && is_phone(v, n)) return span(look, 0, n, PHONE);
-    int found = pass_over(v, n, &classes);
+    if (n && v[0] == '+' && whole_phones(looks_for) && !(looks_for & (HAS_IP | HAS_MAC)) && is_phone(v, n)) return span(look, 0, n, PHONE);
+    int found = look->found = pass_over(v, n, &classes);
     if (!(classes & SIGN)) {
         if (found & W_TOKEN) return UNSURE;
         return classes & HIGH && !valid_utf8(v, v + n) ? UNSURE : CLEAN;
     }
     if (classes & HIGH && !ordinary(v, v + n)) return UNSURE;
-    if (looks_for & HAS_URL && found & W_URL && classes & AT) return UNSURE;
-    if (looks_for & HAS_SECRET && secrets(look, classes, found)) return UNSURE;
-    if (looks_for & HAS_IP && addresses(v, n)) return UNSURE;
-    if (looks_for & HAS_MAC && (count_of(v, n, ':') >= 5 || count_of(v, n, '-') >= 5 || count_of(v, n, '.') >= 2)) return UNSURE;
-    if (classes & AT && looks_for & HAS_EMAIL && emails(look, found)) return UNSURE;
+    if (looks_for & HAS_URL && found & W_URL && classes & AT && credentials(v, n)) return UNSURE;
+    if (looks_for & HAS_SECRET && secrets(look, classes)) return UNSURE;
+    if (looks_for & HAS_MAC && macs(v, n)) return UNSURE;
+    if (looks_for & HAS_IP && ipv6(v, n)) return UNSURE;
+    if (classes & AT && looks_for & HAS_EMAIL && emails(look)) return UNSURE;
     if (classes & DIGIT) {
-        Size first = next_digit(v, 0, n);
         if (looks_for & HAS_BIRTH && found & W_BIRTH) return UNSURE;
-        if (looks_for & (HAS_IBAN | HAS_LETTERED) && classes & ALPHA && lettered(look, first)) return UNSURE;
-        if (looks_for & HAS_NUMBERS && numbers(look, first) == UNSURE) return UNSURE;
+        if (classes & ALPHA && looks_for & HAS_LETTERED && long_run(v, n) && fiscal_codes(v, n)) return UNSURE;
+        if (looks_for & (HAS_NUMBERS | HAS_IP | HAS_IBAN | HAS_LETTERED) && digit_runs(look) == UNSURE) return UNSURE;
     }
     return in_order(look);
 }
 
-/* ---------------------------------------------------------------------------------------------- shapes (strategies.py) */
-
-static const char REDACTED[] = "\xc2\xabmasked\xc2\xbb";
-#define REDACTED_SIZE ((Size)sizeof(REDACTED) - 1)
-#define SHAPE_ROOM 64
-
-static int plain(Bytes v, Size n) {
-    for (Size i = 0; i < n; i++)
-        if (v[i] < 0x20 || v[i] >= 0x7f) return 0;
-    return n > 0 && v[0] != ' ' && v[n - 1] != ' ';
-}
-
-/* Each writes at most SHAPE_ROOM bytes; returns how many, 0 = not for here. */
-static Size redacted(unsigned char *to) { memcpy(to, REDACTED, REDACTED_SIZE); return REDACTED_SIZE; }
-
-static Size email_shape(Bytes v, Size n, unsigned char *to) {
-    if (!plain(v, n)) return 0;
-    Size at = n;
-    while (at > 0 && v[at - 1] != '@') at--;
-    if (at < 2) return redacted(to);
-    Size size = 0, dot = n;
-    if (IS_ALNUM(v[0]) && at - 1 > 2) to[size++] = v[0];
-    memcpy(to + size, "****@*****", 10);
-    size += 10;
-    while (dot > at && v[dot - 1] != '.') dot--;
-    int top = dot > at && n - dot >= 2 && n - dot <= 24;
-    for (Size i = dot; top && i < n; i++) top = IS(v[i], ALPHA);
-    if (!top) return size;
-    to[size++] = '.';
-    memcpy(to + size, v + dot, (size_t)(n - dot));
-    return size + n - dot;
-}
-
-static Size country_code(Bytes v, Size n) {
-    if (n < 1 || !IS(v[0], DIGIT)) return 0;
-    if (v[0] == '1' || v[0] == '7') return 1;
-    if (n < 2 || !IS(v[1], DIGIT)) return 0;
-    static const char *const second[10] = {"", "", "07", "0123469", "013456789", "12345678", "0123456", "", "1246", "0123458"};
-    if (strchr(second[v[0] - '0'], v[1])) return 2;
-    return n >= 3 && IS(v[2], DIGIT) ? 3 : 0;
-}
-
-static Size phone_shape(Bytes v, Size n, unsigned char *to) {
-    if (!plain(v, n)) return 0;
-    unsigned char last[2] = {0, 0};
-    Size digits = 0, size = 0, at = 0, code = 0;
-    for (Size i = 0; i < n; i++)
-        if (IS(v[i], DIGIT)) last[0] = last[1], last[1] = v[i], digits++;
-    if (digits < 6) return redacted(to);
-    if (v[0] == '+') at = 1;
-    else if (v[0] == '0' && v[1] == '0') at = 2;
-    if (at) {
-        while (at < n && v[at] == ' ') at++;
-        code = country_code(v + at, n - at);
-    }
-    if (code) {
-        to[size++] = '+';
-        memcpy(to + size, v + at, (size_t)code);
-        size += code;
-        to[size++] = ' ';
-    }
-    memcpy(to + size, "*** ***", 7);
-    size += 7;
-    memcpy(to + size, last, 2);
-    return size + 2;
-}
-
-static Size words_shape(Bytes v, Size n, unsigned char *to) {
-    if (!plain(v, n) || n > 200) return 0;
-    Size size = 0;
-    int words = 0;
-    for (Size i = 0; i < n;) {
-        if (!IS_ALNUM(v[i]) && v[i] != '_') { i++; continue; }
-        if (++words > 4) break;
-        if (words <= 3 && !IS(v[i], DIGIT)) {
-            if (size) to[size++] = ' ';
-            to[size++] = v[i];
-            memcpy(to + size, "****", 4);
-            size += 4;
-        }
-        while (i < n && (IS_ALNUM(v[i]) || v[i] == '_' || v[i] == '\'' || v[i] == '-')) i++;
-    }
-    return size && words <= 4 ? size : redacted(to);
-}
-
-/* `before` and the last four letters or digits of a value. */
-static Size with_last_four(const char *before, Bytes v, Size n, unsigned char *to) {
-    Size size = (Size)strlen(before), at = n;
-    memcpy(to, before, (size_t)size);
-    for (int missing = 4; missing > 0 && at > 0;)
-        if (IS_ALNUM(v[--at])) to[size + --missing] = v[at];
-    return size + 4;
-}
-
-static Size iban_shape(Bytes v, Size n, unsigned char *to) {
-    Size size = with_last_four("XX** **** **** ", v, n, to);
-    to[0] = v[0] & 0xdf, to[1] = v[1] & 0xdf;
-    return size;
-}
-
-/* The replacement of a span. */
-static Size replacement(const Look *look, const Span *one, unsigned char *to) {
-    Bytes v = look->text + one->start;
-    Size n = one->end - one->start;
-    if (HOW(look->looks_for, one->kind) != SHAPE) return redacted(to);
-    switch (one->kind) {
-    case EMAIL: return email_shape(v, n, to);
-    case PHONE: return phone_shape(v, n, to);
-    case CARD: return with_last_four("****-****-****-", v, n, to);
-    case SSN: return with_last_four("***-**-", v, n, to);
-    case IBAN: return iban_shape(v, n, to);
-    default: return redacted(to);
-    }
-}
+#include "_native_shapes.h"
 
 /* ---------------------------------------------------------------------------------------------- once */
 

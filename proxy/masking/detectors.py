@@ -236,6 +236,9 @@ class Detectors:
         masked = self.mask(text, context)
         return REDACTED if masked is None else masked
 
+    def noted(self, changed: int) -> None:
+        """So many texts were masked without being asked for here (`certain`)."""
+
     def _replaced(self, text: str, spans: Sequence[Span]) -> str:
         parts: list[str] = []
         at = 0

@@ -164,7 +164,9 @@ _JUDGES: tuple[tuple[str, int, int, Callable[[_Run], bool]], ...] = (
     ("national_id", 5, 20, _is_national_id),
     ("phone", 6, 17, _is_phone),
 )
-ENTITIES = frozenset(entity for entity, *_ in _JUDGES)
+#: The entities that are asked for, in that order.
+JUDGED = tuple(entity for entity, *_ in _JUDGES)
+ENTITIES = frozenset(JUDGED)
 _MOST_DIGITS = 20
 _MOST_PARTS = 12
 

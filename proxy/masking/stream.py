@@ -3,6 +3,9 @@
 A match never goes over the end of a line, except a private key, whose lines are followed until its last. So a line is
 held until it ends, and no more than `MAX_HELD` characters of it: the output is the same for any chunking of the same
 text. `flush` gives out what is held when the source pauses (a prompt without a line end).
+
+Lines that are there go through the compiled part first, many at once (`certain.py`); it gives the same text as the
+detectors, which are asked about the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import re
 
 from access.masking import Masked, declare_masked
 from proxy.masking.ansi import mask_through
+from proxy.masking.certain import LONGEST_LINE, Certain
 from proxy.masking.context import NO_CONTEXT
 from proxy.masking.detectors import Detectors
 from proxy.masking.strategies import REDACTED
@@ -19,8 +23,10 @@ from proxy.masking.strategies import REDACTED
 MAX_HELD = 8_192
 #: A longer line is cut before so many of them, and the cut is looked for in the zone before that: the rest is needed
 #: to see whether a match goes on behind the cut.
-_AHEAD = 1_024
+_AHEAD = MAX_HELD - LONGEST_LINE
 _CUT_ZONE = 1_024
+#: Words so far before a match may be why it is one.
+_WORDS_BEFORE = 48
 #: From this many characters on it is worth to look at many lines at once first.
 _BLOCK = 2_048
 
@@ -34,6 +40,7 @@ class StreamMasker:
 
     def __init__(self, detectors: Detectors) -> None:
         self._detectors = detectors
+        self._certain = Certain(detectors)
         self._held = ""
         self._in_key = False
         self._follow_keys = "secret" in detectors.strategies
@@ -43,7 +50,13 @@ class StreamMasker:
         self._held += text
         at = self._quiet_end()
         out = [self._held[:at]]
-        while (end := self._segment_end(at)) > at:
+        while True:
+            lines, size = self._lines(at)
+            out.append(lines)
+            at += size
+            end = self._segment_end(at)
+            if end == at:
+                break
             out.append(self._masked(self._held[at:end]))
             at = end
         self._held = self._held[at:]
@@ -59,12 +72,23 @@ class StreamMasker:
         held, self._held = self._held, ""
         return declare_masked(self._masked(held) if held else "")
 
+    def _lines(self, start: int) -> tuple[str, int]:
+        """The lines from `start` that the compiled part takes, masked, and how long they were."""
+        if self._in_key:
+            return "", 0
+        end = max(self._held.rfind("\n", start), self._held.rfind("\r", start)) + 1
+        if not end:
+            return "", 0
+        return self._certain.lines(self._held[start:end], self._plain) or ("", 0)
+
     def _quiet_end(self) -> int:
         """The end of what need not be looked at line by line: whole lines, or most of a long one, without any sign."""
         held = self._held
         if len(held) < _BLOCK or self._in_key or "\x1b" in held:
             return 0
         end = max(held.rfind("\n"), held.rfind("\r")) + 1
+        if end and self._certain.flags is not None:
+            return 0
         if not end and len(held) > MAX_HELD:
             # Whatever begins before the part that is kept would have shown a sign in it.
             return len(held) - _AHEAD if self._detectors.quiet(held) else 0
@@ -84,21 +108,34 @@ class StreamMasker:
         return start + self._cut(self._held[start : limit if end is None else end.end()])
 
     def _cut(self, piece: str) -> int:
-        """Where to cut a line that is too long: at a space, and never inside a match."""
+        """Where to cut a line that is too long: at a space, never inside a match nor between it and the words before it."""
         most = MAX_HELD - _AHEAD
         space = piece.rfind(" ", most - _CUT_ZONE, most)
         cut = space + 1 if space >= 0 else most
-        try:
-            spans = self._detectors.find(piece, NO_CONTEXT)
-        except Exception:  # noqa: BLE001 - the detector that failed is noted; the pieces will be redacted
-            return cut
-        for span in spans:
-            if span.start < cut < span.end:
-                return span.start or min(span.end, len(piece))
+        spans = self._spans(piece)
+        earlier = cut
+        for start, end in reversed(spans):
+            if start - _WORDS_BEFORE < earlier < end:
+                earlier = start - _WORDS_BEFORE
+        if earlier > 0:
+            return earlier
+        for start, end in spans:
+            if start < cut < end:
+                return start or min(end, len(piece))
         return cut
 
+    def _spans(self, piece: str) -> list[tuple[int, int]]:
+        found = self._certain.spans(piece)
+        if found is not None:
+            return found
+        try:
+            return [(span.start, span.end) for span in self._detectors.find(piece, NO_CONTEXT)]
+        except Exception:  # noqa: BLE001 - the detector that failed is noted; the pieces will be redacted
+            return []
+
     def _plain(self, text: str) -> str:
-        return mask_through(self._detectors.mask_text, text)
+        masked = None if "\x1b" in text else self._certain.masked(text)
+        return mask_through(self._detectors.mask_text, text) if masked is None else masked
 
     def _masked(self, segment: str) -> str:
         """One line or piece of a line; the lines of a private key are one mask at its beginning."""

@@ -29,7 +29,7 @@ Cell = Callable[[bytes], bytes | None]
 PASS, CALL, CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, SCAN = range(7)
 
 #: The detectors that `_native_look.h` was written for, and the shapes beside it.
-RULED_OUT = "bf5fa59f5018abdd"
+RULED_OUT = "dfcb3857eae75e42"
 
 _FLAGS = (
     (1, {"email"}),
@@ -40,13 +40,16 @@ _FLAGS = (
     (32, {"ip"}),
     (64, {"mac"}),
     (128, detectors_numbers.ENTITIES),
-    (256, {"card", "fr_nir"}),
     (1024, {"birth_date"}),
 )
-_NAMED, _NEUTRAL = 512, 2048
+_NAMED, _NEUTRAL, _ANY_HINT = 512, 2048, 4096
 #: What is found in C, two bits each from bit 16 on, and what may be done about it there.
-_KINDS = ("email", "phone", "card", "ssn", "iban")
+_KINDS = ("email", "phone", "card", "ssn", "iban", "ip")
 _PHONE_AT = 18
+#: Which judges of numbers there are, a bit each in the order of `detectors_numbers`: wanted, and named by the context.
+_JUDGE_AT = {entity: 28 + index for index, entity in enumerate(detectors_numbers.JUDGED)}
+_HINT_AT = {entity: 40 + index for index, entity in enumerate(detectors_numbers.JUDGED)}
+_FILLER = 15
 _HOWS = {Strategy.REDACT: 1, Strategy.SHAPE: 2}
 
 
@@ -85,7 +88,7 @@ def columns(cells: Sequence[Cell | None]) -> Columns:
         else:
             hows.append(PASS if cell is None else CALL)
             given.append(cell)
-    looks_for = array("i", (cell.looks_for if isinstance(cell, Swift) else 0 for cell in cells))
+    looks_for = array("q", (cell.looks_for if isinstance(cell, Swift) else 0 for cell in cells))
     return Columns(bytes(hows), looks_for.tobytes(), tuple(given))
 
 
@@ -118,12 +121,11 @@ def looks_for(detectors: Detectors, context: Context) -> int | None:
         return None
     flags = sum(flag for flag, entities in _FLAGS if entities & wanted)
     named = context.hints & wanted & detectors_numbers.ENTITIES
-    flags |= (_NAMED if named else 0) | (_NEUTRAL if context.neutral else 0)
+    flags |= (_NAMED if named else 0) | (_NEUTRAL if context.neutral else 0) | (_ANY_HINT if context.hints else 0)
     for index, entity in enumerate(_KINDS):
-        how = _HOWS.get(detectors.strategies.get(entity, Strategy.KEEP), 0)
-        if entity != "phone" or named <= {"phone"}:
-            flags |= how << (16 + 2 * index)
-    return flags
+        flags |= _HOWS.get(detectors.strategies.get(entity, Strategy.KEEP), 0) << (16 + 2 * index)
+    flags |= sum(1 << bit for entity, bit in _JUDGE_AT.items() if entity in wanted)
+    return flags | sum(1 << bit for entity, bit in _HINT_AT.items() if entity in named)
 
 
 @lru_cache(maxsize=1)
@@ -145,13 +147,11 @@ def fingerprint() -> str:
 def _configure() -> None:
     """Tell the compiled part the words and names that the detectors know."""
     if native is not None:
-        means = {"phone": 1, "card": 2}
+        means = {entity: index + 1 for index, entity in enumerate(detectors_numbers.JUDGED)}
         names = {
-            word.encode(): means.get(entity, 3)
-            for word, entity in detectors_numbers.KEYWORD_OF.items()
-            if word.isascii()
+            word.encode(): means[entity] for word, entity in detectors_numbers.KEYWORD_OF.items() if word.isascii()
         }
-        names |= {word.encode(): 4 for word in detectors_numbers.FILLERS}
+        names |= {word.encode(): _FILLER for word in detectors_numbers.FILLERS}
         countries = {country.lower().encode(): length for country, length in checksums.IBAN_LENGTHS.items()}
         native.configure(names, countries, {ending.encode(): 1 for ending in detectors_words.FILE_ENDINGS})
 

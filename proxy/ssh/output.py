@@ -79,20 +79,28 @@ class Stream:
         if self._masker is None:
             self.binary = self.binary or (b"\0" in data and not self._terminal)
             return data
-        before = b""
-        if not self.binary:
-            pending = self._decoder.getstate()[0]
-            try:
-                text = self._decoder.decode(data)
-            except UnicodeDecodeError:
-                text = "\0"
-            if "\0" in text and not self._terminal:
-                before, text = self._to_binary(), (pending + data).decode("latin-1")
-        else:
-            text = data.decode("latin-1")
-        out = before + self._bytes(self._masker.feed(text))
         self.holding = True
+        if self.binary:
+            return self._bytes(self._masker.feed(data.decode("latin-1")))
+        text, rest = self._decoded(data)
+        out = self._bytes(self._masker.feed(text))
+        if rest:
+            out += self._to_binary() + self.feed(rest)
         return out
+
+    def _decoded(self, data: bytes) -> tuple[str, bytes]:
+        """The text, and what comes from the first byte on that is none: where that is does not depend on the pieces."""
+        pending = self._decoder.getstate()[0]
+        try:
+            text, rest = self._decoder.decode(data), b""
+        except UnicodeDecodeError as problem:
+            data, pending = pending + data, b""
+            text, rest = data[: problem.start].decode(), data[problem.start :]
+        at = -1 if self._terminal else text.find("\0")
+        if at >= 0:
+            text = text[:at]
+            rest = (pending + data)[len(text.encode()) :]
+        return text, rest
 
     def flush(self, *, final: bool = False) -> bytes:
         """What was held back: the source pauses or is over. Bytes of an unfinished character wait for the rest."""

@@ -29,6 +29,9 @@ class Counting(Detectors):
         self.changed += masked != text
         return masked
 
+    def noted(self, changed: int) -> None:
+        self.changed += changed
+
 
 def bound(resource: Resource, actor: Actor, text: str, protocol: str = "ssh") -> Binding:
     """What an approval of this line is bound to: its exact bytes, for this account of this target, for this person."""

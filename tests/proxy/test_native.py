@@ -39,6 +39,10 @@ PIECES = [
     "RSSMRA85T10A562S", "tel", "no", "ID", "tax id", "passport", "card ", "ä", "é", "ß", "–", "K", "ſ", "\u0663", "\u00a0", "名",
     "AKIA", "ASIA", "ghp_", "sk-", "eyJ", "xoxb-", "-----BEGIN RSA PRIVATE KEY-----", "bearer ", "basic", "password=", "pwd:",
     "2026-11-20 10", "2026-11-20", "a1b2c3d4e5f6a7b8", "microtel", "png", "://", "\n", "'", "1 85 05 2B 123 456 78", "99",
+    "10.1.2.3", "0.0.0.0", "256.1.1.1", "curl/8.1.2.3", "v1.2.3.4", "version: 1.2.3.4", "::", "fe80::1", "std::string", "aa:bb:cc:dd:ee:ff",
+    "aabb.ccdd.eeff", "DE89 3704 0044 0532 0130 00", "GB82 WEST 1234 5698 7654 32", "https://ada:pw@example.com", "http://x/",
+    "api_key", '"token": "abcdef"', "secret", "$2b$12$", "SCRAM-SHA-256$4096:", "destination", "415-555-2671", "(030) 901820",
+    "06 12 34 56 78", "123.456.789-09", "1234 5678 9012", "00 49 170", "\x00", "\x1c", "\r",
     "born ", "d.o.b. ", "né le ", "geb. ", "12.03.1980", "nato il", "date of birth: 1980-03-12",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=14).map("".join)
@@ -118,7 +122,7 @@ def test_what_is_common_is_found_without_asking(text: str, shown: str):
     detectors = Detectors(MaskPolicy(entities=dict.fromkeys(ENTITIES - {"mac"}, Strategy.SHAPE)), b"k")
     assert detectors.mask(text, CONTEXTS[0]) == shown
     found = native.look(text.encode(), looks_for(detectors, CONTEXTS[0]))
-    assert (found is None) == ("SSN" in text) and found in {None, shown.encode()}
+    assert found == shown.encode()
 
 
 @settings(max_examples=200, deadline=None)
@@ -266,14 +270,14 @@ def test_a_plan_that_makes_no_sense_is_refused():
     row = data_row([b"x"])
     for how, flags, given_cells in (
         (b"\1", b"", (None,)),
-        (b"\1", b"\0\0\0\0", ()),
-        ("x", b"\0\0\0\0", (None,)),
+        (b"\1", bytes(8), ()),
+        ("x", bytes(8), (None,)),
         (b"\1", (0,), (None,)),
-        (b"\1\1", b"\0\0\0\0\0\0\0", (None, None)),
+        (b"\1\1", bytes(15), (None, None)),
     ):
         with pytest.raises(TypeError):
             native.mask_rows(row, 1, how, flags, given_cells, b"")
     with pytest.raises(TypeError):
-        native.mask_rows(row, 1, b"\1", bytes(4), (lambda _: "not bytes",), b"")
+        native.mask_rows(row, 1, b"\1", bytes(8), (lambda _: "not bytes",), b"")
     with pytest.raises(ZeroDivisionError):
-        native.mask_rows(row, 1, b"\1", bytes(4), (lambda _: 1 // 0,), b"")
+        native.mask_rows(row, 1, b"\1", bytes(8), (lambda _: 1 // 0,), b"")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from unittest import mock
 
 from access.masking import MaskPolicy, Strategy
-from proxy.masking import sifting
+from proxy.masking import certain, sifting
 from proxy.masking.context import Context
 from proxy.masking.copyout import CopyFormat, CopyPlan
 from proxy.masking.detectors import ENTITIES, Detectors
@@ -15,8 +16,10 @@ from proxy.masking.swift import looks_for
 from proxy.masking.values import Watcher
 from proxy.native import native
 from proxy.postgres import messages as m
+from proxy.ssh.output import Stream
+from proxy.ssh.reading import Counting
 from tests.proxy.masking.server import data_row
-from tests.proxy.peers.near_misses import texts
+from tests.proxy.peers.near_misses import stream, texts
 from tests.proxy.test_native import CONTEXTS, DEFAULT, EVERY, ONE_BY_ONE, runs
 
 SHAPED = MaskPolicy(entities=dict.fromkeys(ENTITIES - {"ip", "mac"}, Strategy.SHAPE))
@@ -33,6 +36,7 @@ class Tally:
     sifted: int = 0
     found: int = 0
     rows: int = 0
+    streams: int = 0
     differences: list[str] = field(default_factory=list)
 
 
@@ -62,6 +66,36 @@ def compare_texts(tally: Tally, seed: int, count: int) -> None:
         if (found is not None and found != shown) or (clean and before != shown):
             tally.differences.append(
                 f"{text!r} with {sorted(one.strategies)} in {context}: {found!r}, {clean}, not {masked!r}"
+            )
+
+
+def _streamed(
+    data: bytes, policy: MaskPolicy, cuts: list[int], pauses: set[int], *, terminal: bool
+) -> tuple[bytes, int]:
+    detectors = Counting(policy, b"k")
+    masker, out = Stream(detectors, terminal=terminal), b""
+    for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(data)], strict=True)):
+        out += masker.feed(data[start:end])
+        if number in pauses:
+            out += masker.flush()
+    return out + masker.flush(final=True), detectors.changed
+
+
+def compare_streams(tally: Tally, seed: int, count: int) -> None:
+    """Whole streams in random pieces, with pauses: the same bytes with the compiled part and without it; and in one piece."""
+    rng = random.Random(seed)
+    for number in range(count):
+        data, policy = stream(rng, rng.choice((50, 400, 4_000, 20_000))), rng.choice(POLICIES)
+        cuts = sorted(rng.randrange(len(data) + 1) for _ in range(rng.choice((0, 1, 3, 20))))
+        pauses = {at for at in range(len(cuts)) if rng.random() < 0.1}
+        terminal = rng.random() < 0.3
+        tally.streams += 1
+        swift = _streamed(data, policy, cuts, pauses, terminal=terminal)
+        with mock.patch.object(certain, "native", None):
+            slow = _streamed(data, policy, cuts, pauses, terminal=terminal)
+        if swift != slow or (not pauses and swift[0] != _streamed(data, policy, [], set(), terminal=terminal)[0]):
+            tally.differences.append(
+                f"stream {seed} {number} with {sorted(policy.entities)}, cut at {cuts}, {terminal}"
             )
 
 

@@ -42,6 +42,51 @@ def address(rng: random.Random) -> str:
     return f"{local}@{host(rng)}"
 
 
+def logged(rng: random.Random) -> str:
+    """What servers write: addresses, versions, times, counters."""
+    four = ".".join(
+        str(rng.choice((0, 1, 9, 10, 25, 99, 192, 255, 256, 999))) for _ in range(rng.choice((3, 4, 4, 4, 5)))
+    )
+    return rng.choice((
+        four, f"v{four}", f"curl/{four}", f"[{four}]:8080", f"release {four}", f"09:{rng.randrange(60):02}:12.{rng.randrange(999)}",
+        f"pid={rng.randrange(99999)} rss={rng.randrange(9**9)}", f"{rng.getrandbits(64):x}", f"::{rng.getrandbits(16):x}",
+        " ".join(str(rng.randrange(9**rng.randrange(1, 6))) for _ in range(rng.randrange(1, 14))),
+    ))  # fmt: skip
+
+
+def stream(rng: random.Random, size: int) -> bytes:
+    """Output of a program: lines of such texts, some coloured, some endless, keys over many lines, damaged bytes."""
+    some = list(texts(rng.randrange(1 << 30), max(2, size // 60)))
+    out = b""
+    while some and len(out) < size:
+        match rng.randrange(24):
+            case 0:
+                out += b"x" * rng.choice((100, 7_000, 7_166, 7_168, 7_170, 9_000))
+            case 1:
+                out += " ".join(rng.choices(some, k=200)).replace("\n", " ").encode("utf-8", "replace")[:12_000]
+            case 2:
+                out += b"-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n" + rng.choice(
+                    (b"-----END RSA PRIVATE KEY-----\n", b"")
+                )
+            case 3:
+                out += rng.choice(
+                    (b"\xff", b"\xc3", b"\xe2\x82", b"\xed\xa0\x80", b"\x00" if rng.random() < 0.1 else b"\x1b[")
+                )
+            case 4 | 5 | 6:
+                text, colour = (
+                    some.pop(),
+                    rng.choice(
+                        ("\x1b[31m", "\x1b[0m", "\x1b[K", "\x1b(B", "\x1b[1;3", "\x1b[2J", "\x1b", "\x1b[38:2:1m")
+                    ),
+                )
+                at = rng.randrange(len(text) + 1)
+                out += (text[:at] + colour + text[at:]).encode("utf-8", "replace")
+            case _:
+                out += some.pop().encode("utf-8", "replace")
+        out += rng.choice((b"\n", b"\n", b"\n", b"\r\n", b"\r", b"", b" "))
+    return out
+
+
 def texts(seed: int, count: int) -> Iterator[str]:
     rng = random.Random(seed)
     real = [sample.text for sample in samples.samples(seed, 40)]
@@ -52,6 +97,7 @@ def texts(seed: int, count: int) -> Iterator[str]:
         lambda: rng.choice(real),
         lambda: number(rng),
         lambda: number(rng),
+        lambda: logged(rng),
         lambda: address(rng),
     ]
     for _ in range(count):

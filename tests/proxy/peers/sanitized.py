@@ -66,12 +66,13 @@ def _inside(path: str, seed: int, count: int) -> int:
     tally = comparing.Tally()
     comparing.compare_texts(tally, seed, count)
     comparing.compare_rows(tally, seed, count // 10)
+    comparing.compare_streams(tally, seed, count // 200)
     ways = lanes.Tally()
     lanes.compare_lanes(ways, seed, count // 50)
     lanes.compare_faults(ways, seed, count // 50)
     lanes.compare_pens(ways, seed, count // 100)
     print(
-        f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; "
+        f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; {tally.streams} streams; "
         f"{len(tally.differences)} differences"
     )
     print(
