@@ -45,13 +45,13 @@ async def _break_glass(core: Core, arguments: argparse.Namespace) -> int:
 
 
 def _say_what_is_broken(core: Core) -> None:
-    """None of these files describes break-glass, or it would not have come to this."""
+    """Loudly, and by what it goes instead."""
     if not core.flows.problems:
         return
     listed = "\n  ".join(map(str, core.flows.problems))
     print(
         f"hoop: broken, and left out; whom only these files name is not called:\n  {listed}\n"
-        "hoop: break-glass goes by the files that are good.",
+        f"hoop: break-glass goes by {core.flows.notice}.",
         file=sys.stderr,
     )
 

@@ -152,11 +152,11 @@ async def open_core(
     resources = config_build.resources(settings)
     sealer = Sealer(key_bytes(vault, settings.store.key), entropy=entropy)
     url = store_url(settings, loaded.base, vault)
-    on_call, shelf = await flows_and_duty(flows, settings, loaded.base, directory, resources, vault, clock)
     store = Store(url, clock, entropy, sealer, synchronous=settings.store.durability.upper())
     jira = jira_of(settings, vault, directory, clock)
     await store.start()
     try:
+        on_call, shelf = await flows_and_duty(flows, settings, loaded.base, directory, resources, vault, clock, store)
         tickets = jira.tickets if jira else NoTickets()
         office = Office(directory, resources, entropy, limits(settings), shelf, on_call, tickets)
         yield Core(

@@ -14,11 +14,12 @@ from access.errors import Invalid, Unavailable
 from access.events import FlowsLoaded
 from access.ports import Clock, Directory, Store, Tx, Vault
 from access.resources import Resource
+from app.last_good import LastGood, keep, kept
 from app.on_call import Opsgenie, PagerDuty, Provider, RemoteOnCall, Roster
 from app.settings import Settings
-from approval_flows.good_parts import load_good_parts
+from approval_flows.good_parts import good_parts, load_good_parts
 from approval_flows.model import FlowProblem
-from approval_flows.on_call_file import OnCallFile, read_schedules
+from approval_flows.on_call_file import OnCallFile, parse_schedules, read_schedules
 from approval_flows.shelf import FlowSet, FlowShelf, load_folder, load_shipped
 
 LOOK_SECONDS = 5.0
@@ -28,18 +29,20 @@ class FlowsWanted(Enum):
     """How much of the owner's flows something needs, and so what a broken file does to it."""
 
     ALL = auto()  # refused with any problem: whoever decides, goes by all that the owner wrote
-    GOOD = auto()  # goes on with the files that are good, where these can be told (`hoop break-glass`)
+    GOOD = auto()  # goes on with the files that are good, else with the last good version (`hoop break-glass`)
     NONE = auto()  # looks at none; without flows nothing can be asked for or granted by one
 
 
 log = logging.getLogger("hoop")
 
 
-def on_call_of(settings: Settings, base: Path, directory: Directory, vault: Vault, clock: Clock) -> Roster:
+def on_call_of(
+    settings: Settings, base: Path, directory: Directory, vault: Vault, clock: Clock, earlier: str = ""
+) -> Roster:
     """The schedules of the owner's file and of on-call systems; `refresh` asks those. Raises Invalid with every problem in
-    the file."""
+    the file, unless it can go by the `earlier` text."""
     approvals = settings.approvals
-    file = OnCallFile(base / approvals.on_call, directory) if approvals.on_call else None
+    file = OnCallFile(base / approvals.on_call, directory, earlier) if approvals.on_call else None
     remote: dict[str, tuple[Provider, str]] = {}
     for system in approvals.on_call_systems:
         token = partial(vault.secret, system.token)
@@ -73,12 +76,13 @@ async def flows_and_duty(
     resources: Mapping[str, Resource],
     vault: Vault,
     clock: Clock,
+    store: Store,
 ) -> tuple[Roster, FlowShelf]:
     """The schedules and flows of this process. Raises Invalid with every problem that stands in the way."""
     if wanted is FlowsWanted.NONE:
         return Roster(None, None), FlowShelf(lambda: (FlowSet(), ()))
     if wanted is FlowsWanted.GOOD:
-        return await _good(settings, base, directory, resources, vault, clock)
+        return await _good(settings, base, directory, resources, vault, clock, store)
     on_call = on_call_of(settings, base, directory, vault, clock)
     await on_call.refresh()
     return on_call, shelf_of(settings, base, directory, resources, on_call)
@@ -91,27 +95,53 @@ async def _good(
     resources: Mapping[str, Resource],
     vault: Vault,
     clock: Clock,
+    store: Store,
 ) -> tuple[Roster, FlowShelf]:
-    """A broken file of schedules has none: a flow that wants one of them is broken with it."""
+    """The good files. What can not be done without goes by the last good version; a file of schedules that has none, has no
+    schedules, and a flow that wants one of them is broken with it."""
+    earlier = LastGood()
     troubles: tuple[FlowProblem, ...] = ()
+    old: tuple[str, ...] = ()
     try:
         on_call = on_call_of(settings, base, directory, vault, clock)
     except Invalid:
-        _, troubles = read_schedules(base / settings.approvals.on_call, directory)
-        without = settings.approvals.model_copy(update={"on_call": ""})
-        on_call = on_call_of(settings.model_copy(update={"approvals": without}), base, directory, vault, clock)
+        earlier = await store.read(kept) or earlier
+        on_call, troubles, old = _other_schedules(settings, base, directory, vault, clock, earlier)
     await on_call.refresh()
     if not settings.approvals.flows:
         flows, problems = load_shipped()
-        return on_call, FlowShelf(lambda: (flows, (*problems, *troubles)))
+        return on_call, FlowShelf(lambda: (flows, (*problems, *troubles)), _instead(old, earlier) if old else "")
     found = load_good_parts(base / settings.approvals.flows, directory, resources, on_call.schedules())
     problems = (*troubles, *found.problems)
     if found.doubtful:
-        raise Invalid(
-            f"Who may break glass, and how, cannot be told while this is broken:\n  {_lines(problems)}",
-            hint=f"Mend or take away: {', '.join(found.doubtful)}. The running gateway still goes by its last good version.",
-        )
-    return on_call, FlowShelf(lambda: (found.flows, problems))
+        earlier = await store.read(kept) or earlier
+        again = good_parts(earlier.flows, (), directory, resources, on_call.schedules())
+        if not earlier.flows or again.doubtful:
+            raise Invalid(
+                f"Who may break glass, and how, cannot be told while this is broken:\n  {_lines(problems)}",
+                hint=f"Mend or take away: {', '.join(found.doubtful)}. The store has no version that is good.",
+            )
+        found, problems, old = again, (*problems, *again.problems), (*old, *found.doubtful)
+    notice = _instead(old, earlier) if old else "the files that are good"
+    return on_call, FlowShelf(lambda: (found.flows, problems), notice)
+
+
+def _other_schedules(
+    settings: Settings, base: Path, directory: Directory, vault: Vault, clock: Clock, earlier: LastGood
+) -> tuple[Roster, tuple[FlowProblem, ...], tuple[str, ...]]:
+    """What there is beside a broken file of schedules, what is wrong with that, and its name where its last good version is
+    gone by."""
+    path = base / settings.approvals.on_call
+    _, troubles = read_schedules(path, directory)
+    if earlier.on_call and not parse_schedules(str(path), earlier.on_call, directory)[1]:
+        return on_call_of(settings, base, directory, vault, clock, earlier.on_call), troubles, (str(path),)
+    without = settings.approvals.model_copy(update={"on_call": ""})
+    return on_call_of(settings.model_copy(update={"approvals": without}), base, directory, vault, clock), troubles, ()
+
+
+def _instead(files: Sequence[str], earlier: LastGood) -> str:
+    since = f", in force since {earlier.since:%Y-%m-%d %H:%M} UTC" if earlier.since else ""
+    return f"THE LAST GOOD VERSION that the store kept{since}, in place of {', '.join(files)}"
 
 
 def _lines(problems: Sequence[FlowProblem]) -> str:
@@ -119,9 +149,18 @@ def _lines(problems: Sequence[FlowProblem]) -> str:
 
 
 async def watch(shelf: FlowShelf, on_call: Roster, store: Store, node: str) -> None:
-    """Take changed files into force, on record, until cancelled; what can not be read leaves the flows as they are."""
-    recorded = shelf.current.digest
+    """Take changed files into force, on record, until cancelled; what can not be read leaves the flows as they are. The
+    version in force is kept in the store."""
+    recorded, in_store = shelf.current.digest, LastGood(on_call="?")
     while True:
+        good = LastGood(shelf.current.texts, on_call.text)
+        if good != in_store:
+            try:
+                await keep(store, good)
+            except Unavailable as error:
+                log.warning("The approval flows in force are kept in the store later: %s", error)
+            else:
+                in_store = good
         await asyncio.sleep(LOOK_SECONDS)
         await on_call.refresh()
         await asyncio.to_thread(shelf.reload)

@@ -199,6 +199,11 @@ class Roster:
         self._remote = remote
         self._parts: tuple[OnCall, ...] = tuple(one for one in (file, remote) if one is not None)
 
+    @property
+    def text(self) -> str:
+        """The text of the owner's file that counts; empty without one."""
+        return self._file.text if self._file is not None else ""
+
     def schedules(self) -> Sequence[str]:
         return tuple(name for one in self._parts for name in one.schedules())
 

@@ -66,11 +66,15 @@ def parse_schedules(file: str, text: str, directory: Directory) -> tuple[Schedul
 
 def read_schedules(path: Path, directory: Directory) -> tuple[Schedules, tuple[FlowProblem, ...]]:
     """The schedules of a file on disk."""
+    return _read(path, directory)[1:]
+
+
+def _read(path: Path, directory: Directory) -> tuple[str, Schedules, tuple[FlowProblem, ...]]:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        return {}, (FlowProblem(str(path), 1, "", f"cannot be read: {error}"),)
-    return parse_schedules(str(path), text, directory)
+        return "", {}, (FlowProblem(str(path), 1, "", f"cannot be read: {error}"),)
+    return text, *parse_schedules(str(path), text, directory)
 
 
 def _shift(reader: Reader, node: Node, where: str, directory: Directory) -> Shift:
@@ -103,24 +107,28 @@ def _instant(reader: Reader, node: Node, where: str) -> datetime | None:
 
 
 class OnCallFile:
-    """Implements `access.ports.OnCall`. Raises Invalid with every problem when the file can not be used at the start."""
+    """Implements `access.ports.OnCall`. Raises Invalid with every problem when the file can not be used at the start; with an
+    `earlier` text, it begins with that one. `text` is the one that counts."""
 
-    def __init__(self, path: Path, directory: Directory) -> None:
+    def __init__(self, path: Path, directory: Directory, earlier: str = "") -> None:
         self._path = path
         self._directory = directory
-        self._schedules, self.problems = read_schedules(path, directory)
+        self.text, self._schedules, self.problems = _read(path, directory)
+        if self.problems and earlier:
+            self.text = earlier
+            self._schedules, self.problems = parse_schedules(str(path), earlier, directory)
         if self.problems:
             listed = "\n  ".join(map(str, self.problems))
             raise Invalid(f"{len(self.problems)} problem(s) in the on-call schedules:\n  {listed}")
 
     def reload(self) -> None:
         """Read again; with problems, which are logged once, the last good version stays."""
-        schedules, problems = read_schedules(self._path, self._directory)
+        text, schedules, problems = _read(self._path, self._directory)
         if problems and problems != self.problems:
             log.error("the on-call schedules stay as they were:\n  %s", "\n  ".join(map(str, problems)))
         self.problems = problems
         if not problems:
-            self._schedules = schedules
+            self.text, self._schedules = text, schedules
 
     def schedules(self) -> Sequence[str]:
         """The names in the file."""

@@ -9,11 +9,12 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 
 from access.ports import Directory
 from access.resources import Resource
@@ -30,10 +31,11 @@ Texts = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class FlowSet:
-    """Flows in the order they are asked. `digest` names this very set."""
+    """Flows in the order they are asked. `digest` names this very set; `texts` are the owner's files."""
 
     flows: tuple[Flow, ...] = ()
     digest: str = ""
+    texts: Texts = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
     def named(self, name: str) -> Flow | None:
         """The flow of that name."""
@@ -79,12 +81,13 @@ def build(
     names = {flow.name for flow in own}
     base = [one for file, text in shipped().items() if (one := parse(file, text)[0]) and one.name not in names]
     order = sorted(set(problems), key=lambda one: (one.file, one.line, one.where))
-    return _set([*own, *base], {**shipped(), **texts}), tuple(order)
+    return _set([*own, *base], texts), tuple(order)
 
 
 def _set(flows: Sequence[Flow], texts: Texts) -> FlowSet:
     ordered = tuple(sorted(flows, key=lambda flow: -flow.priority))
-    return FlowSet(ordered, hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest())
+    every = sorted({**shipped(), **texts}.items())
+    return FlowSet(ordered, hashlib.sha256(repr(every).encode()).hexdigest(), texts)
 
 
 def _clashes(flows: Sequence[Flow]) -> list[FlowProblem]:
@@ -183,7 +186,7 @@ Loaded = tuple[FlowSet, tuple[FlowProblem, ...]]
 def load_shipped() -> Loaded:
     """What comes with the program alone; it names nobody, so it fits every directory."""
     flows = [one for file, text in shipped().items() if (one := parse(file, text)[0])]
-    return _set(flows, shipped()), ()
+    return _set(flows, {}), ()
 
 
 def load_folder(
@@ -196,10 +199,11 @@ def load_folder(
 
 
 class FlowShelf:
-    """Holds the set in force. `load` reads it; without one: what ships."""
+    """Holds the set in force. `load` reads it; without one: what ships. `notice` says what it is, where files are broken."""
 
-    def __init__(self, load: Callable[[], Loaded] = load_shipped) -> None:
+    def __init__(self, load: Callable[[], Loaded] = load_shipped, notice: str = "") -> None:
         self._load = load
+        self.notice = notice
         self.current, self.problems = load()
 
     def reload(self) -> bool:

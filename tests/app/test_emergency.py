@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
+import sqlite3
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,10 @@ from access.errors import Invalid, Unavailable
 from app import alarms
 from app.__main__ import main
 from app.alarms import Alarms, Program, WebHook
+from app.config_file import load
+from app.core import open_core
+from app.flows import FlowsWanted
+from app.last_good import LastGood, keep
 from approval_flows.on_call_file import OnCallFile, parse_schedules
 from identity.directory import StaticDirectory
 from tests.approval_flows.test_break_glass import broken, glass
@@ -131,6 +137,60 @@ def test_while_its_own_rules_cannot_be_told_there_is_no_access(hoop: Run, tmp_pa
     assert "cannot be told while this is broken" in err
     assert f"{file}:" in err, "says what to mend"
     assert "BROKE GLASS" not in hoop("ledger", "events")[1]
+
+
+def gone_by(tmp_path: Path) -> None:
+    """A gateway ran here and kept what it goes by."""
+
+    async def work() -> None:
+        async with open_core(load(tmp_path / "hoop.yaml", {}), flows=FlowsWanted.ALL) as core:
+            await keep(core.store, LastGood(core.flows.current.texts, core.on_call.text))
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("file", ["flows/emergency.yml", "on-call.yml"])
+@pytest.mark.parametrize("broken", ["{", "brake_glass: 1\n", None])
+def test_the_last_good_version_is_in_the_store(hoop: Run, tmp_path: Path, file: str, broken: str | None) -> None:
+    gone_by(tmp_path)
+    if broken is None:
+        (tmp_path / file).unlink()
+        (tmp_path / file).mkdir()  # it can not be read
+    else:
+        (tmp_path / file).write_text(broken)
+    for wrong in (("ann", "prod-db", "--confirm", "prod-db"), ("dana", "prod-db", "--confirm", "prod")):
+        assert hoop("break-glass", *wrong, "--reason", REASON)[0] == 1, "its rules hold as ever"
+    status, out, err = hoop(*TAKE)
+    assert (status, "Called, as soon as a worker runs: Ann, Sam." in out) == (0, True), err
+    assert "broken, and left out" in err
+    assert f"{file}:" in err
+    assert "goes by THE LAST GOOD VERSION that the store kept, in force since 20" in err
+    assert "already, and it lasts" in hoop(*TAKE)[2]
+
+
+def test_a_last_good_version_that_no_longer_fits_is_none(hoop: Run, tmp_path: Path) -> None:
+    gone_by(tmp_path)
+    (tmp_path / "flows/emergency.yml").write_text("{")
+    config = (tmp_path / "hoop.yaml").read_text()
+    (tmp_path / "hoop.yaml").write_text(config.replace("firefighters: [dana]", "firemen: [dana]"))
+    status, out, err = hoop(*TAKE)
+    assert (status, out) == (1, "")
+    assert "cannot be told while this is broken" in err
+
+
+def test_what_the_store_keeps_can_not_be_written_by_others(hoop: Run, tmp_path: Path) -> None:
+    gone_by(tmp_path)
+    (tmp_path / "flows/emergency.yml").write_text("{")
+    (store,) = tmp_path.glob("*.db")
+    with sqlite3.connect(store) as connection:
+        (sealed,) = connection.execute("SELECT sealed FROM doc WHERE kind = 'last-good'").fetchone()
+        other = sealed[:-1] + bytes([sealed[-1] ^ 1])
+        connection.execute("UPDATE doc SET sealed = ? WHERE kind = 'last-good'", (other,))
+    status, out, err = hoop(*TAKE)
+    assert (status, out) == (1, "")
+    assert "was changed outside the gateway" in err
+    (tmp_path / "flows/emergency.yml").write_text(FLOW)
+    assert hoop(*TAKE)[0] == 0, "with good files nothing depends on it"
 
 
 def test_schedules_that_only_others_want_do_not_stop_it(hoop: Run, tmp_path: Path) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from access.duty import NoSchedules
 from access.errors import Invalid
-from app import config_build
+from app import config_build, flows
 from app.__main__ import main
 from app.config_check import check
 from app.config_file import Loaded, load
 from app.flows import record, shelf_of
+from app.last_good import kept
+from app.on_call import Roster
 from identity.directory import StaticDirectory
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import MemoryStore
@@ -149,3 +152,32 @@ async def test_a_change_comes_into_force_on_record(home: Path, clock: ManualCloc
     assert event.payload is not None
     assert event.payload["names"][0] == "emergency"
     assert event.payload["digest"] == shelf.current.digest
+
+
+async def test_what_is_in_force_is_kept_in_the_store(
+    home: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the start on, and at each good load; a broken file leaves what is kept."""
+    settings, store = loaded(home).settings, MemoryStore(clock)
+    directory = StaticDirectory(config_build.people(settings), {})
+    example(home)
+    shelf = shelf_of(settings, home, directory, config_build.resources(settings), NoSchedules())
+    monkeypatch.setattr(flows, "LOOK_SECONDS", 0)
+    changed = asyncio.Event()
+    store.subscribe(changed.set)
+    watching = asyncio.create_task(flows.watch(shelf, Roster(None, None), store, "n1"))
+    own = home / "flows" / "own.yml"
+
+    async def until(*, own_too: bool) -> None:
+        while (found := await store.read(kept)) is None or (str(own) in found.flows) is not own_too:
+            await changed.wait()
+            changed.clear()
+
+    await until(own_too=False)
+    own.write_text("name: default\npriority: 0\nstages: [{name: s, any: {groups: [dba]}}]\n")
+    await until(own_too=True)
+    own.write_text("{")
+    await asyncio.to_thread(shelf.reload)
+    assert shelf.problems
+    await until(own_too=True)
+    watching.cancel()
