@@ -105,7 +105,7 @@ async def _good(
     try:
         on_call = on_call_of(settings, base, directory, vault, clock)
     except Invalid:
-        earlier = await store.read(kept) or earlier
+        earlier = await _kept(store)
         on_call, troubles, old = _other_schedules(settings, base, directory, vault, clock, earlier)
     await on_call.refresh()
     if not settings.approvals.flows:
@@ -114,7 +114,7 @@ async def _good(
     found = load_good_parts(base / settings.approvals.flows, directory, resources, on_call.schedules())
     problems = (*troubles, *found.problems)
     if found.doubtful:
-        earlier = await store.read(kept) or earlier
+        earlier = await _kept(store)
         again = good_parts(earlier.flows, (), directory, resources, on_call.schedules())
         if not earlier.flows or again.doubtful:
             raise Invalid(
@@ -124,6 +124,11 @@ async def _good(
         found, problems, old = again, (*problems, *again.problems), (*old, *found.doubtful)
     notice = _instead(old, earlier) if old else "the files that are good"
     return on_call, FlowShelf(lambda: (found.flows, problems), notice)
+
+
+async def _kept(store: Store) -> LastGood:
+    found = await store.read(kept)
+    return found if found is not None else LastGood()
 
 
 def _other_schedules(
