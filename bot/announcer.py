@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 CURSOR = "announcer"
 BATCH = 100
 WARNING = timedelta(minutes=10)
+EVERYTHING = 100_000
 
 
 class Announcer:
@@ -118,7 +119,7 @@ class Announcer:
 
 
 def _ending(tx: Tx) -> list[Grant]:
-    return [grant for grant in usable(tx.grants(live_at=tx.now), tx.now) if soon(grant, tx.now)]
+    return [grant for grant in usable(tx.grants(live_at=tx.now, limit=EVERYTHING), tx.now) if soon(grant, tx.now)]
 
 
 def soon(grant: Grant, now: datetime) -> bool:

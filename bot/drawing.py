@@ -198,7 +198,7 @@ def _digest(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     return lists.digest_card(waiting, grants, ahead) if waiting or grants or ahead else None
 
 
-DIGEST_MOST = 1000
+DIGEST_MOST = 100_000
 
 
 def _event(tx: Tx, delivery: Delivery) -> StoredEvent | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from bot.grammar_asking import MAX_NAME, exec_, request
 from bot.grammar_guarding import GUARDING
-from bot.grammar_naming import ALONE, ID_KINDS, about_id, about_resource, about_target, agent, bare, why
+from bot.grammar_naming import ALONE, ID_KINDS, about_id, about_resource, about_target, agent, bare, pending, why
 from bot.grammar_proposing import PROPOSING
 from bot.grammar_ssh import key, login, ssh_config
 from bot.intents import Help, Mistake, Parsed, Settings, Verb
@@ -107,6 +107,7 @@ _PARSERS: dict[Verb, Callable[[Verb, str], Parsed]] = {
     Verb.LOGIN: login,
     Verb.WHY: why,
     Verb.SETTINGS: _settings,
+    Verb.PENDING: pending,
     Verb.HELP: _help,
     Verb.EXTEND: about_target,
     Verb.DONE: about_target,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 
@@ -225,9 +226,18 @@ def _names_resource(first: Word, rest: str) -> bool:
     return following.separator
 
 
+def pending(verb: Verb, rest: str) -> Intent:
+    """`pending`, or a page of it: `pending 2`."""
+    words = [word.text for word in cut_line(verb, rest).words]
+    if not words:
+        return Pending()
+    if len(words) != 1 or not re.fullmatch(r"[1-9][0-9]{0,3}", words[0]):
+        raise Wrong("It is: pending, or pending 2 for the second page.")
+    return Pending(int(words[0]))
+
+
 ALONE: dict[Verb, Callable[[], Intent]] = {
     Verb.MY: My,
-    Verb.PENDING: Pending,
     Verb.RUNS: Runs,
     Verb.WHOAMI: WhoAmI,
     Verb.CONSOLE: Console,

@@ -212,7 +212,9 @@ class My:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What waits for my decision."""
+    """What waits for my decision, oldest first."""
+
+    page: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 
 from access.actors import Person, PersonId
 from access.errors import Invalid
@@ -16,7 +18,7 @@ from access.scopes import scope_name, standing_scope
 from approval_flows.deputising import kept
 from approval_flows.opening import openings
 from bot.cards import Card
-from bot.cases import Case, actor_mention, case_of, case_of_grant, usable, visit_of
+from bot.cases import actor_mention, case_of, case_of_grant, usable, visit_of
 from bot.completion import Known, Suggestion, complete
 from bot.deciding import counts, may_look
 from bot.durations import resolve
@@ -32,6 +34,7 @@ from bot.views.sessions import session_card
 
 WAITING = (RequestState.PENDING,)
 COMPLETED = 20
+EVERYTHING = 100_000
 
 
 async def my(kit: Kit, _: My, who: Caller, reply: Reply) -> None:
@@ -63,17 +66,24 @@ def waits(tx: Tx, row: AccessRequest) -> bool:
     return row.state is RequestState.PENDING and tx.now < row.expires_at
 
 
-def waiting_for(kit: Kit, tx: Tx, person: PersonId) -> list[Case]:
-    """What this person could decide now, oldest first."""
-    waiting = [row for row in tx.requests(states=WAITING) if waits(tx, row)]
-    rows = [row for row in waiting if counts(kit.world.progress(tx, row), person)]
-    return [case for row in reversed(rows) if (case := case_of(tx, kit.world, row.id))]
+def waiting_for(kit: Kit, tx: Tx, person: PersonId) -> Iterator[AccessRequest]:
+    """What this person could decide now, oldest first, however much waits for others."""
+    rows = (row for row in reversed(tx.requests(states=WAITING, limit=EVERYTHING)) if waits(tx, row))
+    return (row for row in rows if counts(kit.world.progress(tx, row), person))
 
 
-async def pending(kit: Kit, _: Pending, who: Caller, reply: Reply) -> None:
-    """What waits for my decision."""
+async def pending(kit: Kit, intent: Pending, who: Caller, reply: Reply) -> None:
+    """What waits for my decision, a page of it."""
     person = kit.person(who)
-    await show(kit, who, reply, lambda tx: lists.pending_card(waiting_for(kit, tx, person.id)))
+
+    def build(tx: Tx) -> Card:
+        rows = list(waiting_for(kit, tx, person.id))
+        page = min(intent.page, max(1, -(-len(rows) // lists.MOST)))
+        here = rows[(page - 1) * lists.MOST : page * lists.MOST]
+        cases = [case for row in here if (case := case_of(tx, kit.world, row.id))]
+        return lists.pending_card(cases, len(rows), page)
+
+    await show(kit, who, reply, build)
 
 
 async def sessions(kit: Kit, intent: Sessions, who: Caller, reply: Reply) -> None:
@@ -187,7 +197,7 @@ async def help_(kit: Kit, intent: Help, who: Caller, reply: Reply) -> None:
 
 
 def _verbs(kit: Kit, tx: Tx, person: Person) -> tuple[Verb, ...]:
-    return verbs_of(standing_of(kit, person, waiting=bool(waiting_for(kit, tx, person.id))))
+    return verbs_of(standing_of(kit, person, waiting=any(True for _ in waiting_for(kit, tx, person.id))))
 
 
 def private(card: Card) -> Card:
@@ -202,7 +212,8 @@ async def suggest(kit: Kit, text: str, who: Caller) -> list[Suggestion]:
         mine = tx.requests(person=who.person, states=WAITING, limit=COMPLETED)
         grants: list[Grant] = usable(tx.grants(live_at=tx.now, person=who.person), tx.now)
         open_ = tx.sessions(open_only=True, person=who.person, limit=COMPLETED)
-        waiting = waiting_for(kit, tx, who.person)[:COMPLETED]
+        rows = islice(waiting_for(kit, tx, who.person), COMPLETED)
+        waiting = [case for row in rows if (case := case_of(tx, kit.world, row.id))]
         return Known(
             resources=[(resource.name, resource.description) for resource in kit.resources()],
             requests=[(case.request.id, f"{case.who.name}: {case.request.resource}") for case in waiting],

@@ -79,6 +79,8 @@ def _short(intent: Intent) -> str:
             return _line("who", resource)
         case Help(verb) if verb:
             return f"help {verb.value}"
+        case Pending(page) if page > 1:
+            return f"pending {page}"
         case My() | Pending() | Sessions() | WhoAmI() | Console() | Help():
             return type(intent).__name__.lower()
         case _:

@@ -13,13 +13,14 @@ from typing import Any
 
 from access.ids import GrantId
 from access.ports import Store, Tx
-from access.requests import AccessRequest, GrantState, RequestState
+from access.requests import AccessRequest, Ask, GrantState, RequestState
 from bot.loops import pause
 
 TURN, LOCK = "run-turn", "run-lock"
 #: How long an order is kept for runs that were never approved.
 KEPT = timedelta(days=1)
-LOOKED = 200
+EVERYTHING = 100_000
+_A_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,8 @@ def _before(tx: Tx, turn: Turn) -> str | None:
 
 
 def _asked(tx: Tx, resource: str, digest: str, since: datetime) -> AccessRequest | None:
-    rows = tx.requests(resource=resource, limit=LOOKED)
-    return next(
-        (row for row in rows if row.evidence and row.evidence.digest == digest and row.created_at >= since), None
-    )
+    rows = tx.requests(resource=resource, asks=[Ask.COMMAND], since=since - _A_MOMENT, limit=EVERYTHING)
+    return next((row for row in rows if row.evidence and row.evidence.digest == digest), None)
 
 
 def _outcome(tx: Tx, request: AccessRequest) -> str | None:

@@ -42,7 +42,7 @@ USAGE: dict[Verb, Usage] = {
     Verb.RUNS: Usage("runs", "What was run lately.", "runs"),
     Verb.RERUN: Usage("rerun ID", "The same run again, with the file as it is now.", "rerun req_7k3f9a2b"),
     Verb.MY: Usage("my", "My access with time left, my sessions, what I asked for.", "my"),
-    Verb.PENDING: Usage("pending", "What waits for my decision.", "pending"),
+    Verb.PENDING: Usage("pending [PAGE]", "What waits for my decision.", "pending"),
     Verb.SHOW: Usage("show ID", "One request, grant or session.", "show req_7k3f9a2b"),
     Verb.APPROVE: Usage(
         "approve ID [--for 15m] [--scope read] [--tables orders] [--again 1h] [--note …]",

@@ -20,6 +20,7 @@ from bot.console import messages
 from bot.console.messages import Message, private_channel
 
 LISTED = 60
+EVERYTHING = 100_000
 PLATFORM = "console"
 
 ConnectionUrl = Callable[[Person, str, Resource], str]
@@ -94,7 +95,7 @@ class Lists:
 
     def waiting(self, tx: Tx, me: Person, now: datetime) -> list[AccessRequest]:
         """Pending requests this person was asked to decide, oldest first; never their own."""
-        pending = tx.requests(states=(RequestState.PENDING,))
+        pending = tx.requests(states=(RequestState.PENDING,), limit=EVERYTHING)
         return [
             request
             for request in reversed(pending)

@@ -87,11 +87,17 @@ def _recent_item(request: AccessRequest) -> Item:
     return Item(title, note, (parts.button("Request again", Do.AGAIN, request.id),))
 
 
-def pending_card(cases: Sequence[Case]) -> Card:
-    """What waits for the viewer, oldest first."""
-    return _list(
-        "pending", "Waiting for your decision", [_pending_item(case) for case in cases], "Nothing waits for you."
+def pending_card(cases: Sequence[Case], total: int | None = None, page: int = 1) -> Card:
+    """What waits for the viewer, oldest first: one page of `total`."""
+    title, items = "Waiting for your decision", [_pending_item(case) for case in cases]
+    card = _list("pending", title, items, "Nothing waits for you.")
+    if total is None or total <= len(items):
+        return card
+    left = total - page * MOST
+    more = f"Page {page} of {-(-total // MOST)}, {total} in all." + (
+        f" Next: /hoop pending {page + 1}" if left > 0 else ""
     )
+    return replace(card, fallback=f"{title}: {total}", notes=(text(more),))
 
 
 def digest_card(waiting: Sequence[Case], grants: Sequence[Grant], ahead: Sequence[Item]) -> Card:

@@ -119,6 +119,7 @@ GOOD: list[tuple[str, Parsed]] = [
     (f"replay {SES}", Replay(SessionId(SES))),
     ("my", My()),
     ("pending", Pending()),
+    ("pending 2", Pending(2)),
     ("sessions", Sessions()),
     ("sessions prod-db", Sessions("prod-db")),
     ("token prod-db", Token("prod-db")),
@@ -380,7 +381,9 @@ ANY = st.one_of(
     st.builds(Who, WORD),
     st.builds(Show, st.sampled_from([REQ, GRT, SES])),
     st.builds(Help, st.one_of(st.none(), st.sampled_from(Verb))),
-    st.sampled_from([My(), Pending(), Sessions(), WhoAmI(), Console(), Cancel(RequestId(REQ)), Replay(SessionId(SES))]),
+    st.sampled_from(
+        [My(), Pending(), Pending(3), Sessions(), WhoAmI(), Console(), Cancel(RequestId(REQ)), Replay(SessionId(SES))]
+    ),
 )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from access.actors import Person
 from access.errors import Unavailable
+from access.ids import RequestId
+from access.ports import Tx
 from access.requests import GrantState, RequestState
 from access.scopes import Read
 from bot.cards import Do, FieldKind, plain
@@ -112,6 +115,26 @@ async def test_an_agents_request_names_the_person_and_the_agent(stage: Stage) ->
     card = stage.chat.in_channel()[0].card
     assert "Dana via claude asks for" in words(card)
     assert "(AI agent)" in words(card)
+
+
+async def test_what_waits_is_shown_in_pages_however_much_it_is(quick: Stage) -> None:
+    """The oldest first, also behind hundreds of newer ones of others, and what is over is not counted."""
+    oldest = await quick.asked()
+    row = (await quick.world.requests())[0]
+
+    def work(tx: Tx) -> None:
+        for number in range(460):
+            over = number % 2 == 1
+            until = quick.clock.now() if over else row.expires_at
+            tx.insert_request(replace(row, id=RequestId(f"req_{number:08d}"), expires_at=until))
+
+    await quick.world.store.transact(work)
+    first, second, last = [words((await quick.say(ANN, f"pending {page}")).last) for page in (1, 2, 99)]
+    assert oldest in first and "req_00000026" in first and "req_00000028" not in first
+    assert "Page 1 of 16, 231 in all. Next: /hoop pending 2" in first
+    assert "req_00000028" in second and oldest not in second
+    assert "req_00000458" in last and "Page 16 of 16, 231 in all." in last and "Next:" not in last
+    assert "Nothing waits for you." in words((await quick.say(EVE, "pending")).last)
 
 
 async def test_my_shows_access_sessions_and_what_waits(stage: Stage) -> None:
