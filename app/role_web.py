@@ -83,6 +83,7 @@ class WebRole:
             follow=replays.follow,
             load_log=replays.log,
             desk=core.desk,
+            security_group=core.settings.security_group,
         )
 
     # ------------------------------------------------------------------------------------------ health

@@ -87,17 +87,15 @@ async def pending(kit: Kit, intent: Pending, who: Caller, reply: Reply) -> None:
 
 
 async def sessions(kit: Kit, intent: Sessions, who: Caller, reply: Reply) -> None:
-    """Open sessions on a resource, for those who may end them, or the caller's own."""
+    """The caller's own open sessions, and those they may end; with a resource, only there."""
     person = kit.person(who)
     resource = kit.resource(intent.resource) if intent.resource else None
 
     def build(tx: Tx) -> Card:
-        if resource is None:
-            found = tx.sessions(open_only=True, person=person.id)
-        else:
-            found = tx.sessions(open_only=True, resource=resource.name)
-            found = found if may_end(kit, person, resource) else [s for s in found if s.actor.person == person.id]
-        return lists.sessions_card([(actor_mention(kit.world, one.actor), one) for one in found])
+        ends = {one.name for one in kit.resources() if may_end(kit, person, one)}
+        found = tx.sessions(open_only=True, resource=resource.name if resource else None, limit=1000)
+        found = [one for one in found if one.actor.person == person.id or one.resource in ends]
+        return lists.sessions_card([(actor_mention(kit.world, one.actor), one) for one in found], kit.world.links)
 
     await show(kit, who, reply, build)
 

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 OWED = "bot.owed"
 BEGUN = "bot.delegation_begun"
-MOST = 1000
+EVERYTHING = 100_000
 #: A card that is in no channel by then reaches nobody there.
 GRACE = timedelta(seconds=30)
 
@@ -72,7 +72,7 @@ def owe(tx: Tx, delivery: Delivery) -> None:
 
 def all_owed(tx: Tx) -> list[Owed]:
     """Everything that is owed now."""
-    return [_owed(data) for _, data in tx.docs(OWED, limit=MOST)]
+    return [_owed(data) for _, data in tx.docs(OWED, limit=EVERYTHING)]
 
 
 def _owed(data: Mapping[str, Any]) -> Owed:

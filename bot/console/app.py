@@ -48,7 +48,7 @@ def _context(ports: Ports, settings: Settings, pace: Pace) -> Context:
         ports.places.fallback(NAME),
         lambda resource: next(p.channel for p in ports.places.of(resource) if p.platform == NAME),
     )
-    lists = Lists(ports.resources, channels, ports.directory, ports.connection_url)
+    lists = Lists(ports.resources, channels, ports.directory, ports.connection_url, ports.security_group)
     templates = environment()
     return Context(
         ports,

@@ -115,6 +115,7 @@ class Ports:
     follow: Follow
     load_log: LoadLog
     desk: Desk
+    security_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

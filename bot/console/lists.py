@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from access.actors import Person, PersonId
@@ -16,6 +17,7 @@ from access.ports import Directory, Tx
 from access.requests import AccessRequest, Grant, RequestState, Session
 from access.resources import Resource
 from access.scopes import scope_said, standing
+from approval_flows.deputising import kept
 from bot.console import messages
 from bot.console.messages import Message, private_channel
 
@@ -80,6 +82,7 @@ class Lists:
     channels: Sequence[Channel]
     directory: Directory
     connection_url: ConnectionUrl
+    security_group: str = ""
 
     def side(self, tx: Tx, me: Person, now: datetime) -> Side:
         """Everything the navigation shows."""
@@ -94,13 +97,16 @@ class Lists:
         )
 
     def waiting(self, tx: Tx, me: Person, now: datetime) -> list[AccessRequest]:
-        """Pending requests this person was asked to decide, oldest first; never their own."""
-        pending = tx.requests(states=(RequestState.PENDING,), limit=EVERYTHING)
-        return [
-            request
-            for request in reversed(pending)
-            if me.id in request.approvers and request.actor.person != me.id and request.expires_at > now
-        ]
+        """Pending requests this person, or somebody whose place they take now, was asked to decide, oldest first; never
+        their own."""
+        taken = [one for one in kept(tx) if one.to == me.id and one.lasts(now)]
+
+        def asked(request: AccessRequest) -> bool:
+            instead = (one.by for one in taken if one.about(request.resource))
+            return any(person in request.approvers for person in (me.id, *instead))
+
+        pending = [one for one in tx.requests(states=(RequestState.PENDING,), limit=EVERYTHING) if one.expires_at > now]
+        return [one for one in reversed(pending) if one.actor.person != me.id and asked(one)]
 
     def access(self, tx: Tx, me: Person, now: datetime) -> tuple[Access, ...]:
         """Live standing access, the one that ends first at the top."""
@@ -139,22 +145,30 @@ class Lists:
     # -------------------------------------------------------------------------------------------- sessions
 
     def may_oversee(self, me: Person, resource: str) -> bool:
-        """Whether this person answers for the resource: in one of its approver or owner groups now."""
+        """Whether this person answers for the resource: in one of its approver or owner groups now, or in the security
+        group, which may end anything."""
         known = self.resources.get(resource)
         groups = (*known.approvers, *known.owners) if known else ()
-        return any(me.id in self.directory.members(group) for group in groups)
+        return self.guards(me) or any(me.id in self.directory.members(group) for group in groups)
+
+    def guards(self, me: Person) -> bool:
+        """Whether this person is in the security group now."""
+        return bool(self.security_group) and me.id in self.directory.members(self.security_group)
 
     def may_replay(self, me: Person, session: Session) -> bool:
         """A recording is for the session's own person and for those who answer for the resource."""
         return session.actor.person == me.id or self.may_oversee(me, session.resource)
 
-    def sessions(self, tx: Tx, me: Person, *, open_only: bool) -> list[Session]:
-        """The viewer's own sessions and those of resources they answer for, newest first."""
-        mine = {s.id: s for s in tx.sessions(open_only=open_only, person=me.id, limit=LISTED)}
-        for resource in self.resources:
-            if self.may_oversee(me, resource):
-                mine.update({s.id: s for s in tx.sessions(open_only=open_only, resource=resource, limit=LISTED)})
-        return sorted(mine.values(), key=lambda s: s.opened_at, reverse=True)[:LISTED]
+    def sessions(self, tx: Tx, me: Person) -> list[Session]:
+        """The viewer's own sessions and those of resources they answer for, newest first. Of those that ended, the newest;
+        what is open is never left out because much has ended since."""
+        places: list[dict[str, Any]] = [{"person": me.id}]
+        places += [{"resource": name} for name in self.resources if self.may_oversee(me, name)]
+        places = [{}] if self.guards(me) else places
+        found = {s.id: s for place in places for s in tx.sessions(open_only=True, limit=EVERYTHING, **place)}
+        ended = {s.id: s for place in places for s in tx.sessions(limit=LISTED, **place) if s.id not in found}
+        newest = sorted(ended.values(), key=lambda s: s.opened_at, reverse=True)[:LISTED]
+        return sorted([*found.values(), *newest], key=lambda s: s.opened_at, reverse=True)
 
     def session(self, tx: Tx, me: Person, id: SessionId) -> Session | None:
         """One session this person may see, or None."""

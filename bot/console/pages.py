@@ -152,7 +152,7 @@ class Pages:
     async def sessions(self, request: web.Request, me: Me) -> web.Response:
         """Open and ended sessions this person may see."""
         viewer = self._context.identity.viewer(me)
-        found = await self._store.read(lambda tx: self._lists.sessions(tx, me.person, open_only=False))
+        found = await self._store.read(lambda tx: self._lists.sessions(tx, me.person))
         rows = [
             views.session_row(
                 s, self._lists.name_of(s.actor.person), viewer, may_kill=self._lists.may_replay(me.person, s)
@@ -163,7 +163,8 @@ class Pages:
             {"title": "Open now", "sessions": [row for row in rows if row.open]},
             {"title": "Ended", "sessions": [row for row in rows if not row.open]},
         ]
-        topic = "Your connections, and those to what you answer for"
+        everything = self._lists.guards(me.person)
+        topic = "All connections" if everything else "Your connections, and those to what you answer for"
         return await self._list(request, me, "sessions", "Sessions", "terminal", topic, groups=groups)
 
     async def data(self, request: web.Request, me: Me) -> web.Response:

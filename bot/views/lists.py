@@ -129,12 +129,15 @@ def _pending_item(case: Case) -> Item:
     return Item(title, tuple(lines), (first, parts.button("Deny…", Do.DENY, request.id, Style.DANGER)))
 
 
-def sessions_card(sessions: Sequence[tuple[Mention, Session]]) -> Card:
-    """Open sessions."""
-    items = [
-        Item(text(who, " "), (session_line(session), text("since ", Moment(session.opened_at))), (_kill(session),))
-        for who, session in sessions
-    ]
+def sessions_card(sessions: Sequence[tuple[Mention, Session]], links: Links) -> Card:
+    """Open sessions, each to be watched and to be cut."""
+
+    def item(who: Mention, session: Session) -> Item:
+        watch = Button("Watch", Do.REPLAY, session.id, url=links.session(session.id))
+        lines = (session_line(session), text("since ", Moment(session.opened_at)))
+        return Item(text(who, " "), lines, (watch, _kill(session)))
+
+    items = [item(who, session) for who, session in sessions]
     return _list("sessions", "Open sessions", items, "No session is open.")
 
 

@@ -102,7 +102,7 @@ class Scene:
         self.recordings: dict[str, Recorded | None] = {}
         self.growing: dict[str, Growing] = {}
         self.base, self.demo, self.pace = base, demo, pace
-        bot = Bot(self.directory, self.world.resources, POLICY, Links(base), self.world.desk)
+        bot = Bot(self.directory, self.world.resources, POLICY, Links(base), self.world.desk, "security")
         credentials = FakeCredentials(clock)
         platforms, places = {"console": self.platform}, Places(("console",), default=CHANNEL)
         self.places = places
@@ -144,6 +144,7 @@ class Scene:
             follow=self._follow,
             load_log=self._load_log,
             desk=self.world.desk,
+            security_group="security",
         )
         return create_app(ports, Settings(self.base, demo=self.demo), pace=self.pace)
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from access.delegations import DELEGATION, Delegation
 from access.ports import Tx
 from access.requests import RequestState
 from access.scopes import Write
@@ -221,3 +224,14 @@ async def test_a_pending_request_of_mine_is_counted(scene: Scene, opened: Open) 
     await scene.world.approve(request)
     assert (await scene.world.request(request.id)).state is RequestState.APPROVED
     assert "Yours, waiting" not in await opened(DANA).page("/private")
+
+
+async def test_who_decides_in_anothers_place_has_what_waits_for_that_one(scene: Scene, opened: Open) -> None:
+    request = await scene.asked()
+    assert request.id not in await opened(EVE).page("/waiting")
+    now = scene.clock.now()
+    taken = Delegation("dlg_1", ANN.id, EVE.id, "prod-*", now, now + timedelta(days=1))
+    await scene.store.transact(lambda tx: tx.put_doc(DELEGATION, taken.id, taken.to_json()))
+    assert request.id in await opened(EVE).page("/waiting")
+    scene.clock.advance(86_400)
+    assert request.id not in await opened(EVE).page("/waiting")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
+from access.actors import Person
 from access.ids import SessionId
 from access.ssh_shells import watched_by
+from bot.console.lists import LISTED
 from tests.bot.console.conftest import Open
 from tests.bot.console.scene import Growing, Scene
-from tests.fakes.world import ANN, DANA, EVE
+from tests.fakes.world import ANN, DANA, EVE, EVERYBODY, GROUPS, OLGA, SAM
 
 
 async def test_a_watcher_sees_it_grow_and_is_known(scene: Scene, opened: Open) -> None:
@@ -64,3 +68,45 @@ async def test_a_closed_session_is_a_replay(scene: Scene, opened: Open) -> None:
     page = await opened(ANN).page(f"/sessions/{session}")
     assert "data-live" not in page
     assert "Kill" not in page
+
+
+@pytest.mark.parametrize("person", [DANA, ANN, OLGA, SAM], ids=["requester", "approver", "owner", "security"])
+async def test_whose_it_is_who_decides_who_owns_and_security_list_watch_and_kill(
+    scene: Scene, opened: Open, person: Person
+) -> None:
+    session = await scene.world.session()
+    scene.growing[session] = Growing([(0.1, "o", "$ ")])
+    browser = opened(person)
+    listed = await browser.page("/sessions")
+    assert "Open now" in listed
+    assert f'data-say="kill {session}"' in listed
+    assert "Watch live" in listed
+    assert f'data-live="/~{person.wire_name}/sessions/{session}/live"' in await browser.page(f"/sessions/{session}")
+    said = str(await browser.say("/hoop sessions"))
+    assert session in said
+    await browser.say(f"/hoop kill {session} enough")
+    row = await scene.store.read(lambda tx: tx.session(SessionId(session)))
+    assert row is not None
+    assert (row.kill_by, row.kill_why) == (person.id, "enough")
+
+
+async def test_nobody_else_sees_or_kills_it_nor_who_left_security(scene: Scene, opened: Open) -> None:
+    session = await scene.world.session()
+    scene.directory.replace(EVERYBODY, {**GROUPS, "security": ("bob",)})
+    for person in (EVE, SAM):
+        browser = opened(person)
+        assert session not in await browser.page("/sessions")
+        assert (await browser.get(f"/sessions/{session}")).status == 404
+        assert session not in str(await browser.say("/hoop sessions"))
+        await browser.say(f"/hoop kill {session} mine")
+    row = await scene.store.read(lambda tx: tx.session(SessionId(session)))
+    assert row is not None
+    assert row.kill_at is None
+
+
+async def test_an_open_session_is_listed_however_many_ended_since(scene: Scene, opened: Open) -> None:
+    session = await scene.world.session()
+    for _ in range(LISTED + 1):
+        scene.clock.advance(1)
+        await scene.world.close(await scene.world.session())
+    assert f'data-say="kill {session}"' in await opened(SAM).page("/sessions")
