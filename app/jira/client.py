@@ -51,11 +51,12 @@ class Client:
         for one in self._opened:
             one._session.close()  # noqa: SLF001 - the library's own close does the same, later, for whoever collects it
 
-    async def issue(self, key: str) -> Issue | None:
-        """The issue as it is now; None when there is none (that this account may see)."""
+    async def issue(self, key: str, *, history: bool = False) -> Issue | None:
+        """The issue as it is now, with its history when wanted; None when there is none (that this account may see)."""
+        fields = "summary,description,status,assignee"
 
         def work(api: JIRA) -> Issue:
-            return issue_of(api.issue(key, fields="summary,description,status,assignee").raw)
+            return issue_of(api.issue(key, fields=fields, expand="changelog" if history else None).raw)
 
         return await self._there(work)
 

@@ -1,7 +1,7 @@
 """Web hooks of Jira: a person's transition of an issue that the gateway wrote counts as their click, by the same rules.
 
-What is taken from the notice is who and which; whether the issue still says what was asked, and where it stands, is read from
-Jira anew. A notice counts once, and only within an hour.
+A notice says where to look. Who made the transition, whether the issue says what was asked, and has said so ever since the gateway
+wrote it, is read from Jira's own history of it. A notice counts once, and only within an hour.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from access.ports import Clock, Desk, Store, Tx
 from access.requests import AccessRequest, Choice
 from app.jira import text
 from app.jira.client import Client
+from app.jira.issues import Account
 from app.jira.mirror import OF_ISSUE, item
 from app.jira.people import Accounts
 from app.runbook_hook import read_body
@@ -30,6 +31,8 @@ from bot.views.requests import approvable_in_channel
 
 AGE = timedelta(hours=1)
 AHEAD = timedelta(minutes=5)
+#: Documents: the notices that had their effect.
+HEARD = "jira-heard"
 
 log = logging.getLogger(__name__)
 
@@ -92,22 +95,33 @@ class JiraHook:
         request = await self._store.read(lambda tx: tx.request(about))
         template = text.template_for(self._templates, request) if request is not None else None
         choice = text.choice_of(template.decide, notice.status) if template is not None else None
-        if request is None or choice is None or notice.by.id == (await self._client.myself()).id:
+        if request is None or choice is None:
             return "nothing to decide"
-        why = await self._barred(notice, doc, request, choice)
-        key = f"jira-hook:{hashlib.sha256(body).hexdigest()}"
-        if await self._store.transact(lambda tx: tx.seen(key)):
+        key = hashlib.sha256(body).hexdigest()
+        if await self._store.read(lambda tx: tx.doc(HEARD, key)) is not None:
             return "seen before"
-        return await self._decide(notice, doc, request, choice, why)
+        me = await self._client.myself()
+        if notice.by.id == me.id:
+            return "nothing to decide"
+        why = await self._barred(notice, doc, request, choice, me)
+        # Marked once it had its effect: what fails in between may come again, and a vote counts once in any case.
+        said = await self._decide(notice, doc, request, choice, why)
+        await self._store.transact(lambda tx: tx.put_doc(HEARD, key, {}, expires_at=tx.now + AGE + AHEAD))
+        return said
 
-    async def _barred(self, notice: text.Moved, doc: Mapping[str, Any], request: AccessRequest, choice: Choice) -> str:
-        """What is wrong with deciding by this transition, besides who made it."""
-        issue = await self._client.issue(notice.key)
+    async def _barred(
+        self, notice: text.Moved, doc: Mapping[str, Any], request: AccessRequest, choice: Choice, me: Account
+    ) -> str:
+        """What is wrong with deciding by this transition, besides whose account it is."""
+        issue = await self._client.issue(notice.key, history=True)
         if issue is None or issue.status.casefold() != notice.status.casefold():
             return "the issue is not in that status any more"
+        moves = [one for one in issue.history if one.status]
+        if not moves or moves[-1].by.id != notice.by.id or moves[-1].status.casefold() != notice.status.casefold():
+            return "its history in Jira does not show that transition of this account as the last"
         if choice is Choice.DENY:
             return ""
-        if text.text_digest(issue) != doc["text"]:
+        if text.text_digest(issue) != doc["text"] or text.edited(issue, me):
             return "the text of the issue was edited, so it does not say what would be approved"
         if notice.at.timestamp() < float(doc["told_at"]):
             return "the request was changed since"

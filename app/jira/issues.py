@@ -16,8 +16,18 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of an issue's history: who made it, whether it changed the words, and the status it led to (empty: none)."""
+
+    by: Account
+    words: bool = False
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
-    """What is read of an issue. `done` is None where Jira does not say which kind of status it is."""
+    """What is read of an issue. `done` is None where Jira does not say which kind of status it is; `history`, the oldest
+    first, is there when it was asked for."""
 
     key: str
     status: str = ""
@@ -25,6 +35,7 @@ class Issue:
     assignee: Account | None = None
     summary: str = ""
     description: str = ""
+    history: tuple[Change, ...] = ()
 
 
 def account_of(data: object) -> Account | None:
@@ -46,4 +57,17 @@ def issue_of(data: Mapping[str, Any]) -> Issue:
         assignee=account_of(fields.get("assignee")),
         summary=str(fields.get("summary") or ""),
         description=str(fields.get("description") or ""),
+        history=_history((data.get("changelog") or {}).get("histories") or []),
     )
+
+
+def _history(entries: list[Mapping[str, Any]]) -> tuple[Change, ...]:
+    """Cloud sends the newest first, Data Center the oldest; their numbers grow."""
+    return tuple(_change(one) for one in sorted(entries, key=lambda one: int(one["id"])))
+
+
+def _change(entry: Mapping[str, Any]) -> Change:
+    items = entry.get("items") or []
+    words = any(one.get("field") in {"summary", "description"} for one in items)
+    to = [str(one.get("toString") or "") for one in items if one.get("field") == "status"]
+    return Change(account_of(entry.get("author")) or Account(), words, to[-1] if to else "")

@@ -15,7 +15,7 @@ from access.errors import Invalid
 from access.events import StoredEvent
 from access.ids import Prefix, RequestId, parse_id
 from access.ports import OutboxItem, Store, Tx
-from access.requests import AccessRequest, Ask
+from access.requests import AccessRequest
 from app.jira import text
 from app.jira.client import Client
 from app.jira.issues import Issue
@@ -41,6 +41,8 @@ KINDS = (
     "request.expired",
     "grant.extended",
     "grant.ended",
+    "access.ready",
+    "access.lapsed",
     "command.executed",
     "statement.completed",
     "emergency.opened",
@@ -168,7 +170,10 @@ class Mirror:
         mark = text.mark_of(request.id, str(at))
         if not await self._client.comment(key, text.comment_of(words, mark), mark, again=again):
             return False
-        name = _transition(template, request, event)
+        of_its_own = await self._store.read(lambda tx: any(one.kind in _GIVES for one in tx.events_of(request.id)))
+        name = _transition(template, event, over=not of_its_own)
+        if key.rpartition("-")[0] != template.project:
+            name = ""  # whoever asks names it: an issue of somebody else's project is commented, not moved
         if name and not await self._client.transition(key, name):
             log.warning("there is no transition %r from where %s is; it stays there", name, key)
         return True
@@ -230,20 +235,24 @@ class Mirror:
         await self._store.transact(work)
 
 
-def _transition(template: JiraTemplate, request: AccessRequest, event: StoredEvent) -> str:
+#: What a request gives of its own. One that only made other access longer is over with its approval.
+_GIVES = {"grant.issued", "access.ready"}
+
+
+def _transition(template: JiraTemplate, event: StoredEvent, *, over: bool) -> str:
     """What the end of something does to the issue."""
     names = template.transitions
     match event.kind:
         case "request.decided":
-            return names.approved if (event.payload or {}).get("state") == "approved" else names.denied
+            if (event.payload or {}).get("state") != "approved":
+                return names.denied
+            return names.ended if over and names.ended else names.approved
         case "request.cancelled":
             return names.cancelled
         case "request.expired":
             return names.expired
-        case "command.executed":
+        case "command.executed" | "grant.ended" | "access.lapsed":
             return names.ended
-        case "grant.ended":
-            return names.ended if request.ask is Ask.ACCESS else ""
     return ""
 
 

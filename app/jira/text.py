@@ -116,6 +116,14 @@ def text_digest(issue: Issue) -> str:
     return hashlib.sha256(json.dumps([issue.summary, issue.description]).encode()).hexdigest()
 
 
+def edited(issue: Issue, me: Account) -> bool:
+    """Whether somebody changed the words since the gateway (`me`) wrote them last, or whether that was after the issue came
+    where it stands: also when the words are the same again."""
+    mine = max((number for number, one in enumerate(issue.history) if one.words and one.by.id == me.id), default=-1)
+    moved = max((number for number, one in enumerate(issue.history) if one.status), default=-1)
+    return moved < mine or any(one.words for one in issue.history[mine + 1 :])
+
+
 # ------------------------------------------------------------------------------------------------ web hooks
 
 

@@ -90,6 +90,62 @@ async def test_an_edited_issue_approves_nothing_and_may_still_deny(desk: Desk, a
     assert await state(desk, asked) is RequestState.DENIED
 
 
+async def test_words_that_were_other_words_for_a_while_approve_nothing(desk: Desk, asked: AccessRequest) -> None:
+    """Who asks makes the issue look harmless, waits for the transition, and puts it right before the notice comes."""
+    right = desk.jira.issues["OPS-1"]["description"]
+    desk.jira.edit("OPS-1", "acc-dana", description="Only reads one row")
+    body = desk.jira.moved("OPS-1", "Approved", "acc-ann", desk.clock.now().timestamp())
+    desk.jira.edit("OPS-1", "acc-dana", description=right)
+    assert await desk.hook.take(body) == "did not count"
+    assert "was edited" in await last_word(desk)
+    assert await state(desk, asked) is RequestState.PENDING
+
+
+@pytest.mark.parametrize("cloud", [True, False])
+async def test_a_notice_is_not_believed_where_jira_s_history_says_otherwise(
+    desk: Desk, asked: AccessRequest, cloud: bool
+) -> None:
+    """Whoever has the secret of the web hook moves the issue as themselves, and says it was Ann."""
+    desk.jira.cloud = cloud
+    forged = json.loads(desk.jira.moved("OPS-1", "Approved", "acc-eve", desk.clock.now().timestamp()))
+    forged["user"] = {"accountId": "acc-ann"}
+    assert await desk.hook.take(json.dumps(forged).encode()) == "did not count"
+    assert "does not show that transition" in await last_word(desk)
+    forged["changelog"]["items"][0]["toString"] = "Declined"
+    assert await desk.hook.take(json.dumps(forged).encode()) == "did not count", "it is not there"
+    desk.jira.history["OPS-1"].clear()
+    forged["changelog"]["items"][0]["toString"] = "Approved"
+    assert await desk.hook.take(json.dumps({**forged, "x": 1}).encode()) == "did not count", "no history, no approval"
+    assert await state(desk, asked) is RequestState.PENDING
+
+
+async def test_a_clock_that_is_ahead_moves_no_transition_behind_a_change(desk: Desk, asked: AccessRequest) -> None:
+    """Ann approved the first revision; Jira's clock is a minute ahead, and the notice comes after the second was written."""
+    body = desk.jira.moved("OPS-1", "Approved", "acc-ann", desk.clock.now().timestamp() + 60)
+    await desk.world.desk.change(asked.id, DANA.id, Change(reason="something else"))
+    await desk.told()
+    assert await desk.hook.take(body) == "did not count"
+    assert await state(desk, asked) is RequestState.PENDING
+
+
+async def test_a_notice_whose_vote_could_not_be_stored_may_come_again(
+    desk: Desk, asked: AccessRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = desk.jira.moved("OPS-1", "Approved", "acc-ann", desk.clock.now().timestamp())
+    real = desk.world.desk.review
+
+    async def down(*_: object) -> AccessRequest:
+        raise Unavailable("The store does not answer.")
+
+    monkeypatch.setattr(desk.world.desk, "review", down)
+    with pytest.raises(Unavailable):
+        await desk.hook.take(body)
+    monkeypatch.setattr(desk.world.desk, "review", real)
+    assert await desk.hook.take(body) == "counted"
+    assert await desk.hook.take(body) == "seen before"
+    assert await state(desk, asked) is RequestState.APPROVED
+
+
 async def test_after_the_decision_nothing_changes_anything(desk: Desk, asked: AccessRequest) -> None:
     await desk.moved("OPS-1", "Approved", "acc-ann")
     grants = await desk.world.grants(asked.id)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from access.errors import Invalid, Unavailable
 from access.ids import GrantId
 from access.ports import Change
-from access.requests import RequestState
-from access.scopes import Read
+from access.requests import Choice, RequestState
+from access.scopes import Read, Write
 from app.jira.client import Client, Login
 from app.jira.mirror import KIND, OF_REQUEST
-from app.settings_jira import JiraTemplate
+from app.settings_jira import JiraTemplate, JiraTransitions
 from tests.app.jira.conftest import Desk
 from tests.fakes.world import ANN, DANA, DANA_SELF, PLACE, evidence_of
 
@@ -116,6 +118,55 @@ async def test_the_issue_that_was_named_is_used_and_a_wrong_name_is_not(desk: De
     await desk.told()
     assert "Dana asks: read access to prod\\-db" in desk.jira.comments["INC-7"][0]
     assert list(desk.jira.issues) == ["INC-7"]
+
+
+async def test_two_requests_that_name_one_issue_each_say_their_part(desk: Desk) -> None:
+    desk.templates[:] = [JiraTemplate(project="OPS", use_ticket=True, transitions=JiraTransitions(denied="Declined"))]
+    desk.jira.add("OPS-7")
+    for scope in (Read(), Write()):
+        await desk.world.desk.ask_access(DANA_SELF, "prod-db", scope, None, "why", "OPS-7", PLACE)
+    await desk.told()
+    assert [one.splitlines()[0] for one in desk.jira.comments["OPS-7"]] == [
+        f"Dana asks: {what} access to prod\\-db (https://hoop/requests/{row.id.replace('_', chr(92) + '_')})"
+        for what, row in zip(("read", "write"), reversed(await desk.world.requests()), strict=True)
+    ]
+    body = desk.jira.moved("OPS-7", "Approved", "acc-ann", desk.clock.now().timestamp())
+    assert await desk.hook.take(body) == "not an issue of a request", "people's issues decide nothing"
+    await desk.world.desk.review((await desk.world.requests())[0].id, 1, ANN.id, Choice.DENY)
+    await desk.told()
+    assert desk.jira.issues["OPS-7"]["status"] == "Declined"
+    assert [row.state for row in await desk.world.requests()] == [RequestState.DENIED, RequestState.PENDING]
+
+
+async def test_an_issue_of_another_project_is_commented_and_not_moved(desk: Desk) -> None:
+    desk.templates[:] = [JiraTemplate(project="OPS", use_ticket=True, transitions=JiraTransitions(cancelled="Done"))]
+    desk.jira.add("LEGAL-1")
+    asked = await desk.world.desk.ask_access(DANA_SELF, "prod-db", Read(), None, "why", "LEGAL-1", PLACE)
+    await desk.world.desk.cancel(asked.request.id, DANA.id)
+    await desk.told()
+    assert (len(desk.jira.comments["LEGAL-1"]), desk.jira.issues["LEGAL-1"]["status"]) == (2, "To Do")
+
+
+async def test_what_only_made_other_access_longer_is_over_with_its_approval(desk: Desk) -> None:
+    grant = await desk.world.access()
+    asked = await desk.world.desk.ask_extension(grant.id, DANA.id, timedelta(hours=1), "still at it", PLACE)
+    await desk.world.approve(asked.request)
+    await desk.told()
+    assert [desk.jira.issues[key]["status"] for key in ("OPS-1", "OPS-2")] == ["In Progress", "Done"]
+
+
+async def test_what_was_approved_and_never_begun_or_run_ends_too(desk: Desk) -> None:
+    start = desk.clock.now() + timedelta(hours=1)
+    ahead = await desk.world.desk.ask_access(DANA_SELF, "prod-db", Read(), None, "why", "", PLACE, start)
+    await desk.world.approve(ahead.request)
+    command = await desk.world.desk.ask_command(DANA_SELF, "prod-db", evidence_of(), "why", "", PLACE)
+    await desk.world.approve(command.request)
+    await desk.told()
+    assert [desk.jira.issues[key]["status"] for key in ("OPS-1", "OPS-2")] == ["In Progress", "In Progress"]
+    desk.clock.advance(3 * 3600)
+    await desk.world.desk.tick()
+    await desk.told()
+    assert [desk.jira.issues[key]["status"] for key in ("OPS-1", "OPS-2")] == ["Done", "Done"]
 
 
 async def test_what_no_template_fits_is_not_told(desk: Desk) -> None:

@@ -41,6 +41,8 @@ class FakeJira:
     lose: bool = False
     users: dict[str, dict[str, str]] = field(default_factory=dict)
     url: str = ""
+    history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _numbers: int = 100
     _runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -85,10 +87,21 @@ class FakeJira:
             "assignee": assignee,
         }
         self.comments[key] = []
+        self.history[key] = []
+
+    def edit(self, key: str, by: str, **fields: Any) -> None:
+        """Somebody changes fields of an issue."""
+        self.issues[key].update(fields)
+        self._note(key, by, *({"field": name, "toString": str(value)} for name, value in fields.items()))
+
+    def _note(self, key: str, by: str, *items: dict[str, Any]) -> None:
+        author = BOT if by == "bot" else {"accountId": by, **self.users.get(by, {})}
+        self._numbers += 1
+        self.history[key].append({"id": str(self._numbers), "author": author, "items": list(items)})
 
     def moved(self, key: str, status: str, by: str, at: float, **more: Any) -> bytes:
         """The body of a web hook: `by` moved the issue, which is so from now on."""
-        self.issues[key]["status"] = status
+        self.edit(key, by, status=status)
         return json.dumps(
             {
                 "timestamp": int(at * 1000),
@@ -144,13 +157,18 @@ class FakeJira:
 
     async def _issue(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
-        return _json(self._shown(key)) if key in self.issues else _missing()
+        if key not in self.issues:
+            return _missing()
+        shown = self._shown(key)
+        if request.query.get("expand") == "changelog":
+            shown["changelog"] = {"histories": self.history[key][:: -1 if self.cloud else 1]}
+        return _json(shown)
 
     async def _edit(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
         if key not in self.issues:
             return _missing()
-        self.issues[key].update((await request.json())["fields"])
+        self.edit(key, "bot", **(await request.json())["fields"])
         return web.Response(status=204)
 
     async def _comments(self, request: web.Request) -> web.Response:
@@ -175,7 +193,7 @@ class FakeJira:
 
     async def _move(self, request: web.Request) -> web.Response:
         number = int((await request.json())["transition"]["id"])
-        self.issues[request.match_info["key"]]["status"] = list(STATUSES)[number]
+        self.edit(request.match_info["key"], "bot", status=list(STATUSES)[number])
         return web.Response(status=204)
 
     def _shown(self, key: str) -> dict[str, Any]:
