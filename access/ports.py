@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from access.actors import Actor, Agent, Person, PersonId
@@ -125,6 +126,16 @@ class MessageRef:
     rendered: str = ""
 
 
+class Topic(StrEnum):
+    """What a commit can be about, beside the kinds of its events."""
+
+    REQUESTS = "requests"
+    GRANTS = "grants"
+    KILLS = "kills"
+    DOCUMENTS = "documents"
+    OUTBOX = "outbox"
+
+
 class Tx(Protocol):
     """One transaction, on the writer thread. Synchronous; everything in it commits together or not at all.
 
@@ -197,13 +208,14 @@ class Tx(Protocol):
         self,
         *,
         open_only: bool = False,
+        to_cut: bool = False,
         person: PersonId | None = None,
         resource: str | None = None,
         node: str | None = None,
         request: RequestId | None = None,
         limit: int = 200,
     ) -> list[Session]:
-        """Newest first."""
+        """Newest first. `to_cut` keeps open ones that somebody asked to cut."""
 
     # chat
     def seen(self, key: str) -> bool:
@@ -256,9 +268,10 @@ class Store(Protocol):
     async def read(self, work: Callable[[Tx], T]) -> T:
         """As `transact`, promising to change nothing (may run beside the writer)."""
 
-    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call `wake` on the event loop soon after any commit, of this process or another; returns the unsubscriber.
-        A wake is a hint: readers look for what changed."""
+    def subscribe(self, wake: Callable[[], None], *about: str) -> Callable[[], None]:
+        """Call `wake` on the event loop soon after a commit, of this process or another; returns the unsubscriber.
+        `about` names kinds of events and `Topic`s: commits without any of them do not wake. Without it any commit does.
+        A wake is a hint: readers look for what changed, and look now and then without one."""
 
 
 # ---------------------------------------------------------------------------------------------- recordings

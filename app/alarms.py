@@ -131,7 +131,7 @@ class Alarms:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        await follow(self._store, "alarms", self.step)
+        await follow(self._store, "alarms", self.step, *KINDS)
 
     async def step(self) -> bool:
         """Page for the next event; False when there is none. Raises Unavailable to be called again after a pause."""

@@ -1,6 +1,6 @@
 """The live grants and the sessions to cut, in memory, for the data path.
 
-The snapshot is replaced whole, after every commit anywhere and every few seconds. It only ever says *less* than the
+The snapshot is replaced whole, after every commit anywhere that is about one of these, and every few seconds. It only ever says *less* than the
 store when it is behind: consumption is a compare-and-swap in the store, ends are checked against the clock on every
 look, and a snapshot that could not be refreshed for `STALE_SECONDS` answers with nothing.
 """
@@ -18,7 +18,7 @@ from access.errors import HoopError
 from access.ids import GrantId, SessionId
 from access.openings import Opening
 from access.orders import FREEZE, Freeze
-from access.ports import Clock, Directory, Store, Tx
+from access.ports import Clock, Directory, Store, Topic, Tx
 from access.requests import EXECUTOR, Grant, Session
 from access.scopes import Level, Unmask, level_of
 from approval_flows.freezing import said
@@ -100,7 +100,7 @@ class GrantBook:
 
     async def run(self) -> None:
         """Keep the snapshot fresh. Wakes that arrive during a refresh become one more refresh."""
-        unsubscribe = self._store.subscribe(self._wake.set)
+        unsubscribe = self._store.subscribe(self._wake.set, Topic.GRANTS, Topic.KILLS, Topic.DOCUMENTS)
         try:
             while True:
                 self._wake.clear()
@@ -141,7 +141,7 @@ class GrantBook:
 
 def _read(tx: Tx) -> tuple[list[Grant], list[Session], Mapping[str, Freeze], tuple[Opening, ...]]:
     frozen = {name: Freeze.from_json(data) for name, data in tx.docs(FREEZE, limit=EVERYTHING)}
-    grants, sessions = tx.grants(live_at=tx.now, limit=EVERYTHING), tx.sessions(open_only=True, limit=EVERYTHING)
+    grants, sessions = tx.grants(live_at=tx.now, limit=EVERYTHING), tx.sessions(to_cut=True, limit=EVERYTHING)
     return grants, sessions, MappingProxyType(frozen), tuple(openings(tx))
 
 
@@ -154,7 +154,7 @@ def _by_holder(grants: Sequence[Grant]) -> Mapping[tuple[PersonId, str], tuple[G
 
 
 def _to_cut(sessions: Sequence[Session]) -> Mapping[SessionId, Session]:
-    return MappingProxyType({one.id: one for one in sessions if one.kill_at is not None})
+    return MappingProxyType({one.id: one for one in sessions})
 
 
 def _for(grant: Grant, actor: Actor, session: SessionId | None, only: GrantId | None) -> bool:

@@ -28,6 +28,7 @@ from access.ports import (
     Proposal,
     StepUp,
     Store,
+    Topic,
     Tx,
 )
 from access.requests import AccessRequest, Choice, Evidence, Grant, Place, RequestState, Review, Session
@@ -138,7 +139,7 @@ class Desk:
         """The request as soon as it is decided, or its row after `seconds`. Cancelling the waiter changes nothing."""
         deadline = self._clock.monotonic() + seconds
         changed = asyncio.Event()
-        unsubscribe = self._store.subscribe(changed.set)
+        unsubscribe = self._store.subscribe(changed.set, Topic.REQUESTS)
         try:
             while True:
                 changed.clear()

@@ -73,8 +73,8 @@ class LookingStore:
     async def read(self, work: Callable[[Tx], T]) -> T:
         return await self._looked(lambda: self._store.read(work))
 
-    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
-        return self._store.subscribe(wake)
+    def subscribe(self, wake: Callable[[], None], *about: str) -> Callable[[], None]:
+        return self._store.subscribe(wake, *about)
 
     async def _looked(self, attempt: Callable[[], Awaitable[T]]) -> T:
         looked: set[str] = set()

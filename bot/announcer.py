@@ -19,7 +19,7 @@ from bot.deliveries import Delivery, View
 from bot.drawing import draw
 from bot.loops import follow
 from bot.outgoing import enqueue
-from bot.planning import KINDS, Plan, to_person, to_requester
+from bot.planning import KINDS, PROMPT, Plan, to_person, to_requester
 from bot.preferences import Notice, digests, wants
 from bot.reaching import owe
 
@@ -43,7 +43,7 @@ class Announcer:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        await follow(self._store, "announcer", self._once)
+        await follow(self._store, "announcer", self._once, *PROMPT)
 
     async def _once(self) -> bool:
         announced = await self.step()

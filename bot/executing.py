@@ -25,6 +25,7 @@ from runbooks.catalog import Catalog
 log = logging.getLogger(__name__)
 
 CURSOR = "executing"
+KINDS = ("grant.issued",)
 BATCH = 50
 ROWS = 20
 COLUMNS = 50
@@ -54,7 +55,7 @@ class Runner:
                     group.create_task(self._run(job))
                 return more
 
-            await follow(self._store, "runner", start)
+            await follow(self._store, "runner", start, *KINDS)
 
     async def step(self) -> bool:
         """Run the next commands to their end; False when there was no event to look at."""
@@ -65,8 +66,7 @@ class Runner:
         return more
 
     async def _next(self) -> tuple[list[Job], bool]:
-        kinds = ("grant.issued",)
-        if not await self._store.read(lambda tx: bool(tx.events(after=tx.cursor(CURSOR), limit=1, kinds=kinds))):
+        if not await self._store.read(lambda tx: bool(tx.events(after=tx.cursor(CURSOR), limit=1, kinds=KINDS))):
             return [], False
         return await self._store.transact(_claim)
 
@@ -109,7 +109,7 @@ class Runner:
 
 def _claim(tx: Tx) -> tuple[list[Job], bool]:
     """Move past the next grants and take those that are commands; each is taken once, by anybody."""
-    events = tx.events(after=tx.cursor(CURSOR), limit=BATCH, kinds=("grant.issued",))
+    events = tx.events(after=tx.cursor(CURSOR), limit=BATCH, kinds=KINDS)
     if not events:
         return [], False
     jobs = [job for event in events if (job := _job(tx, event))]

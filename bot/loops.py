@@ -15,10 +15,13 @@ IDLE_SECONDS = 1.0
 TROUBLE_SECONDS = 2.0
 
 
-async def follow(store: Store, name: str, step: Callable[[], Awaitable[bool]]) -> None:
-    """Call `step` while it finds work, then wait; never ends by itself. An error is logged and tried again later."""
+async def follow(store: Store, name: str, step: Callable[[], Awaitable[bool]], *about: str) -> None:
+    """Call `step` while it finds work, then wait; never ends by itself. An error is logged and tried again later.
+
+    Commits about something else than `about` do not wake it: what they bring is found a second later.
+    """
     woken = asyncio.Event()
-    unsubscribe = store.subscribe(woken.set)
+    unsubscribe = store.subscribe(woken.set, *about)
     try:
         while True:
             woken.clear()

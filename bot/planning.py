@@ -368,3 +368,5 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "runbook.stepped": _executed,
 }
 KINDS = tuple(_PLANS)
+#: Nobody waits for the line about a session; told a second later, many that come and go cost one look at the ledger.
+PROMPT = tuple(kind for kind in KINDS if kind not in {"session.opened", "session.closed"})

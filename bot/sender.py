@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from access.ids import RequestId
-from access.ports import MessageRef, OutboxItem, Store, Tx
+from access.ports import MessageRef, OutboxItem, Store, Topic, Tx
 from access.requests import RequestState
 from bot.card_json import fingerprint
 from bot.cards import Card
@@ -53,7 +53,7 @@ class Sender:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        await follow(self._store, "sender", self.step)
+        await follow(self._store, "sender", self.step, Topic.OUTBOX)
 
     async def step(self) -> bool:
         """Send what is due now, one item per target; False when nothing was."""

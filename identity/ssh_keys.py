@@ -16,7 +16,7 @@ from typing import Any
 
 from access.actors import PersonId
 from access.errors import Conflict, Invalid, Unavailable
-from access.ports import Store, Tx
+from access.ports import Store, Topic, Tx
 from access.ssh_keys import KeyConfirmed, KeyRemoved, RegisteredKey
 from identity.public_keys import KEY_KIND as KIND
 from identity.public_keys import parse_public_key
@@ -50,7 +50,7 @@ class KeyBook:
     async def run(self) -> None:
         """Follow the store until cancelled."""
         changed = asyncio.Event()
-        unsubscribe = self._store.subscribe(changed.set)
+        unsubscribe = self._store.subscribe(changed.set, Topic.DOCUMENTS)
         try:
             while True:
                 changed.clear()

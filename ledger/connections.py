@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, insert, select, update
 from access.actors import Actor, PersonId
 from access.errors import Conflict, Invalid
 from access.ids import CredentialId, RequestId, SessionId
+from access.ports import Topic
 from access.requests import Credential, Session
 from ledger import rows, tables
 from ledger.chain import canonical, micros
@@ -92,7 +93,7 @@ class Connections(Part):
 
     def ask_kill(self, id: SessionId, by: PersonId, why: str) -> bool:
         values = {"id_": id, "at": micros(self.now), "by": by, "why": canonical({"why": why})}
-        return self._change(_ASK_KILL, values) == 1
+        return self._change(_ASK_KILL, values, Topic.KILLS) == 1
 
     def session(self, id: SessionId) -> Session | None:
         row = self._one(_ONE_SESSION, id=id)
@@ -102,6 +103,7 @@ class Connections(Part):
         self,
         *,
         open_only: bool = False,
+        to_cut: bool = False,
         person: PersonId | None = None,
         resource: str | None = None,
         node: str | None = None,
@@ -110,6 +112,8 @@ class Connections(Part):
     ) -> list[Session]:
         wanted = {"person": person, "resource": resource, "node": node, "request": request}
         query = _SESSIONS.where(*(_SESSION[name] == value for name, value in wanted.items() if value is not None))
-        if open_only:
+        if open_only or to_cut:
             query = query.where(_SESSION.closed_at.is_(None))
+        if to_cut:
+            query = query.where(_SESSION.kill_at.is_not(None))
         return [rows.session_from(row) for row in self._all(query.limit(limit))]

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from access.errors import Invalid
-from access.ports import ActionToken, MessageRef, OutboxItem
+from access.ports import ActionToken, MessageRef, OutboxItem, Topic
 from ledger import chat_rows, tables
 from ledger.chain import canonical, micros
 from ledger.parts import NOTHING, Part, inserting
@@ -85,7 +85,7 @@ class Conversation(Part):
         if item.coalesce:
             # A new row, not a changed one: a sender that holds the older item settles nothing newer by it.
             self._change(_UNSENT, {"of": item.target, "key": item.coalesce})
-        self._change(_ENQUEUE, chat_rows.outbox_values(item, self._sealer))
+        self._change(_ENQUEUE, chat_rows.outbox_values(item, self._sealer), Topic.OUTBOX)
 
     def outbox(self, limit: int = 50, kind: str = "") -> list[OutboxItem]:
         due = self._all(_DUE, now=micros(self.now), limit=limit, of_kind=kind)
@@ -93,9 +93,9 @@ class Conversation(Part):
 
     def settle(self, id: int, *, retry_at: datetime | None = None, error: str = "") -> None:
         if retry_at is None:
-            self._change(_DELIVERED, {"number_": id})
+            self._change(_DELIVERED, {"number_": id}, Topic.OUTBOX)
         else:
-            self._change(_RETRY, {"number_": id, "at": micros(retry_at), "why": canonical(error)})
+            self._change(_RETRY, {"number_": id, "at": micros(retry_at), "why": canonical(error)}, Topic.OUTBOX)
 
     def insert_token(self, token: ActionToken) -> None:
         self._change(_INSERT_TOKEN, chat_rows.token_values(token, _digest(token.token)))
@@ -132,13 +132,13 @@ class Conversation(Part):
             "expires_at": None if expires_at is None else micros(expires_at),
             "sealed": self._sealer.seal(text, f"doc/{kind}/{key}"),
         }
-        self._change(_PUT_DOC, values)
+        self._change(_PUT_DOC, values, Topic.DOCUMENTS)
 
     def take_doc(self, kind: str, key: str) -> Mapping[str, Any] | None:
         row = self._connection.execute(_TAKE_DOC, {"of": kind, "named": key}).first()
         if row is None:
             return None
-        self.changed = True
+        self._touched(Topic.DOCUMENTS)
         over = row.expires_at is not None and row.expires_at <= micros(self.now)
         return None if over else self._open_doc(kind, key, row.sealed)
 

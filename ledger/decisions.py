@@ -12,6 +12,7 @@ from sqlalchemy import Select, Table, Update, bindparam, select, update
 from access.actors import PersonId
 from access.errors import Conflict
 from access.ids import GrantId, RequestId, SessionId
+from access.ports import Topic
 from access.requests import AccessRequest, Ask, Grant, GrantState, RequestState, Review
 from ledger import rows, tables
 from ledger.chain import micros
@@ -45,14 +46,14 @@ class Decisions(Part):
     """The part of a transaction that asks, decides and grants."""
 
     def insert_request(self, request: AccessRequest) -> None:
-        if not self._change(_INSERT_REQUEST, rows.request_values(request, self._sealer)):
+        if not self._change(_INSERT_REQUEST, rows.request_values(request, self._sealer), Topic.REQUESTS):
             raise Conflict(f"There is a request {request.id} already.")
 
     def update_request(self, request: AccessRequest) -> AccessRequest:
         stored = replace(request, version=request.version + 1)
         values = rows.request_values(stored, self._sealer)
         values |= {"id_": values.pop("id"), "version_": request.version}
-        if not self._change(_SWAP_REQUEST, values):
+        if not self._change(_SWAP_REQUEST, values, Topic.REQUESTS):
             raise Conflict(f"Request {request.id} was changed by somebody else in the meantime.", hint=_LOOK_AGAIN)
         return stored
 
@@ -81,21 +82,21 @@ class Decisions(Part):
         return [rows.request_from(row, self._sealer) for row in self._all(query.limit(limit))]
 
     def insert_review(self, review: Review) -> None:
-        if not self._change(_INSERT_REVIEW, rows.review_values(review)):
+        if not self._change(_INSERT_REVIEW, rows.review_values(review), Topic.REQUESTS):
             raise Conflict(f"You voted on revision {review.revision} of request {review.request} already.")
 
     def reviews(self, request: RequestId, revision: int) -> list[Review]:
         return [rows.review_from(row) for row in self._all(_REVIEWS, request=request, revision=revision)]
 
     def insert_grant(self, grant: Grant) -> None:
-        if not self._change(_INSERT_GRANT, rows.grant_values(grant)):
+        if not self._change(_INSERT_GRANT, rows.grant_values(grant), Topic.GRANTS):
             raise Conflict(f"There is a grant {grant.id} already.")
 
     def update_grant(self, grant: Grant) -> Grant:
         stored = replace(grant, version=grant.version + 1)
         values = rows.grant_values(stored)
         values |= {"id_": values.pop("id"), "version_": grant.version}
-        if not self._change(_SWAP_GRANT, values):
+        if not self._change(_SWAP_GRANT, values, Topic.GRANTS):
             raise Conflict(f"Grant {grant.id} was used or changed by somebody else in the meantime.", hint=_LOOK_AGAIN)
         return stored
 

@@ -70,7 +70,7 @@ class Journal(Part):
         values |= {"hash": link.hash(), "salt": salt, "payload": payload}
         _INSERT_EVENT.run(self._connection, values)
         _INSERT_PAYLOAD.run(self._connection, values)
-        self.changed = True
+        self._touched(fact.kind)
         self.chain.head = Head(link.writer, link.sequence, values["hash"])
 
     def _load_head(self, chain: Chain) -> Head:

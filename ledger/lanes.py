@@ -10,7 +10,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,13 @@ MAX_BATCH = 64
 Work = Callable[[Transaction], Any]
 _LOCK = text(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
 _ANYBODY_THERE = text("SELECT 1")
-_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :writer)")
+_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :said)")
+# SQLite tells other processes that there was a commit; what it was about they find in these counts, beside the cursors.
+_COUNT = (
+    """INSERT INTO "cursor" (name, position) VALUES ('about/' || ?, 1)"""
+    " ON CONFLICT (name) DO UPDATE SET position = position + 1 RETURNING position"
+)
+COUNTED = """SELECT substr(name, 7), position FROM "cursor" WHERE name >= 'about/' AND name < 'about0'"""
 
 
 @dataclass(slots=True)
@@ -139,9 +145,14 @@ def _settle(units: list[Unit]) -> None:
 class Reader(Lane):
     """Runs one unit at a time in a read-only snapshot."""
 
+    @property
+    def _sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
     def _begin_on(self, connection: Connection) -> Connection:
         connection.begin()
-        connection.execute(_ANYBODY_THERE)
+        if not self._sqlite:
+            connection.execute(_ANYBODY_THERE)
         return connection
 
     def _do(self, batch: list[Unit]) -> None:
@@ -168,7 +179,7 @@ class Writer(Lane):
         sealer: Sealer,
         units: queue.SimpleQueue[Unit | None],
         chain: Chain,
-        committed: Callable[[], None],
+        committed: Callable[[Mapping[str, int]], None],
     ) -> None:
         super().__init__("hoop-store-writer", engine, clock, sealer, units)
         self._chain = chain
@@ -200,18 +211,25 @@ class Writer(Lane):
     def _do(self, batch: list[Unit]) -> None:
         try:
             connection = self._begin()
-            changed = False
-            for unit in batch:
-                changed = self._attempt(connection, unit, alone=len(batch) == 1) or changed
-            if changed and self._postgres:
-                connection.execute(_NOTIFY, {"writer": self._chain.writer})
+            kept = [self._attempt(connection, unit, alone=len(batch) == 1) for unit in batch]
+            changed = any(tx is not None and tx.changed for tx in kept)
+            about = sorted({one for tx in kept if tx is not None for one in tx.about})
+            counts = self._tell(connection, about) if changed else {}
             self._commit(connection)
         except BaseException:
             # Also when a commit was cut off: only the database knows where the chain stands now.
             self._chain.head = None
             raise
         if changed:
-            self._committed()
+            self._committed(counts)
+
+    def _tell(self, connection: Connection, about: list[str]) -> dict[str, int]:
+        """Say with the commit what it is about, for other processes; the so many-th about each (on SQLite)."""
+        if self._postgres:
+            connection.execute(_NOTIFY, {"said": " ".join([self._chain.writer, *about])})
+            return dict.fromkeys(about, 0)
+        cursor = _driver(connection).cursor()
+        return {one: cursor.execute(_COUNT, (one,)).fetchall()[0][0] for one in about}
 
     def _commit(self, connection: Connection) -> None:
         try:
@@ -224,10 +242,10 @@ class Writer(Lane):
                 hint="Look at what happened before trying again; nothing is forwarded on a guess.",
             ) from error
 
-    def _attempt(self, connection: Connection, unit: Unit, *, alone: bool) -> bool:
-        """Run one unit; whether it changed anything. Raises only when nothing of the batch can be kept."""
+    def _attempt(self, connection: Connection, unit: Unit, *, alone: bool) -> Transaction | None:
+        """Run one unit; None when nothing of it is kept. Raises only when nothing of the batch can be kept."""
         if unit.future.cancelled():
-            return False
+            return None
         head = self._chain.head
         tx = Transaction(connection, self._clock.now(), self._sealer, self._chain)
         if not alone:
@@ -244,11 +262,15 @@ class Writer(Lane):
                 _direct(connection, "ROLLBACK TO SAVEPOINT unit")
             self._chain.head = head
             unit.error = translate(error, self._where)
-            return False
+            return None
         if not alone:
             _direct(connection, "RELEASE SAVEPOINT unit")
-        return tx.changed
+        return tx
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection
 
 
 def _direct(connection: Connection, command: str) -> None:
-    connection.connection.cursor().execute(command)
+    _driver(connection).cursor().execute(command)

@@ -1,4 +1,4 @@
-"""What the parts of a transaction share: the connection, the time, the sealer, and whether anything changed."""
+"""What the parts of a transaction share: the connection, the time, the sealer, whether anything changed and what about."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Part:
         self._now = now
         self._sealer = sealer
         self.changed = False
+        #: Kinds of events and `Topic`s: who waits for one of them is woken.
+        self.about: set[str] = set()
 
     @property
     def now(self) -> datetime:
@@ -31,11 +33,17 @@ class Part:
     def _all(self, statement: Executable, **values: Any) -> Sequence[Row[Any]]:
         return self._connection.execute(statement, values).all()
 
-    def _change(self, statement: Executable, values: Mapping[str, Any]) -> int:
-        """Run a statement that writes; how many rows it touched."""
+    def _change(self, statement: Executable, values: Mapping[str, Any], about: str = "") -> int:
+        """Run a statement that writes, `about` a topic somebody may wait for; how many rows it touched."""
         count = self._connection.execute(statement, values).rowcount
-        self.changed = self.changed or count != 0
+        if count:
+            self._touched(about)
         return count
+
+    def _touched(self, about: str = "") -> None:
+        self.changed = True
+        if about:
+            self.about.add(about)
 
 
 def inserting(table: Table, *columns: str, otherwise: str) -> TextClause:

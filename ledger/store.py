@@ -21,6 +21,8 @@ from ledger.watch import PostgresWatcher, SqliteWatcher, Subscribers, Watcher
 T = TypeVar("T")
 
 READERS = 2
+#: How long a start waits until commits of others are noticed: later ones are looked for anyway, now and then.
+WATCHING_SECONDS = 2.0
 WRITER_ID_BYTES = 8
 # Chat platforms redeliver for minutes, people press old buttons for days.
 KEEP_DELIVERIES = timedelta(days=7)
@@ -41,7 +43,7 @@ class Store:
         writing = open_engine(url, synchronous=synchronous)
         reading = open_engine(url, read_only=True)
         chain = Chain(self.writer, entropy)
-        self._lanes: list[Lane] = [Writer(writing, clock, sealer, self._writes, chain, self._subscribers.wake)]
+        self._lanes: list[Lane] = [Writer(writing, clock, sealer, self._writes, chain, self._subscribers.committed)]
         self._lanes += [
             Reader(f"hoop-store-reader-{number}", reading, clock, sealer, self._reads) for number in range(READERS)
         ]
@@ -67,6 +69,7 @@ class Store:
             else SqliteWatcher(self._subscribers, self.url)
         )
         self._watcher.start()
+        await asyncio.to_thread(self._watcher.watching.wait, WATCHING_SECONDS)
 
     async def close(self) -> None:
         """Finish what was begun, refuse what comes later, close all connections. Safe to call twice."""
@@ -92,9 +95,9 @@ class Store:
         """Run `work` on a snapshot, beside the writer; a write in it fails."""
         return await self._run(self._reads, work)
 
-    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call `wake` on the running event loop soon after any commit; returns the unsubscriber."""
-        return self._subscribers.add(wake)
+    def subscribe(self, wake: Callable[[], None], *about: str) -> Callable[[], None]:
+        """Call `wake` on the running event loop soon after a commit about one of these; returns the unsubscriber."""
+        return self._subscribers.add(wake, *about)
 
     async def tidy(self) -> int:
         """Drop dead buttons, old delivery marks and documents that are over. Call it now and then; how many went."""

@@ -14,7 +14,7 @@ from datetime import timedelta
 from access.errors import Invalid
 from access.events import StoredEvent
 from access.ids import Prefix, RequestId, parse_id
-from access.ports import OutboxItem, Store, Tx
+from access.ports import OutboxItem, Store, Topic, Tx
 from access.requests import AccessRequest
 from app.jira import text
 from app.jira.client import Client
@@ -80,8 +80,8 @@ class Mirror:
     async def run(self) -> None:
         """Follow and say until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(follow(self._store, "jira", self.step))
-            tasks.create_task(follow(self._store, "jira outbox", self.send))
+            tasks.create_task(follow(self._store, "jira", self.step, *KINDS))
+            tasks.create_task(follow(self._store, "jira outbox", self.send, Topic.OUTBOX))
 
     # ------------------------------------------------------------------------------------------ what there is to say
 

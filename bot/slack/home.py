@@ -135,7 +135,7 @@ class Home:
             await self.refresh(None)
         except HoopError as problem:
             log.warning("the Home tabs were not drawn at the start: %s", problem)
-        await follow(self._store, "slack home", self.step)
+        await follow(self._store, "slack home", self.step, *KINDS)
 
     async def step(self) -> bool:
         """Look at the next events; False when there was none."""

@@ -225,6 +225,7 @@ class MemoryTx:
         self,
         *,
         open_only: bool = False,
+        to_cut: bool = False,
         person: PersonId | None = None,
         resource: str | None = None,
         node: str | None = None,
@@ -234,7 +235,8 @@ class MemoryTx:
         found = (
             row
             for row in reversed(self.tables.sessions.values())
-            if not (open_only and row.closed_at is not None)
+            if not ((open_only or to_cut) and row.closed_at is not None)
+            and not (to_cut and row.kill_at is None)
             and person in {None, row.actor.person}
             and resource in {None, row.resource}
             and node in {None, row.node}
@@ -353,7 +355,8 @@ class MemoryStore:
             raise Unavailable("The store does not answer.")
         return work(MemoryTx(self.tables.copy(), self.clock.now()))
 
-    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+    def subscribe(self, wake: Callable[[], None], *about: str) -> Callable[[], None]:
+        """Wakes for everything: a wake is a hint."""
         key = object()
         self._subscribers[key] = wake
 
