@@ -311,6 +311,15 @@ class RecordingSealed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingsSealed(Fact):
+    """Heads of the recordings of one process that grew since the last time, each as [segment, size, SHA-256 of so many
+    bytes]. The stream is the process: one fact for all of them."""
+
+    kind: ClassVar[str] = "recordings.sealed"
+    heads: list[list[str | int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadsErased(Fact):
     """Payloads of old events were deleted by policy; the events and their hashes stay.
 

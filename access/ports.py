@@ -8,7 +8,7 @@ Errors: everything here raises only `access.errors` (Denied, Invalid, Conflict, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -288,8 +288,9 @@ class Recording(Protocol):
         of them is there, and nothing may be forwarded. Synchronous: microseconds; fsync follows within 100 ms unless
         the settings are strict."""
 
-    async def close(self) -> None:
-        """Seal: final hash to the ledger, compress, hand to storage."""
+    async def close(self, commit: Callable[[Fact], Awaitable[None]] | None = None) -> None:
+        """Seal: final hash to the ledger (by `commit`, together with what else it knows), compress, hand to storage.
+        Does nothing the second time."""
 
 
 class Recordings(Protocol):
@@ -303,7 +304,9 @@ class SessionLog(Protocol):
 
     async def opened(self, session: Session) -> None: ...
     async def beat(self, sessions: Sequence[Session]) -> None: ...
-    async def closed(self, session: Session, recording: str) -> None: ...
+    async def closed(self, session: Session, recording: str, *facts: Fact) -> None:
+        """Close the row; the facts go before it in the same commit."""
+
     async def record(self, *facts: Fact) -> None:
         """Commit facts now; when this raises, nothing may be forwarded."""
 

@@ -118,6 +118,7 @@ def _operator_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
     verify.add_argument(
         "--checkpoints", type=Path, help="exported checkpoints to check against (default: the settings')"
     )
+    verify.add_argument("--recordings", action="store_true", help="compare the recordings on this node as well")
     events = what.add_parser("events", help="print events, newest last")
     events.add_argument("--of", default="", help="only of one request, grant or session")
     events.add_argument("--limit", type=int, default=50)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from access.errors import Invalid
@@ -15,9 +16,10 @@ from app.core import Core, key_bytes, store_url
 from identity.vault import SecretVault
 from ledger import views
 from ledger.checkpoints import public_key_of
-from ledger.recordings import Recordings
+from ledger.recordings import Recordings, stored
 from ledger.replay import asciicast, render_terminal
 from ledger.retention import erase
+from ledger.seals import check_all
 from ledger.segments import name_of
 from ledger.sessions import SessionLog
 from ledger.verify import verify
@@ -66,7 +68,12 @@ def _verify(arguments: argparse.Namespace) -> int:
         exported=exported if exported.is_file() else None,
     )
     print(report.text())
-    return 0 if report.ok else 1
+    if not arguments.recordings:
+        return 0 if report.ok else 1
+    directory = loaded.base / loaded.settings.recordings.path
+    checked = check_all(report.seals.values(), partial(stored, directory))
+    print(checked.text())
+    return 0 if report.ok and not checked.problems else 1
 
 
 async def _events(core: Core, arguments: argparse.Namespace) -> int:

@@ -62,7 +62,9 @@ async def _serve_until_stopped(loaded: Loaded, only: Sequence[str], *, databases
         sessions = SessionLog(core.store)
         directory = core.base / core.settings.recordings.path
         pen = Pen if short_way is None else short_way.Pen
-        recordings = Recordings(directory, sessions, strict=core.settings.recordings.strict, pen=pen)
+        recordings = Recordings(
+            directory, sessions, strict=core.settings.recordings.strict, pen=pen, node=core.store.writer
+        )
         process = Process(core, recordings, tasks, databases_only=databases_only)
         loop.add_signal_handler(signal.SIGHUP, process.reload)
         watching = tasks.create_task(watch(core.flows, core.on_call, core.store, process.node))

@@ -226,7 +226,7 @@ class Writer(Lane):
     def _tell(self, connection: Connection, about: list[str]) -> dict[str, int]:
         """Say with the commit what it is about, for other processes; the so many-th about each (on SQLite)."""
         if self._postgres:
-            connection.execute(_NOTIFY, {"said": " ".join([self._chain.writer, *about])})
+            connection.execute(_NOTIFY, {"said": " ".join([self._chain.writer, "about", *about])})
             return dict.fromkeys(about, 0)
         cursor = _driver(connection).cursor()
         return {one: cursor.execute(_COUNT, (one,)).fetchall()[0][0] for one in about}

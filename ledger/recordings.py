@@ -16,15 +16,16 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from access.errors import HoopError, Invalid, Unavailable
-from access.events import RecordingSealed
+from access.events import Fact, RecordingSealed
 from access.ports import SessionLog
 from access.requests import Session
 from ledger import segments
+from ledger.seals import Seal, grown, sealed
 from ledger.segments import Pen
 
 log = logging.getLogger(__name__)
@@ -122,24 +123,24 @@ class Recording:
                 self._break(error.strerror or "sync failed")
                 log.exception("the recording of %s is not durable", self._session)
 
-    def head(self, *, final: bool = False) -> RecordingSealed | None:
-        """The fact that seals what there is; None when it did not grow."""
-        if self._pen.size == self.sealed and not final:
-            return None
-        self._hash_all()
-        return _sealed(self._session, self.name, self._pen.size, self._hash.copy().hexdigest(), final=final)
+    def head(self) -> Seal | None:
+        """What seals what there is; None when it did not grow."""
+        return None if self._pen.size == self.sealed else self._head(final=False)
 
-    async def close(self) -> None:
-        """Seal, make durable, compress. Safe to call twice. Raises Unavailable when the seal could not be recorded;
-        the segment stays and is finished at the next start."""
+    def _head(self, *, final: bool) -> Seal:
+        self._hash_all()
+        return Seal(self.name, self._pen.size, self._hash.copy().hexdigest(), final)
+
+    async def close(self, commit: Callable[[Fact], Awaitable[None]] | None = None) -> None:
+        """Seal, make durable, compress. Safe to call twice. `commit` records the seal, together with what else it knows.
+        Raises Unavailable when that could not be; the segment stays and is finished at the next start."""
         if self._descriptor < 0 or not self._owner.leaves(self):
             return
         try:
             await asyncio.to_thread(self.sync)
             self._break(self._broken or "it is closed")
-            fact = self.head(final=True)
-            assert fact is not None
-            await self._owner.sessions.record(fact)
+            fact = sealed(self._session, self._head(final=True))
+            await (self._owner.sessions.record if commit is None else commit)(fact)
             await asyncio.to_thread(_compress, self.path)
         finally:
             with self._lock:
@@ -157,9 +158,16 @@ class Recordings:
     """
 
     def __init__(
-        self, directory: Path, sessions: SessionLog, *, strict: bool = False, pen: Callable[..., Pen] = Pen
+        self,
+        directory: Path,
+        sessions: SessionLog,
+        *,
+        strict: bool = False,
+        pen: Callable[..., Pen] = Pen,
+        node: str = "",
     ) -> None:
         self.directory = directory
+        self._node = node
         self.pen = pen
         self.sessions = sessions
         self.strict = strict
@@ -204,12 +212,12 @@ class Recordings:
         return known
 
     async def seal(self) -> int:
-        """Put the heads of all recordings that grew into the ledger, in one transaction; how many."""
-        heads = [(recording, fact) for recording in self._open if (fact := recording.head()) is not None]
+        """Put the heads of all recordings that grew into the ledger, as one fact; how many."""
+        heads = [(recording, seal) for recording in self._open if (seal := recording.head()) is not None]
         if heads:
-            await self.sessions.record(*(fact for _, fact in heads))
-        for recording, fact in heads:
-            recording.sealed = fact.size
+            await self.sessions.record(grown(self._node, (seal for _, seal in heads)))
+        for recording, seal in heads:
+            recording.sealed = seal.size
         return len(heads)
 
     async def _seal_forever(self) -> None:
@@ -239,19 +247,7 @@ class Recordings:
 
     def read(self, name: str) -> bytes:
         """The bytes of a recording, open or closed. Raises Invalid for a name that is none, Unavailable when unreadable."""
-        path = (self.directory / name).resolve()
-        if path.suffix != segments.SUFFIX or self.directory.resolve() not in path.parents:
-            raise Invalid(f"{name!r} is not the name of a recording.", field="recording")
-        compressed = path.with_name(path.name + segments.COMPRESSED)
-        try:
-            # The plain file first: it goes away only after the compressed one is whole.
-            if path.exists():
-                return path.read_bytes()
-            return segments.decompress(compressed.read_bytes())
-        except FileNotFoundError:
-            raise Invalid(f"There is no recording {name} on this node.", field="recording") from None
-        except (OSError, ValueError) as error:
-            raise Unavailable(f"The recording {name} can not be read: {error}.") from error
+        return stored(self.directory, name)
 
     def read_on(self, name: str, after: int) -> bytes:
         """The bytes of a recording from `after` on, for whoever follows it while it grows. Raises as `read`."""
@@ -266,6 +262,23 @@ class Recordings:
             except OSError as error:
                 raise Unavailable(f"The recording {name} can not be read: {error}.") from error
         return self.read(name)[after:]
+
+
+def stored(directory: Path, name: str) -> bytes:
+    """The bytes of a recording, open or closed. Raises Invalid for a name that is none, Unavailable when unreadable."""
+    path = (directory / name).resolve()
+    if path.suffix != segments.SUFFIX or directory.resolve() not in path.parents:
+        raise Invalid(f"{name!r} is not the name of a recording.", field="recording")
+    compressed = path.with_name(path.name + segments.COMPRESSED)
+    try:
+        # The plain file first: it goes away only after the compressed one is whole.
+        if path.exists():
+            return path.read_bytes()
+        return segments.decompress(compressed.read_bytes())
+    except FileNotFoundError:
+        raise Invalid(f"There is no recording {name} on this node.", field="recording") from None
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"The recording {name} can not be read: {error}.") from error
 
 
 class _Syncer:
@@ -297,23 +310,6 @@ class _Syncer:
             for recording in batch:
                 if recording is not None:
                     recording.sync()
-
-
-def check(data: bytes, sealed: list[RecordingSealed]) -> list[str]:
-    """What in a recording's bytes contradicts the heads the ledger holds of it, in words; empty when nothing does."""
-    problems = []
-    for fact in sealed:
-        if fact.size > len(data):
-            problems.append(f"{fact.segment} had {fact.size} bytes when it was sealed, now it has {len(data)}")
-        elif hashlib.sha256(data[: fact.size]).hexdigest() != fact.head:
-            problems.append(f"the first {fact.size} bytes of {fact.segment} are not what was sealed")
-        elif fact.final and fact.size != len(data):
-            problems.append(f"{fact.segment} was closed with {fact.size} bytes, now it has {len(data)}")
-    return problems
-
-
-def _sealed(session: str, name: str, size: int, head: str, **rest: Any) -> RecordingSealed:
-    return RecordingSealed(stream=session, actor="gateway", segment=name, size=size, head=head, **rest)
 
 
 def _make_directory(path: Path) -> None:
@@ -378,7 +374,8 @@ def _finish(path: Path, descriptor: int) -> RecordingSealed | None:
     os.fsync(descriptor)
     name = f"{path.parent.name}/{path.name}"
     head = hashlib.sha256(data[:size]).hexdigest()
-    return _sealed(path.name.removesuffix(segments.SUFFIX), name, size, head, final=True, cut=len(data) - size)
+    seal = Seal(name, size, head, final=True)
+    return sealed(path.name.removesuffix(segments.SUFFIX), seal, cut=len(data) - size)
 
 
 def _compress(path: Path) -> None:

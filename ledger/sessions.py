@@ -54,9 +54,15 @@ class SessionLog:
         if sessions:
             await self._store.transact(work)
 
-    async def closed(self, session: Session, recording: str) -> None:
-        """Close the row and record why, with the totals. `recording` names it, empty when there is none."""
-        await self._store.transact(lambda tx: _close(tx, session, recording))
+    async def closed(self, session: Session, recording: str, *facts: Fact) -> None:
+        """Close the row and record why, with the totals, after `facts`. `recording` names it, empty when there is none."""
+
+        def work(tx: Tx) -> None:
+            for fact in facts:
+                tx.append(fact)
+            _close(tx, session, recording)
+
+        await self._store.transact(work)
 
     async def record(self, *facts: Fact) -> None:
         """Commit facts now; when this raises, nothing may be forwarded."""

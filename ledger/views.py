@@ -11,6 +11,7 @@ from access.actors import PersonId
 from access.events import (
     PayloadsErased,
     RecordingSealed,
+    RecordingsSealed,
     SessionClosed,
     StatementAllowed,
     StatementHeld,
@@ -126,6 +127,8 @@ def _statements(tx: Tx) -> Iterator[StoredEvent]:
 
 
 def _is_minor(event: StoredEvent) -> bool:
+    if event.kind == RecordingsSealed.kind:
+        return True
     return event.kind == RecordingSealed.kind and not (event.payload or {}).get("final", True)
 
 
@@ -233,6 +236,7 @@ _WORDS = {
     SessionClosed.kind: "disconnected after {seconds} s{because}; {statements} statements, {refused} refused, {held} held",
     "session.kill_asked": "asked to cut {stream}{because}",
     "recording.sealed": "recording {segment} sealed at {size} bytes",
+    RecordingsSealed.kind: "recordings sealed while they grow: {heads}",
     "login.refused": "login of {name} from {client} refused{because}",
     "credential.issued": "credential for {wire_name} on {resource} issued until {expires_at}",
     "credential.ended": "credential {credential} ended{because}",

@@ -81,9 +81,9 @@ class Subscribers:
             self._counts.update(counts)
         self._wake(moved)
 
-    def told(self, about: Sequence[str]) -> None:
-        """Another process committed something about these; nothing named is about anything."""
-        self._wake(frozenset(about) or None)
+    def told(self, about: Sequence[str] | None) -> None:
+        """Another process committed something about these; None: about anything."""
+        self._wake(None if about is None else frozenset(about))
 
     def _wake(self, about: frozenset[str] | None) -> None:
         with self._lock:
@@ -245,7 +245,7 @@ class PostgresWatcher(Watcher):
                     self._subscribers.wake()
 
     def _heard(self, payload: str) -> None:
-        """Who committed, and what it was about."""
-        writer, *about = payload.split(" ")
+        """Who committed, and what it was about; an older release does not say, so it can be anything."""
+        writer, *said = payload.split(" ")
         if writer != self._writer:
-            self._subscribers.told(about)
+            self._subscribers.told(said[1:] if said else None)

@@ -15,6 +15,7 @@ from access.scopes import Level, Read, Write, level_of, limited_to
 from proxy.admission import Bearer
 from proxy.asking import Asker
 from proxy.conversation import Question
+from proxy.ending import end
 from proxy.express import Express, Moves, Sweeper, express
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
@@ -346,12 +347,7 @@ class LiveSession:
         except Unavailable:
             pass
         finally:
-            try:
-                await recording.close()
-            finally:
-                await self.ports.log.closed(
-                    replace(self.current(), closed_at=now, why_closed=self._why), recording.name
-                )
+            await end(recording, self.ports.log, replace(self.current(), closed_at=now, why_closed=self._why))
 
 
 def _joined(pieces: list[bytes]) -> bytes:

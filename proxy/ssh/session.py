@@ -22,6 +22,7 @@ from access.scopes import Level, reach_of
 from proxy.admission import Bearer, Counters
 from proxy.asking import Asker
 from proxy.conversation import Question
+from proxy.ending import end
 from proxy.recording import Kind, record
 from proxy.revealing import Reveal, revealer
 from proxy.ssh.house import House, Running, Spawn, Visitor
@@ -291,11 +292,7 @@ class LiveSession:
         except Unavailable:
             log.warning("the end of %s could not be recorded", self.row.id)
         finally:
-            try:
-                await recording.close()
-            finally:
-                row = replace(self.current(), closed_at=now, why_closed=self._why)
-                await self.gateway.ports.log.closed(row, recording.name)
+            await end(recording, self.gateway.ports.log, replace(self.current(), closed_at=now, why_closed=self._why))
 
     def current(self) -> Session:
         """The session's row with its counters as they are now."""

@@ -18,7 +18,8 @@ import pytest
 
 from access.errors import Unavailable
 from ledger import segments
-from ledger.recordings import Recordings, check
+from ledger.recordings import Recordings
+from ledger.seals import check
 from proxy.native import short_way
 from tests.ledger import examples
 from tests.ledger.test_recordings import NAME, Log, content
@@ -308,4 +309,4 @@ async def test_its_seal_is_of_what_is_in_the_file(recordings: Recordings) -> Non
     await recording.close()
     log = recordings.sessions
     assert isinstance(log, Log)
-    assert log.facts and check(recordings.read(NAME), log.facts) == []
+    assert log.seals and check(recordings.read(NAME), log.seals) == []

@@ -21,7 +21,8 @@ from access.events import Fact, RecordingSealed
 from access.requests import Session
 from ledger import recordings as module
 from ledger import segments
-from ledger.recordings import Recordings, check
+from ledger.recordings import Recordings
+from ledger.seals import Seal, check, seals_in
 from tests.ledger import examples
 
 NAME = "2026-03-02/ses_1.seg"
@@ -31,7 +32,8 @@ class Log:
     """The SessionLog of a test: keeps facts, or is out."""
 
     def __init__(self) -> None:
-        self.facts: list[RecordingSealed] = []
+        self.facts: list[Fact] = []
+        self.seals: list[Seal] = []
         self.out = False
         self.told = asyncio.Event()
 
@@ -39,13 +41,16 @@ class Log:
         if self.out:
             raise Unavailable("The store is locked.")
         for fact in facts:
-            assert isinstance(fact, RecordingSealed)
             self.facts.append(fact)
+            self.seals += seals_in(fact.kind, dict(fact.payload()))
             self.told.set()
+
+    def seals_of(self, name: str) -> list[Seal]:
+        return [seal for seal in self.seals if seal.segment == name]
 
     async def opened(self, session: Session) -> None: ...
     async def beat(self, sessions: object) -> None: ...
-    async def closed(self, session: Session, recording: str) -> None: ...
+    async def closed(self, session: Session, recording: str, *facts: Fact) -> None: ...
 
 
 @pytest.fixture
@@ -96,13 +101,14 @@ async def test_closing_seals_and_compresses(recordings: Recordings, log: Log) ->
     await recording.close()
     await recording.close()
     (fact,) = log.facts
+    assert isinstance(fact, RecordingSealed)
     assert (fact.final, fact.size, fact.segment, fact.stream, fact.cut) == (True, len(plain), NAME, "ses_1", 0)
     assert fact.head == hashlib.sha256(plain).hexdigest()
     day = recordings.directory / "2026-03-02"
     assert [path.name for path in day.iterdir()] == ["ses_1.seg.zst"]
     assert (day / "ses_1.seg.zst").stat().st_size < len(plain) / 4
     assert recordings.read(NAME) == plain
-    assert check(plain, log.facts) == []
+    assert check(plain, log.seals) == []
 
 
 async def test_a_closed_recording_takes_nothing(recordings: Recordings) -> None:
@@ -122,19 +128,19 @@ async def test_growing_recordings_are_sealed_once_per_growth(recordings: Recordi
     two.write(b"and more")
     await recordings.seal()
     data = recordings.read(NAME)
-    assert [fact.final for fact in log.facts] == [False] * 4
-    assert check(data, [fact for fact in log.facts if fact.stream == "ses_1"]) == []
-    assert check(data[:-1] + b"?", [fact for fact in log.facts if fact.stream == "ses_1"]) == [
-        f"the first {len(data)} bytes of {NAME} are not what was sealed"
-    ]
-    assert check(data[:-1], log.facts[:3:2])
-    assert "was sealed, now it has" in check(data[:-1], log.facts[2:3])[0]
+    assert [fact.kind for fact in log.facts] == ["recordings.sealed"] * 3, "one fact for all that grew"
+    mine = log.seals_of(NAME)
+    assert [seal.final for seal in mine] == [False] * 2
+    assert check(data, mine) == []
+    assert check(data[:-1] + b"?", mine) == [f"the first {len(data)} bytes of {NAME} are not what was sealed"]
+    assert "was sealed, now it has" in check(data[:-1], mine[1:])[0]
+    assert len(check(b"?" + data[1:-1], mine)) == 2, "each head proves by itself"
 
 
 async def test_bytes_added_after_the_final_seal_are_seen(recordings: Recordings, log: Log) -> None:
     recording = recordings.open(examples.session())
     await recording.close()
-    assert "was closed with" in check(recordings.read(NAME) + b"x", log.facts)[0]
+    assert "was closed with" in check(recordings.read(NAME) + b"x", log.seals)[0]
 
 
 async def test_seals_are_made_every_second_by_themselves(
@@ -149,7 +155,7 @@ async def test_seals_are_made_every_second_by_themselves(
     assert log.facts == []
     log.out = False
     await asyncio.wait_for(log.told.wait(), 5)
-    assert log.facts[0].stream == "ses_1", "what could not be sealed is sealed later"
+    assert log.seals[0].segment == NAME, "what could not be sealed is sealed later"
     await recordings.close()
 
 
@@ -269,7 +275,7 @@ async def test_a_seal_that_can_not_be_recorded_leaves_the_segment_for_the_next_s
     assert (recordings.directory / NAME).exists()
     assert await recordings.finish_left_behind() == [NAME]
     assert content(recordings) == (b"one",)
-    assert log.facts[-1].final
+    assert log.seals[-1].final
 
 
 # ------------------------------------------------------------------------------------------ crashes
@@ -313,8 +319,8 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, log: Log) -
     assert len(records) >= acknowledged
     assert [int(record.split()[0]) for record in records] == list(range(1, len(records) + 1))
     (fact,) = log.facts
-    assert fact.final
-    assert check(other.read(NAME), log.facts) == []
+    assert isinstance(fact, RecordingSealed) and fact.final
+    assert check(other.read(NAME), log.seals) == []
     await other.close()
 
 
@@ -326,6 +332,7 @@ async def test_a_torn_last_record_is_cut(recordings: Recordings, log: Log, torn:
     assert await recordings.finish_left_behind() == ["2026-03-01/ses_old.seg"]
     assert content(recordings, "2026-03-01/ses_old.seg") == (b"one",)
     (fact,) = log.facts
+    assert isinstance(fact, RecordingSealed)
     assert (fact.stream, fact.final, fact.cut) == ("ses_old", True, len(torn))
     assert await recordings.finish_left_behind() == []
 

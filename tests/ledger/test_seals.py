@@ -1,0 +1,113 @@
+"""Heads of recordings: each proves its beginning of the file; what the ledger says is compared with what is there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from access.errors import Invalid, Unavailable
+from access.ports import Tx
+from ledger import segments, views
+from ledger.recordings import Recordings
+from ledger.seals import Seal, check, check_all, grown, sealed, seals_in
+from ledger.sessions import SessionLog
+from ledger.store import Store
+from ledger.verify import verify_store
+from tests.ledger import examples
+
+DATA = b"0123456789"
+
+
+def seal(size: int, *, final: bool = False, data: bytes = DATA, segment: str = "d/s.seg") -> Seal:
+    return Seal(segment, size, hashlib.sha256(data[:size]).hexdigest(), final)
+
+
+@pytest.mark.parametrize(
+    ("data", "problems"),
+    [
+        (DATA, []),
+        (b"x123456789", ["the first 4", "the first 7", "the first 10"]),
+        (b"01234x6789", ["the first 7", "the first 10"]),
+        (b"012345678x", ["the first 10"]),
+        (DATA[:8], ["had 10 bytes"]),
+        (DATA[:5], ["had 7 bytes", "had 10 bytes"]),
+        (DATA + b"!", ["was closed with 10 bytes, now it has 11"]),
+        (b"", ["had 4 bytes", "had 7 bytes", "had 10 bytes"]),
+    ],
+)
+def test_each_head_proves_its_beginning(data: bytes, problems: list[str]) -> None:
+    found = check(data, [seal(10, final=True), seal(4), seal(7)])
+    assert len(found) == len(problems)
+    for words, line in zip(problems, found, strict=True):
+        assert words in line
+
+
+def test_what_the_facts_say_is_what_was_sealed() -> None:
+    many = [seal(4), seal(7, segment="d/t.seg")]
+    fact = grown("n1", many)
+    assert (fact.kind, fact.stream) == ("recordings.sealed", "recordings:n1")
+    assert list(seals_in(fact.kind, dict(fact.payload()))) == many
+    last = sealed("ses_1", seal(10, final=True), cut=2)
+    assert list(seals_in(last.kind, dict(last.payload()))) == [seal(10, final=True)]
+    assert list(seals_in(last.kind, None)) == []
+    assert list(seals_in("session.closed", {"segment": "x"})) == []
+
+
+def test_a_ledger_of_an_older_release_sealed_each_by_itself() -> None:
+    payload = {"segment": "d/s.seg", "size": 4, "head": seal(4).head, "final": False, "cut": 0}
+    assert list(seals_in("recording.sealed", payload)) == [seal(4)]
+
+
+def test_recordings_that_are_not_here_are_no_problem_unreadable_ones_are() -> None:
+    here: Mapping[str, bytes] = {"d/a.seg": DATA, "d/b.seg": DATA + b"!"}
+
+    def read(name: str) -> bytes:
+        if name == "d/broken.seg":
+            raise Unavailable("The recording d/broken.seg can not be read: damaged.")
+        if name not in here:
+            raise Invalid("There is no recording of that name.")
+        return here[name]
+
+    names = ("d/a.seg", "d/b.seg", "d/broken.seg", "d/gone.seg")
+    checked = check_all([seal(10, final=True, segment=name) for name in names], read)
+    assert (checked.recordings, checked.missing) == (2, 1)
+    assert checked.text().splitlines() == [
+        "recordings: 2 compared with what was sealed",
+        "NOT INTACT: d/b.seg was closed with 10 bytes, now it has 11",
+        "NOT INTACT: The recording d/broken.seg can not be read: damaged.",
+        "note: 1 recordings are not on this node",
+    ]
+    assert "intact: every one" in check_all([seal(10, segment="d/a.seg")], read).text()
+
+
+async def test_the_last_seal_and_the_end_of_the_session_are_one_commit(store: Store, tmp_path: Path) -> None:
+    log = SessionLog(store)
+    recordings = Recordings(tmp_path, log, node=store.writer)
+    await recordings.start()
+    session = examples.session()
+    await log.opened(session)
+    recording = recordings.open(session)
+    recording.write(b"one")
+    assert await recordings.seal() == 1
+    await recording.close(lambda seal: log.closed(session, recording.name, seal))
+
+    def kinds(tx: Tx) -> list[str]:
+        return [event.kind for event in tx.events()]
+
+    assert await store.read(kinds) == ["session.opened", "recordings.sealed", "recording.sealed", "session.closed"]
+    report = await verify_store(store)
+    assert report.ok
+    assert check_all(report.seals.values(), recordings.read).problems == []
+    assert [line.kind for line in await store.read(lambda tx: views.recent(tx, 9))] == [
+        "session.opened",
+        "recording.sealed",
+        "session.closed",
+    ]
+    path = tmp_path / (recording.name + segments.COMPRESSED)
+    path.write_bytes(segments.compress(segments.MAGIC + segments.framed(b"two")))
+    (problem,) = check_all(report.seals.values(), recordings.read).problems
+    assert "are not what was sealed" in problem
+    await recordings.close()
