@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from access.actors import Actor, Agent, Person, PersonId
@@ -37,10 +36,11 @@ from access.resources import Resource
 from access.runs import Run, RunStep
 from access.scopes import OfRunbook
 from access.tickets import Ticket, Tickets
+from access.topics import Topic
 
 T = TypeVar("T")
 
-# defined in `access.approvals`, `access.duty` and `access.tickets`, and part of the ports like the classes below
+# defined in `access.approvals`, `access.duty`, `access.tickets` and `access.topics`, and part of the ports like the classes below
 __all__ = [
     "Alarm",
     "Allow",
@@ -58,6 +58,7 @@ __all__ = [
     "StepUp",
     "Ticket",
     "Tickets",
+    "Topic",
 ]
 
 
@@ -124,16 +125,6 @@ class MessageRef:
     thread: str = ""
     audience: str = ""
     rendered: str = ""
-
-
-class Topic(StrEnum):
-    """What a commit can be about, beside the kinds of its events."""
-
-    REQUESTS = "requests"
-    GRANTS = "grants"
-    KILLS = "kills"
-    DOCUMENTS = "documents"
-    OUTBOX = "outbox"
 
 
 class Tx(Protocol):

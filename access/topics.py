@@ -1,0 +1,15 @@
+"""What people and processes that wait are woken for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Topic(StrEnum):
+    """What a commit can be about, beside the kinds of its events."""
+
+    REQUESTS = "requests"
+    GRANTS = "grants"
+    KILLS = "kills"
+    DOCUMENTS = "documents"
+    OUTBOX = "outbox"
