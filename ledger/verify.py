@@ -108,7 +108,9 @@ def verify_connection(
         check.report.caveats.append("no exported checkpoints were given: a cut tail would not be seen")
     else:
         check.exported(exported)
-    for row in connection.execution_options(yield_per=1000).execute(EVENTS):
+    for row in connection.execute(
+        EVENTS.execution_options(yield_per=1000)
+    ):  # of the statement: a connection would keep it
         check.event(row)
     check.finish()
     return check.report
