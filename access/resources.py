@@ -58,8 +58,10 @@ class SshRules:
 
     `asks`: who comes without access asks for it by coming, and waits. `terminal`: a terminal for a single command. `shell_*`: limits of shells, and whether somebody else must watch one.
     `files`: sftp, scp and rsync, of files that match one of `paths` (globs of absolute paths; `**` is any depth), each at
-    most `file_max` bytes. `environment`: globs of names of variables. `forward_to`: `host:port`. `certificates`: the target
-    trusts the gateway's authority, so single commands run under a certificate for that one command.
+    most `file_max` bytes. `environment`: globs of names of variables. `forward_to`: `host:port` that
+    local forwards reach; `forward_from`: `host:port` where remote forwards listen on the target. `agent`, `x11`: whoever may have a
+    shell may lend it the agent of their keys, or their display. `certificates`: the target trusts the gateway's authority, so
+    single commands run under a certificate for that one command.
     """
 
     asks: bool = False
@@ -72,6 +74,9 @@ class SshRules:
     file_max: int = 1 << 30
     environment: tuple[str, ...] = ()
     forward_to: tuple[str, ...] = ()
+    forward_from: tuple[str, ...] = ()
+    agent: bool = False
+    x11: bool = False
     certificates: bool = False
 
 

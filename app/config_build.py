@@ -107,6 +107,9 @@ def _ssh_rules(written: SshSettings) -> SshRules:
         file_max=written.file_max_mb << 20,
         environment=tuple(written.environment),
         forward_to=tuple(written.forward_to),
+        forward_from=tuple(written.forward_from),
+        agent=written.agent,
+        x11=written.x11,
         certificates=written.certificates,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.settings import ResourceSettings, Settings
 from proxy.ssh.messages import LOADING
+from proxy.ssh.places import everywhere
 
 _TARGET = re.compile(r"\A(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?:[0-9]{1,5}|\*)\Z")
 _GLOB = re.compile(r"\A[A-Za-z_*][A-Za-z0-9_*]*\Z")
@@ -41,6 +42,17 @@ def ssh_problems(entry: ResourceSettings, where: Where) -> Iterator[tuple[Where,
         port = target.rpartition(":")[2]
         if not _TARGET.match(target) or (port != "*" and int(port) > 65535):
             yield (*where, "ssh", "forward_to", number), "must be host:port, or host:* for every port"
+    yield from _listening(rules.forward_from, (*where, "ssh", "forward_from"))
+
+
+def _listening(places: list[str], where: Where) -> Iterator[tuple[Where, str]]:
+    """Where remote forwards listen: one address, never all of them."""
+    for number, place in enumerate(places):
+        host, _, port = place.rpartition(":")
+        if not _TARGET.match(place) or (port != "*" and not 0 < int(port) <= 65535):
+            yield (*where, number), "must be host:port, or host:* for every port from 1024; ssh -R asks for localhost"
+        elif everywhere(host):
+            yield (*where, number), "would listen on every address of the server; name one, localhost for itself only"
 
 
 #: A certificate that lasts longer than a day is a key.

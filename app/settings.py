@@ -223,6 +223,14 @@ class SshSettings(Section):
     forward_to: list[str] = Field(
         default=[], description="What ssh -L, -W and -D may reach from the server: host:port."
     )
+    forward_from: list[str] = Field(
+        default=[], description="Where ssh -R may listen on the server, never on the gateway: localhost:9000."
+    )
+    agent: bool = Field(
+        default=False,
+        description="ssh -A: a shell may use the person's ssh-agent while it lasts, and so may its account.",
+    )
+    x11: bool = Field(default=False, description="ssh -X: a shell may show windows on the person's display.")
     certificates: bool = Field(
         default=False, description="Single commands run under a certificate for that command (listeners.ssh.authority)."
     )

@@ -63,6 +63,13 @@ class Admitting:
     def say(self, text: str, hint: str = "") -> None:
         self.client.error(m.spoken(text, hint))
 
+    def hear(self, words: bytes) -> bool:
+        """Words for the person, as they are; False when the channel is gone."""
+        if self._over or self.client.gone.is_set():
+            return False
+        self.client.error(words)
+        return True
+
     # ---------------------------------------------------------------------------------------- what happens to it
 
     @property

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import asyncssh
+from asyncssh.packet import SSHPacket
 
+from proxy.ssh.display import LONGEST, Display
 from proxy.ssh.messages import Asked, Size, Terminal, size_of, terminal_of
 
 #: Input that is kept while something waits for its verdict, in bytes.
@@ -104,6 +107,8 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
         self.gone = asyncio.Event()
         self._kind = self._text = ""
         self._terminal: Terminal | None = None
+        self._agent = False
+        self._display: Display | None = None
         self._kept: list[bytes] = []
         self._kept_size = 0
         self._ended = self._unread = False
@@ -113,6 +118,9 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
         chan.set_write_buffer_limits(high=HIGH_WATER)
         for name in ("exec", "subsystem"):
             self._listen(chan, f"_process_{name}_request")
+        # asyncssh would open sockets on the gateway for these two.
+        setattr(chan, "_process_auth_agent_req_at_openssh_dot_com_request", self._agent_offered)  # noqa: B010
+        setattr(chan, "_process_x11_req_request", self._display_offered)  # noqa: B010
 
     def _listen(self, chan: asyncssh.SSHServerChannel[bytes], name: str) -> None:
         """Hear of requests whose text is not UTF-8: asyncssh refuses those by itself and tells nobody."""
@@ -134,6 +142,26 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
         self._terminal = terminal_of(term_type, term_size, term_modes)
         return True
 
+    def _agent_offered(self, packet: SSHPacket) -> bool:
+        """Taken, as a terminal is: what becomes of it is said in words."""
+        packet.check_end()
+        self._agent = self.work is None
+        return self._agent
+
+    def _display_offered(self, packet: SSHPacket) -> bool:
+        single, protocol, cookie, screen = (
+            packet.get_boolean(), packet.get_string(), packet.get_string(), packet.get_uint32(),
+        )  # fmt: skip
+        packet.check_end()
+        try:
+            value = binascii.a2b_hex(cookie)
+        except binascii.Error:
+            return False
+        if self.work is not None or max(len(protocol), len(value)) > LONGEST:
+            return False
+        self._display = Display(protocol, value, screen, single)
+        return True
+
     def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
         if self.work is not None:
             self.work.resized(size_of((width, height, pixwidth, pixheight)))
@@ -153,7 +181,9 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
     def session_started(self) -> None:
         assert self.channel is not None
         environment = dict(self.channel.get_environment())
-        self.work = self._begin(self, Asked(self._kind, self._text, self._terminal, environment))
+        self.work = self._begin(
+            self, Asked(self._kind, self._text, self._terminal, environment, self._agent, self._display)
+        )
 
     # ---------------------------------------------------------------------------------------- what comes in
 

@@ -25,6 +25,7 @@ from proxy.ssh.login import ATTEMPTS, Failures, actor_of, fingerprint, knows_tok
 from proxy.ssh.opening import opened_for
 from proxy.ssh.personal import Doubt, doubt, presented
 from proxy.ssh.reading import request_unit
+from proxy.ssh.remote import RemoteForward, forgive_taking_back
 from proxy.ssh.session import LiveSession
 
 #: Channels open on one connection at once.
@@ -62,6 +63,7 @@ class Door(asyncssh.SSHServer):
         # asyncssh tells the server nothing of a certificate but its authority, and would want the login name among its principals.
         # Were it not called, no certificate would be let in at all.
         setattr(conn, "_validate_openssh_certificate", self._judge_certificate)  # noqa: B010 - a method of the library
+        forgive_taking_back(conn)
         peer = conn.get_extra_info("peername")
         self._address = str(peer[0]) if peer else ""
         gateway = self._gateway
@@ -290,9 +292,12 @@ class Door(asyncssh.SSHServer):
         self._refuse(f"a forward to {dest_path[:100]}")
         raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, PROHIBITED)
 
-    def server_requested(self, listen_host: str, listen_port: int) -> bool:
-        self._refuse(f"a remote forward from {listen_host[:100]}:{listen_port}")
-        return False
+    def server_requested(self, listen_host: str, listen_port: int) -> Awaitable[asyncssh.SSHListener | bool] | bool:
+        """A remote forward: it listens on the target once it is admitted."""
+        session = self._session
+        if session is None or len(session.works) >= CHANNELS:
+            return False
+        return RemoteForward(session, listen_host[:255], listen_port).opened()
 
     def unix_server_requested(self, listen_path: str) -> bool:
         self._refuse(f"a remote forward from {listen_path[:100]}")
@@ -308,7 +313,8 @@ class Door(asyncssh.SSHServer):
         gate = Gate(session.bearer, session.clock, Outputs(), _Nobody(), counters=session.counters)
         driver = Driver(gate, session.asker, session.recording, session.tell, session.spawn)
         unit = request_unit(what, session.visitor.resource, session.visitor.actor, session.detectors)
-        await driver.run(gate.refuse(unit, "forwarding-off", OFF))
+        answer = await driver.run(gate.refuse(unit, "forwarding-off", OFF))
+        session.remark(m.spoken(f"refused: {unit.shown}", answer.message))
 
 
 class _Nobody:

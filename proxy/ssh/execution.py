@@ -18,6 +18,7 @@ from proxy.ssh import messages as m
 from proxy.ssh.admitting import Admitting, Ended
 from proxy.ssh.channels import HIGH_WATER, WINDOW, ClientChannel, Sink, TargetChannel
 from proxy.ssh.house import Surroundings
+from proxy.ssh.lending import Lending
 from proxy.ssh.messages import Asked
 from proxy.ssh.output import Stream, Tape
 from proxy.ssh.pace import Pace
@@ -51,6 +52,7 @@ class Execution(Admitting):
         #: Lines that the command is to read first: the secrets that an approved step is given.
         self._given: list[str] = []
         self._masked_before = 0
+        self.lent = Lending(self, asked, session.entropy)
 
     # ---------------------------------------------------------------------------------------- what happens to it
 
@@ -74,6 +76,7 @@ class Execution(Admitting):
     def give_up(self, why: str) -> None:
         super().give_up(why)
         self._pace.drop()
+        self.lent.shut()
         if self.target is not None:
             self.target.over.set()
 
@@ -104,7 +107,12 @@ class Execution(Admitting):
 
     async def work(self) -> Ended:
         gate = self.gate()
-        answer = await self.admit(gate)
+        try:
+            return await self._judged(gate, await self.admit(gate))
+        finally:
+            self.lent.end()
+
+    async def _judged(self, gate: Gate, answer: Admitted | Ended) -> Ended:
         if not isinstance(answer, Admitted):
             return answer
         self.session.in_use(answer.verdict.level)
@@ -138,6 +146,7 @@ class Execution(Admitting):
             return await self.refuse("not-understood", NUL)
         await self.reach()
         await self.access(Read(), self.asked.text)
+        await self.lent.ask()
         return await self.heard(gate, self.command())
 
     async def heard(self, gate: Gate, one: Unit) -> Admitted | Ended:
@@ -175,8 +184,14 @@ class Execution(Admitting):
         """Where it is to run: on one that can run nothing else, when the target trusts the gateway's certificates."""
         resource = self.session.visitor.resource
         if resource.ssh.certificates and self.line is not None:
-            return self.session.pool.for_command(resource, self.line)
-        return self.session.pool.lease(resource, fresh=fresh)
+            lent = {"agent": self.lent.agent is not None, "x11": self.lent.display is not None}
+            return self.session.pool.for_command(resource, self.line, **lent)
+        return self.shared(fresh=fresh)
+
+    def shared(self, *, fresh: bool = False) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
+        """A connection that others use too, unless the target is to call back on it."""
+        pool, resource = self.session.pool, self.session.visitor.resource
+        return pool.own(resource) if self.lent else pool.lease(resource, fresh=fresh)
 
     async def open_channel(
         self, connection: asyncssh.SSHClientConnection, target: TargetChannel
@@ -190,6 +205,7 @@ class Execution(Admitting):
             window=WINDOW,
             env=list(self.environment.items()),
             request_pty=False,
+            **self.lent.prepare(connection),
         )
         return channel
 

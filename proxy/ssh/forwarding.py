@@ -7,22 +7,21 @@ effect nobody knows. One to a database is not: the database's gateway judges eve
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 import asyncssh
 
 from access.errors import HoopError
-from access.masking import declare_masked
 from access.statements import Effect, Statement
 from proxy.admission import Admitted, Refusal
 from proxy.conversation import Outputs
 from proxy.gate import Gate
-from proxy.recording import Kind, record
 from proxy.ssh.asking import Driver
-from proxy.ssh.channels import HIGH_WATER, WINDOW
+from proxy.ssh.channels import WINDOW
 from proxy.ssh.house import House, Surroundings
+from proxy.ssh.pipe import FarChannel, FarTransport, Pipe, close_books
+from proxy.ssh.places import permitted, plain_host
 from proxy.ssh.reading import request_unit, statement_unit
 from proxy.ssh.upstream import UpstreamUnreachable
 
@@ -31,28 +30,6 @@ PROHIBITED = "hoop: forwarding is off here"
 CONNECT_SECONDS = 10.0
 
 OFF = Refusal("Forwarding is off here.", "The owner of the resource lists what may be reached: ssh.forward_to.")
-
-
-def permitted(host: str, port: int, targets: Iterable[str]) -> bool:
-    """Whether `host:port` is one of these, by its letters: a name is not resolved here, so it must be written the same.
-    `host:*` is any port of that host."""
-    named = plain_host(host)
-    return not {f"{named}:{port}", f"{named}:*"}.isdisjoint(_target(target) for target in targets)
-
-
-def plain_host(host: str) -> str:
-    """A host in one spelling: lower case, addresses in their short form, IPv6 in brackets."""
-    bare = host.strip().lower().rstrip(".").removeprefix("[").removesuffix("]")
-    try:
-        address = ipaddress.ip_address(bare)
-    except ValueError:
-        return bare
-    return f"[{address}]" if address.version == 6 else str(address)
-
-
-def _target(target: str) -> str:
-    host, _, port = target.rpartition(":")
-    return f"{plain_host(host)}:{port}"
 
 
 def statement_of(host: str, port: int, databases: Collection[str]) -> Statement:
@@ -65,68 +42,15 @@ def statement_of(host: str, port: int, databases: Collection[str]) -> Statement:
     )
 
 
-class _End(asyncio.Protocol):
-    """The far end of a forward to a database."""
-
-    def __init__(self, forward: Forward) -> None:
-        self._forward = forward
-
-    def data_received(self, data: bytes) -> None:
-        self._forward.came(data)
-
-    def pause_writing(self) -> None:
-        self._forward.hold()
-
-    def resume_writing(self) -> None:
-        self._forward.release()
-
-    def eof_received(self) -> bool:
-        self._forward.ended()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._forward.over.set()
-
-
-class _Far(asyncssh.SSHTCPSession[bytes]):
-    """The far end of a forward from the target."""
-
-    def __init__(self, forward: Forward) -> None:
-        self._forward = forward
-
-    def connection_made(self, chan: asyncssh.SSHTCPChannel[bytes]) -> None:
-        chan.set_write_buffer_limits(high=HIGH_WATER)
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:  # noqa: ARG002 - asyncssh's signature
-        self._forward.came(data)
-
-    def pause_writing(self) -> None:
-        self._forward.hold()
-
-    def resume_writing(self) -> None:
-        self._forward.release()
-
-    def eof_received(self) -> bool:
-        self._forward.ended()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
-        self._forward.over.set()
-
-
-class Forward(asyncssh.SSHTCPSession[bytes]):
+class Forward(Pipe):
     """One forwarded connection: the client's end as asyncssh sees it, and what runs until it is over."""
 
     def __init__(self, house: House, session: Surroundings, host: str, port: int) -> None:
+        super().__init__()
         self._house = house
         self._session = session
         self._host, self._port = host, port
-        self.over = asyncio.Event()
         self.gave_up = ""
-        self._near: asyncssh.SSHTCPChannel[bytes] | None = None
-        #: An asyncio transport or an asyncssh channel; both take the same calls.
-        self._far: Any = None
-        self._bytes_in = self._bytes_out = 0
         self._admitted: Admitted | None = None
         self._driver: Driver | None = None
         self._gate = Gate(session.bearer, session.clock, Outputs(), self, counters=session.counters)
@@ -172,19 +96,19 @@ class Forward(asyncssh.SSHTCPSession[bytes]):
         async with asyncio.timeout(CONNECT_SECONDS):
             if self._host in settings.databases:
                 loop = asyncio.get_running_loop()
-                self._far, _ = await loop.create_connection(lambda: _End(self), *settings.postgres())
+                self.far, _ = await loop.create_connection(lambda: FarTransport(self), *settings.postgres())
                 return
         connected = asyncio.get_running_loop().create_future()
         _ = self._session.spawn(self._from_target(connected))
         async with asyncio.timeout(CONNECT_SECONDS):
-            self._far = await connected
+            self.far = await connected
 
     async def _from_target(self, connected: asyncio.Future[Any]) -> None:
         """A channel of the target's connection, kept as long as the forward lasts."""
         try:
             async with self._session.pool.lease(self._session.visitor.resource) as connection:
                 channel, _ = await connection.create_connection(
-                    lambda: _Far(self), self._host, self._port, window=WINDOW
+                    lambda: FarChannel(self), self._host, self._port, window=WINDOW
                 )
                 if connected.done():
                     channel.close()
@@ -194,54 +118,6 @@ class Forward(asyncssh.SSHTCPSession[bytes]):
         except (UpstreamUnreachable, asyncssh.Error, OSError) as problem:
             if not connected.done():
                 connected.set_exception(problem)
-
-    # ---------------------------------------------------------------------------------------- the client's end
-
-    def connection_made(self, chan: asyncssh.SSHTCPChannel[bytes]) -> None:
-        self._near = chan
-        chan.set_write_buffer_limits(high=HIGH_WATER)
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:  # noqa: ARG002 - asyncssh's signature
-        self._bytes_in += len(data)
-        if not self._far.is_closing():
-            self._far.write(data)
-
-    def eof_received(self) -> bool:
-        if not self._far.is_closing():
-            self._far.write_eof()
-        return True
-
-    def pause_writing(self) -> None:
-        self._far.pause_reading()
-
-    def resume_writing(self) -> None:
-        self._far.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
-        self.over.set()
-
-    # ---------------------------------------------------------------------------------------- the far end
-
-    def came(self, data: bytes) -> None:
-        """Bytes for the client."""
-        self._bytes_out += len(data)
-        if self._near is not None and not self._near.is_closing():
-            self._near.write(data)
-
-    def hold(self) -> None:
-        """The far end does not read as fast as the client writes."""
-        if self._near is not None:
-            self._near.pause_reading()
-
-    def release(self) -> None:
-        """It does again."""
-        if self._near is not None:
-            self._near.resume_reading()
-
-    def ended(self) -> None:
-        """The far end said all it has to say."""
-        if self._near is not None and not self._near.is_closing():
-            self._near.write_eof()
 
     # ---------------------------------------------------------------------------------------- life
 
@@ -257,19 +133,12 @@ class Forward(asyncssh.SSHTCPSession[bytes]):
         if self._driver is not None:
             self._driver.wake()
 
+    def hear(self, words: bytes) -> bool:  # noqa: ARG002 - the interface
+        return False
+
     async def run(self) -> None:
         """Until either side ends it; then it is recorded how much went through."""
         await self.over.wait()
-        for side in (self._far, self._near):
-            if side is not None:
-                side.close()
-        session, admitted = self._session, self._admitted
-        assert admitted is not None
-        for direction, size in (("in", self._bytes_in), ("out", self._bytes_out)):
-            counted = {"direction": direction, "bytes": size, "sha256": "not kept"}
-            session.write(record(Kind.COPY, session.at_ms(), admitted.number, counted))
-        tag = declare_masked(f"{self._bytes_in} bytes in, {self._bytes_out} bytes out")
-        done = {"tag": tag, "rows": 0, "masked": 0}
-        session.write(record(Kind.DONE, session.at_ms(), admitted.number, done))
-        self._gate.conclude(admitted, "succeeded", tag)
-        Driver(self._gate, session.asker, session.recording, session.tell, session.spawn).perform()
+        self.shut()
+        assert self._admitted is not None
+        close_books(self._session, self._gate, self._admitted, self.from_near, self.from_far)

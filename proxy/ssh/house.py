@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+import asyncssh
+
 from access.actors import Actor, Person, PersonId
+from access.events import Fact
 from access.ids import CredentialId, GrantId, SessionId
 from access.openings import Opening
 from access.policy import Policy
@@ -121,6 +124,9 @@ class Running(Protocol):
     def tick(self) -> None:
         """Time passed, or the grants changed."""
 
+    def hear(self, words: bytes) -> bool:
+        """Say it to the person; False when there is nowhere."""
+
     async def run(self) -> None:
         """From its verdict to its end; the client always gets an end."""
 
@@ -167,6 +173,24 @@ class Surroundings(Protocol):
     def at_ms(self) -> int: ...
     def write(self, entry: bytes) -> bool:
         """Record; False when that failed, and then the session is over."""
+
+    @property
+    def client(self) -> asyncssh.SSHServerConnection:
+        """The client's connection."""
+
+    @property
+    def entropy(self) -> Entropy: ...
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run it beside everything else; nobody cancels it."""
+
+    def first(self, what: str) -> bool:
+        """Whether this is asked of this session for the first time."""
+
+    def remark(self, words: bytes) -> None:
+        """Say something that belongs to no channel: on one that is there, or on the next."""
+
+    async def note(self, fact: Fact) -> None:
+        """Record a fact. Raises HoopError."""
 
     async def unreachable(self, why: str) -> None:
         """Record that the target could not be reached."""

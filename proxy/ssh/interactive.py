@@ -73,6 +73,7 @@ class Interactive(Execution):
             one = replace(one, whole=whole, statements=(whole,))
         await self.reach()
         await self.access(Scoped(), self.asked.text)
+        await self.lent.ask()
         if self._rules.shell_watched and gate.decide(one).action is not Action.DENY and not await self._watched():
             return 1, ""
         return await self.heard(gate, one)
@@ -107,7 +108,7 @@ class Interactive(Execution):
 
     def connection(self, *, fresh: bool = False) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
         """A certificate for one command has no terminal."""
-        return self.session.pool.lease(self.session.visitor.resource, fresh=fresh)
+        return self.shared(fresh=fresh)
 
     async def open_channel(
         self, connection: asyncssh.SSHClientConnection, target: TargetChannel
@@ -119,7 +120,7 @@ class Interactive(Execution):
         session.write(opened(terminal, session.at_ms(), self.tape.number))
         channel, _ = await connection.create_session(
             lambda: target, self.line, encoding=None, window=WINDOW, env=list(self.environment.items()), request_pty="force", term_type=terminal.type,
-            term_size=terminal.size.whole, term_modes=terminal.modes,
+            term_size=terminal.size.whole, term_modes=terminal.modes, **self.lent.prepare(connection),
         )  # fmt: skip
         return channel
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from access.actors import AGENT_SEPARATOR
 from proxy.admission import Refusal
+from proxy.ssh.display import Display
 
 #: Between the person and the resource in a login name. No colon: scp takes it for the end of the host name.
 SEPARATOR = "+"
@@ -99,12 +100,14 @@ def terminal_of(kind: str, numbers: Sequence[int], modes: Mapping[int, int]) -> 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a channel was opened for. `kind` is `exec`, `shell`, `subsystem`, or empty for nothing that can be read;
-    `environment` are the variables that came with it."""
+    `environment` are the variables that came with it; `agent` and `display` what the client would lend to it."""
 
     kind: str = ""
     text: str = ""
     terminal: Terminal | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    agent: bool = False
+    display: Display | None = None
 
 
 def may_pass(environment: Mapping[str, str], globs: Iterable[str]) -> dict[str, str]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from access.actors import PersonId, actor_key
 from access.errors import Denied, HoopError, Unavailable
-from access.events import UpstreamFailed
+from access.events import Fact, UpstreamFailed
 from access.ids import ENTROPY_BYTES, Prefix, SessionId, new_id
 from access.openings import Opening
 from access.policy import standing_level
-from access.ports import Clock, Recording, Store
+from access.ports import Clock, Entropy, Recording, Store
 from access.requests import Grant, Session
 from access.scopes import Level, reach_of
 from proxy.admission import Bearer, Counters
@@ -40,6 +40,8 @@ END_SECONDS = 2.0
 HEARD_SECONDS = 0.4
 #: How long the ports may take with the last facts of a session, in seconds.
 LAST_FACTS = 10.0
+#: Remarks that wait for a channel to be said on.
+REMARKS = 8
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ class LiveSession:
         self._over = asyncio.Event()
         self._lost = asyncio.Event()
         self._tells: deque[Question] = deque()
+        self._remarks: deque[bytes] = deque(maxlen=REMARKS)
+        self._firsts: set[str] = set()
         self._told = asyncio.Event()
         self._why = ""
 
@@ -96,6 +100,14 @@ class LiveSession:
     @property
     def pool(self) -> Pool:
         return self.gateway.pool
+
+    @property
+    def client(self) -> asyncssh.SSHServerConnection:
+        return self._connection
+
+    @property
+    def entropy(self) -> Entropy:
+        return self.gateway.ports.entropy
 
     @property
     def certifier(self) -> Certifier | None:
@@ -126,7 +138,28 @@ class LiveSession:
     def begin(self, work: Running) -> None:
         """A channel asks for something: begin with it."""
         self.works.add(work)
+        while self._remarks and work.hear(self._remarks[0]):
+            self._remarks.popleft()
         self.gateway.later(self._work(work))
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        self.gateway.later(work)
+
+    def first(self, what: str) -> bool:
+        """Whether this is asked for the first time."""
+        new = what not in self._firsts
+        self._firsts.add(what)
+        return new
+
+    def remark(self, words: bytes) -> None:
+        """Say it on a channel that is there, or on the next; `ssh -v` shows it too."""
+        self._connection.send_debug(words.decode("utf-8", "replace").strip(), always_display=True)
+        if not any(work.hear(words) for work in list(self.works)):
+            self._remarks.append(words)
+
+    async def note(self, fact: Fact) -> None:
+        """Record a fact. Raises HoopError."""
+        await self.gateway.ports.log.record(fact)
 
     async def _work(self, work: Running) -> None:
         try:

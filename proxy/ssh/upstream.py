@@ -57,13 +57,16 @@ class Authority:
             raise ValueError(f"the key of the SSH certificate authority cannot be read: {problem}") from None
         self._clock = clock
 
-    def for_command(self, account: str, line: str) -> tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]:
-        """A new key and its certificate: for this command, this account, one minute; no terminal, no forwards."""
+    def for_command(
+        self, account: str, line: str, *, agent: bool = False, x11: bool = False
+    ) -> tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]:
+        """A new key and its certificate: for this command, this account, one minute; no terminal, no forwards of ports, and of
+        `agent` and `x11` what was lent."""
         key, now = asyncssh.generate_private_key("ssh-ed25519"), int(self._clock.now().timestamp())
         certificate = self._key.generate_user_certificate(
             key, f"hoop {account}", principals=[account], valid_after=now - CLOCK_SKEW,
-            valid_before=now + CERTIFICATE_SECONDS, force_command=line, permit_x11_forwarding=False,
-            permit_agent_forwarding=False, permit_port_forwarding=False, permit_pty=False, permit_user_rc=False,
+            valid_before=now + CERTIFICATE_SECONDS, force_command=line, permit_x11_forwarding=x11,
+            permit_agent_forwarding=agent, permit_port_forwarding=False, permit_pty=False, permit_user_rc=False,
         )  # fmt: skip
         return key, certificate
 
@@ -100,11 +103,22 @@ class Pool:
             kept.idle_since = self._clock.monotonic()
 
     @asynccontextmanager
-    async def for_command(self, resource: Resource, line: str) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    async def own(self, resource: Resource) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        """A connection that nobody else uses, and that ends with this. Raises UpstreamUnreachable."""
+        connection = await self._connect(resource)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @asynccontextmanager
+    async def for_command(
+        self, resource: Resource, line: str, *, agent: bool = False, x11: bool = False
+    ) -> AsyncIterator[asyncssh.SSHClientConnection]:
         """A connection that can run this command and nothing else. Raises UpstreamUnreachable."""
         if self._authority is None:
             raise UpstreamUnreachable("the gateway has no certificate authority for its targets")
-        proof = self._authority.for_command(resource.upstream.user, line)
+        proof = self._authority.for_command(resource.upstream.user, line, agent=agent, x11=x11)
         connection = await self._connect(resource, proof)
         try:
             yield connection

@@ -21,6 +21,7 @@ def test_what_is_right() -> None:
     right: dict[str, Any] = {
         "files": "read", "paths": ["/srv/app/**", "/var/log/*.log"], "environment": ["LANG", "LC_*"],
         "forward_to": ["127.0.0.1:9090", "intern:*", "[::1]:80"],
+        "forward_from": ["localhost:9000", "10.0.0.5:*", "[::1]:9000"], "agent": True, "x11": True,
     }  # fmt: skip
     assert found(**right) == []
 
@@ -31,7 +32,9 @@ def test_what_is_right() -> None:
         ({"files": "read"}, "is needed with files"), ({"paths": ["srv/app"]}, "absolute"), ({"paths": ["/srv/../etc/**"]}, "absolute"),
         ({"environment": ["*"]}, "name of a variable"), ({"environment": ["LD_*"]}, "cannot pass"), ({"environment": ["PATH"]}, "cannot pass"),
         ({"environment": ["A B"]}, "name of a variable"), ({"forward_to": ["intern"]}, "host:port"), ({"forward_to": ["intern:99999"]}, "host:port"),
-        ({"forward_to": ["*:80"]}, "host:port"),
+        ({"forward_to": ["*:80"]}, "host:port"), ({"forward_from": ["9000"]}, "host:port"), ({"forward_from": ["localhost:0"]}, "host:port"),
+        ({"forward_from": ["*:9000"]}, "host:port"), ({"forward_from": ["0.0.0.0:9000"]}, "every address"), ({"forward_from": ["[::]:*"]}, "every address"),
+        ({"forward_from": ["0:9000"]}, "every address"),
     ],
 )  # fmt: skip
 def test_what_is_wrong(ssh: dict[str, Any], words: str) -> None:

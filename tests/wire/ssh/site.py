@@ -242,7 +242,11 @@ class Site:
         """The timeline of the newest session, after it closed."""
         await self.gone()
         session = (await self.store.read(lambda tx: tx.sessions()))[0]
-        name = next(iter(self.recordings.directory.glob(f"*/{session.id}*"))).relative_to(self.recordings.directory)
+        while not (  # noqa: ASYNC110 - nothing tells
+            found := [path for path in self.recordings.directory.glob(f"*/{session.id}*") if path.suffix != ".part"]
+        ):
+            await asyncio.sleep(0.01)
+        name = found[0].relative_to(self.recordings.directory)
         return timeline(self.recordings.read(str(name).removesuffix(".zst")))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from access.resources import SshRules
 from access.scopes import Interactive, Read
-from proxy.ssh.forwarding import permitted
+from proxy.ssh.places import permitted
 from tests.fakes.world import DANA
 from tests.wire.ssh.site import Site
 

@@ -151,7 +151,41 @@ async def forwards(book: Book) -> None:
     forward = f"ssh -N -L 18080:127.0.0.1:{site.target.port} web-1"
     await book.run(f"({forward} & p=$!; sleep 1.5; {connect}; kill $p)")
     await book.run("ssh -o ConnectTimeout=3 -W 169.254.169.254:80 web-1")
-    await book.run("ssh -o ExitOnForwardFailure=yes -N -R 9999:127.0.0.1:22 web-1")
+    book.aside('`ssh.forward_from: ["localhost:*"]`: a port of web-1 that comes out here. A program on web-1 calls it.')
+    listen = f"ssh -N -R 18081:127.0.0.1:{site.target.port} web-1"
+    await book.run(f"({listen} & p=$!; sleep 1.5; {connect.replace('18080', '18081')}; kill $p)")
+    await book.run("ssh -R 0.0.0.0:18082:127.0.0.1:22 web-1 'sleep 1; echo on'")
+    await book.run("ssh -o ExitOnForwardFailure=yes -N -R 80:127.0.0.1:22 web-1")
+
+
+async def lent(book: Book) -> None:
+    """The real agent of the person, and a display that is a few lines of Python."""
+    site = book.site
+    book.title("The agent and the display", "`ssh.agent: true`, `ssh.x11: true`, an interactive grant.")
+    await site.grant(Interactive())
+    socket = f"/tmp/hoop-transcript-{os.getpid()}"
+    agent = await asyncio.create_subprocess_exec("ssh-agent", "-D", "-a", socket, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        await asyncio.sleep(0.5)
+        os.environ["SSH_AUTH_SOCK"] = socket
+        keygen(book.place / "own")
+        await book.run("ssh-add own; ssh-add -l")
+        await book.run("ssh -A web-1 ssh-add -l")
+        await book.run("ssh -A web-1 ssh-add -D")
+        await book.run("ssh-add -l")
+        os.environ["DISPLAY"] = "127.0.0.1:47"
+        screen = await asyncio.start_server(_screen, "127.0.0.1", 6047)
+        async with screen:
+            await book.run("ssh -Y web-1 'echo $DISPLAY; xset q 2>&1 | head -n 1'")
+        resource = site.gateway.resources["web-1"]
+        site.gateway.resources = {"web-1": replace(resource, ssh=replace(resource.ssh, agent=False, x11=False))}
+        await book.run("ssh -A -Y web-1 'echo ${SSH_AUTH_SOCK-nothing}; echo ${DISPLAY-nothing}'")
+        site.gateway.resources = {"web-1": resource}
+    finally:
+        agent.terminate()
+        await agent.wait()
+        os.environ.pop("SSH_AUTH_SOCK", None)
+        os.environ.pop("DISPLAY", None)
 
 
 async def shells(book: Book) -> None:
@@ -229,11 +263,11 @@ async def main() -> None:
         home.mkdir()
         place.mkdir()
         keygen(base / "people")
-        target.start()
+        target.start("X11Forwarding yes")
         try:
             settings = Settings(login_seconds=10, people=(base / "people").read_text())
             async with open_site(target, home, settings=settings, policy=POLICY) as site:
-                rules = SshRules(files=Files.WRITE, paths=(f"{place}/**",), forward_to=("127.0.0.1:*",))
+                rules = SshRules(files=Files.WRITE, paths=(f"{place}/**",), forward_to=("127.0.0.1:*",), forward_from=("localhost:*",), agent=True, x11=True)
                 resource = replace(site.resource, ssh=rules)
                 site.gateway.resources = {resource.name: resource}
                 await site.options()
@@ -243,7 +277,7 @@ async def main() -> None:
                     f"  IdentitiesOnly yes\n  BatchMode yes\n  UserKnownHostsFile {home}/gateway_known_hosts\n  LogLevel ERROR\n"
                 )
                 book = Book(site, place, config)
-                for part in (commands, cuts, files, forwards, shells, certificates, ansible):
+                for part in (commands, cuts, files, forwards, lent, shells, certificates, ansible):
                     await part(book)
                 await upstream_key(book, target)
         finally:
