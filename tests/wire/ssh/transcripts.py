@@ -173,10 +173,16 @@ async def lent(book: Book) -> None:
         await book.run("ssh -A web-1 ssh-add -l")
         await book.run("ssh -A web-1 ssh-add -D")
         await book.run("ssh-add -l")
-        os.environ["DISPLAY"] = "127.0.0.1:47"
-        screen = await asyncio.start_server(_screen, "127.0.0.1", 6047)
-        async with screen:
-            await book.run("ssh -Y web-1 'echo $DISPLAY; xset q 2>&1 | head -n 1'")
+        if shutil.which("Xvfb") and shutil.which("xdpyinfo"):
+            display = await asyncio.create_subprocess_exec(
+                "Xvfb", ":47", "-nolisten", "tcp", stderr=asyncio.subprocess.DEVNULL
+            )
+            await asyncio.sleep(1)
+            os.environ["DISPLAY"] = ":47"
+            await book.run("ssh -Y web-1 'echo $DISPLAY; xdpyinfo | head -n 4'")
+            display.terminate()
+            await display.wait()
+        os.environ["DISPLAY"] = ":47"
         resource = site.gateway.resources["web-1"]
         site.gateway.resources = {"web-1": replace(resource, ssh=replace(resource.ssh, agent=False, x11=False))}
         await book.run("ssh -A -Y web-1 'echo ${SSH_AUTH_SOCK-nothing}; echo ${DISPLAY-nothing}'")
@@ -267,7 +273,14 @@ async def main() -> None:
         try:
             settings = Settings(login_seconds=10, people=(base / "people").read_text())
             async with open_site(target, home, settings=settings, policy=POLICY) as site:
-                rules = SshRules(files=Files.WRITE, paths=(f"{place}/**",), forward_to=("127.0.0.1:*",), forward_from=("localhost:*",), agent=True, x11=True)
+                rules = SshRules(
+                    files=Files.WRITE,
+                    paths=(f"{place}/**",),
+                    forward_to=("127.0.0.1:*",),
+                    forward_from=("localhost:*",),
+                    agent=True,
+                    x11=True,
+                )
                 resource = replace(site.resource, ssh=rules)
                 site.gateway.resources = {resource.name: resource}
                 await site.options()
