@@ -2,13 +2,14 @@
  *
  * Everything here exists in Python as well (`proxy/postgres/frames.py`, `kept.py`, `masking/rows.py`, `copyout.py`) and
  * gives the same bytes; `tests/proxy/test_native.py` compares them. What is in a value is told by `_native_look.h`, as far
- * as that is certain; of everything else the Python cell of the column is asked.
+ * as that is certain; of everything else the Python cell of the column is asked. `_native_form.h` cuts statements.
  *
  * Reading never goes past the end of a buffer: every function takes (pointer, length) and checks before it looks.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include "_native_look.h"
+#include "_native_form.h"
 
 /* How a column is treated. The numbers are those of masking/swift.py. */
 enum { PASS, CALL, CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, SCAN };
@@ -549,6 +550,34 @@ static PyObject *spans(PyObject *self, PyObject *args) {
     return all;
 }
 
+PyDoc_STRVAR(form_doc,
+"form(text) -> (skeleton, literals, starts) | None\n\nWhat `proxy.sql.forms.Form` is made of; None when the text has none. Of ASCII only.");
+static PyObject *form(PyObject *self, PyObject *text) {
+    Skeleton found;
+    if (!PyUnicode_Check(text) || PyUnicode_READY(text) < 0 || !PyUnicode_IS_COMPACT_ASCII(text)) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "a str of ASCII is expected");
+        return NULL;
+    }
+    Bytes data = PyUnicode_1BYTE_DATA(text);
+    if (!cut(data, PyUnicode_GET_LENGTH(text), &found)) Py_RETURN_NONE;
+    PyObject *skeleton = PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, found.skeleton, found.size);
+    PyObject *literals = PyTuple_New(found.count), *starts = PyTuple_New(found.count);
+    int failed = !skeleton || !literals || !starts;
+    for (Size i = 0; i < found.count && !failed; i++) {
+        const Cut *one = &found.literals[i];
+        PyObject *literal = PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, data + one->start, one->size);
+        PyObject *start = PyLong_FromLong(one->start);
+        if (literal) PyTuple_SET_ITEM(literals, i, literal);
+        if (start) PyTuple_SET_ITEM(starts, i, start);
+        failed = !literal || !start;
+    }
+    if (!failed) return Py_BuildValue("NNN", skeleton, literals, starts);
+    Py_XDECREF(skeleton);
+    Py_XDECREF(literals);
+    Py_XDECREF(starts);
+    return NULL;
+}
+
 /* The words of a dict of bytes and small numbers. */
 static int taken(PyObject *dict, Words *words) {
     PyObject *key, *means;
@@ -584,7 +613,7 @@ static PyMethodDef methods[] = {
     {"run_of", run_of, METH_VARARGS, run_of_doc}, {"payloads", payloads, METH_VARARGS, payloads_doc},
     {"pack_texts", pack_texts, METH_VARARGS, pack_texts_doc}, {"look", look, METH_VARARGS, look_doc},
     {"spans", spans, METH_VARARGS, spans_doc},
-    {"configure", configure, METH_VARARGS, configure_doc}, {NULL, NULL, 0, NULL},
+    {"configure", configure, METH_VARARGS, configure_doc}, {"form", form, METH_O, form_doc}, {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "proxy._native", .m_size = -1, .m_methods = methods};

@@ -13,7 +13,7 @@ from typing import Any
 
 from access.masking import Masked, declare_masked
 from proxy.masking import sqltext
-from proxy.masking.detectors import Detectors
+from proxy.masking.messages import Mask
 from proxy.masking.rules import Rules
 from proxy.masking.strategies import REDACTED, looks_masked
 from proxy.masking.types import Kind, kind_of
@@ -76,9 +76,9 @@ class Hides(Enum):
     ALL = 2
 
 
-def rendered(text: str, found: Standing, detectors: Detectors) -> Shown:
+def rendered(text: str, found: Standing, mask: Mask) -> Shown:
     """The channel rendering of a text (DESIGN: what is shown is what runs), by what in it stands against protected columns."""
-    masked = _rendered(text.encode("utf-8", "replace"), found, detectors)
+    masked = _rendered(text.encode("utf-8", "replace"), found, mask)
     return finished(text, masked, frozenset(found.parameters))
 
 
@@ -91,9 +91,9 @@ def finished(text: str, masked: str, parameters: frozenset[int]) -> Shown:
     return Shown(declare_masked(visible), complete, parameters)
 
 
-def without_literals(text: str, detectors: Detectors) -> str:
+def without_literals(text: str, mask: Mask) -> str:
     """A statement of somebody else, as the server's activity views quote it: no literal of it is shown."""
-    return _rendered(text.encode("utf-8", "replace"), Standing(every=True), detectors)
+    return _rendered(text.encode("utf-8", "replace"), Standing(every=True), mask)
 
 
 def carries_mask(text: str) -> bool:
@@ -103,13 +103,13 @@ def carries_mask(text: str) -> bool:
     return looks_masked(text) and any(looks_masked(one.decode("utf-8", "replace")) for one in strings)
 
 
-def _rendered(encoded: bytes, found: Standing, detectors: Detectors) -> str:
+def _rendered(encoded: bytes, found: Standing, mask: Mask) -> str:
     """The text with the contents of its tokens masked."""
     pieces: list[str] = []
     at = 0
     for part in sqltext.parts(encoded):
         inner = encoded[part.inner_start : part.inner_end].decode("utf-8", "replace")
-        masked = token(part.kind, inner, found.hides(part), detectors)
+        masked = token(part.kind, inner, found.hides(part), mask)
         if masked != inner:
             pieces += (encoded[at : part.inner_start].decode("utf-8", "replace"), masked)
             at = part.inner_end
@@ -141,13 +141,13 @@ def _visible(char: str) -> str:
     return f"⟨U+{ord(char):04X}⟩" if hidden or variation else char
 
 
-def token(kind: str, inner: str, hides: Hides, detectors: Detectors) -> str:
+def token(kind: str, inner: str, hides: Hides, mask: Mask) -> str:
     """The content of one token as it may be shown."""
     if hides is not Hides.NOTHING and inner and kind in {"string", "number"}:
         short = kind == "number" and sum(char.isdigit() for char in inner) <= _SHORT_NUMBER
         if hides is Hides.ALL or not short:
             return REDACTED
-    masked = detectors.mask_text(inner)
+    masked = mask(inner)
     return REDACTED if kind == "number" and masked != inner else masked
 
 
@@ -238,7 +238,7 @@ _UUID = 2950
 
 
 def parameters(
-    values: Sequence[bytes | None], type_oids: Sequence[int], formats: Sequence[int], shown: Shown, detectors: Detectors
+    values: Sequence[bytes | None], type_oids: Sequence[int], formats: Sequence[int], shown: Shown, mask: Mask
 ) -> tuple[Masked | None, ...]:
     """See `Masker.parameters`."""
     result: list[Masked | None] = []
@@ -251,7 +251,7 @@ def parameters(
             result.append(declare_masked(REDACTED))
         else:
             text = _as_text(value, type_oid, binary)
-            result.append(declare_masked(make_visible(detectors.mask_text(text))[:SHOWN_LIMIT]))
+            result.append(declare_masked(make_visible(mask(text))[:SHOWN_LIMIT]))
     return tuple(result)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from proxy.masking import sqltext
-from proxy.masking.detectors import Detectors
 from proxy.masking.literals import Hides, Shown, Standing, finished, token
+from proxy.masking.messages import Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Outline:
 
 
 def outline(
-    encoded: bytes, literals: Sequence[str], places: Mapping[int, int], standing: Standing, detectors: Detectors
+    encoded: bytes, literals: Sequence[str], places: Mapping[int, int], standing: Standing, mask: Mask
 ) -> Outline | None:
     """Around `literals`, which stand at these bytes; None when the text does not fall into the same tokens."""
     pieces, hides = [""], list[Hides]()
@@ -32,7 +32,7 @@ def outline(
         at = part.inner_end
         hidden = standing.hides(part)
         if index is None:
-            pieces[-1] += token(part.kind, inner, hidden, detectors)
+            pieces[-1] += token(part.kind, inner, hidden, mask)
             continue
         if index != len(hides) or literals[index] != encoded[part.start : part.end].decode("utf-8", "replace"):
             return None
@@ -44,11 +44,11 @@ def outline(
     return Outline(tuple(pieces), tuple(hides), frozenset(standing.parameters))
 
 
-def filled(outline: Outline, text: str, literals: Sequence[str], detectors: Detectors) -> Shown:
+def filled(outline: Outline, text: str, literals: Sequence[str], mask: Mask) -> Shown:
     """The rendering of `text`, which has these literals in their places."""
     masked = [outline.pieces[0]]
     for literal, hides, piece in zip(literals, outline.hides, outline.pieces[1:], strict=True):
         string = literal[0] == "'"
-        masked.append(token("string" if string else "number", literal[1:-1] if string else literal, hides, detectors))
+        masked.append(token("string" if string else "number", literal[1:-1] if string else literal, hides, mask))
         masked.append(piece)
     return finished(text, "".join(masked), outline.parameters)

@@ -14,6 +14,7 @@ from proxy.masking.explain import PlanLines
 from proxy.masking.literals import Shown, Standing
 from proxy.masking.outline import Outline, filled, outline
 from proxy.masking.presidio import PresidioDetector
+from proxy.masking.quick import quickly
 from proxy.masking.rows import RowPlan
 from proxy.masking.rules import STATEMENT, Rules
 from proxy.masking.strategies import REDACTED, looks_masked
@@ -76,6 +77,7 @@ class Masker:
         #: How often an hour a person may ask for one exact value where the strict mode refuses every other test.
         self.lookups_per_hour = policy.lookups_per_hour
         self._detectors = Detectors(policy, key, extra_detectors)
+        self._text = quickly(self._detectors)
         self._watcher = Watcher(self._detectors)
         self._cells: dict[tuple[Column, OutputColumn | None, bool], Cell | None] = {}
         self._touching: dict[str, bool] = {}
@@ -145,19 +147,19 @@ class Masker:
 
     def error(self, fields: Mapping[str, str], touched: bool) -> dict[str, str]:  # noqa: FBT001 - as in plan
         """The fields (by their one-letter code) of an ErrorResponse or NoticeResponse as the client may see them."""
-        return messages.error(fields, touched and self._rules.protecting, self._detectors.mask_text)
+        return messages.error(fields, touched and self._rules.protecting, self._text)
 
     def parameter_status(self, name: str, value: str, *, touched: bool = False) -> str:
         """The value of a ParameterStatus as the client may see it; `touched` by the statement that changed it."""
-        return messages.parameter_status(name, value, touched and self._rules.protecting, self._detectors.mask_text)
+        return messages.parameter_status(name, value, touched and self._rules.protecting, self._text)
 
     def notification(self, payload: str) -> str:
         """The payload of a NotificationResponse as the client may see it."""
-        return messages.notification(payload, self._rules.protecting, self._detectors.mask_text)
+        return messages.notification(payload, self._rules.protecting, self._text)
 
     def column_name(self, name: str) -> str:
         """A RowDescription name as the client may see it (expressions and aliases can carry values)."""
-        return self._detectors.mask_text(name)
+        return self._text(name)
 
     def statement(self, text: str, parsed: Parsed, search_path: Sequence[str] = ("public",)) -> Shown:
         """The rendering of a statement for cards, facts and recordings."""
@@ -172,15 +174,15 @@ class Masker:
 
     def rendered(self, text: str, standing: Standing) -> Shown:
         """`statement`, when that is known."""
-        return literals.rendered(text, standing, self._detectors)
+        return literals.rendered(text, standing, self._text)
 
     def outline(self, form: Form, text: str, places: Mapping[int, int], standing: Standing) -> Outline | None:
         """The rendering of every text of this form; `places` are its literals by the byte where they stand."""
-        return outline(text.encode(), form.literals, places, standing, self._detectors)
+        return outline(text.encode(), form.literals, places, standing, self._text)
 
     def filled(self, outline: Outline, form: Form, text: str) -> Shown:
         """`statement` of a text with this outline."""
-        return filled(outline, text, form.literals, self._detectors)
+        return filled(outline, text, form.literals, self._text)
 
     def parameters(
         self, values: Sequence[bytes | None], type_oids: Sequence[int], formats: Sequence[int], shown: Shown
@@ -189,15 +191,15 @@ class Masker:
 
         `type_oids` may be shorter than `values` (0 = not known); `formats` follow Bind: none, one for all, or each.
         """
-        return literals.parameters(values, type_oids, formats, shown, self._detectors)
+        return literals.parameters(values, type_oids, formats, shown, self._text)
 
     def why(self, output: Sequence[OutputColumn] | None, *, touched: bool) -> tuple[Masked, ...]:
         """Why the columns of a statement's result are masked, a line each."""
-        return reasons(self._rules, self._detectors, output, touched=touched)
+        return reasons(self._rules, self._text, output, touched=touched)
 
     def text(self, value: str) -> Masked:
         """Free text for people: detectors on all of it."""
-        return declare_masked(self._detectors.mask_text(value))
+        return declare_masked(self._text(value))
 
     def tested(self, lineage: Lineage) -> tuple[str, ...]:
         """The protected columns a statement tests in its conditions, groups and orders: for the strict mode."""
@@ -252,7 +254,7 @@ class Masker:
         return literals.carries_mask(text) or any(looks_masked(value) for value in values)
 
     def _without_literals(self, value: bytes) -> bytes:
-        return literals.without_literals(value.decode(), self._detectors).encode()
+        return literals.without_literals(value.decode(), self._text).encode()
 
     def _is_touching(self, name: str) -> bool:
         known = self._touching.get(name)

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from access.masking import Masked, declare_masked
-from proxy.masking.detectors import Detectors
+from proxy.masking.messages import Mask
 from proxy.masking.rules import Rules, made_by_sample
 from proxy.sql.lineage import OutputColumn
 
 _UNKNOWN = "redacted: nobody can tell what it is made of"
 
 
-def reasons(
-    rules: Rules, detectors: Detectors, output: Sequence[OutputColumn] | None, *, touched: bool
-) -> tuple[Masked, ...]:
+def reasons(rules: Rules, mask: Mask, output: Sequence[OutputColumn] | None, *, touched: bool) -> tuple[Masked, ...]:
     """A line for each column that is masked whole; without one, only the value detectors look at it."""
     if output is None:
         return (declare_masked(f"every column {_UNKNOWN}"),) if touched else ()
     lines = [(one.name, _reason(rules, one)) for one in output]
-    return tuple(declare_masked(detectors.mask_text(f"{name or '?'} {why}")) for name, why in lines if why)
+    return tuple(declare_masked(mask(f"{name or '?'} {why}")) for name, why in lines if why)
 
 
 def _reason(rules: Rules, one: OutputColumn) -> str:

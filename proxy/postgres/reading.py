@@ -51,6 +51,10 @@ class Part:
     #: The tables that store what it reads, where their columns are judged by samples.
     stored: frozenset[int] = frozenset()
 
+    def like(self, judged: j.JudgedOne) -> Part:
+        """The same of another text."""
+        return Part(judged, self.output, self.touched, self.copy, self.tested, self.looked_up, self.stored)
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -84,6 +88,12 @@ class Reading:
     shapes: dict[tuple[int, object], Shape] = field(default_factory=dict, compare=False, repr=False)
     #: What nobody has rendered yet is rendered by.
     standing: Standing | None = field(default=None, compare=False, repr=False)
+
+    def like(self, text: str, parsed: Parsed, judged: j.Judged, shown: Shown, parts: tuple[Part, ...]) -> Reading:
+        """The same of another text; results that look alike are decided about once for both."""
+        return Reading(
+            text, parsed, judged, shown, parts, self.touched, self.stable, self.prepared_by_sql, self.shapes, self.standing,
+        )  # fmt: skip
 
 
 Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from access.statements import Statement
@@ -35,10 +35,8 @@ class Template:
         )  # fmt: skip
         judged = j.JudgedOne(statement)
         parsed = Parsed(text, (Unparsed(self.node, text),))
-        return replace(
-            model, text=text, parsed=parsed, judged=j.Judged((judged,), statement), parts=(replace(part, judged=judged),),
-            shown=masker.filled(self.outline, form, text),
-        )  # fmt: skip
+        shown = masker.filled(self.outline, form, text)
+        return model.like(text, parsed, j.Judged((judged,), statement), shown, (part.like(judged),))
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
+from proxy.native import native
 from proxy.sql.hidden import has_hidden_text
 from proxy.sql.parse import ParsedStatement, parse
 
@@ -59,7 +60,17 @@ class Form:
 
 def form(text: str) -> Form | None:
     """The form of a text; None when it has none: then it must be parsed and judged by itself."""
-    if len(text) > MAX_TEXT or has_hidden_text(text) or not _encodes(text):
+    if len(text) > MAX_TEXT:
+        return None
+    if native is None or not text.isascii():
+        return form_here(text)
+    found = native.form(text)
+    return None if found is None else Form(*found)
+
+
+def form_here(text: str) -> Form | None:
+    """`form` in Python, of any text of at most `MAX_TEXT` characters: the twin of `_native_form.h`."""
+    if has_hidden_text(text) or not _encodes(text):
         return None
     literals: list[str] = []
     starts: list[int] = []

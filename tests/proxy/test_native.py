@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from access.masking import MaskPolicy, Strategy
 from proxy.masking import swift
-from proxy.masking.context import Context, of_names
+from proxy.masking.context import NO_CONTEXT, Context, of_names
 from proxy.masking.copyout import CopyFormat, CopyPlan
 from proxy.masking.detectors import BY_NAME, ENTITIES, Detectors
 from proxy.masking.rows import RowPlan
@@ -27,7 +27,9 @@ from tests.proxy.masking.server import data_row
 
 pytestmark = pytest.mark.skipif(native is None, reason="the compiled part is not installed (or HOOP_NATIVE=0)")
 
-CONTEXTS = [of_names((name,)) for name in ("note", "phone", "order_id", "ssn", "card", "iban", "email", "ip")]
+CONTEXTS = [
+    *(of_names((name,)) for name in ("note", "phone", "order_id", "ssn", "card", "iban", "email", "ip")), NO_CONTEXT,
+]  # fmt: skip
 EVERY = MaskPolicy(entities=dict.fromkeys(ENTITIES - BY_NAME, Strategy.SHAPE))
 DEFAULT = MaskPolicy(entities=dict.fromkeys(ENTITIES - {"ip", "mac"}, Strategy.REDACT))
 ONE_BY_ONE = [MaskPolicy(entities={entity: Strategy.SHAPE}) for entity in sorted(ENTITIES)]

@@ -11,7 +11,7 @@ from proxy.masking.why import reasons
 from proxy.sql.lineage import OutputColumn
 
 RULES = Rules((ColumnRule("t.email", "email", Strategy.SHAPE), by_sample("public.t.k1", "person", Strategy.SHAPE)))
-NONE = Detectors(MaskPolicy(entities={"email": Strategy.REDACT}), b"")
+NONE = Detectors(MaskPolicy(entities={"email": Strategy.REDACT}), b"").mask_text
 
 
 def column(name: str, touches: str, *, plain: bool = False, safe: bool = False, unknown: bool = False) -> OutputColumn:

@@ -16,10 +16,13 @@ from proxy.masking.swift import looks_for
 from proxy.masking.values import Watcher
 from proxy.native import native
 from proxy.postgres import messages as m
+from proxy.sql.forms import MAX_TEXT, form_here
 from proxy.ssh.output import Stream
 from proxy.ssh.reading import Counting
 from tests.proxy.masking.server import data_row
 from tests.proxy.peers.near_misses import stream, texts
+from tests.proxy.sql.test_forms import mutated, soup
+from tests.proxy.sql.worlds import Dice
 from tests.proxy.test_native import CONTEXTS, DEFAULT, EVERY, ONE_BY_ONE, runs
 
 SHAPED = MaskPolicy(entities=dict.fromkeys(ENTITIES - {"ip", "mac"}, Strategy.SHAPE))
@@ -37,6 +40,7 @@ class Tally:
     found: int = 0
     rows: int = 0
     streams: int = 0
+    forms: int = 0
     differences: list[str] = field(default_factory=list)
 
 
@@ -97,6 +101,18 @@ def compare_streams(tally: Tally, seed: int, count: int) -> None:
             tally.differences.append(
                 f"stream {seed} {number} with {sorted(policy.entities)}, cut at {cuts}, {terminal}"
             )
+
+
+def compare_forms(tally: Tally, seed: int, count: int) -> None:
+    """Statements of the corpus with things in them that lexers stumble over, and nothing but those."""
+    dice = Dice(seed)
+    for number in range(count):
+        text = (soup if number % 2 else mutated)(dice)
+        if len(text) <= MAX_TEXT and text.isascii():
+            tally.forms += 1
+            found, here = native.form(text), form_here(text)
+            if found != (None if here is None else (here.skeleton, here.literals, here.starts)):
+                tally.differences.append(f"the form of {text!r}: {found!r}")
 
 
 def compare_rows(tally: Tally, seed: int, count: int) -> None:

@@ -67,12 +67,13 @@ def _inside(path: str, seed: int, count: int) -> int:
     comparing.compare_texts(tally, seed, count)
     comparing.compare_rows(tally, seed, count // 10)
     comparing.compare_streams(tally, seed, count // 200)
+    comparing.compare_forms(tally, seed, count // 10)
     ways = lanes.Tally()
     lanes.compare_lanes(ways, seed, count // 50)
     lanes.compare_faults(ways, seed, count // 50)
     lanes.compare_pens(ways, seed, count // 100)
     print(
-        f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; {tally.streams} streams; "
+        f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; {tally.streams} streams; {tally.forms} forms; "
         f"{len(tally.differences)} differences"
     )
     print(

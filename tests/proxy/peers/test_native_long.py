@@ -15,6 +15,7 @@ def test_a_million_texts_are_masked_alike() -> None:
     comparing.compare_texts(tally, 20261130, 1_000_000)
     comparing.compare_rows(tally, 20261130, 50_000)
     comparing.compare_streams(tally, 20261130, 3_000)
+    comparing.compare_forms(tally, 20261130, 200_000)
     assert tally.differences == []
     assert tally.certain > 200_000 and tally.found > 20_000
 

@@ -16,9 +16,10 @@ from access.scopes import Level
 from app.config_build import DEFAULT_DETECTION
 from proxy.masking import sqltext
 from proxy.masking.plan import Masker
+from proxy.native import native
 from proxy.postgres.reading import Reader, Reading
 from proxy.sql.catalog import Catalog, Column, Relation
-from proxy.sql.forms import Form, FormMemory, Given, Hiding, form
+from proxy.sql.forms import MAX_LITERAL, MAX_TEXT, Form, FormMemory, Given, Hiding, form, form_here
 from proxy.sql.judged import SqlSession
 from proxy.sql.parse import parse
 from tests.proxy.sql.test_corpus import CORPUS
@@ -273,3 +274,35 @@ def test_texts_of_one_form_are_one_tree() -> None:
     dice = Dice(5)
     assert sum(check_trees(case.sql, dice) for case in CORPUS) > 500
     assert sum(check_trees(mutated(dice), dice) for _ in range(1_000 * DEEP)) > 30
+
+
+# -- in C
+
+
+def soup(dice: Dice) -> str:
+    """Fragments and single characters, all of ASCII."""
+    pieces = (dice.one(FRAGMENTS) if dice.below(4) else chr(dice.below(128)) for _ in range(1 + dice.below(12)))
+    return "".join(pieces).encode("ascii", "ignore").decode()
+
+
+EDGES = (
+    "", "'", "''", "'a'", "'a''", "'a'''", "x'a'", "$'a'", "&'a'", "_'a'", ")'a'", '"', '"a"', '"a""b"', '"a""b', 'x"a"', "1", "0", "00", "1.", ".1", "1.1",
+    "1.1.1", "1e5", "1x", "1_0", "$1", "$", "a$", "a1", "a.1", "1$", "--", "-", "--\n1", "--\r1", "/**/", "/*/", "/***/", "/* / */", "/*/*", "/", "/*", "\\",
+    "\0", "\x7f", "\x1f", "\t\n\r", *("1" * size for size in (9, 10, 11, 18, 19)), *("0" * size for size in (9, 10, 11)), "1" * 18 + "." + "1" * 18,
+    "1" * 19 + ".1", "1." + "1" * 19, *(f"'{'x' * size}'" for size in (MAX_LITERAL - 2, MAX_LITERAL - 1)), *("1," * (size // 2) for size in (MAX_TEXT, MAX_TEXT + 2)),
+)  # fmt: skip
+
+
+@pytest.mark.skipif(native is None, reason="the compiled part is not installed (or HOOP_NATIVE=0)")
+def test_forms_are_the_same_in_c() -> None:
+    dice = Dice(9)
+    made = (make(dice) for make in (mutated, soup) for _ in range(2_000 * DEEP))
+    for text in (*EDGES, *(case.sql for case in CORPUS), *made):
+        if len(text) <= MAX_TEXT:
+            assert form(text) == form_here(text), text
+        else:
+            assert form(text) is None
+    for odd in ("é", b"SELECT 1", None):
+        with pytest.raises(TypeError):
+            native.form(odd)
+    assert native.form("1," * MAX_TEXT) is None
