@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # The environment is stamped with what it was made from, so a warm start costs a file test.
-stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml proxy/_native*.[ch] proxy/_lane.c | cksum | tr ' ' '-')
+stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml proxy/_*.[ch] | cksum | tr ' ' '-')
 DEMO_STAMP := $(call stamp,demo)
 TEST_STAMP := $(call stamp,test)
 

@@ -19,12 +19,12 @@ typedef Py_ssize_t Size;
 
 /* What a Short is given, by name (PORTS). */
 enum {
-    LANE, RESPONSES, STATE, COUNTERS, EXACT, TAGS, LATE, VERSION, MONOTONIC, WALL, RECORD, FORWARD, FORWARD_ENDS, REPLY, REPLY_ENDS, OWNER, SOON, FAILED,
+    LANE, RESPONSES, STATE, COUNTERS, EXACT, TAGS, LATE, VERSION, MONOTONIC, WALL, RECORD, FORWARD, REPLY, OWNER, SOON, FAILED,
     CLIENT, UPSTREAM, STILL, SETTLE, TAG, TELL_FAILURES, KEPT, PACK, PARTS, PORTS
 };
 static char *port_names[] = {
     "lane", "responses", "state", "counters", "exact", "tags", "late", "version", "monotonic", "wall", "record", "forward",
-    "forward_ends", "reply", "reply_ends", "owner", "soon", "failed", "client", "upstream", "still", "settle", "tag", "tell_failures", "kept", "pack", "parts", NULL,
+    "reply", "owner", "soon", "failed", "client", "upstream", "still", "settle", "tag", "tell_failures", "kept", "pack", "parts", NULL,
 };
 
 /* The unchanging parts of records (proxy/recording.py, `PARTS`). */
@@ -126,15 +126,6 @@ static int when_of(Short *self, long number, When *when) {
     return 0;
 }
 
-/* Bytes to a transport, unless it is closing. */
-static int send_to(Short *self, int write, int ends, PyObject *data) {
-    PyObject *closing = PyObject_CallNoArgs(self->port[ends]);
-    int over = closing ? PyObject_IsTrue(closing) : -1;
-    Py_XDECREF(closing);
-    if (over) return over < 0 ? -1 : 0;
-    return done(PyObject_CallOneArg(self->port[write], data));
-}
-
 /* ---------------------------------------------------------------------------------------------- from the client */
 
 /* Whether a remembered verdict still holds: 1, 0, or -1 for an error (Lane._valid, Known.short, Lane.still). */
@@ -234,7 +225,7 @@ static int take(Short *self, PyObject *data) {
         || PyObject_SetAttr(self->port[RESPONSES], word_short, Py_True) < 0) goto end;
     int written = record(self, one);
     if (written < 0) goto end;
-    if (written && send_to(self, FORWARD, FORWARD_ENDS, data) < 0) goto end;
+    if (written && done(PyObject_CallOneArg(self->port[FORWARD], data)) < 0) goto end;
     result = 1;
 end:
     Py_XDECREF(one);
@@ -403,7 +394,7 @@ static int count(Short *self, PyObject *name, long more) {
 static int finish(Short *self, PyObject *known, PyObject *shown, PyObject *told) {
     if (PyObject_SetAttr(self->port[LANE], word_under_way, Py_None) < 0
         || PyObject_SetAttr(self->port[RESPONSES], word_short, Py_False) < 0
-        || send_to(self, REPLY, REPLY_ENDS, shown) < 0 || PyList_Append(self->port[LATE], told) < 0) return -1;
+        || done(PyObject_CallOneArg(self->port[REPLY], shown)) < 0 || PyList_Append(self->port[LATE], told) < 0) return -1;
     PyObject *waits = PyObject_GetAttr(self->port[OWNER], word_waits);
     int known_to_wait = waits ? PyObject_IsTrue(waits) : -1;
     Py_XDECREF(waits);

@@ -297,7 +297,7 @@ class Arrival:
         recording.write(_open_record(row, visitor))
         return LiveSession(
             row, conversation, self.wire, upstream, dialling,
-            SessionPorts(ports.clock, ports.desk, ports.log, recording, gateway.sweeper),
+            SessionPorts(ports.clock, ports.desk, ports.log, recording, gateway.sweeper, gateway.poller),
             ceiling=ceiling,
             make_reader=lambda newer: self._reader(row, newer, revealed),
             stale_catalog=lambda: self._stale(visitor),

@@ -34,14 +34,12 @@ class Waiting(Protocol):
 @dataclass(frozen=True, slots=True)
 class Moves:
     """What is done with bytes: `record` raises what `failed` is told, and then nothing is forwarded; `forward` and `reply`
-    are of transports, used unless those end; `client` and `upstream` take what does not go the short way; `soon` is called
+    are of the wires; `client` and `upstream` take what does not go the short way; `soon` is called
     when something waits with `owner` that it does not know to wait."""
 
     record: Callable[..., None]
-    forward: Callable[[bytes], None]
-    forward_ends: Callable[[], bool]
-    reply: Callable[[bytes], None]
-    reply_ends: Callable[[], bool]
+    forward: Callable[[bytes], object]
+    reply: Callable[[bytes], object]
     failed: Callable[[BaseException], None]
     client: Callable[[bytes], object]
     upstream: Callable[[bytes], object]
@@ -80,8 +78,7 @@ def express(conv: Conversation, moves: Moves) -> Express:
         "version": lane.version, "monotonic": conv.clock.monotonic, "wall": wall(conv.clock), "parts": PARTS,
         "still": lambda known: lane.still(conv, known), "settle": lambda known: lane.settle(conv, known), "tag": lane.tag,
         "tell_failures": conv.responses.tell_failures, "kept": kept_values, "pack": None if native is None else native.pack_texts,
-        "record": moves.record, "forward": moves.forward, "forward_ends": moves.forward_ends, "reply": moves.reply,
-        "reply_ends": moves.reply_ends, "failed": moves.failed, "late": moves.owner.late, "owner": moves.owner,
+        "record": moves.record, "forward": moves.forward, "reply": moves.reply, "failed": moves.failed, "late": moves.owner.late, "owner": moves.owner,
         "client": moves.client, "upstream": moves.upstream, "soon": moves.soon,
     }  # fmt: skip
     made: Express = short_way.Short(ROWS_KEPT, ANSWER_BYTES, VALUE_KEPT, **ports)

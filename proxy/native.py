@@ -1,4 +1,5 @@
-"""The compiled parts, when there are any: framing, row walk and detectors (`_native.c`), the short way (`_lane.c`).
+"""The compiled parts, when there are any: framing, row walk and detectors (`_native.c`), the short way (`_lane.c`), reading
+and writing sockets (`_ends.c`, on Linux).
 
 They are optional. Without it (no compiler at installation, or `HOOP_NATIVE=0`) the same work is done in Python, with the
 same output byte by byte, slower.
@@ -23,3 +24,4 @@ def _load(name: str) -> Any:
 #: The modules, or None.
 native: Any = _load("proxy._native")
 short_way: Any = _load("proxy._lane")
+ends: Any = _load("proxy._ends")

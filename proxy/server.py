@@ -45,6 +45,7 @@ from proxy.listening import Doorway, Listener, Newcomer
 from proxy.lookups import Lookups
 from proxy.masking.detectors import Detector
 from proxy.masking.impressions import NAMES, Impression, Impressions, Sample
+from proxy.polling import Poller, close_poller, open_poller
 from proxy.postgres import messages as m
 from proxy.postgres.startup import Cancel, Refused
 from proxy.session import LiveSession
@@ -134,6 +135,7 @@ class Gateway:
         self.lookups = Lookups(ports.store)
         self.impressions = None if ports.samples is None else Impressions(ports.samples, self._names_found, ports.clock)
         self.sweeper = Sweeper()
+        self.poller: Poller | None = None
         self.sessions: dict[SessionId, LiveSession] = {}
         #: Cancel keys as the clients have them.
         self.keys: dict[tuple[int, bytes], SessionId] = {}
@@ -192,6 +194,13 @@ class Gateway:
 
     async def _run(self, ready: asyncio.Event) -> None:
         watch = Watch(self)
+        self.poller = open_poller()
+        try:
+            await self._live(watch, ready)
+        finally:
+            close_poller(self.poller)
+
+    async def _live(self, watch: Watch, ready: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             self.catalogs = Catalogs(self.ports.catalogs, self._catalog_changed, tasks)

@@ -17,6 +17,7 @@ from proxy.asking import Asker
 from proxy.conversation import Question
 from proxy.ending import end
 from proxy.express import Express, Moves, Sweeper, express
+from proxy.polling import Poller
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.reading import Reader
@@ -59,6 +60,8 @@ class SessionPorts:
     log: SessionLog
     recording: Recording
     sweeper: Sweeper
+    #: Reads all of them together, where there is one.
+    poller: Poller | None = None
 
 
 @dataclass(slots=True)
@@ -96,11 +99,12 @@ class LiveSession:
     def __post_init__(self) -> None:
         self._audience = self.audience()
         self._asker = Asker(self.ports.desk, self.ports.log, self.row)
+        for wire in (self.client, self.upstream.wire):
+            wire.attach(self.ports.poller)
         moves = Moves(
-            record=self.ports.recording.write, forward=self.upstream.wire.transport.write,
-            forward_ends=self.upstream.wire.transport.is_closing, reply=self.client.transport.write,
-            reply_ends=self.client.transport.is_closing, failed=self._failed, client=self.client.received,
-            upstream=self.upstream.wire.received, soon=self._soon, owner=self,
+            record=self.ports.recording.write, forward=self.upstream.wire.writer, reply=self.client.writer,
+            failed=self._failed, client=self.client.received, upstream=self.upstream.wire.received, soon=self._soon,
+            owner=self,
         )  # fmt: skip
         self._express = express(self.conversation, moves)
         self._arm()

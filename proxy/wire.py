@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
+from proxy.polling import End, Poller
+
 #: Bytes that may wait in a socket's write buffer before the other side is not read any more.
 HIGH_WATER = 512 * 1024
 #: A peer that sends this much at once is streaming. After `STREAM` bytes of that it is read once in `BREATH` seconds:
@@ -33,6 +35,8 @@ class Wire(asyncio.Protocol):
         self.connected = asyncio.Event()
         self.closed = asyncio.Event()
         self._transport: asyncio.Transport | None = None
+        #: What reads and writes instead of the transport, where that may be.
+        self._end: End | None = None
         self._kept = bytearray()
         self._arrived = asyncio.Event()
         self._sink: Callable[[bytes], None] | None = None
@@ -72,6 +76,7 @@ class Wire(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._leave()
         self.closed.set()
         self._arrived.set()
         if self.peer is not None:
@@ -101,12 +106,29 @@ class Wire(asyncio.Protocol):
         self.resume("kept")
         return data
 
+    def attach(self, poller: Poller | None) -> None:
+        """From now on read and write by this, where that may be: a socket in clear."""
+        transport = self._transport
+        if poller is None or transport is None or transport.is_closing() or self.encrypted:
+            return
+        raw = transport.get_extra_info("socket")
+        if raw is None or raw.type != socket.SOCK_STREAM:
+            return
+        end = poller.add(
+            raw.fileno(), self.received, self._no_more, self._broken, self._write, transport.get_write_buffer_size
+        )
+        if not self._pauses:
+            transport.pause_reading()
+        self._end = end
+        if not self._pauses:
+            self._read()
+
     @property
-    def transport(self) -> asyncio.Transport:
-        """What is written to, for those who do that often. Raises Lost when there is none."""
+    def writer(self) -> Callable[[bytes], object]:
+        """What `write` does, for those who do that often. Raises Lost when there is nothing to write to."""
         if self._transport is None:
             raise Lost
-        return self._transport
+        return self._write if self._end is None else self._end.write
 
     def take_over(
         self,
@@ -120,6 +142,8 @@ class Wire(asyncio.Protocol):
         if quick is not None and self._transport is not None and not self._transport.is_closing():
             self.data_received = quick  # type: ignore[assignment, method-assign]
             self._transport.set_protocol(self)  # it remembers what to call
+            if self._end is not None:
+                self._end.hand_to(quick)
         if self._kept:
             data = bytes(self._kept)
             self._kept.clear()
@@ -130,15 +154,29 @@ class Wire(asyncio.Protocol):
 
     def pause(self, why: str) -> None:
         """Do not read until every reason not to is gone."""
-        if not self._pauses and self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
+        if not self._pauses:
+            if self._end is not None:
+                self._end.pause()
+            elif self._transport is not None and not self._transport.is_closing():
+                self._transport.pause_reading()
         self._pauses.add(why)
 
     def resume(self, why: str) -> None:
         if why not in self._pauses:
             return
         self._pauses.discard(why)
-        if not self._pauses and self._transport is not None and not self._transport.is_closing():
+        if not self._pauses:
+            self._read()
+
+    def _read(self) -> None:
+        if self._end is not None:
+            try:
+                self._end.resume()
+            except OSError:  # no room to wait for it: the transport has its own
+                self._leave()
+            else:
+                return
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _breathe(self, size: int) -> None:
@@ -147,20 +185,52 @@ class Wire(asyncio.Protocol):
             self.pause("breath")
             asyncio.get_running_loop().call_later(BREATH, self.resume, "breath")
 
+    # by descriptor
+
+    def _leave(self) -> None:
+        """Everything is the transport's from now on."""
+        if self._end is not None:
+            self._end.leave()
+            self._end = None
+
+    def _no_more(self) -> None:
+        """The end of the connection, or an error: the transport finds it as well, and knows what to do."""
+        self._end = None
+        if not self._pauses:
+            self._read()
+
+    def _broken(self, problem: BaseException) -> None:
+        """A receiver raised: nothing may go on as if it had not."""
+        self._end = None
+        if not isinstance(problem, Exception):
+            raise problem
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "what a socket received was not handled", "exception": problem, "protocol": self}
+        )
+        self.abort()
+
     # writing
 
     def write(self, data: bytes) -> None:
+        if self._end is not None:
+            self._end.write(data)
+        else:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def close(self) -> None:
         """Close when everything written has left."""
         if self._transport is not None:
+            self._leave()
             self._transport.close()
 
     def abort(self) -> None:
         """Close now."""
         if self._transport is not None:
+            self._leave()
             self._transport.abort()
 
     async def wait_closed(self) -> None:

@@ -93,7 +93,7 @@ class Play:
         out = self.conversation.out
         moves = Moves(
             record=lambda *records: out.records.extend(records), forward=lambda data: self._into(out.to_upstream, data),
-            forward_ends=bool, reply=lambda data: self._into(out.to_client, data), reply_ends=bool, failed=self.failed, client=self.conversation.client_data,
+            reply=lambda data: self._into(out.to_client, data), failed=self.failed, client=self.conversation.client_data,
             upstream=self.conversation.upstream_data, soon=lambda: None, owner=self,
         )  # fmt: skip
         self.express = express(self.conversation, moves) if self.compiled else Plain(moves)

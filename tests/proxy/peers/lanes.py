@@ -269,7 +269,7 @@ class Stop(BaseException):
     """As KeyboardInterrupt."""
 
 
-_PORTS = ("version", "monotonic", "wall", "record", "forward", "forward_ends", "reply", "reply_ends", "soon", "still", "settle", "tag", "tell_failures", "kept", "pack")  # fmt: skip
+_PORTS = ("version", "monotonic", "wall", "record", "forward", "reply", "soon", "still", "settle", "tag", "tell_failures", "kept", "pack")  # fmt: skip
 _WRONG: tuple[Any, ...] = (None, -1, 1 << 70, float("nan"), float("inf"), -1.0, "", b"", b"\xc0", object(), [])
 
 

@@ -1,4 +1,4 @@
-"""`make fuzz-native`: the comparisons of `comparing` and `lanes` with the compiled parts built under AddressSanitizer and UBSan.
+"""`make fuzz-native`: the comparisons of `comparing`, `lanes` and `sockets` with the compiled parts built under AddressSanitizer and UBSan.
 
 The instrumented modules are built into a directory of their own; those that are installed are not touched.
 """
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 PROXY = Path(__file__).parents[3] / "proxy"
-MODULES = ("_native", "_lane")
+MODULES = ("_native", "_lane", "_ends")
 FLAGS = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _WHERE = "HOOP_SANITIZED"
 
@@ -58,10 +58,10 @@ def _inside(path: str, seed: int, count: int) -> int:
         spec.loader.exec_module(module)
         sys.modules[f"proxy.{name}"] = module
 
-    from proxy.native import native, short_way
-    from tests.proxy.peers import comparing, lanes
+    from proxy.native import ends, native, short_way
+    from tests.proxy.peers import comparing, lanes, sockets
 
-    assert native is sys.modules["proxy._native"] and short_way is sys.modules["proxy._lane"]
+    assert [native, short_way, ends] == [sys.modules[f"proxy.{name}"] for name in MODULES]
 
     tally = comparing.Tally()
     comparing.compare_texts(tally, seed, count)
@@ -72,12 +72,13 @@ def _inside(path: str, seed: int, count: int) -> int:
     lanes.compare_lanes(ways, seed, count // 50)
     lanes.compare_faults(ways, seed, count // 50)
     lanes.compare_pens(ways, seed, count // 100)
+    sockets.compare_sockets(ways, seed, count // 200)
     print(
         f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; {tally.streams} streams; {tally.forms} forms; "
         f"{len(tally.differences)} differences"
     )
     print(
-        f"{ways.sessions} sessions and pens, {ways.steps} steps, {ways.damaged} damaged, {ways.short} short; "
+        f"{ways.sessions} sessions, pens and pollers, {ways.steps} steps, {ways.damaged} damaged, {ways.short} short; "
         f"{len(ways.differences)} differences"
     )
     for one in (tally.differences + ways.differences)[:10]:

@@ -1,0 +1,347 @@
+/* Reading and writing plain sockets by their descriptors, for sessions that have begun: `proxy/wire.py` uses it where it is
+ * there, and the transports of the event loop otherwise. tests/proxy/test_ends.py drives both.
+ *
+ * A Poller is an epoll set of its own that the event loop waits for as for one file. At each turn everything that came is
+ * received and handed on in one call: the interpreter is entered once for all of them, and its lock is not given up and
+ * taken back for each. An End is one socket in it. What is not simple is left to the transport: the end of a connection, an
+ * error, and bytes that the socket does not take at once. So a transport must outlive its End (`leave` comes first).
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Bytes of one read at most; as much as uvloop reads. */
+#define RECEIVED_MOST (256 * 1024)
+/* What a turn looks at at most, and how often it looks again before the rest of the loop gets its turn. */
+#define EVENTS 64
+#define LOOKS 4
+
+typedef Py_ssize_t Size;
+typedef struct End End;
+
+typedef struct {
+    PyObject_HEAD
+    End **ends;
+    Size room;
+    unsigned char *buffer;
+    int descriptor;
+    char turning;
+} Poller;
+
+/* What an End is given. */
+enum { RECEIVED, OVER, FAILED, WRITE, WAITING, PORTS };
+
+struct End {
+    PyObject_HEAD
+    Poller *poller;
+    PyObject *port[PORTS];
+    Size index;
+    int descriptor;
+    char reading, behind;
+};
+
+static PyTypeObject EndType;
+
+static int done(PyObject *result) {
+    if (!result) return -1;
+    Py_DECREF(result);
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------------------------- one socket */
+
+static int watch(End *self, int operation) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)self->index};
+    if (!epoll_ctl(self->poller->descriptor, operation, self->descriptor, &event)) return 0;
+    PyErr_SetFromErrno(PyExc_OSError);
+    return -1;
+}
+
+static void forget(End *self) {
+    if (self->descriptor < 0) return;
+    if (self->reading && watch(self, EPOLL_CTL_DEL) < 0) PyErr_Clear(); /* it was closed: then it is not in the set either */
+    self->reading = 0, self->descriptor = -1;
+    Poller *poller = self->poller;
+    Size index = self->index;
+    self->poller = NULL;
+    if (poller->ends && poller->ends[index] == self) {
+        poller->ends[index] = NULL;
+        Py_DECREF(self);
+    }
+    Py_DECREF(poller);
+}
+
+PyDoc_STRVAR(leave_doc, "leave()\n\nNeither read nor write it any more: everything is the transport's. Safe to call twice.");
+static PyObject *End_leave(End *self, PyObject *unused) {
+    (void)unused;
+    Py_INCREF(self);
+    forget(self);
+    Py_DECREF(self);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(pause_doc, "pause()\n\nDo not read.");
+static PyObject *End_pause(End *self, PyObject *unused) {
+    (void)unused;
+    if (!self->reading) Py_RETURN_NONE;
+    self->reading = 0;
+    if (watch(self, EPOLL_CTL_DEL) < 0) PyErr_Clear(); /* as in `forget` */
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(resume_doc, "resume()\n\nRead. Raises OSError when it cannot be waited for.");
+static PyObject *End_resume(End *self, PyObject *unused) {
+    (void)unused;
+    if (self->reading || self->descriptor < 0) Py_RETURN_NONE;
+    if (watch(self, EPOLL_CTL_ADD) < 0) return NULL;
+    self->reading = 1;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(hand_to_doc, "hand_to(received)\n\nIts bytes go there from now on.");
+static PyObject *End_hand_to(End *self, PyObject *received) {
+    Py_XSETREF(self->port[RECEIVED], Py_NewRef(received));
+    Py_RETURN_NONE;
+}
+
+/* Whether nothing that was written before waits in the transport: 1, 0, or -1 for an error. */
+static int is_free(End *self) {
+    if (!self->behind) return 1;
+    PyObject *waiting = PyObject_CallNoArgs(self->port[WAITING]);
+    int waits = waiting ? PyObject_IsTrue(waiting) : -1;
+    Py_XDECREF(waiting);
+    if (waits < 0) return -1;
+    self->behind = (char)waits;
+    return !waits;
+}
+
+/* How many bytes the socket took; none when it cannot just now, or has failed, which the transport will find as well. */
+static Size sent(End *self, const char *bytes, Size size) {
+    Size taken;
+    do taken = send(self->descriptor, bytes, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (taken < 0 && errno == EINTR);
+    return taken < 0 ? 0 : taken;
+}
+
+PyDoc_STRVAR(write_doc,
+"write(data)\n\nTo the socket if it takes it at once and nothing waits before it; what is left goes to the transport.");
+static PyObject *End_write(End *self, PyObject *data) {
+    if (!self->port[WRITE]) { PyErr_SetString(PyExc_RuntimeError, "not of a poller"); return NULL; }
+    int is_first = self->descriptor >= 0 && PyBytes_CheckExact(data) ? is_free(self) : 0;
+    if (is_first < 0) return NULL;
+    if (!is_first) {
+        self->behind = 1;
+        return PyObject_CallOneArg(self->port[WRITE], data);
+    }
+    Size size = PyBytes_GET_SIZE(data), taken = sent(self, PyBytes_AS_STRING(data), size);
+    if (taken == size) Py_RETURN_NONE;
+    self->behind = 1;
+    PyObject *rest = PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + taken, size - taken);
+    if (!rest) return NULL;
+    PyObject *result = PyObject_CallOneArg(self->port[WRITE], rest);
+    Py_DECREF(rest);
+    return result;
+}
+
+/* An error while its bytes were handed on: its owner is told, and ends it. -1 when that should end everything. */
+static int failed(End *self) {
+    PyObject *type, *problem, *trace;
+    PyErr_Fetch(&type, &problem, &trace);
+    PyErr_NormalizeException(&type, &problem, &trace);
+    if (problem && trace) PyException_SetTraceback(problem, trace);
+    forget(self);
+    int result = done(PyObject_CallOneArg(self->port[FAILED], problem ? problem : Py_None));
+    if (result < 0 && PyErr_ExceptionMatches(PyExc_Exception)) {
+        PyErr_WriteUnraisable((PyObject *)self);
+        result = 0;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(problem);
+    Py_XDECREF(trace);
+    return result;
+}
+
+/* Receive what is there and hand it on. -1 with an error that is not this socket's. */
+static int receive(End *self) {
+    unsigned char *buffer = self->poller->buffer;
+    Size size = recv(self->descriptor, buffer, RECEIVED_MOST, MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return 0;
+    int result;
+    if (size <= 0) { /* over, or broken: the transport finds the same */
+        forget(self);
+        result = done(PyObject_CallNoArgs(self->port[OVER]));
+    } else {
+        PyObject *received = Py_NewRef(self->port[RECEIVED]); /* which may be another when it returns */
+        PyObject *data = PyBytes_FromStringAndSize((const char *)buffer, size);
+        result = data ? done(PyObject_CallOneArg(received, data)) : -1;
+        Py_XDECREF(data);
+        Py_DECREF(received);
+    }
+    return result < 0 ? failed(self) : 0;
+}
+
+static int End_traverse(End *self, visitproc visit, void *arg) {
+    Py_VISIT(self->poller);
+    for (int i = 0; i < PORTS; i++) Py_VISIT(self->port[i]);
+    return 0;
+}
+static int End_clear(End *self) {
+    Py_INCREF(self);
+    forget(self);
+    for (int i = 0; i < PORTS; i++) Py_CLEAR(self->port[i]);
+    Py_DECREF(self);
+    return 0;
+}
+static void End_dealloc(End *self) {
+    PyObject_GC_UnTrack(self);
+    Py_CLEAR(self->poller); /* who is in a poller is kept by it, so this one is not in any */
+    for (int i = 0; i < PORTS; i++) Py_CLEAR(self->port[i]);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+static PyMethodDef End_methods[] = {
+    {"leave", (PyCFunction)End_leave, METH_NOARGS, leave_doc}, {"pause", (PyCFunction)End_pause, METH_NOARGS, pause_doc},
+    {"resume", (PyCFunction)End_resume, METH_NOARGS, resume_doc}, {"hand_to", (PyCFunction)End_hand_to, METH_O, hand_to_doc},
+    {"write", (PyCFunction)End_write, METH_O, write_doc},
+    {NULL, NULL, 0, NULL},
+};
+static PyTypeObject EndType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._ends.End", .tp_basicsize = sizeof(End),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_traverse = (traverseproc)End_traverse, .tp_clear = (inquiry)End_clear, .tp_dealloc = (destructor)End_dealloc,
+    .tp_methods = End_methods, .tp_doc = "One socket of a Poller (`Poller.add`).",
+};
+
+/* ---------------------------------------------------------------------------------------------- all of them */
+
+/* A place for one more, or -1 with an error. */
+static Size place(Poller *self) {
+    Size index = 0;
+    while (index < self->room && self->ends[index]) index++;
+    if (index < self->room) return index;
+    Size room = self->room ? self->room * 2 : 16;
+    End **ends = PyMem_Realloc(self->ends, (size_t)room * sizeof *ends);
+    if (!ends) { PyErr_NoMemory(); return -1; }
+    for (Size i = self->room; i < room; i++) ends[i] = NULL;
+    self->ends = ends, self->room = room;
+    return index;
+}
+
+PyDoc_STRVAR(add_doc,
+"add(descriptor, received, over, failed, write, waiting)\n\n"
+"A non-blocking stream socket as an End, paused. `received` is given its bytes. `over` is called once when no more come, or\n"
+"it is broken, and `failed` with what `received` or `over` raised; both find it left. `write` takes what the socket did not\n"
+"take at once, and `waiting` says how much of that is still there.");
+static PyObject *Poller_add(Poller *self, PyObject *args) {
+    PyObject *port[PORTS];
+    int descriptor;
+    if (!PyArg_ParseTuple(args, "iOOOOO", &descriptor, &port[0], &port[1], &port[2], &port[3], &port[4])) return NULL;
+    if (self->descriptor < 0 || descriptor < 0) {
+        PyErr_SetString(PyExc_ValueError, self->descriptor < 0 ? "the poller is closed" : "this is no descriptor");
+        return NULL;
+    }
+    Size index = place(self);
+    End *end = index < 0 ? NULL : PyObject_GC_New(End, &EndType);
+    if (!end) return NULL;
+    for (int i = 0; i < PORTS; i++) end->port[i] = Py_NewRef(port[i]);
+    end->poller = (Poller *)Py_NewRef(self);
+    end->index = index, end->descriptor = descriptor, end->reading = 0, end->behind = 1;
+    self->ends[index] = (End *)Py_NewRef(end);
+    PyObject_GC_Track(end);
+    return (PyObject *)end;
+}
+
+PyDoc_STRVAR(turn_doc, "turn()\n\nReceive and hand on what came.");
+static PyObject *Poller_turn(Poller *self, PyObject *unused) {
+    (void)unused;
+    if (self->turning) Py_RETURN_NONE;
+    self->turning = 1;
+    int result = 0;
+    for (int look = 0; look < LOOKS && result >= 0 && self->descriptor >= 0; look++) {
+        struct epoll_event events[EVENTS];
+        int count = epoll_wait(self->descriptor, events, EVENTS, 0);
+        if (count <= 0) {
+            if (count < 0 && errno != EINTR) { PyErr_SetFromErrno(PyExc_OSError); result = -1; }
+            break;
+        }
+        for (int i = 0; i < count && result >= 0; i++) {
+            /* It may have left since, and its place be another's: then there is nothing to receive. */
+            Size index = (Size)events[i].data.u64;
+            End *end = index < self->room ? self->ends[index] : NULL;
+            if (!end || !end->reading) continue;
+            Py_INCREF(end);
+            result = receive(end);
+            Py_DECREF(end);
+        }
+    }
+    self->turning = 0;
+    if (result < 0) return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(fileno_doc, "fileno()\n\nReadable when there is a turn to take; -1 when closed.");
+static PyObject *Poller_fileno(Poller *self, PyObject *unused) {
+    (void)unused;
+    return PyLong_FromLong(self->descriptor);
+}
+
+PyDoc_STRVAR(close_doc, "close()\n\nLeave all of them. Safe to call twice.");
+static PyObject *Poller_close(Poller *self, PyObject *unused) {
+    (void)unused;
+    for (Size i = 0; i < self->room; i++)
+        if (self->ends[i]) forget(self->ends[i]);
+    if (self->descriptor >= 0) close(self->descriptor);
+    self->descriptor = -1;
+    Py_RETURN_NONE;
+}
+
+static int Poller_traverse(Poller *self, visitproc visit, void *arg) {
+    for (Size i = 0; i < self->room; i++) Py_VISIT(self->ends[i]);
+    return 0;
+}
+static int Poller_clear(Poller *self) { return done(Poller_close(self, NULL)); }
+static void Poller_dealloc(Poller *self) {
+    PyObject_GC_UnTrack(self);
+    if (self->descriptor >= 0) close(self->descriptor); /* an End keeps its poller, so there is none any more */
+    PyMem_Free(self->ends);
+    PyMem_Free(self->buffer);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+static PyObject *Poller_new(PyTypeObject *type, PyObject *args, PyObject *names) {
+    if (PyTuple_GET_SIZE(args) || (names && PyDict_GET_SIZE(names))) {
+        PyErr_SetString(PyExc_TypeError, "a Poller takes no arguments");
+        return NULL;
+    }
+    Poller *self = (Poller *)type->tp_alloc(type, 0);
+    if (!self) return NULL;
+    self->descriptor = -1;
+    if (!(self->buffer = PyMem_Malloc(RECEIVED_MOST))) PyErr_NoMemory();
+    else if ((self->descriptor = epoll_create1(EPOLL_CLOEXEC)) < 0) PyErr_SetFromErrno(PyExc_OSError);
+    if (self->descriptor < 0) Py_CLEAR(self);
+    return (PyObject *)self;
+}
+static PyMethodDef Poller_methods[] = {
+    {"add", (PyCFunction)Poller_add, METH_VARARGS, add_doc}, {"turn", (PyCFunction)Poller_turn, METH_NOARGS, turn_doc},
+    {"fileno", (PyCFunction)Poller_fileno, METH_NOARGS, fileno_doc}, {"close", (PyCFunction)Poller_close, METH_NOARGS, close_doc},
+    {NULL, NULL, 0, NULL},
+};
+static PyTypeObject PollerType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._ends.Poller", .tp_basicsize = sizeof(Poller),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .tp_new = Poller_new, .tp_traverse = (traverseproc)Poller_traverse,
+    .tp_clear = (inquiry)Poller_clear, .tp_dealloc = (destructor)Poller_dealloc, .tp_methods = Poller_methods,
+    .tp_doc = "Poller()\n\nSockets that are read together. Raises OSError.",
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "proxy._ends", .m_size = -1};
+
+PyMODINIT_FUNC PyInit__ends(void) {
+    if (PyType_Ready(&EndType) < 0 || PyType_Ready(&PollerType) < 0) return NULL;
+    PyObject *made = PyModule_Create(&module);
+    if (made && PyModule_AddObjectRef(made, "Poller", (PyObject *)&PollerType) < 0) Py_CLEAR(made);
+    return made;
+}
