@@ -185,12 +185,15 @@ def check_words(flow: Flow, reason: str, ticket: str) -> Invalid | None:
 def check_ticket(flow: Flow, person: Person, looked_up: Callable[[], Ticket]) -> Invalid | None:
     """What the flow misses in the ticket itself, as the ticket system knows it; None if nothing."""
     wants = flow.ticket.ticket_is
-    wrong = unmet(wants, looked_up(), person) if wants else ""
+    ticket = looked_up() if wants else NOT_HERE
+    wrong = unmet(wants, ticket, person)
     if not wrong:
         return None
     wanted = " and ".join(sorted(wants))
+    wrong = wrong.rstrip(".")
+    said = wrong if ticket.key and wrong.startswith(ticket.key) else f"{wrong[0].upper()}{wrong[1:]}"
     hint = flow.ticket.hint or f"The flow {flow.name} wants a ticket that is {wanted}."
-    return Invalid(f"{wrong[0].upper()}{wrong[1:]}.", field="ticket", hint=hint)
+    return Invalid(f"{said}.", field="ticket", hint=hint)
 
 
 def _words_wrong(flow: Flow, words: Words, field: str, given: str) -> Invalid | None:

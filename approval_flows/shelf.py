@@ -77,7 +77,8 @@ def build(
     problems += _clashes(own)
     for flow in own:
         problems += _unknown(flow, directory, schedules)
-    problems += [] if problems else [one for flow in own for one in _impossible(flow, directory, resources)]
+    wrong = {problem.file for problem in problems}
+    problems += [one for flow in own if flow.file not in wrong for one in _impossible(flow, directory, resources)]
     names = {flow.name for flow in own}
     base = [one for file, text in shipped().items() if (one := parse(file, text)[0]) and one.name not in names]
     order = sorted(set(problems), key=lambda one: (one.file, one.line, one.where))

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from access.actors import PersonId
 from access.errors import HoopError, Unavailable
+from access.events import ReviewRefused
 from access.ids import RequestId
 from access.ports import Clock, Desk, Store, Tx
 from access.requests import AccessRequest, Choice
@@ -135,6 +136,7 @@ class JiraHook:
         by = self._accounts.person(notice.by)
         if by is None:
             why = why or "the account is nobody's here"
+        unheard = bool(why)
         if not why and by is not None:
             why = await self._voted(request, int(doc["revision"]), by, choice, notice.key)
         if not why:
@@ -144,6 +146,9 @@ class JiraHook:
 
         def tell(tx: Tx) -> None:
             tx.enqueue(item(request.id, say=said, of=mark))
+            if unheard:  # what the desk refuses is on record already
+                account = f"{why} (in Jira, {notice.key}, account {notice.by.id[:128]})"
+                tx.append(ReviewRefused(stream=request.id, actor=by or "gateway", choice=choice.value, why=account))
 
         await self._store.transact(tell)
         log.info("%s: %s", request.id, said)

@@ -66,6 +66,8 @@ async def test_the_rules_are_those_of_a_click(desk: Desk, asked: AccessRequest, 
     assert await desk.moved("OPS-1", "Approved", by) == "did not count"
     assert await state(desk, asked) is RequestState.PENDING
     assert why in await last_word(desk)
+    (refused,) = await desk.world.events("review.refused")
+    assert why in str((refused.payload or {})["why"])
 
 
 async def test_somebody_who_left_the_group_decides_nothing(desk: Desk, asked: AccessRequest) -> None:
