@@ -18,6 +18,7 @@ from app import config_build
 from app.config_duty import duty_problems
 from app.config_file import Loaded, Problem, Where
 from app.config_jira import jira_problems
+from app.config_people import double_people
 from app.config_runbooks import runbook_problems, runbook_secrets
 from app.config_ssh import ssh_authorities, ssh_problems
 from app.settings import PostgresListener, ResourceSettings, Settings
@@ -40,7 +41,19 @@ def check(
     if found and not loaded.source.data:
         return found  # the file as a whole cannot be read: what is missing then says nothing
     known = _Known(loaded)
-    for inspect in (_store, _people, _groups, _resources, _policy, _listeners, _console, _runbooks, _duty, _jira):
+    for inspect in (
+        _store,
+        _people,
+        _twice,
+        _groups,
+        _resources,
+        _policy,
+        _listeners,
+        _console,
+        _runbooks,
+        _duty,
+        _jira,
+    ):
         found.extend(loaded.source.problem(where, message) for where, message in inspect(loaded.settings, known))
     found.extend(loaded.source.problem(w, m) for w, m in _masking(loaded.settings, known, entities))
     if flows and not found:
@@ -98,6 +111,10 @@ def _people(settings: Settings, _known: _Known) -> Iterator[Finding]:
     for problem in directory_problems(config_build.people(settings), {}):
         kind, _, name = problem.where.partition(".")
         yield rows.get(name, (kind,)), problem.message
+
+
+def _twice(settings: Settings, _known: _Known) -> Iterator[Finding]:
+    yield from double_people(settings)
 
 
 def _groups(settings: Settings, known: _Known) -> Iterator[Finding]:

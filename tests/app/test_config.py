@@ -137,6 +137,14 @@ def test_the_schema_file_is_the_settings_model() -> None:
             "people: [{wire_name: a, name: A, subject: s}, {wire_name: b, name: B, subject: s}]",
             "people: 2 people are directory|s",
         ),
+        (
+            "people: [{wire_name: a, name: A, email: A@x.example}, {wire_name: b, name: B, email: ' a@X.example'}]",
+            "people[1].email:  a@X.example is the address of 2 people; one person has one entry",
+        ),
+        (
+            "people: [{wire_name: a, name: A, slack: T123/U123}, {wire_name: b, name: B, slack: T123/U123}]",
+            "people[0].slack: T123/U123 is the account of 2 people",
+        ),
         ("people: [{wire_name: a, name: A, time_zone: Mars/Base}]", "people[0]: 'Mars/Base' is no time zone"),
         ("people: [{wire_name: root, name: A}]", "people[0]: this wire name is reserved"),
         ("people: [{wire_name: a, name: A, issuer: 'x|y'}]", "people[0].issuer: string should match pattern"),

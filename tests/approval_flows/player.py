@@ -7,8 +7,8 @@ lines are what somebody does, and what is indented came of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,7 @@ from access.emergencies import Finding
 from access.errors import HoopError
 from access.ids import RequestId
 from access.masking import ForApprover, declare_masked
-from access.ports import Allow, BreakGlass, Change, Delegate, Narrowed
+from access.ports import Allow, BreakGlass, Change, Delegate, Narrowed, StepUp, Store
 from access.requests import AccessRequest, Choice, Evidence, Grant, RequestState
 from access.scopes import OfRunbook, Scope, level_of, limited, scope_said, standing_scope, table_names
 from access.statements import Digest, Effect, Flag
@@ -49,7 +49,8 @@ class Stage:
     request: RequestId | None = None
     allowance: str = ""
     delegation: str = ""
-    flows: list[str] = field(default_factory=list)
+    proposal: str = ""
+    link: StepUp | None = None
 
     def shown(self, at: datetime) -> str:
         return f"{at.astimezone(self.zone):%a %H:%M %Z}"
@@ -86,15 +87,23 @@ def _evidence(words: list[str]) -> Evidence:
 class Player:
     """What each verb does at the desk, and what it says came of it."""
 
-    def __init__(self, at: datetime, zone: ZoneInfo, flows: list[str], resource: str) -> None:
-        clock = ManualClock(at)
+    def __init__(
+        self,
+        at: datetime,
+        zone: ZoneInfo,
+        flows: Sequence[str],
+        resource: str = "",
+        store: Store | None = None,
+        clock: ManualClock | None = None,
+    ) -> None:
+        clock = clock or ManualClock(at)
         prod = replace(PROD, labels=MappingProxyType({"env": "production"}))
         if resource:
             prod = replace(prod, windows=_windows(resource))
         limits = Limits(
             delegate_from=("dba", "owners"), delegate_to=("dba", "helpers"), begin_within=timedelta(hours=1)
         )
-        world = World(MemoryStore(clock), clock, limits=limits, resources={"prod-db": prod})
+        world = World(store or MemoryStore(clock), clock, limits=limits, resources={"prod-db": prod})
         self.stage, self.clock = Stage(world, zone), clock
         self._left: set[tuple[str, ...]] = set()
         self._company()
@@ -213,7 +222,7 @@ class Player:
     # ---------------------------------------------------------------------------- deciding
 
     async def _approves(self, who: Person, words: list[str]) -> list[str]:
-        """`approves [for 15m] [scope read] [tables a] [again 1h]`."""
+        """`approves [for 15m] [scope read] [tables a] [again 1h] [old]`; `old`: by the card of the first revision."""
         less = Narrowed(
             _length(words, "for", "1h") if "for" in words else None,
             standing_scope(_after(words, "scope", "read")) if "scope" in words else None,
@@ -221,7 +230,8 @@ class Player:
             table_names(_after(words, "tables", "").split(",")) if "tables" in words else (),
         )
         row = await self._row()
-        await self.stage.world.desk.review(row.id, row.revision, who.id, Choice.APPROVE, "", less)
+        revision = 1 if "old" in words else row.revision
+        await self.stage.world.desk.review(row.id, revision, who.id, Choice.APPROVE, "", less)
         return await self._now()
 
     async def _denies(self, who: Person, _: list[str]) -> list[str]:
@@ -237,6 +247,33 @@ class Player:
         link = await world.desk.begin_step_up(row.id, row.revision, who.id)
         number = "00" if words == ["wrongly"] else link.number
         await world.desk.finish_step_up(link.secret, link.code, number)
+        return await self._now()
+
+    async def _opens(self, who: Person, _: list[str]) -> list[str]:
+        """`opens link`: of step-up, kept for later."""
+        row = await self._row()
+        self.stage.link = await self.stage.world.desk.begin_step_up(row.id, row.revision, who.id)
+        return ["kept"]
+
+    async def do_link(self, _: list[str]) -> list[str]:
+        """`link`: whoever has it uses it."""
+        link = self.stage.link
+        assert link is not None
+        await self.stage.world.desk.finish_step_up(link.secret, link.code, link.number)
+        return await self._now()
+
+    async def _proposes(self, who: Person, words: list[str]) -> list[str]:
+        """`proposes UPDATE write`: another text for a command."""
+        row = await self._row()
+        made = await self.stage.world.desk.propose(row.id, row.revision, who.id, _evidence(words), "better")
+        self.stage.proposal = made.id
+        return ["proposed"]
+
+    async def _accepts(self, who: Person, _: list[str]) -> list[str]:
+        return await self._filed(await self.stage.world.desk.accept(self.stage.proposal, who.id))
+
+    async def _cancels(self, who: Person, _: list[str]) -> list[str]:
+        await self.stage.world.desk.cancel(self._id, who.id)
         return await self._now()
 
     async def _begins(self, who: Person, _: list[str]) -> list[str]:
@@ -326,9 +363,12 @@ class Player:
             said.append(f"to be begun from {self.stage.shown(first)} to {self.stage.shown(last)}")
         return [*said, *(await self._access() if row.state is RequestState.APPROVED else [])]
 
+    async def access(self) -> list[str]:
+        """All access there is now."""
+        return [self._granted(one) for one in await self._live()]
+
     async def _access(self) -> list[str]:
-        found = await self._live()
-        return [f"access: {self._granted(one)}" for one in found] or ["access: none"]
+        return [f"access: {one}" for one in await self.access()] or ["access: none"]
 
     def _granted(self, grant: Grant) -> str:
         via = f" via {grant.actor.via.name}" if grant.actor.via else ""
