@@ -127,8 +127,15 @@ class Opsgenie:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    """An answer; `heard` is by the clock that nobody sets, which stands still while the machine sleeps."""
+
     people: frozenset[PersonId]
     at: datetime
+    heard: float
+
+    def believed(self, clock: Clock) -> bool:
+        """Whether it is recent by both clocks."""
+        return abs(clock.now() - self.at) < BELIEVED and clock.monotonic() - self.heard < BELIEVED.total_seconds()
 
 
 class RemoteOnCall:
@@ -140,7 +147,7 @@ class RemoteOnCall:
         self._clock = clock
         self._known: dict[str, _Known] = {}
         self._problems: dict[str, str] = {}
-        self._asked: datetime | None = None
+        self._asked: float | None = None
 
     def schedules(self) -> Sequence[str]:
         return tuple(self._schedules)
@@ -153,7 +160,7 @@ class RemoteOnCall:
         if abs(at - now) > BELIEVED:
             raise Unavailable(f"{name} is asked who is on call now, not at other times.")
         known = self._known.get(schedule)
-        if known is None or now - known.at >= BELIEVED:
+        if known is None or not known.believed(self._clock):
             why = self._problems.get(schedule, "it was not asked yet")
             raise Unavailable(f"{name} does not say who is on call for {schedule}: {why}.")
         # who left in the meantime does not count, whoever is on call there
@@ -162,8 +169,8 @@ class RemoteOnCall:
 
     async def refresh(self) -> None:
         """Ask, unless that was done a moment ago. Never raises."""
-        now = self._clock.now()
-        if self._asked is not None and now - self._asked < EVERY:
+        now = self._clock.monotonic()
+        if self._asked is not None and now - self._asked < EVERY.total_seconds():
             return
         self._asked = now
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
@@ -183,7 +190,9 @@ class RemoteOnCall:
         people = {email: self._person(email) for email in emails}
         for email in sorted(email for email, person in people.items() if person is None):
             log.info("%s is on call for %s and is not exactly one active person here", email, name)
-        self._known[name] = _Known(frozenset(one for one in people.values() if one is not None), now)
+        self._known[name] = _Known(
+            frozenset(one for one in people.values() if one is not None), now, self._clock.monotonic()
+        )
 
     def _person(self, email: str) -> PersonId | None:
         wanted = email.strip().casefold()

@@ -58,7 +58,7 @@ class WorkerRole:
         self._mirror = core.jira.mirror(core.store, bots.world.links, core.name_of) if core.jira else None
         self._alarms = Alarms(core.store, pagers(core), core.name_of)
         self._schedules = Schedules(bots.kit, core.settings.runbooks.schedules)
-        self._timers = Timers(_leader(process), self._jobs())
+        self._timers = Timers(_leader(process), self._jobs(), core.clock.now)
 
     def _ssh_listener(self) -> SshListener:
         """The same for SSH, with the host key it must show."""
@@ -86,7 +86,7 @@ class WorkerRole:
 
     async def start(self) -> str:
         self._timers.start()
-        loops = [self._announcer.run, self._sender.run, self._runner.run, self._alarms.run]
+        loops = [self._announcer.run, self._sender.run, self._runner.run, self._alarms.run, self._timers.watch]
         if self._mirror is not None:
             loops.append(self._mirror.run)
         self._running = [self._process.tasks.create_task(loop()) for loop in loops]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from app.embedded_postgres import EmbeddedPostgres
 from app.leader import FileLeader, Leader, PostgresLeader
 from app.timers import Timers
 from ledger.engines import WRITER_LOCK
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Always:
@@ -82,9 +87,9 @@ async def test_a_job_runs_only_where_the_lead_is() -> None:
     async def job() -> None:
         ran.append("x")
 
-    await Timers(Always(leads=False), {}).run("job", job)
+    await Timers(Always(leads=False), {}, now).run("job", job)
     assert ran == []
-    await Timers(Always(), {}).run("job", job)
+    await Timers(Always(), {}, now).run("job", job)
     assert ran == ["x"]
 
 
@@ -92,7 +97,7 @@ async def test_a_failing_job_is_logged_and_stops_nothing(caplog: pytest.LogCaptu
     async def job() -> None:
         raise RuntimeError("disk on fire")
 
-    await Timers(Always(), {}).run("burn", job)
+    await Timers(Always(), {}, now).run("burn", job)
     assert "burn" in caplog.text
 
 
@@ -103,13 +108,57 @@ async def test_jobs_come_at_their_interval_and_stop() -> None:
     async def job() -> None:
         ran.set()
 
-    timers = Timers(leader, {"job": (0.01, job)})
+    timers = Timers(leader, {"job": (0.01, job)}, now)
     timers.start()
     async with asyncio.timeout(5):
         await ran.wait()
     await timers.stop()
     assert leader.released
     await timers.stop()
+
+
+@pytest.mark.parametrize(
+    "off", [-timedelta(minutes=30), timedelta(hours=2)], ids=["it slept", "the clock was put back"]
+)
+async def test_what_was_missed_runs_once_and_soon(off: timedelta) -> None:
+    """Half an hour too late is not too late; two hours ahead of an hourly job is a clock that was put back."""
+    ran: list[str] = []
+    again = asyncio.Event()
+
+    async def job() -> None:
+        ran.append("x")
+        again.set()
+
+    timers = Timers(Always(), {"job": (3600, job)}, now)
+    timers.start()
+    timers._scheduler.modify_job("job", next_run_time=now() + off)
+    timers.catch_up()
+    async with asyncio.timeout(5):
+        await again.wait()
+    timers.catch_up()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert ran == ["x"]
+    await timers.stop()
+
+
+async def test_a_job_that_takes_longer_than_its_interval_is_not_doubled() -> None:
+    begun, at_once, most = asyncio.Event(), 0, 0
+
+    async def job() -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.1)
+        at_once -= 1
+        begun.set()
+
+    timers = Timers(Always(), {"job": (0.01, job)}, now)
+    timers.start()
+    async with asyncio.timeout(5):
+        await begun.wait()
+    await timers.stop()
+    assert most == 1
 
 
 async def test_a_job_that_is_cut_off_at_the_end_is_not_reported_as_failed(caplog: pytest.LogCaptureFixture) -> None:
@@ -119,7 +168,7 @@ async def test_a_job_that_is_cut_off_at_the_end_is_not_reported_as_failed(caplog
         begun.set()
         await asyncio.Event().wait()
 
-    timers = Timers(Always(), {"job": (0.01, job)})
+    timers = Timers(Always(), {"job": (0.01, job)}, now)
     timers.start()
     async with asyncio.timeout(5):
         await begun.wait()

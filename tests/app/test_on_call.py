@@ -25,6 +25,7 @@ from bot.links import Links
 from bot.views.lists import Way
 from bot.views.requests import request_card
 from identity.directory import StaticDirectory
+from tests.approval_flows.test_clocks import Jumping
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.paging import FakePaging
 from tests.fakes.store import MemoryStore
@@ -158,6 +159,22 @@ async def test_the_last_answer_is_believed_for_minutes_and_not_longer(
     clock.advance(30)
     await duty.refresh()
     assert duty.on_call("primary", clock.now()) == {ANN.id}
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=-2), timedelta(hours=2)], ids=["put back", "slept"])
+async def test_a_clock_that_jumps_makes_no_old_answer_fresh(
+    paging: FakePaging, provider: Provider, off: timedelta
+) -> None:
+    """Put back, an answer would be believed for hours; asleep, hours are seconds. And it is asked again all the same."""
+    jumping = Jumping()
+    duty = RemoteOnCall({"primary": (provider, "P1")}, DIRECTORY, jumping)
+    await duty.refresh()
+    jumping.off = off
+    with pytest.raises(Unavailable):
+        duty.on_call("primary", jumping.now())
+    jumping.advance(30)
+    await duty.refresh()
+    assert duty.on_call("primary", jumping.now()) == {BOB.id}
 
 
 async def test_who_left_since_the_last_answer_does_not_count(paging: FakePaging, clock: ManualClock) -> None:

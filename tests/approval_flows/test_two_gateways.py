@@ -14,14 +14,15 @@ import pytest
 from access.actors import Actor
 from access.approvals import Asked
 from access.errors import Conflict, HoopError
-from access.requests import AccessRequest, Choice, Grant, RequestState
-from access.scopes import Read
+from access.requests import AccessRequest, Choice, Grant, GrantState, RequestState
+from access.scopes import Read, Write
 from approval_flows.book import GrantBook
 from approval_flows.flow import Limits
 from ledger import migrations
 from ledger.sealing import Sealer
 from ledger.store import Store
 from tests.approval_flows.test_break_glass import glass, wanted
+from tests.approval_flows.test_clocks import TIMED
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 from tests.fakes.world import ANN, BOB, DANA, DANA_SELF, DELETE, EVERYBODY, GROUPS, PLACE, PROD, World, a_person
@@ -179,3 +180,22 @@ async def test_a_wait_here_ends_with_a_decision_there(worlds: tuple[World, World
         await asyncio.sleep(0.05)
         await there.approve(request)
     assert waiting.result().state is RequestState.APPROVED
+
+
+async def test_two_schedulers_on_one_store_write_everything_once(
+    worlds: tuple[World, World], clock: ManualClock
+) -> None:
+    for world in worlds:
+        world.flows = (TIMED,)
+        assert world.office.flows.reload()
+    waits = await worlds[0].ask(scope=Write())
+    grant = await worlds[0].access(minutes=30)
+    clock.advance(4 * 3600)
+    await asyncio.gather(*(worlds[number % 2].desk.tick() for number in range(6)), return_exceptions=True)
+    clock.advance(7 * 3600)
+    await asyncio.gather(*(worlds[number % 2].desk.tick() for number in range(6)), return_exceptions=True)
+    kinds = await worlds[1].kinds()
+    told = ("request.reminded", "request.escalated", "request.expired", "grant.ended")
+    assert [kinds.count(kind) for kind in told] == [1, 2, 1, 1]
+    assert (await worlds[1].request(waits.id)).state is RequestState.EXPIRED
+    assert (await worlds[1].grant(grant.id)).state is GrantState.EXPIRED
