@@ -10,6 +10,10 @@ PYTHON ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Programs are started hundreds of times in a run of the tests; none shall compile anew what the one before compiled.
+unexport PYTHONDONTWRITEBYTECODE
+# One more worker than cores, since many tests wait for somebody else. What takes long begins first (tests/conftest.py).
+ALL_CORES = -n $$(($$($(BIN)/python -c "import os; print(os.cpu_count())") + 1)) --dist loadfile --no-loadscope-reorder
 
 # The environment is stamped with what it was made from, so a warm start costs a file test.
 stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml proxy/_*.[ch] | cksum | tr ' ' '-')
@@ -32,14 +36,14 @@ test: venv-test ## lint, types, import direction and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest $(ALL_CORES)
 
 check: venv-test ## the fast part of test: everything but real clients and browsers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not wire and not browser"
+	$(BIN)/python -m pytest -q $(ALL_CORES) -m "not wire and not browser"
 
 peers: venv-test ## the long judges: clients' own test suites, big transfers, long fuzz (ARGS="-k asyncpg"); writes docs/peers/
 	$(BIN)/python -m pytest -m peers -p no:randomly -W default tests $(ARGS)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from app.embedded_postgres import EmbeddedPostgres
+from ledger import migrations
+from tests.databases import new_database
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 from tests.skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401  hooks, found here by name
@@ -33,22 +33,31 @@ def entropy() -> SeededEntropy:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A running PostgreSQL 18 with its `psql`; the superuser's password is on the object. Create your own databases."""
-    with EmbeddedPostgres(password="only for tests") as server:
+    with EmbeddedPostgres(password="only for tests", settings={"autovacuum": "off"}) as server:
         yield server
 
 
 @pytest.fixture
 def postgres_database(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> Iterator[str]:
     """A connection URI of an empty database of this test's own."""
-    name = f"t{abs(hash(request.node.nodeid)):x}"
-    with psycopg.connect(postgres.dsn(), autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield postgres.dsn(name)
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with new_database(postgres, f"t{abs(hash(request.node.nodeid)):x}") as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty store on SQLite, to be copied: making it takes longer than most tests that need one."""
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    migrations.upgrade(f"sqlite:///{path}")
+    return path
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Set the markers that follow from where a test is and what it uses; leave the peers out unless they are asked for."""
+    """Set the markers that follow from where a test is and what it uses; leave the peers out unless they are asked for.
+
+    Files with real clients or browsers come first: the long ones are among them, and a long one that begins last keeps
+    one worker busy while the others have nothing left to do.
+    """
     for item in items:
         if item.path.is_relative_to(TESTS / "wire"):
             item.add_marker(pytest.mark.wire)
@@ -59,3 +68,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if "peers" not in config.option.markexpr:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("peers")])
         items[:] = [item for item in items if not item.get_closest_marker("peers")]
+    real = {item.path for item in items if item.get_closest_marker("wire") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in real)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import psycopg
 import pytest
 import yaml
 
+from app.__main__ import main
 from app.embedded_postgres import EmbeddedPostgres
+
+pytestmark = pytest.mark.wire
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = ("Ada Lovelace", "Grace Hopper", "Alan Turing", "Edsger Dijkstra", "Barbara Liskov", "Donald Knuth")
@@ -77,12 +81,11 @@ masking:
 
 
 def hoop(home: Path, *arguments: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "app", "--config", str(home / "hoop.yaml"), *arguments],
-        capture_output=True, text=True, cwd=ROOT, check=False,
-    )  # fmt: skip
-    assert "unexpected" not in done.stderr, done.stderr
-    return done.returncode, done.stdout + done.stderr
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        status = main(["--config", str(home / "hoop.yaml"), *arguments])
+    assert "unexpected" not in printed.getvalue(), printed.getvalue()
+    return status, printed.getvalue()
 
 
 @pytest.fixture

@@ -96,20 +96,30 @@ def test_it_is_ready_probed_and_drains_on_sigterm(tmp_path: Path) -> None:
     assert (tmp_path / "checkpoints.txt").exists(), "a checkpoint is signed at the end"
 
 
-@pytest.mark.parametrize("role", ["web", "proxy", "worker"])
-def test_every_role_runs_alone(tmp_path: Path, role: str) -> None:
-    gateway, web = free_port(0), free_port(0)
-    with served(config(tmp_path, gateway, web), "--only", role) as process:
-        assert process.stderr is not None
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if "ready: " in line:
-                break
-        assert f"ready: {role}" in lines[-1], lines
-        process.send_signal(signal.SIGTERM)
-        error = process.communicate(timeout=20)[1]
-        assert process.returncode == 0, error
+def until(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if words in line:
+            return
+    raise AssertionError(f"it ended without saying {words!r}: {lines}")
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+    error = process.communicate(timeout=20)[1]
+    assert process.returncode == 0, error
+
+
+def test_every_role_runs_alone(tmp_path: Path) -> None:
+    """The third one, `proxy`, does below."""
+    path = config(tmp_path, free_port(0), free_port(0))
+    with served(path, "--only", "web") as web, served(path, "--only", "worker") as worker:
+        until(web, "ready: web")
+        until(worker, "ready: worker")
+        stop(web)
+        stop(worker)
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
@@ -148,25 +158,18 @@ def test_sighup_reads_the_certificate_again(tmp_path: Path) -> None:
     path = config(tmp_path, gateway, free_port(0))
     offered = f"postgres: {{port: {gateway}, tls_certificate: tls.pem, tls_key: tls.pem}}"
     path.write_text(path.read_text().replace(f"postgres: {{port: {gateway}}}", offered))
-
-    def until(words: str) -> None:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if words in line:
-                return
-        raise AssertionError(f"it ended without saying {words!r}")
-
     with served(path, "--only", "proxy") as process:
-        until("ready: ")
+        until(process, "ready: proxy")
         before = _certificate(gateway)
         process.send_signal(signal.SIGHUP)  # nothing changed, so nobody but the signal makes it look
-        until("is in use from now on")
+        until(process, "is in use from now on")
         assert _certificate(gateway) == before
         pem.write_bytes(b"no certificate")
         process.send_signal(signal.SIGHUP)
-        until("the certificate before it stays")
+        until(process, "the certificate before it stays")
         assert _certificate(gateway) == before
         self_signed(pem)
         process.send_signal(signal.SIGHUP)
-        until("is in use from now on")
+        until(process, "is in use from now on")
         assert _certificate(gateway) not in {b"", before}
+        stop(process)

@@ -9,20 +9,12 @@ from pathlib import Path
 import pytest
 
 from access.ports import Store
-from ledger import migrations
 from ledger.sealing import Sealer
 from ledger.store import Store as LedgerStore
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import World
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-    migrations.upgrade(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -39,10 +40,9 @@ def postgres_url(shared_postgres: str) -> str:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    made = f"sqlite:///{tmp_path / 'store.db'}"
-    upgrade(made)
-    return made
+def sqlite_url(empty_database: Path, tmp_path: Path) -> str:
+    shutil.copyfile(empty_database, tmp_path / "store.db")
+    return f"sqlite:///{tmp_path / 'store.db'}"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

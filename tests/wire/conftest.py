@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
@@ -10,6 +10,7 @@ import pytest
 
 from access.masking import ColumnRule, MaskPolicy, Strategy
 from app.embedded_postgres import EmbeddedPostgres
+from tests.databases import new_database
 from tests.wire.site import Site, open_site
 
 SHOP = """
@@ -25,12 +26,21 @@ CREATE TABLE numbers AS SELECT g AS n, repeat('x', 50) AS filler FROM generate_s
 MASK = MaskPolicy(columns=(ColumnRule("customers.email", "email", Strategy.REDACT),), entities={})
 
 
+@pytest.fixture(scope="session")
+def filled(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The name of a database with the shop in it, to be copied."""
+    name = "filled_shop"
+    with new_database(postgres, name) as dsn:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(SHOP)
+        yield name
+
+
 @pytest.fixture
-def shop(postgres_database: str) -> str:
+def shop(postgres: EmbeddedPostgres, filled: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """The DSN of a database with data in it, as its superuser."""
-    with psycopg.connect(postgres_database, autocommit=True) as connection:
-        connection.execute(SHOP)
-    return postgres_database
+    with new_database(postgres, f"s{abs(hash(request.node.nodeid)):x}", filled) as dsn:
+        yield dsn
 
 
 @pytest.fixture
