@@ -9,7 +9,7 @@ from access.actors import Agent, Person
 from access.errors import Conflict, Denied, Invalid
 from access.ids import GrantId
 from access.ports import Asked, Tx
-from access.requests import Grant, RequestState
+from access.requests import AccessRequest, Grant, RequestState
 from access.resources import Resource
 from access.scopes import Scope, Unmask, limited, standing_scope, table_names, unmask_scope
 from approval_flows.lifecycle import clock_time
@@ -25,7 +25,7 @@ from bot.tokens import mint, with_minted
 from bot.views import access, forms
 from bot.views.answers import done_card
 from bot.views.parts import button
-from bot.views.requests import waiting_already
+from bot.views.requests import AUTOMATIC, waiting_already
 
 
 async def request(kit: Kit, intent: Request, who: Caller, reply: Reply) -> None:
@@ -73,6 +73,14 @@ async def execute(kit: Kit, intent: Exec, who: Caller, reply: Reply) -> None:
     await told(kit, asked, who, reply)
 
 
+def _by_whom(kit: Kit, request: AccessRequest) -> str:
+    """Whether nobody was asked, or somebody had said yes ahead."""
+    by = request.decided_by
+    if by is None or by.startswith(AUTOMATIC):
+        return f"by the flow {request.flow}"
+    return f"by {kit.world.mention(by).name}: {request.note}"
+
+
 async def told(kit: Kit, asked: Asked, who: Caller, reply: Reply) -> None:
     """Say where it went and who can decide; one that waits already is shown with its Cancel."""
     if asked.existing:
@@ -87,10 +95,10 @@ async def told(kit: Kit, asked: Asked, who: Caller, reply: Reply) -> None:
         kept = await kit.store.read(lambda tx: opening_of(tx, asked.request.id))
         if kept is None:
             hint = f"Its id is {asked.request.id}."
-            await reply.card(done_card(f"Granted at once by the flow {asked.request.flow}.", hint=hint))
+            await reply.card(done_card(f"Granted at once {_by_whom(kit, asked.request)}.", hint=hint))
             return
         hint = f"Begin it then, before {clock_time(kept.until)}: /hoop begin {asked.request.id}"
-        said = f"Approved by the flow {asked.request.flow}. It starts at {clock_time(kept.start)}."
+        said = f"Approved {_by_whom(kit, asked.request)}. It starts at {clock_time(kept.start)}."
         await reply.card(done_card(said, hint=hint))
         return
     people = (await kit.store.read(lambda tx: kit.world.progress(tx, asked.request))).deciders

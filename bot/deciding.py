@@ -148,10 +148,17 @@ async def ask_reason(kit: Kit, form: str, opener: Button, who: Caller, reply: Re
     await reply.form(forms.reason_form(form, opener.subject, token))
 
 
+async def _why_off(kit: Kit, id: RequestId, who: Caller) -> str:
+    """In whose words it is called off: others than its own person may."""
+    request = await kit.store.read(lambda tx: tx.request(id))
+    own = request is not None and request.actor.person == who.person
+    return "taken back by the requester" if own else f"called off by {kit.world.mention(who.person).name}"
+
+
 async def cancel(kit: Kit, intent: Cancel, who: Caller, reply: Reply) -> None:
     """Take one's own request back, or approved access that was not begun yet."""
     if await _waits_to_begin(kit, intent.request):
-        await call_off(kit, intent.request, "taken back by the requester", who, reply)
+        await call_off(kit, intent.request, await _why_off(kit, intent.request, who), who, reply)
         return
     try:
         await kit.desk.cancel(intent.request, who.person, "taken back by the requester")

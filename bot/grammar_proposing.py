@@ -12,14 +12,16 @@ from bot.visible import cut, visible_line
 
 
 def propose(verb: Verb, rest: str) -> Parsed:
-    """`propose req_… [--note …] [-- COMMAND]`; the command is verbatim, as in `exec`."""
+    """`propose req_… [--note …] [-- COMMAND]`; the command is verbatim, as in `exec`. Words before it belong to the note."""
     line = cut_line(verb, rest, command=True)
     if not line.words:
         return Incomplete(verb, {}, ("id",))
     found = _id(line, Prefix.REQUEST)
-    if len(line.words) > 1:
+    words = [word.text for word in line.words[1:]]
+    if words and line.command is None:
         raise Wrong("Put -- between the id and the text.")
-    return Propose(RequestId(found), line.command or "", _said(line.flags.get("note", "")))
+    note = " ".join((*filter(None, [line.flags.get("note", "")]), *words))
+    return Propose(RequestId(found), line.command or "", _said(note))
 
 
 def accept(verb: Verb, rest: str) -> Parsed:

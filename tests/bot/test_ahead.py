@@ -8,7 +8,7 @@ from access.requests import RequestState
 from bot.cards import Do
 from bot.views import access, parts
 from tests.bot.stage import Stage, has, token_of, words
-from tests.fakes.world import ANN, DANA, EVE
+from tests.fakes.world import ANN, BOB, DANA, EVE
 
 LATER = "request prod-db 1h from 22:00 UTC INC-42 index build --scope write"  # it is 09:30
 
@@ -126,3 +126,12 @@ async def test_the_form_to_approve_less_has_the_tables(quick: Stage) -> None:
         ("public.orders",),
         RequestState.APPROVED,
     )
+
+
+async def test_the_record_says_who_called_it_off(quick: Stage) -> None:
+    for person, why in ((ANN, "called off by Ann"), (DANA, "taken back by the requester")):
+        request = await quick.asked("request prod-db 1h from tomorrow 02:00 INC-42 index")
+        await quick.say(BOB, f"approve {request}")
+        await quick.say(person, f"cancel {request}")
+        (lapsed,) = (e for e in await quick.world.events("access.lapsed") if e.stream == request)
+        assert (lapsed.payload or {})["why"] == why

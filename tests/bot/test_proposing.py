@@ -218,6 +218,8 @@ async def test_a_held_statement_s_requester_is_asked_in_person(stage: Stage) -> 
     [
         ("propose req_00000001 -- SELECT  1", Propose("req_00000001", "SELECT  1")),  # type: ignore[arg-type]
         ("propose req_00000001", Propose("req_00000001")),  # type: ignore[arg-type]
+        ("propose req_00000001 one row -- SELECT 1", Propose("req_00000001", "SELECT 1", "one row")),  # type: ignore[arg-type]
+        ("propose req_00000001 --note one row -- SELECT", Propose("req_00000001", "SELECT", "one row")),  # type: ignore[arg-type]
         ("propose", Incomplete),
         ("propose req_00000001 SELECT 1", Mistake),
         ("propose prp_00000001 -- SELECT 1", Mistake),

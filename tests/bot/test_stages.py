@@ -160,3 +160,11 @@ async def test_a_command_is_allowed_again_from_chat(quick: Stage) -> None:
     assert "Granted at once" in words((await quick.say(DANA, command)).last)
     await quick.settle()
     assert len(quick.executor.runs) == 2
+
+
+async def test_what_somebody_allowed_ahead_is_said_to_be_theirs(quick: Stage) -> None:
+    reply = await quick.say(ANN, "allow @dana prod-db --length 5d --request 2h on duty")
+    allowance = words(reply.last).partition("Proposed: ")[2][:12]
+    await quick.say(BOB, f"allow {allowance}")
+    said = words((await quick.say(DANA, "request prod-db 1h INC-42 debugging")).last)
+    assert "Granted at once by Bob: allowed ahead until" in said

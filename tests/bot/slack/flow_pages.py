@@ -11,19 +11,23 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from access.actors import Actor, Person
+from access.errors import HoopError
 from access.events import StoredEvent
+from access.ports import StepUp
 from access.requests import Evidence
 from access.resources import Resource
 from access.statements import Effect
 from bot.executing import Runner
 from ledger.views import words
 from tests.bot.console.scene import Browser, Scene
+from tests.bot.slack.flow_plays import PLAYS, Confirm, Play, Say, Wait
 from tests.bot.slack.office import Office
 from tests.bot.stage import FakeExecutor, FakeJudge
 from tests.fakes.clock import ManualClock
@@ -34,145 +38,7 @@ from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA, PROD, SAM, World
 ROOT = Path(__file__).parents[3]
 FLOWS = ROOT / "docs" / "flows"
 PEOPLE = {person.wire_name: person for person in (DANA, ANN, BOB, OLGA, SAM, EVE)}
-FRIDAY, NIGHT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC), datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
 LIVE = replace(PROD, labels=MappingProxyType({"env": "production"}), description="the shop")
-
-
-@dataclass(frozen=True)
-class Say:
-    """Somebody types a line. `$1` is the id of the first request, `$p1` of the first proposed text."""
-
-    who: str
-    line: str
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Time goes by, and the leader's timer looks."""
-
-    minutes: int
-
-
-@dataclass(frozen=True)
-class Play:
-    """One flow, from the question to its end."""
-
-    name: str
-    title: str
-    about: str
-    at: datetime
-    steps: tuple[Say | Wait, ...]
-    flows: tuple[str, ...] = ()
-    note: str = ""
-
-
-WRITE = "request prod-db 1h INC-42 repair order 7 --scope write"
-GLASS = "break-glass prod-db 30m INC-42 checkout is down and orders pile up --scope write --confirm prod-db"
-PLAYS = (
-    Play(
-        "default",
-        "The flow that ships",
-        "One approver of the resource decides, never the person who asks.",
-        FRIDAY,
-        (
-            Say("dana", "request prod-db 1h INC-42 debugging"),
-            Say("dana", "approve $1"),
-            Say("eve", "approve $1"),
-            Wait(4),
-            Say("ann", "approve $1"),
-            Say("bob", "approve $1"),
-            Say("dana", "done prod-db"),
-        ),
-    ),
-    Play(
-        "production-writes",
-        "An approver, then an owner",
-        "Two different people, in order; a reminder, an escalation, a changed request whose votes are void.",
-        FRIDAY,
-        (
-            Say("dana", "request prod-db 1h repair order 7 --scope write"),
-            Say("dana", WRITE),
-            Say("olga", "approve $1"),
-            Say("ann", "approve $1"),
-            Wait(16),
-            Say("dana", "change $1 30m"),
-            Say("olga", "approve $1"),
-            Say("bob", "approve $1"),
-            Wait(20),
-            Say("sam", "approve $1 --for 15m"),
-            Wait(16),
-        ),
-        ("production-writes",),
-    ),
-    Play(
-        "reads-by-day",
-        "Short reads in working hours",
-        "Granted at once, as one quiet line; by night and through an agent the next flow is asked.",
-        FRIDAY,
-        (
-            Say("dana", "request prod-db 30m look at order 7"),
-            Say("dana", "request prod-db 30m look at order 7 --as-agent claude"),
-            Say("ann", "deny $2 not by an agent"),
-            Say("dana", "done prod-db"),
-        ),
-        ("reads-by-day",),
-    ),
-    Play(
-        "danger-at-night",
-        "One of each group, at night",
-        "At 23:30 in Berlin a dangerous command needs a database administrator and somebody of security; a no of anybody ends it.",
-        NIGHT,
-        (
-            Say("dana", "exec prod-db --reason INC-42 -- TRUNCATE carts"),
-            Say("ann", "approve $1"),
-            Say("bob", "approve $1"),
-            Say("sam", "approve $1"),
-            Say("dana", "exec prod-db --reason INC-42 -- TRUNCATE sessions"),
-            Say("sam", "deny $2 restore the backup first"),
-        ),
-        ("danger-at-night",),
-    ),
-    Play(
-        "proposals",
-        "Edit and propose",
-        "An approver writes less than what was asked for; its requester accepts; another person approves.",
-        FRIDAY,
-        (
-            Say("dana", "exec prod-db --reason INC-42 -- UPDATE customers SET vip = true"),
-            Say("ann", "propose $1 --note one -- DROP TABLE customers"),
-            Say("ann", "propose $1 --note one -- UPDATE customers SET vip = true WHERE id = 7"),
-            Say("bob", "accept $p1"),
-            Say("dana", "accept $p1"),
-            Say("ann", "approve $1"),
-            Say("bob", "approve $1"),
-        ),
-    ),
-    Play(
-        "emergency",
-        "Break-glass, from the alarm to the closed attestation",
-        "Bob is on duty. He takes access, nobody acknowledges in time, security does, he accounts for it, Ann closes it.",
-        NIGHT,
-        (
-            Say("dana", GLASS),
-            Say("bob", "break-glass prod-db 30m down --scope write --confirm prod-db"),
-            Say("bob", GLASS.replace("--confirm prod-db", "--confirm prod")),
-            Say("bob", GLASS),
-            Wait(16),
-            Say("bob", "ack $1"),
-            Say("sam", "ack $1 I watch the session"),
-            Say("bob", "done prod-db"),
-            Say("bob", GLASS),
-            Say("sam", "close $1 justified"),
-            Say("bob", "attest $1 Checkout had a lock; ended the session that held it, nothing was changed."),
-            Say("bob", "close $1 justified"),
-            Say("ann", "close $1 follow-up add an alert for that lock"),
-            Say("bob", GLASS),
-        ),
-        ("emergency", "production-writes"),
-        "The private message with the token, the alarms outside of chat (`approvals.alarms`) and the page are tested where they are made.",
-    ),
-)
 
 
 class Judge(FakeJudge):
@@ -189,8 +55,11 @@ class Surface(Protocol):
     @property
     def world(self) -> World: ...
     async def say(self, person: Person, line: str) -> str: ...
+    async def confirm(self, step: StepUp, code: str) -> str: ...
     async def settle(self) -> None: ...
+    async def look(self) -> None: ...
     def told(self) -> Sequence[str]: ...
+    def written(self, person: Person) -> Sequence[str]: ...
 
 
 @dataclass
@@ -212,8 +81,22 @@ class SlackSurface:
             return "(a form opens)"
         return " / ".join(one.text for one in said)
 
+    async def confirm(self, step: StepUp, code: str) -> str:
+        """What its page does: Slack itself has no part in it."""
+        try:
+            row = await self.world.desk.finish_step_up(step.secret, code, step.number)
+        except HoopError as refused:
+            return refused.message
+        return f"Approved: {row.id}"
+
     async def settle(self) -> None:
         await self.office.settle()
+
+    async def look(self) -> None:
+        await self.office.stage.announcer.digest()
+
+    def written(self, person: Person) -> Sequence[str]:
+        return [one.text for one in self.office.member(person).dm.messages if one.bot_id and not one.only_for]
 
     def told(self) -> Sequence[str]:
         return [one.text for one in self.office.channel.messages if not one.only_for and one.bot_id]
@@ -232,6 +115,18 @@ class ConsoleSurface:
     async def say(self, person: Person, line: str) -> str:
         await self.browsers[person.wire_name].say(f"/hoop {line}")
         return ""
+
+    async def confirm(self, step: StepUp, code: str) -> str:
+        fields = urlencode({"secret": step.secret, "code": code, "number": step.number})
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        await self.browsers["nobody"].post("/confirm", None, form, raw=fields.encode())
+        return ""
+
+    async def look(self) -> None:
+        await self.scene.announcer.digest()
+
+    def written(self, _: Person) -> Sequence[str]:
+        return ()
 
     async def settle(self) -> None:
         await self.scene.announce()
@@ -255,8 +150,12 @@ async def on_slack(play: Play) -> AsyncIterator[SlackSurface]:
     async with FakeSlack(now=lambda: clock.now().timestamp()) as slack, _office(slack, clock) as office:
         for person in (SAM, EVE):
             await office.join(person)
+        office.channel.members -= {office.member(PEOPLE[name]).id for name in play.absent}
+        office.stage.bot = replace(office.stage.bot, notify=play.calls)
+        assert office.app is not None
+        office._use(office.app)
         office.stage.judge = Judge()
-        office.stage.kit = replace(office.stage.kit, judge=office.stage.judge)
+        office.stage.kit = replace(office.stage.kit, judge=office.stage.judge, world=office.stage.bot)
         office.stage.handlers._kit = office.stage.kit
         yield SlackSurface(office)
 
@@ -269,6 +168,7 @@ async def on_console(play: Play) -> AsyncIterator[ConsoleSurface]:
     scene.conversation._kit = scene.kit  # type: ignore[attr-defined]
     async with scene.server() as server:
         browsers = {name: Browser(server, person) for name, person in PEOPLE.items()}
+        browsers["nobody"] = Browser(server, None)
         try:
             runner = Runner(scene.store, scene.kit.world, FakeExecutor(scene.world), scene.entropy)
             yield ConsoleSurface(scene, runner, browsers)
@@ -290,40 +190,77 @@ async def play_on(play: Play, surface: Surface) -> Record:
     """Every step, and what followed from it."""
     world, record = surface.world, Record(world=surface.world)
     world.resources["prod-db"] = replace(LIVE, channel=world.resources["prod-db"].channel)
-    world.flows = tuple((FLOWS / f"{name}.yml").read_text(encoding="utf-8") for name in play.flows)
-    world.office.flows.reload()
-    start = world.clock.now()
+    world.flows = (*((FLOWS / f"{name}.yml").read_text(encoding="utf-8") for name in play.flows), *play.texts)
+    assert world.office.flows.reload() or not world.flows, world.office.flows.problems
+    play.before(world)
+    links, start = _links(world), world.clock.now()
     for step in play.steps:
         seen, at = len(surface.told()), world.clock.now()
-        if isinstance(step, Wait):
-            world.clock.advance(step.minutes * 60)
-            await world.desk.tick()
-            record.lines.append(f"\n*{step.minutes} minutes later*\n")
-        else:
-            line = await _filled(world, step.line)
-            answer = await surface.say(PEOPLE[step.who], line)
-            record.lines.append(f"**{PEOPLE[step.who].name}** at {_since(at, start)}: `/hoop {line}`\n")
-            record.lines += [f"> only {PEOPLE[step.who].name} sees: {answer}\n"] if answer else []
+        had = {name: len(surface.written(PEOPLE[name])) for name in play.private}
+        record.lines += await _act(step, surface, links, at - start)
         await surface.settle()
         record.lines += [f"> the channel: {one}\n" for one in surface.told()[seen:]]
+        for name in play.private:
+            new = surface.written(PEOPLE[name])[had[name] :]
+            record.lines += [f"> {PEOPLE[name].name} in private: {one}\n" for one in new]
     record.log = await world.events()
     return record
 
 
+async def _act(step: Say | Wait | Confirm, surface: Surface, links: list[StepUp], since: timedelta) -> list[str]:
+    """Do one step; what is written down of it."""
+    world = surface.world
+    if isinstance(step, Wait):
+        world.clock.advance(step.minutes * 60)
+        await world.desk.tick()
+        await surface.look()
+        return [f"\n*{_long(step.minutes)} later*\n"]
+    who = PEOPLE[step.who]
+    if isinstance(step, Confirm):
+        what, code = ("something else", "00000000") if step.wrong else ("the digest and the number", links[-1].code)
+        answer = await surface.confirm(links[-1], code)
+        did = f"opens the link and types {what}"
+    else:
+        line = await _filled(world, step.line)
+        answer = await surface.say(who, line)
+        did = f"`/hoop {line}`"
+    said = [f"**{who.name}** at {_minutes(since)}: {did}\n"]
+    return [*said, f"> only {who.name} sees: {answer}\n"] if answer else said
+
+
+def _long(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours and rest else f"{hours} hours" if hours > 1 else f"{minutes} minutes"
+
+
+def _links(world: World) -> list[StepUp]:
+    """The links that are given from now on."""
+    given: list[StepUp] = []
+    begin = world.desk.begin_step_up
+
+    async def begun(*arguments: Any, **more: Any) -> StepUp:
+        given.append(await begin(*arguments, **more))
+        return given[-1]
+
+    world.desk.begin_step_up = begun  # type: ignore[method-assign]
+    return given
+
+
 async def _filled(world: World, line: str) -> str:
-    """`$1` and `$p1` as the ids they stand for."""
+    """`$1`, `$p1` and `$d1` as the ids they stand for: a request, a proposed text, a delegation."""
     made = await world.events("access.requested")
     proposed = await world.events("proposal.made")
     for number, event in enumerate(made, 1):
         line = line.replace(f"${number}", event.stream)
     for number, event in enumerate(proposed, 1):
         line = line.replace(f"$p{number}", str((event.payload or {})["proposal"]))
+    for number, event in enumerate(await world.events("delegation.made"), 1):
+        line = line.replace(f"$d{number}", event.stream)
     return line
 
 
-def _since(at: datetime, start: datetime) -> str:
-    minutes = int((at - start).total_seconds() // 60)
-    return f"+{minutes} min"
+def _minutes(since: timedelta) -> str:
+    return f"+{int(since.total_seconds() // 60)} min"
 
 
 #: What differs by surface: who is linked, and where a login came from.
@@ -341,11 +278,12 @@ def told_log(record: Record, start: datetime) -> list[str]:
         return person.name if person else id
 
     return [
-        f"{_since(event.at, start):>8}  {event.kind:<24} {name(event.actor):<16} {words(event, name)}" for event in kept
+        f"{_minutes(event.at - start):>8}  {event.kind:<24} {name(event.actor):<16} {words(event, name)}"
+        for event in kept
     ]
 
 
-_ID = re.compile(r"\b(req|grt|ses|crd|prp|alw)_[0-9a-z]{8,12}\b")
+_ID = re.compile(r"\b(req|grt|ses|crd|prp|alw|dlg)_[0-9a-z]{8,12}\b")
 
 
 def steady(text: str) -> str:
@@ -360,6 +298,9 @@ def steady(text: str) -> str:
     return _ID.sub(named, text)
 
 
+NO_FILE = "No file: this is how hoop decides without any."
+
+
 async def page(play: Play) -> str:
     """The document of one flow."""
     async with on_slack(play) as slack:
@@ -371,7 +312,8 @@ async def page(play: Play) -> str:
         "",
         play.about,
         "",
-        f"Files: {', '.join(files)}." if files else "No file: this is how hoop decides without any.",
+        f"Files: {', '.join(files)}." if files else "The flow:" if play.texts else NO_FILE,
+        *(part for one in play.texts for part in ("", "```yaml", one.rstrip(), "```")),
         "",
         "Played by `tests/bot/slack/flow_pages.py` through the fake Slack, and again through the console, which leaves the same log.",
         f"It begins at {play.at:%A, %H:%M} UTC; Ann and Bob are database administrators, Olga owns the database, Sam is security.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bot.slack.flow_pages import FLOWS, PLAYS, Play, console_log, page
+from tests.bot.slack.flow_pages import FLOWS, console_log, page
+from tests.bot.slack.flow_plays import PLAYS, Play
 
 
 @pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.name)
