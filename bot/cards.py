@@ -235,6 +235,7 @@ class Do(StrEnum):
     DECLINE = "decline"
     ESTIMATE = "estimate"
     COMPARE = "compare"
+    CHOOSE = "choose_number"
 
 
 class Style(StrEnum):

@@ -45,6 +45,7 @@ class View(StrEnum):
     FAILURE = "failure"
     RESULT = "result"
     RESULT_MIRROR = "result_mirror"
+    LOGIN = "login"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from access import ssh_logins
 from access.actors import PersonId
 from access.delegations import Delegation
 from access.events import StoredEvent
@@ -19,7 +20,7 @@ from bot.cards import Card
 from bot.cases import Case, World, case_of, case_of_grant, usable, visit_of
 from bot.deliveries import Delivery, View
 from bot.preferences import quiet
-from bot.views import access, emergencies, lists, orders, proposals, requests, runs, sessions
+from bot.views import access, emergencies, lists, logins, orders, proposals, requests, runs, sessions
 
 
 def draw(tx: Tx, world: World, delivery: Delivery) -> Card | None:
@@ -247,6 +248,19 @@ def _result(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     return requests.result_card(case, event, private=private)
 
 
+def _login(tx: Tx, _: World, delivery: Delivery) -> Card | None:
+    """An SSH login that waits for its person; nothing when it is over before it could be asked."""
+    found = ssh_logins.attempt_of(tx, delivery.person, delivery.about)
+    if found is not None and found[1]["state"] == ssh_logins.OPEN:
+        data = found[1]
+        return logins.asked_card(delivery.about, data["resource"], data["client"], data["shown"])
+    for event in reversed(tx.events_of(delivery.audience)):
+        said = event.payload or {}
+        if said.get("attempt") == delivery.about and event.kind in {"login.confirmed", "login.denied"}:
+            return logins.answered_card(str(said["resource"]), str(said["client"]), str(said.get("why", "")))
+    return None
+
+
 def _never(_tx: Tx, _world: World, _delivery: Delivery) -> Card | None:
     """The connection is drawn by the sender, which has to issue a credential for it."""
     return None
@@ -274,6 +288,7 @@ _DRAWN: dict[View, Callable[[Tx, World, Delivery], Card | None]] = {
     View.FAILURE: _failure,
     View.RESULT: _result,
     View.RESULT_MIRROR: _result,
+    View.LOGIN: _login,
     View.CONNECTION: _never,
     View.TOKEN: _never,
 }

@@ -3,18 +3,20 @@ private, with the fingerprint that `ssh-keygen -lf` prints."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from access.errors import Invalid
+from access.ports import ActionToken
 from access.resources import Protocol
 from access.ssh_certificates import PersonalCertificate, is_certificate, serial_of
 from access.ssh_keys import RegisteredKey
-from access.ssh_logins import confirm
-from bot.cards import Card, Code, text
+from access.ssh_logins import choose, confirm
+from bot.cards import Card, Code, Do, text
 from bot.intents_ssh import Key, KeyDo, Login, SshConfig
 from bot.kit import Kit
 from bot.platform import Caller, Reply
 from bot.ssh_side import ssh_config
+from bot.tokens import subject
 from bot.views import parts
 from bot.views.answers import done_card
 
@@ -87,6 +89,24 @@ async def login(kit: Kit, intent: Login, who: Caller, reply: Reply) -> None:
     await reply.card(done_card(message, hint="Was that not you? /hoop sessions lists it, with Kill."))
 
 
+async def _chosen(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    """A number was chosen, or "this is not me". Raises Invalid when that login is over."""
+    person = kit.person(who)
+    attempt, _, number = subject(row).partition(" ")
+    right, resource, client = await kit.store.transact(lambda tx: choose(tx, attempt, number, person.id))
+    if right:
+        await reply.card(done_card(f"Let in: you, on {resource}, from {client}."))
+        return
+    said = "That is not the number of that terminal." if number else "Noted: that was not you."
+    await reply.card(
+        done_card(
+            f"{said} Nobody was let in on {resource} from {client}.",
+            hint="For ten minutes nobody is asked to choose; only what you type lets in: /hoop login NUMBER",
+        )
+    )
+
+
+PRESSED: Mapping[Do, Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]] = {Do.CHOOSE: _chosen}
 _HINT = "ssh-config prints what to put into ~/.ssh/config."
 
 

@@ -321,6 +321,13 @@ def _delegated(plan: Plan, _: Tx, event: StoredEvent, payload: Mapping[str, Any]
     return [to_person(plan, one, View.DELEGATION, event.stream) for one in people]
 
 
+def _login(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """Asked in person, at any hour; the message changes with the answer, and an answer alone brings none."""
+    attempt = str(payload.get("attempt", ""))
+    shown = event.kind == "login.asked" or bool(tx.refs(attempt, kind=View.LOGIN.value))
+    return [to_person(plan, PersonId(event.stream), View.LOGIN, attempt)] if shown and attempt else []
+
+
 def _latest(tx: Tx, stream: str, kind: str, otherwise: StoredEvent) -> StoredEvent:
     return next((one for one in reversed(tx.events_of(stream)) if one.kind == kind), otherwise)
 
@@ -364,6 +371,9 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "session.opened": _visited,
     "session.closed": _visited,
     "upstream.failed": _upstream,
+    "login.asked": _login,
+    "login.confirmed": _login,
+    "login.denied": _login,
     "command.executed": _executed,
     "runbook.stepped": _executed,
 }

@@ -10,7 +10,19 @@ from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
 from access.resources import Protocol
 from access.scopes import Unmask, limited_to, scope_name
-from bot import asking, deciding, delegating, estimating, guarding, looking, ordering, proposing, rerunning, running
+from bot import (
+    asking,
+    deciding,
+    delegating,
+    estimating,
+    guarding,
+    keys,
+    looking,
+    ordering,
+    proposing,
+    rerunning,
+    running,
+)
 from bot.cards import Do, Form
 from bot.durations import format_duration
 from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run, Show
@@ -197,6 +209,7 @@ _PRESSED: Mapping[Do, Pressed] = {
     **delegating.PRESSED,
     **proposing.PRESSED,
     **estimating.PRESSED,
+    **keys.PRESSED,
 }
 
 

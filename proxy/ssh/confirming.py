@@ -1,4 +1,4 @@
-"""Logging in with a number that is said in chat (keyboard-interactive, RFC 4256), for who has no key and no token at hand."""
+"""Logging in with a number that is chosen in chat (keyboard-interactive, RFC 4256), for who has no key and no token at hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PER_NAME, PER_ADDRESS, WINDOW = 5, 20, 600.0
 #: Names and addresses that are remembered; beyond that everybody waits.
 REMEMBERED = 10_000
 
-PROMPT = "hoop token, or Enter once you said it: "
+PROMPT = "hoop token, or Enter: "
 
 
 @dataclass(slots=True)
@@ -53,33 +53,55 @@ class Confirming:
     resource: str
     address: str
     number: str = ""
+    #: Why it was said no to; empty while nobody did.
+    why: str = ""
 
     async def begin(self) -> str:
         """What the terminal shows; empty when too many numbers are open."""
-        self.number = f"{int.from_bytes(self.house.ports.entropy.token(8), 'big') % 1_000_000:06d}"
-        person = self.person
+        shown = self._numbers()
+        self.number = shown[0]
+        attempt, person = self.house.ports.entropy.token(8).hex(), self.person
+        chooses = True
         if person is not None:
+            asked = ssh_logins.Ask(self.number, attempt, shown, person.id, self.resource, self.address)
             try:
-                opened = await self.house.ports.store.transact(
-                    lambda tx: ssh_logins.ask(tx, self.number, person.id, self.resource, self.address)
-                )
+                opened = await self.house.ports.store.transact(lambda tx: ssh_logins.ask(tx, asked))
+                chooses = await self.house.ports.store.read(lambda tx: ssh_logins.chooses(tx, person.id))
             except HoopError:
                 return ""
             if not opened:
                 return ""
         minutes = int(ssh_logins.GOOD_FOR.total_seconds() // 60)
-        return f"hoop: is this you? Say in chat, within {minutes} minutes:  /hoop login {self.number}\n"
+        if not chooses:
+            return f"hoop: is this you? Say in chat, within {minutes} minutes:  /hoop login {self.number}\n"
+        return (
+            f"hoop: is this you? Choose {self.number} in chat, within {minutes} minutes.\n"
+            f"hoop: No message there? Say:  /hoop login {self.number}\n"
+        )
+
+    def _numbers(self) -> list[str]:
+        """The number, and others that it is shown with."""
+        found: list[str] = []
+        while len(found) < ssh_logins.SHOWN:
+            number = f"{int.from_bytes(self.house.ports.entropy.token(8), 'big') % 1_000_000:06d}"
+            if number not in found:
+                found.append(number)
+        return found
 
     async def said(self) -> bool:
-        """Wait until the number was said in chat by that person; then it is used up."""
+        """Wait until the number was chosen or said in chat by that person; then it is used up. False when they said no."""
         clock, store, person = self.house.ports.clock, self.house.ports.store, self.person
         until = clock.monotonic() + WAIT_SECONDS
         while clock.monotonic() < until:
             try:
-                if person is not None and await store.read(
-                    lambda tx: ssh_logins.confirmed(tx, self.number, person.id, self.resource)
-                ):
-                    return await store.transact(lambda tx: ssh_logins.use(tx, self.number))
+                if person is not None:
+                    state, self.why = await store.read(
+                        lambda tx: ssh_logins.answer(tx, self.number, person.id, self.resource)
+                    )
+                    if state == ssh_logins.CONFIRMED:
+                        return await store.transact(lambda tx: ssh_logins.use(tx, self.number))
+                    if state == ssh_logins.DENIED:
+                        return False
             except HoopError:
                 return False
             await asyncio.sleep(LOOK_SECONDS)

@@ -147,6 +147,8 @@ class Door(asyncssh.SSHServer):
             return await self.validate_password(username, responses[0].strip())
         resource = self._resource(login)
         if confirming is None or not await confirming.said():
+            if confirming is not None and confirming.why:
+                self._why = confirming.why
             self._refuse_proof()
             return False
         person = confirming.person

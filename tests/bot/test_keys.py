@@ -9,7 +9,7 @@ import asyncssh
 import pytest
 
 from access import ssh_logins
-from access.errors import Unavailable
+from access.errors import Invalid, Unavailable
 from access.resources import Protocol
 from access.ssh_certificates import PersonalCertificate
 from bot.cards import Card, plain
@@ -17,8 +17,9 @@ from bot.grammar import parse
 from bot.handlers import Handlers
 from bot.intents_ssh import Key, KeyDo, SshConfig
 from bot.ssh_side import Place, SshSide
+from bot.views import logins
 from identity.ssh_keys import KeyBook
-from tests.bot.stage import Stage
+from tests.bot.stage import Stage, words
 from tests.fakes.world import ANN, DANA
 
 
@@ -102,7 +103,7 @@ async def test_the_block_for_ones_configuration(stage: Stage, keys: KeyBook) -> 
     [card] = (await stage.say(DANA, "ssh-config")).cards
     assert card.private
     shown = said(card)
-    for words in (
+    for part in (
         "SHA256:gateway",
         "[gate.example.com]:2222 ssh-ed25519 AAAA",
         "Host web-1",
@@ -111,7 +112,7 @@ async def test_the_block_for_ones_configuration(stage: Stage, keys: KeyBook) -> 
         "dana+NAME",
         "Ciphers ^aes128-gcm@openssh.com",
     ):
-        assert words in shown
+        assert part in shown
 
     def broken() -> Place:
         raise Unavailable("The SSH host key is not there.")
@@ -126,10 +127,10 @@ async def test_without_servers_there_is_nothing_to_say(stage: Stage) -> None:
 
 
 async def test_a_login_is_let_in_by_its_number(stage: Stage, keys: KeyBook) -> None:
-    await stage.store.transact(lambda tx: ssh_logins.ask(tx, "407213", DANA.id, "web-1", "10.1.2.3"))
+    await stage.store.transact(lambda tx: ssh_logins.ask(tx, asking("407213")))
     assert "no number of a login of yours" in said((await stage.say(ANN, "login 407213")).cards[0])
     assert "web-1, from 10.1.2.3" in said((await stage.say(DANA, "login 407 213")).cards[0])
-    assert await stage.store.read(lambda tx: ssh_logins.confirmed(tx, "407213", DANA.id, "web-1"))
+    assert await state_of(stage, "407213") == ssh_logins.CONFIRMED
     assert "too old" in said((await stage.say(DANA, "login 407213")).cards[0])
     for text in ("login", "login 40721", "login abcdef", "login ４０７２１３"):
         assert "six digits" in parse(text).message  # type: ignore[union-attr]
@@ -148,3 +149,71 @@ async def test_certificates_are_listed_and_revoked(stage: Stage, keys: KeyBook) 
     assert "cert:8, cert:9: revoked" in said((await stage.say(DANA, "key remove certificates")).cards[0])
     assert "You have none" in said((await stage.say(DANA, "key")).cards[0])
     assert "no certificate like this" in said((await stage.say(DANA, "key remove certificates")).cards[0])
+
+
+def asking(number: str, attempt: str = "a1") -> ssh_logins.Ask:
+    shown = (number, "111111", "222222")
+    return ssh_logins.Ask(number, attempt, shown, DANA.id, "web-1", "10.1.2.3")
+
+
+async def state_of(stage: Stage, number: str) -> str:
+    return (await stage.store.read(lambda tx: ssh_logins.answer(tx, number, DANA.id, "web-1")))[0]
+
+
+async def asked(stage: Stage, number: str, attempt: str = "a1") -> None:
+    assert await stage.store.transact(lambda tx: ssh_logins.ask(tx, asking(number, attempt)))
+    await stage.settle()
+
+
+def number_token(stage: Stage, label: str) -> str:
+    card = stage.chat.to(DANA, "login")[-1].card
+    return next(button.token for button in card.buttons if button.label == label)
+
+
+async def test_the_number_of_the_terminal_is_chosen_among_others(stage: Stage) -> None:
+    await asked(stage, "407213")
+    [sent] = stage.chat.to(DANA, "login")
+    assert [button.label for button in sent.card.buttons] == ["111 111", "222 222", "407 213", "This is not me"]
+    assert "10.1.2.3" in words(sent.card)
+    assert "made for somebody else" in words((await stage.press(ANN, number_token(stage, "407 213"))).last)
+    assert "Let in: you, on web-1, from 10.1.2.3." in words(
+        (await stage.press(DANA, number_token(stage, "407 213"))).last
+    )
+    await stage.settle()
+    assert await state_of(stage, "407213") == ssh_logins.CONFIRMED
+    assert sent.card.state == logins.LET_IN
+    assert not sent.card.buttons
+    events = await stage.store.read(lambda tx: tx.events(limit=1000))
+    assert not any("407213" in str(event.payload) for event in events), "the number is in no event"
+
+
+@pytest.mark.parametrize(("label", "why"), [("222 222", "another number was chosen"), ("This is not me", "not theirs")])
+async def test_one_wrong_choice_ends_all_and_nothing_is_found_by_trying(stage: Stage, label: str, why: str) -> None:
+    await asked(stage, "407213")
+    right, wrong = number_token(stage, "407 213"), number_token(stage, label)
+    await asked(stage, "555555", "a2")
+    assert "Nobody was let in" in words((await stage.press(DANA, wrong)).last)
+    assert "This login is over" in words((await stage.press(DANA, right)).last)
+    assert "This login is over" in words((await stage.press(DANA, number_token(stage, "555 555"))).last)
+    with pytest.raises(Invalid):
+        await stage.store.transact(lambda tx: ssh_logins.confirm(tx, "407213", DANA.id))
+    assert {await state_of(stage, "407213"), await state_of(stage, "555555")} == {ssh_logins.DENIED}
+    await stage.settle()
+    assert {sent.card.state for sent in stage.chat.to(DANA, "login")} == {logins.NOT_LET_IN}
+    denied = [one for one in await stage.store.read(lambda tx: tx.events(limit=1000)) if one.kind == "login.denied"]
+    assert len(denied) == 2
+    assert all(why in (one.payload or {})["why"] for one in denied)
+    # For a while only what is typed counts, and nobody is asked to choose.
+    shown = len(stage.chat.to(DANA, "login"))
+    await asked(stage, "333333", "a3")
+    assert len(stage.chat.to(DANA, "login")) == shown
+    await stage.store.transact(lambda tx: ssh_logins.confirm(tx, "333333", DANA.id))
+    stage.clock.advance(ssh_logins.TYPED_ONLY.total_seconds() + 1)
+    await asked(stage, "444444", "a4")
+    assert len(stage.chat.to(DANA, "login")) == shown + 1
+
+
+async def test_a_message_that_is_too_old_chooses_nothing(stage: Stage) -> None:
+    await asked(stage, "407213")
+    stage.clock.advance(ssh_logins.GOOD_FOR.total_seconds() + 1)
+    assert "This login is over" in words((await stage.press(DANA, number_token(stage, "407 213"))).last)

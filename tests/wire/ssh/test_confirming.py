@@ -75,6 +75,36 @@ async def test_the_number_said_in_chat_lets_in_once(site: Site) -> None:
     assert opened.payload["credential"] == f"chat:{number}"
 
 
+async def test_the_number_is_chosen_and_a_wrong_choice_ends_it(site: Site) -> None:
+    """The terminal shows the number; the store has what chat shows it among."""
+    await site.grant(Read())
+    client = Waiting()
+    coming = connecting(site, client)
+    number = await number_of(client)
+    assert f"Choose {number} in chat" in client.shown.result()
+    [(_, data)] = await site.store.read(lambda tx: tx.docs(ssh_logins.KIND))
+    assert number in data["shown"]
+    assert len(set(data["shown"])) == ssh_logins.SHOWN
+    assert (await site.store.transact(lambda tx: ssh_logins.choose(tx, data["attempt"], number, DANA.id)))[0]
+    async with await asyncio.wait_for(coming, 5) as connection:
+        assert (await connection.run("echo in")).stdout == "in\n"
+    again = Waiting()
+    coming = connecting(site, again)
+    await number_of(again)
+    [(_, data)] = await site.store.read(lambda tx: tx.docs(ssh_logins.KIND))
+    await site.store.transact(lambda tx: ssh_logins.choose(tx, data["attempt"], "none of them", DANA.id))
+    with pytest.raises(asyncssh.PermissionDenied):
+        await asyncio.wait_for(coming, 2)
+    await site.gone()
+    [refused] = await site.facts("login.refused")
+    assert refused.payload["why"] == "another number was chosen in chat"
+    third = Waiting()
+    coming = connecting(site, third)
+    assert "Say in chat" in await asyncio.wait_for(third.shown, 5)
+    coming.cancel()
+    await asyncio.gather(coming, return_exceptions=True)
+
+
 async def test_a_token_works_at_the_same_prompt(site: Site) -> None:
     await site.grant(Read())
     async with await connecting(site, Waiting((await site.issue()).token)) as connection:
