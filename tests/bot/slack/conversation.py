@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from access.requests import Grant, Session
+from bot.cases import Notify
 from tests.approval_flows.test_break_glass import FLOW as GLASS
 from tests.bot.slack.office import Office, said
 from tests.bot.stage import FakeJudge
@@ -54,7 +55,10 @@ class Conversation:
         self.office, self.steps = office, list[Step]()
 
     async def play(self) -> list[Step]:
-        """The whole of it."""
+        """The whole of it, with people called as they are when nothing is set."""
+        self.office.stage.bot = replace(self.office.stage.bot, notify=Notify(5, timedelta(minutes=3)))
+        assert self.office.app is not None
+        self.office._use(self.office.app)
         await self._ask()
         await self._decide()
         grant = (await self.office.store.read(lambda tx: tx.grants()))[0]
@@ -66,6 +70,7 @@ class Conversation:
         await self._ahead()
         await self._delegated()
         await self._emergency()
+        await self._attested()
         await self._frozen()
         await self._stepped_up()
         return self.steps
@@ -244,6 +249,25 @@ class Conversation:
         await office.bob.press(office.cards()[-1], "Acknowledge")
         await office.settle()
         self._saw("acknowledged", "Bob acknowledged it", office.cards()[-1])
+
+    async def _attested(self) -> None:
+        office = self.office
+        request = (await office.stage.world.requests())[0].id
+        card = next(one for one in office.cards() if str(request) in said(one))
+        await office.dana.slash(f"done {request}", office.channel)
+        await office.settle()
+        due = await self._soon(office.dana, "The access is over")
+        self._saw("attestation-due", "The access is over: what was done is to be said by Dana", due)
+        await office.dana.press(due, "Attest…")
+        await office.idle()
+        self._saw("attest", "… in a form that begins with what was recorded", office.dana.modal)
+        account = "Checkout waited for a lock; the session that held it was ended, nothing was changed."
+        await office.dana.submit({"value": account})
+        await office.settle()
+        self._saw("attested", "… she did: somebody else closes it", card)
+        await office.ann.slash(f"close {request} follow-up add an alert for that lock", office.channel)
+        await office.settle()
+        self._saw("closed", "Ann closed it, with something to follow", card)
 
     async def _frozen(self) -> None:
         office = self.office

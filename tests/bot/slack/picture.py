@@ -1,4 +1,4 @@
-"""The six main cards in one picture: `python -m tests.bot.slack.picture cards.html [cards.png]` (the PNG needs Chromium)."""
+"""The main cards in one picture: `python -m tests.bot.slack.picture cards.html [cards.png]` (the PNG needs Chromium)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ MAIN = {
     "held": "3 · a held statement, values masked: no Approve here",
     "review": "4 · its private review: the exact text, and Approve",
     "result": "5 · a command's masked result, in its thread",
-    "home": "6 · App Home of the requester",
+    "break-glass": "6 · broken glass: everybody is called by name",
+    "attested": "7 · what was done there, to be closed by somebody else",
+    "home": "8 · App Home of the requester",
 }
 
 
@@ -41,7 +43,14 @@ def main(arguments: list[str]) -> None:
     html = Path(arguments[0])
     html.write_text(asyncio.run(page()), encoding="utf-8")
     if len(arguments) > 1:
-        chromium = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1380,1900"]
+        chromium = [
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1380,2520",
+        ]
         target = [f"--screenshot={arguments[1]}", html.resolve().as_uri()]
         subprocess.run([*chromium, *target], check=True, capture_output=True)
 
