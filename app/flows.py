@@ -20,7 +20,7 @@ from app.settings import Settings
 from approval_flows.good_parts import good_parts, load_good_parts
 from approval_flows.model import FlowProblem
 from approval_flows.on_call_file import OnCallFile, parse_schedules, read_schedules
-from approval_flows.shelf import FlowSet, FlowShelf, load_folder, load_shipped
+from approval_flows.shelf import FlowSet, FlowShelf, build, load_folder, load_shipped
 
 LOOK_SECONDS = 5.0
 
@@ -29,6 +29,7 @@ class FlowsWanted(Enum):
     """How much of the owner's flows something needs, and so what a broken file does to it."""
 
     ALL = auto()  # refused with any problem: whoever decides, goes by all that the owner wrote
+    KEPT = auto()  # else goes on with the last good version: a process of a running gateway that is started again
     GOOD = auto()  # goes on with the files that are good, else with the last good version (`hoop break-glass`)
     NONE = auto()  # looks at none; without flows nothing can be asked for or granted by one
 
@@ -53,9 +54,14 @@ def on_call_of(
 
 
 def shelf_of(
-    settings: Settings, base: Path, directory: Directory, resources: Mapping[str, Resource], on_call: OnCall
+    settings: Settings,
+    base: Path,
+    directory: Directory,
+    resources: Mapping[str, Resource],
+    on_call: OnCall,
+    earlier: LastGood | None = None,
 ) -> FlowShelf:
-    """The flows that ship and those of the owner's directory.
+    """The flows that ship and those of the owner's directory, or the `earlier` version of these where they are broken.
 
     Raises Invalid with every problem: a gateway never starts with less than the owner wrote.
     """
@@ -63,6 +69,15 @@ def shelf_of(
         return FlowShelf()
     folder = base / settings.approvals.flows
     shelf = FlowShelf(lambda: load_folder(folder, directory, resources, on_call.schedules()))
+    if shelf.problems and earlier is not None and earlier.flows:
+        built, wrong = build(earlier.flows, directory, resources, on_call.schedules())
+        if not wrong:
+            shelf.current = built
+            said = f"going by {_instead([str(folder)], earlier)}"
+            log.error(
+                "%d problem(s) in the approval flows; %s:\n  %s", len(shelf.problems), said, _lines(shelf.problems)
+            )
+            return shelf
     if shelf.problems:
         raise Invalid(f"{len(shelf.problems)} problem(s) in the approval flows:\n  {_lines(shelf.problems)}")
     return shelf
@@ -83,9 +98,10 @@ async def flows_and_duty(
         return Roster(None, None), FlowShelf(lambda: (FlowSet(), ()))
     if wanted is FlowsWanted.GOOD:
         return await _good(settings, base, directory, resources, vault, clock, store)
-    on_call = on_call_of(settings, base, directory, vault, clock)
+    earlier = await _kept(store) if wanted is FlowsWanted.KEPT else LastGood()
+    on_call = on_call_of(settings, base, directory, vault, clock, earlier.on_call)
     await on_call.refresh()
-    return on_call, shelf_of(settings, base, directory, resources, on_call)
+    return on_call, shelf_of(settings, base, directory, resources, on_call, earlier)
 
 
 async def _good(

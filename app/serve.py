@@ -20,12 +20,12 @@ from app.cli_setup import load_or_explain
 from app.clock import SystemClock
 from app.config_file import Loaded
 from app.core import open_core
-from app.flows import watch
+from app.flows import FlowsWanted, watch
 from app.process import Process, Role
 from app.role_proxy import ProxyRole
 from app.role_web import WebRole
 from app.role_worker import WorkerRole
-from app.supervise import STATE, Supervised, Supervisor, children
+from app.supervise import AGAIN, STATE, Supervised, Supervisor, children
 from ledger.recordings import Recordings
 from ledger.segments import Pen
 from ledger.sessions import SessionLog
@@ -34,10 +34,12 @@ from proxy.native import short_way
 log = logging.getLogger("hoop")
 
 
-async def serve(loaded: Loaded, only: Sequence[str], *, databases_only: bool = False) -> None:
+async def serve(
+    loaded: Loaded, only: Sequence[str], *, databases_only: bool = False, flows: FlowsWanted = FlowsWanted.ALL
+) -> None:
     """Run the roles until SIGTERM or SIGINT. Raises Unavailable when the store or a port cannot be had."""
     try:
-        await _serve_until_stopped(loaded, only, databases_only=databases_only)
+        await _serve_until_stopped(loaded, only, flows, databases_only=databases_only)
     except BaseExceptionGroup as group:
         raise _first_of(group) from group
 
@@ -50,13 +52,15 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return problem
 
 
-async def _serve_until_stopped(loaded: Loaded, only: Sequence[str], *, databases_only: bool) -> None:
+async def _serve_until_stopped(
+    loaded: Loaded, only: Sequence[str], flows: FlowsWanted, *, databases_only: bool
+) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     supervised = Supervised(stopping)
-    async with open_core(loaded) as core, AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+    async with open_core(loaded, flows=flows) as core, AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(core.book.run())
         await core.book.refresh()
         sessions = SessionLog(core.store)
@@ -127,12 +131,14 @@ ROLES: Mapping[str, Callable[[Process], Role]] = {"proxy": ProxyRole, "worker": 
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    loaded = load_or_explain(arguments.config)
+    again = bool(os.environ.pop(AGAIN, ""))
+    loaded = load_or_explain(arguments.config, flows=not again)
     if not arguments.only:
         return asyncio.run(supervise(loaded, arguments.config, arguments.log))
     # worker before web: the first page already has somebody to post its cards
     only = [name for name in ROLES if name in arguments.only]
-    serving = serve(loaded, only, databases_only=arguments.databases_only)
+    wanted = FlowsWanted.KEPT if again else FlowsWanted.ALL
+    serving = serve(loaded, only, databases_only=arguments.databases_only, flows=wanted)
     try:
         import uvloop
     except ImportError:

@@ -23,6 +23,8 @@ log = logging.getLogger("hoop.supervisor")
 
 #: In a child's environment: the file descriptor of its end of the pair.
 SOCKET = "HOOP_SUPERVISOR_SOCKET"
+#: In a child's environment: it ran before, so it goes on with what was good then.
+AGAIN = "HOOP_SUPERVISOR_AGAIN"
 READY = b"r"
 #: Seconds before a child that ended is started again: at first, and at most.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -46,6 +48,7 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     ready: bool = False
+    ran: bool = False
     starts: int = 0
     failures: int = 0
 
@@ -104,7 +107,8 @@ class Supervisor:
         ours.setblocking(False)
         child.ready = False
         child.starts += 1
-        environment = {**os.environ, **child.environment, SOCKET: str(theirs.fileno())}
+        again = {AGAIN: "1"} if child.ran else {}
+        environment = {**os.environ, **child.environment, **again, SOCKET: str(theirs.fileno())}
         try:
             child.process = await asyncio.create_subprocess_exec(
                 *child.command, env=environment, pass_fds=(theirs.fileno(),)
@@ -122,7 +126,7 @@ class Supervisor:
 
     async def _listen(self, child: Child, ours: socket.socket) -> None:
         if await asyncio.get_running_loop().sock_recv(ours, 1) == READY:
-            child.ready = True
+            child.ready = child.ran = True
             if all(one.ready for one in self.children):
                 log.info("ready: %s", ", ".join(one.name for one in self.children))
             self._write_state()

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -104,31 +105,32 @@ class JiraHook:
         me = await self._client.myself()
         if notice.by.id == me.id:
             return "nothing to decide"
-        why = await self._barred(notice, doc, request, choice, me)
+        why, mover = await self._barred(notice, doc, request, choice, me)
         # Marked once it had its effect: what fails in between may come again, and a vote counts once in any case.
-        said = await self._decide(notice, doc, request, choice, why)
+        said = await self._decide(replace(notice, by=mover), doc, request, choice, why)
         await self._store.transact(lambda tx: tx.put_doc(HEARD, key, {}, expires_at=tx.now + AGE + AHEAD))
         return said
 
     async def _barred(
         self, notice: text.Moved, doc: Mapping[str, Any], request: AccessRequest, choice: Choice, me: Account
-    ) -> str:
-        """What is wrong with deciding by this transition, besides whose account it is."""
+    ) -> tuple[str, Account]:
+        """What is wrong with deciding by this transition, besides whose account it is; and the account as Jira has it."""
         issue = await self._client.issue(notice.key, history=True)
         if issue is None or issue.status.casefold() != notice.status.casefold():
-            return "the issue is not in that status any more"
+            return "the issue is not in that status any more", notice.by
         moves = [one for one in issue.history if one.status]
         if not moves or moves[-1].by.id != notice.by.id or moves[-1].status.casefold() != notice.status.casefold():
-            return "its history in Jira does not show that transition of this account as the last"
+            return "its history in Jira does not show that transition of this account as the last", notice.by
+        mover = moves[-1].by
         if choice is Choice.DENY:
-            return ""
+            return "", mover
         if text.text_digest(issue) != doc["text"] or text.edited(issue, me):
-            return "the text of the issue was edited, so it does not say what would be approved"
+            return "the text of the issue was edited, so it does not say what would be approved", mover
         if notice.at.timestamp() < float(doc["told_at"]):
-            return "the request was changed since"
+            return "the request was changed since", mover
         if not approvable_in_channel(request):
-            return "its exact text is not shown here; review it in chat or the console"
-        return ""
+            return "its exact text is not shown here; review it in chat or the console", mover
+        return "", mover
 
     async def _decide(
         self, notice: text.Moved, doc: Mapping[str, Any], request: AccessRequest, choice: Choice, why: str

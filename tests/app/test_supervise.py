@@ -15,7 +15,7 @@ import pytest
 
 from app.clock import SystemClock
 from app.serve import workers
-from app.supervise import LONGEST_PAUSE, SOCKET, Child, Supervisor, children, pause, seen
+from app.supervise import AGAIN, LONGEST_PAUSE, SOCKET, Child, Supervisor, children, pause, seen
 
 READY = f"import os, socket, sys, time; socket.socket(fileno=int(os.environ['{SOCKET}'])).send(b'r'); "
 
@@ -56,6 +56,18 @@ async def test_a_child_that_ends_is_started_again_and_said(
             assert two.starts == 1
     assert "proxy ended with status -9; starting it again" in caplog.text
     assert seen(tmp_path / "processes.json") == []
+
+
+async def test_a_child_that_ran_before_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.supervise.FIRST_PAUSE", 0.01)
+    said = tmp_path / "said"
+    one = child("proxy", READY + f"open({str(said)!r}, 'a').write(os.environ.get({AGAIN!r}, '-')); time.sleep(60)")
+    async with running(tmp_path, one):
+        await until(lambda: said.exists() and said.read_text() == "-")
+        assert one.process is not None
+        await until(lambda: one.ready)
+        os.kill(one.process.pid, signal.SIGKILL)
+        await until(lambda: said.read_text() == "-1")
 
 
 async def test_a_stop_lets_every_child_finish(tmp_path: Path):

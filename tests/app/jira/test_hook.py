@@ -121,6 +121,18 @@ async def test_a_notice_is_not_believed_where_jira_s_history_says_otherwise(
     assert await state(desk, asked) is RequestState.PENDING
 
 
+async def test_whose_address_it_is_says_jira_and_not_the_notice(desk: Desk, asked: AccessRequest) -> None:
+    """With `identify: email`: moved as oneself, and told with Ann's address."""
+    people = tuple(replace(one, email=f"{one.wire_name}@example.com") for one in (DANA, ANN, BOB, EVE))
+    desk.hook._accounts = Accounts(StaticDirectory(people), None)
+    desk.jira.users = {"acc-eve": {"emailAddress": "eve@example.com"}, "acc-ann": {"emailAddress": "ann@example.com"}}
+    forged = json.loads(desk.jira.moved("OPS-1", "Approved", "acc-eve", desk.clock.now().timestamp()))
+    forged["user"]["emailAddress"] = "ann@example.com"
+    assert await desk.hook.take(json.dumps(forged).encode()) == "did not count"
+    assert "not an approver" in await last_word(desk)
+    assert await desk.moved("OPS-1", "Approved", "acc-ann") == "counted"
+
+
 async def test_a_clock_that_is_ahead_moves_no_transition_behind_a_change(desk: Desk, asked: AccessRequest) -> None:
     """Ann approved the first revision; Jira's clock is a minute ahead, and the notice comes after the second was written."""
     body = desk.jira.moved("OPS-1", "Approved", "acc-ann", desk.clock.now().timestamp() + 60)
