@@ -61,7 +61,7 @@ def check(
     if vault is not None:
         found.extend(loaded.source.problem(w, m) for w, m in _secrets(loaded.settings, vault))
         found.extend(loaded.source.problem(w, m) for w, m in _host_keys(loaded.settings, known))
-    return sorted(set(found), key=lambda problem: (problem.file, problem.line, problem.where))
+    return sorted(set(found), key=lambda one: (one.file, one.line, one.where, one.message))
 
 
 Finding = tuple[Where, str]

@@ -81,7 +81,7 @@ def build(
     problems += [one for flow in own if flow.file not in wrong for one in _impossible(flow, directory, resources)]
     names = {flow.name for flow in own}
     base = [one for file, text in shipped().items() if (one := parse(file, text)[0]) and one.name not in names]
-    order = sorted(set(problems), key=lambda one: (one.file, one.line, one.where))
+    order = sorted(set(problems), key=lambda one: (one.file, one.line, one.where, one.message))
     return _set([*own, *base], texts), tuple(order)
 
 

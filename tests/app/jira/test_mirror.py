@@ -125,7 +125,7 @@ async def test_two_requests_that_name_one_issue_each_say_their_part(desk: Desk) 
     desk.jira.add("OPS-7")
     for scope in (Read(), Write()):
         await desk.world.desk.ask_access(DANA_SELF, "prod-db", scope, None, "why", "OPS-7", PLACE)
-    await desk.told()
+        await desk.told()
     assert [one.splitlines()[0] for one in desk.jira.comments["OPS-7"]] == [
         f"Dana asks: {what} access to prod\\-db (https://hoop/requests/{row.id.replace('_', chr(92) + '_')})"
         for what, row in zip(("read", "write"), reversed(await desk.world.requests()), strict=True)
@@ -149,6 +149,7 @@ async def test_an_issue_of_another_project_is_commented_and_not_moved(desk: Desk
 
 async def test_what_only_made_other_access_longer_is_over_with_its_approval(desk: Desk) -> None:
     grant = await desk.world.access()
+    await desk.told()
     asked = await desk.world.desk.ask_extension(grant.id, DANA.id, timedelta(hours=1), "still at it", PLACE)
     await desk.world.approve(asked.request)
     await desk.told()
@@ -159,6 +160,7 @@ async def test_what_was_approved_and_never_begun_or_run_ends_too(desk: Desk) -> 
     start = desk.clock.now() + timedelta(hours=1)
     ahead = await desk.world.desk.ask_access(DANA_SELF, "prod-db", Read(), None, "why", "", PLACE, start)
     await desk.world.approve(ahead.request)
+    await desk.told()
     command = await desk.world.desk.ask_command(DANA_SELF, "prod-db", evidence_of(), "why", "", PLACE)
     await desk.world.approve(command.request)
     await desk.told()
