@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,18 @@ import pytest
 
 from app.embedded_postgres import EmbeddedPostgres
 from ledger import migrations
+from ledger.sealing import Sealer
+from ledger.store import Store as LedgerStore
 from tests.databases import new_database
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
+from tests.fakes.store import MemoryStore
 from tests.skips import pytest_sessionfinish, pytest_terminal_summary  # noqa: F401  hooks, found here by name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from access.ports import Store
 
 TESTS = Path(__file__).parent
 
@@ -50,6 +56,21 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "empty.db"
     migrations.upgrade(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Store]:
+    """The store in memory, and the real one on SQLite."""
+    if request.param == "memory":
+        yield MemoryStore(clock)
+        return
+    path = tmp_path / "store.db"
+    shutil.copyfile(request.getfixturevalue("empty_database"), path)
+    entropy = SeededEntropy(1)
+    real = LedgerStore(f"sqlite:///{path}", clock, entropy, Sealer(b"k" * 32, entropy=entropy), synchronous="NORMAL")
+    await real.start()
+    yield real
+    await real.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.demo.finding import REQUEST, TOKEN, URL, found
 from app.demo.psql import Psql
 from app.demo.report import expect
 from app.demo.tour import CHANNEL, Tour
@@ -62,8 +63,6 @@ async def _until_frozen(psql: Psql) -> str:
 
 async def _connected(tour: Tour) -> Psql:
     """Dana's psql with the token of this access."""
-    from app.demo.steps import TOKEN, URL, found
-
     dana = tour.people["dana"]
     old = tour.token
     connection = await dana.wait_for("/private", lambda m: URL.search(m.text) is not None and "Write access" in m.text)
@@ -73,8 +72,6 @@ async def _connected(tour: Tour) -> Psql:
 
 
 async def _accounted(tour: Tour, card: Seen) -> None:
-    from app.demo.steps import REQUEST, found
-
     dana, bob = tour.people["dana"], tour.people["bob"]
     request = found(REQUEST, card.text, "a request id")
     await dana.say(f"/hoop done {request}")

@@ -9,27 +9,13 @@ import sqlite3
 
 from access.ids import Prefix, parse_id
 from app.demo.emergency_step import emergency
+from app.demo.finding import REQUEST, SESSION, TOKEN, URL, found
 from app.demo.report import expect
 from app.demo.runbook_steps import runbook
 from app.demo.site import hoop
 from app.demo.ssh_steps import server
 from app.demo.tour import CHANNEL, Step, Tour
 from app.demo.visitor import Seen
-
-URL = re.compile(r"postgresql://\S+")
-TOKEN = re.compile(r"\bhoop_[0-9a-z]{20,}\b")
-REQUEST = re.compile(r"\breq_[0-9a-z]+\b")
-SESSION = re.compile(r"\bses_[0-9a-z]+\b")
-GRANT = re.compile(r"\bgrt_[0-9a-z]+\b")
-
-
-def found(pattern: re.Pattern[str], text: str, what: str) -> str:
-    """The first match; its absence fails the step."""
-    match = pattern.search(text)
-    expect(match, f"{what} in “{text[:200]}”")
-    assert match is not None
-    return match[0]
-
 
 # ------------------------------------------------------------------------------------------------ asking
 

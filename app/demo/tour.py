@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -53,8 +54,6 @@ class Tour:
 
     def psql(self, *, agent: bool = False) -> Psql:
         """A psql as Dana, or as her agent."""
-        from pathlib import Path
-
         url, token = (self.agent_url, self.agent_token) if agent else (self.url, self.token)
         return Psql(Path(self.site.psql), url, token)
 
