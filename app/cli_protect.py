@@ -40,12 +40,24 @@ async def _opened(
 ) -> AsyncIterator[tuple[Resource, Catalog, psycopg.AsyncConnection[tuple[Any, ...]], Targets]]:
     resource, database = target(core, named)
     targets = Targets(core)
-    catalog = await targets.load(resource, database)
+    async with connected(targets, resource, database) as connection:
+        yield resource, await targets.load(resource, database), connection, targets
+
+
+@asynccontextmanager
+async def connected(
+    targets: Targets, resource: Resource, database: str
+) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
+    """A connection as the gateway's own role. Raises Unavailable with the server's words: the owner is who reads them."""
     try:
         async with await targets.connect(resource, database) as connection:
-            yield resource, catalog, connection, targets
+            yield connection
     except psycopg.Error as error:
-        raise Unavailable(f"{resource.name}/{database} did not answer ({error.sqlstate or 'no answer'}).") from None
+        upstream = resource.upstream
+        said = make_visible(" ".join(str(error).rpartition("failed: ")[2].split()))
+        where = f"{resource.name}: {upstream.user} at {upstream.host}:{upstream.port}/{database}"
+        hint = "Check its upstream in hoop.yaml, and that its server lets the gateway in (pg_hba.conf)."
+        raise Unavailable(f"{where} could not be asked: {said}.", hint=hint) from None
 
 
 # -------------------------------------------------------------------------------------------------------------- doctor

@@ -16,7 +16,7 @@ from access.requests import Grant
 from access.resources import Resource
 from access.scopes import Read
 from app.cli_operate import operator, with_core
-from app.cli_protect import target
+from app.cli_protect import connected, target
 from app.core import Core
 from app.targets import Targets
 from bot.console.data import KIND as SCANS
@@ -40,7 +40,8 @@ async def _scan(core: Core, arguments: argparse.Namespace) -> int:
     resource, database = target(core, arguments.resource)
     person = _answering(core, resource, arguments.person)
     targets = Targets(core)
-    looked = sampling.tables(await targets.load(resource, database))
+    async with connected(targets, resource, database):  # what cannot be reached is said in its server's words
+        looked = sampling.tables(await targets.load(resource, database))
     fact = ResourceScanned(
         stream=resource.name, actor=operator(), resource=resource.name, tables=len(looked), rows=arguments.rows
     )

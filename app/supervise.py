@@ -184,7 +184,8 @@ def seen(state: Path) -> list[str]:
 
 def children(config: Path, log_style: str, workers: int) -> list[Child]:
     """The processes of a whole gateway: worker before web, so that the first page has somebody to post its cards."""
-    hoop = [sys.executable, "-m", "app", "--config", str(config), "--log", log_style, "serve", "--only"]
+    # -P: what lies where hoop is started, such as its own data, is no part of the program.
+    hoop = [sys.executable, "-P", "-m", "app", "--config", str(config), "--log", log_style, "serve", "--only"]
     shared = {"HOOP_LISTENERS__POSTGRES__SHARED": "true"} if workers > 1 else {}
     proxies = [
         Child(

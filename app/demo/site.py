@@ -195,7 +195,7 @@ def _write(path: Path, text: str) -> None:
 
 def hoop(config: Path, *arguments: str) -> tuple[int, str]:
     """Run a `hoop` command as an operator would; its status and what it printed."""
-    command = [sys.executable, "-m", "app", "--config", str(config), *arguments]
+    command = [sys.executable, "-P", "-m", "app", "--config", str(config), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -209,7 +209,7 @@ async def gateway(home: Path, target: Target, psql: Path, server: SshHost | None
     if status:
         raise Unavailable(f"`hoop db upgrade` failed: {printed.strip()}")
     log = (home / "gateway.log").open("wb")
-    command = [sys.executable, "-m", "app", "--config", str(config), "serve", "--only", "web,proxy,worker"]
+    command = [sys.executable, "-P", "-m", "app", "--config", str(config), "serve", "--only", "web,proxy,worker"]
     process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, start_new_session=True)
     try:
         console = f"http://{HOST}:{console_port}"

@@ -193,3 +193,17 @@ def test_doctor_names_what_weakens_and_its_role_holds(home: Path, postgres: Embe
     code, out = hoop(home, "doctor", "shop")
     assert code == 0, out
     assert "can do no more" in out
+
+
+def test_a_target_that_cannot_be_asked_is_said_in_its_servers_words(home: Path, postgres: EmbeddedPostgres):
+    (home / "upstream.password").write_text("not this one")
+    for command in (["doctor", "shop"], ["scan", "shop", "--as", "ann"]):
+        code, out = hoop(home, *command)
+        assert code == 1
+        assert f'password authentication failed for user "{postgres.user}"' in out
+        assert f"{postgres.host}:{postgres.port}/" in out and "upstream in hoop.yaml" in out
+        assert "not this one" not in out
+    text = (home / "hoop.yaml").read_text().replace(f"port: {postgres.port}", "port: 1")
+    (home / "hoop.yaml").write_text(text)
+    code, out = hoop(home, "doctor", "shop")
+    assert code == 1 and "127.0.0.1:1/" in out and "Connection refused" in out
