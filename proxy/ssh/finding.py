@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -85,13 +85,26 @@ _SECRET = (
     "*.tfstate", "*/.config/gh/*", "*/wp-config.php", "wp-config.php", "/proc/kcore",
     "/dev/mem", "/dev/kmem", "/dev/sd*", "/dev/nvme*", "/dev/vd*", "/dev/xvd*", "/dev/mapper/*", "/dev/dm-*", "/roo[t]",
     "/roo[t]/*", "/var/run/secrets*", "/run/secrets*", "*credentials*", "*secret*", "*password*", "/dev/tcp/*", "/dev/udp/*",
+    "*shadow*", "*opasswd*", "*/passwd-", "*keytab*", "*kubeconfig*", "/etc/kubernetes/*", "*/k3s.yaml", "/var/lib/kubelet/*", "/var/lib/rancher/*",
+    "/etc/openvpn/*", "/etc/wireguard/*", "*/system-connections*", "/etc/ppp/*", "/etc/docker/*", "*/debian.cnf", "*my.cnf", "*.mylogin.cnf", "*.jks",
+    "*.keystore", "*.kdbx", "*.ovpn", "*.ppk", "*.envrc", "*token*", "*api?key*", "*apikey*", "*.boto", "*.s3cfg", "*vault*", "*.tfvars", "*/gcloud/*",
+    "*/.azure*", ".azure*", "*rclone.conf", "*/.m2/*", ".m2/*", "*/.subversion/*", "*.viminfo", "*.lesshst", "*/.config/hub", "/proc/kmsg", "/proc/*/stack",
+    "/proc/*/auxv", "/proc/*/maps", "/proc/*/smaps*", "/var/lib/mysql*", "/var/lib/postgresql*", "/var/lib/docker*", "/var/lib/containerd*", "/var/mail*",
+    "/var/spool/*", "/var/backups/*", "*.sock", "*/environment", "*/.bash_*", "*.pgsql_history", "*/.config/rclone*",
 )  # fmt: skip
-#: The home of the first of all accounts.
-_ROOTS_HOME = "/" + "root"
-_BROAD = frozenset({_ROOTS_HOME}) | frozenset(
-    {"/", "/etc", "/home", "/proc", "/var", "/run", "~", ".", "..", "/var/run", "/usr"}
+#: Places in which whole trees and any names may be read.
+_OPEN_PLACES = ("/var/log/", "/usr/share/")
+_GLOB_PLACES = (*_OPEN_PLACES, "/tmp/", "/srv/", "/opt/")  # noqa: S108 - names, nothing is written
+#: Files and directories that a pattern must not name.
+_NEVER_MATCHED = (
+    ".env", "prod.env", ".env.local", "server.key", "cert.pem", "id_rsa", "id_ed25519", "secret.yml", "secrets.yaml", "password.txt", "credentials.json",
+    ".pgpass", ".netrc", "terraform.tfstate", ".htpasswd", "wp-config.php", "keystore.p12", "store.jks", ".bash_history", ".npmrc", ".git-credentials",
+    "token", "kubeconfig", "shadow", ".ssh", ".aws", ".kube", ".gnupg", ".docker", ".azure",
+)  # fmt: skip
+#: Devices that nothing happens to when they are read.
+_DEVICES = frozenset(
+    {"null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "tty", "fd/0", "fd/1", "fd/2"}
 )
-_GLOB_PLACES = ("/var/log/", "/tmp/", "/srv/", "/opt/", "/usr/share/")  # noqa: S108 - names, nothing is written
 
 
 def path_of(text: str) -> str:
@@ -101,20 +114,40 @@ def path_of(text: str) -> str:
 
 def secret(word: Word) -> str:
     """Why reading this file is doubtful; empty when it is not. Symbolic links are not seen from here."""
-    for text in {word.text, word.text.rpartition("=")[2]}:
+    for text in _paths_in(word.text):
         path = path_of(text)
+        if ".." in text.split("/"):
+            return f"{text} may lead anywhere"
         if any(fnmatchcase(path.lower(), pattern) for pattern in _SECRET):
             return f"{path} may hold secrets"
+        if path.startswith("/dev/") and path.removeprefix("/dev/") not in _DEVICES:
+            return f"{path} is a device"
+        closed = word.glob and "/" in path and not path.startswith(_OPEN_PLACES)
+        if closed and any(_may_name(part, name) for part in path.split("/") for name in _NEVER_MATCHED):
+            return f"{path} could be a file that holds secrets"
         if word.glob and not path.startswith(_GLOB_PLACES) and (path.startswith(("/", "~", ".", "*", "?", "["))):
             return f"{path} could be any file"
     return ""
 
 
-def broad(texts: Iterable[str]) -> bool:
-    """Whether one of these directories holds more than somebody means."""
-    return any(
-        path_of(text) in _BROAD or path_of(text).startswith(("/etc/", f"{_ROOTS_HOME}/", "/proc/")) for text in texts
-    )
+def _paths_in(text: str) -> set[str]:
+    """What of a word may be a path: all of it, what is behind `=`, and what is attached to a letter (`-f/etc/shadow`)."""
+    found_ = {text, text.rpartition("=")[2]}
+    if text.startswith("-") and not text.startswith("--"):
+        found_ |= {text[2:], text[min((at for at in (text.find("/"), text.find("~")) if at >= 0), default=len(text)) :]}
+    return found_ - {""}
+
+
+def _may_name(pattern: str, name: str) -> bool:
+    """Whether a shell's pattern can be this name: a dot at the front has to be there."""
+    if not any(sign in pattern for sign in "*?["):
+        return False
+    return (not name.startswith(".") or pattern.startswith(".")) and fnmatchcase(name, pattern.replace("[^", "[!"))
+
+
+def open_place(text: str) -> bool:
+    """Whether a whole tree may be read there."""
+    return f"{path_of(text)}/".startswith(_OPEN_PLACES) and ".." not in text.split("/")
 
 
 def looks_like_path(text: str) -> bool:

@@ -29,6 +29,9 @@ _CONTROL = frozenset(
         "elif_clause", "else_clause", "do_group", "function_definition", "extglob_pattern",
     }
 )  # fmt: skip
+_ON_ONE_LINE = frozenset(
+    {"command", "redirected_statement", "file_redirect", "herestring_redirect", "variable_assignment", "concatenation"}
+)
 _PLAIN_BLOCKS = frozenset({"program", "list", "subshell", "compound_statement", "negated_command"})
 
 
@@ -81,11 +84,28 @@ def read(text: str) -> Line:
             line.problem = "This is not a command line that a shell would take, or not one that we can read."
         else:
             _walk(root, line, 0, fed=False)
+            _between(root, line.text.encode(), line)
+            if "\\\n" in text:
+                line.doubts.append("a line that goes on in the next one")
     except (RecursionError, ValueError, UnicodeError):
         line.problem = "This command line is nested too deeply to be read."
     if not line.problem and not line.commands and not line.redirects and not line.doubts:
         line.problem = "There is no command in this line."
     return line
+
+
+def _between(node: Node, data: bytes, line: Line) -> None:
+    """What the grammar passed over. A shell ends a command at each newline, and to it a `#` behind an escaped blank is no comment."""
+    before = data[: node.start_byte]
+    if node.type == "comment" and before and (before[-1:] not in b" \n" or before[-2:-1] == b"\\"):
+        line.doubts.append("a comment behind something")
+    at = node.start_byte
+    for child in node.children:
+        passed = data[at : child.start_byte]
+        if b"\\" in passed or (b"\n" in passed and node.type in _ON_ONE_LINE):
+            line.doubts.append("something between its words")
+        at = child.end_byte
+        _between(child, data, line)
 
 
 def _unreadable(text: str) -> str:
@@ -197,10 +217,12 @@ def _redirect(node: Node, line: Line, depth: int) -> None:
                 )
         line.redirects.append(Redirect("<<", None))
         return
-    target = node.child_by_field_name("destination") or next(
-        (child for child in node.named_children if child.type != "file_descriptor"), None
-    )
-    line.redirects.append(Redirect(operator, None if target is None else word(target, line, depth)))
+    targets = [child for child in node.named_children if child.type != "file_descriptor"]
+    line.redirects.append(Redirect(operator, word(targets[0], line, depth) if targets else None))
+    for more in targets[1:]:
+        # The grammar counts words behind the file as more files; a shell gives them to the command.
+        line.doubts.append("words behind a redirection")
+        word(more, line, depth)
 
 
 def _command(node: Node, line: Line, depth: int, *, fed: bool) -> None:

@@ -17,6 +17,7 @@ from proxy.ssh.finding import (
     Rule,
     found,
     opaque,
+    secret,
 )
 from proxy.ssh.tools_commands import COMMANDED
 from proxy.ssh.tools_read import READERS
@@ -238,8 +239,25 @@ def archive(argv: Argv) -> Finding:
         return opaque("tar of another machine", WRITE)
     mode = first if not first.startswith("--") else ""
     if ("t" in mode and not set("cxruA") & set(mode)) or first == "--list":
-        return found(READ, verb="TAR", reads=argv.operands())
+        return _listing(argv, mode)
     return found(WRITE, verb="TAR", writes=argv.operands())
+
+
+_LISTING = frozenset({"--list", "--verbose", "--gzip", "--bzip2", "--xz", "--zstd", "--file", "--auto-compress", "--full-time", "--numeric-owner", "-v", "-f", "-z", "-j", "-J", "-vf"})  # fmt: skip
+
+
+def _listing(argv: Argv, mode: str) -> Finding:
+    """Some options of a listing write files (`--index-file`) or read names from one (`-T`)."""
+    rest = argv.texts[1:] if mode else argv.texts
+    odd = set(mode) - set("-tvfzjJa") or any(
+        text.startswith("-") and text.partition("=")[0] not in _LISTING for text in rest
+    )
+    why = (
+        "tar with an option that does more than list"
+        if odd
+        else next((text for text in map(secret, argv.args) if text), "")
+    )
+    return opaque(why, READ) if why else found(READ, verb="TAR", reads=argv.operands())
 
 
 def environment(_argv: Argv) -> Finding:

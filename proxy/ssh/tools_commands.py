@@ -32,6 +32,9 @@ class Commands:
     groups: frozenset[str] = frozenset()
     #: Commands that only look while nothing stands behind them: `git branch`.
     bare: frozenset[str] = frozenset()
+    #: Long options and letters that are known anywhere; with one that is not, somebody has to look. None: they are not checked.
+    options: frozenset[str] | None = None
+    letters: str = ""
 
 
 def _set(text: str) -> frozenset[str]:
@@ -49,6 +52,8 @@ _TABLE: Mapping[str, Commands] = {
         free=_set("--no-pager -l --full --user -q --quiet -a --all --failed --plain --no-legend"),
         valued=_set("-t --type -n --lines -o --output -p --property"),
         never=("host", "machine", "root", "image"), short="HM",
+        options=_set("--state --failed --no-block --wait --reverse --after --before --value --recursive --with-dependencies --legend --runtime --force --now"),
+        letters="lqaftnpo",
     ),
     "service": Commands(read=frozenset(), opaque=frozenset()),
     "git": Commands(
@@ -65,6 +70,13 @@ _TABLE: Mapping[str, Commands] = {
         opaque=_set("exec run attach cp port-forward proxy debug config certificate auth plugin"),
         valued=_set("-n --namespace --context --cluster -l --selector -o --output"), free=_set("-A --all-namespaces"),
         never=("kubeconfig", "token", "server", "as", "as-group", "insecure-skip-tls-verify", "raw", "template", "patch-file"), short="s",
+        options=_set(
+            "--watch --watch-only --tail --since --since-time --follow --container --previous --timestamps --sort-by --show-labels --no-headers "
+            "--field-selector --all-containers --prefix --ignore-not-found --chunk-size --dry-run --replicas --all --client --short --recursive "
+            "--timeout --force --grace-period --cascade --label-columns --max-log-requests --limit-bytes --filename --to-revision --overwrite "
+            "--containers --restart --for --types --api-group --namespaced --min --max --port --target-port --type --name --selector --wait --prune"
+        ),
+        letters="AwfpRLclno",
     ),
     "docker": Commands(
         read=_set("ps ls logs images stats top version info port history events search"),
@@ -73,12 +85,19 @@ _TABLE: Mapping[str, Commands] = {
         opaque=_set("build run exec cp commit login push save load import export create compose swarm stack service plugin context inspect"),
         groups=_set("container image volume network system"), free=_set("-D --debug"),
         never=("host", "config", "context"),
+        options=_set(
+            "--all --filter --format --no-trunc --quiet --size --last --latest --follow --tail --since --until --timestamps --details --no-stream --limit "
+            "--human --digests --time --signal --force --volumes --memory --cpus --all-tags"
+        ),
+        letters="aqflnstDv",
     ),
     **dict.fromkeys(("apt", "apt-get", "apt-cache", "aptitude"), Commands(
         read=_set("list show search policy depends rdepends showpkg madison changelog"),
         write=_set("install update upgrade download build-dep reinstall"),
         danger=_set("remove purge autoremove autopurge dist-upgrade full-upgrade clean autoclean"),
-        free=_set("-y --yes -q -qq --no-install-recommends -V"), never=("option", "config-file"),
+        free=_set("-y --yes -q -qq --no-install-recommends -V"), never=("option", "config-file"), short="oc",
+        options=_set("--installed --upgradable --all-versions --names-only --full --only-upgrade --reinstall --simulate --dry-run --assume-yes --quiet --fix-broken"),
+        letters="yqVasf",
     )),
     **dict.fromkeys(("yum", "dnf"), Commands(
         read=_set("list info search provides repolist check-update history deplist"),
@@ -88,22 +107,31 @@ _TABLE: Mapping[str, Commands] = {
     **dict.fromkeys(("pip", "pip3"), Commands(
         read=_set("list show freeze check"), opaque=_set("install download wheel"), danger=_set("uninstall"),
         never=("python", "log", "index-url", "extra-index-url", "find-links", "cache-dir"), short="if",
+        options=_set("--version --outdated --uptodate --format --user --local --not-required --verbose --quiet --files --all --yes"), letters="oulvqy",
     )),
     **dict.fromkeys(("npm", "yarn", "pnpm"), Commands(read=_set("ls list view outdated"), write=frozenset(), opaque=_set("install run exec ci"),
-        never=("script-shell", "node-options", "prefix", "userconfig", "globalconfig", "logs-dir", "registry", "cache"))),
+        never=("script-shell", "node-options", "prefix", "userconfig", "globalconfig", "logs-dir", "registry", "cache"),
+        options=_set("--global --depth --json --all --long --parseable --omit --production --dev"), letters="gpla")),
     "dpkg": Commands(read=_set("-l -L -s -S --list --status --listfiles --search"), danger=_set("-r -P --remove --purge"), opaque=_set("-i --install"),
         never=("pre-invoke", "post-invoke", "status-logger", "root", "admindir", "instdir", "log"),
+        options=_set("--no-pager"),
     ),
     "rpm": Commands(read=_set("-q -qa -qi -ql -qf --query -V"), danger=_set("-e --erase"), opaque=_set("-i -U -ivh -Uvh --install --upgrade"),
         never=("pipe", "eval", "define", "undefine", "macros", "rcfile", "load", "predefine", "root", "dbpath"), short="ED",
+        options=_set("--all --info --list --file --changelog --last --requires --provides --scripts --queryformat --qf --whatprovides --docfiles --configfiles"),
+        letters="qailcdsR",
     ),
     "helm": Commands(
         read=_set("list ls status history version"), write=_set("upgrade install"), danger=_set("uninstall delete rollback"),
         valued=_set("-n --namespace"), never=("post-renderer", "kubeconfig", "kube-token"),
+        options=_set("--all-namespaces --output --all --quiet --short --date --reverse --filter --max --offset --revision --show-resources --wait --timeout --failed --deployed --pending"),
+        letters="Anoaqdr",
     ),
-    "timedatectl": Commands(read=_set("status show list-timezones timesync-status"), danger=_set("set-time set-timezone set-ntp"), bare=_set("timedatectl"), never=("host", "machine"), short="HM"),
-    "loginctl": Commands(read=_set("list-sessions list-users session-status user-status"), danger=_set("terminate-session terminate-user kill-session kill-user"), never=("host", "machine"), short="HM"),
-    "nginx": Commands(read=_set("-t -v -V -T"), short="cgpes"),
+    "timedatectl": Commands(read=_set("status show list-timezones timesync-status"), danger=_set("set-time set-timezone set-ntp"), bare=_set("timedatectl"), never=("host", "machine"), short="HM",
+        options=_set("--no-pager --property --all --value --full"), letters="pal"),
+    "loginctl": Commands(read=_set("list-sessions list-users session-status user-status"), danger=_set("terminate-session terminate-user kill-session kill-user"), never=("host", "machine"), short="HM",
+        options=_set("--no-pager --property --all --value --full --no-legend"), letters="pal"),
+    "nginx": Commands(read=_set("-t -v -V -T"), short="cgpes", options=frozenset(), letters="tvVTq"),
 }  # fmt: skip
 
 
@@ -113,6 +141,8 @@ def commanded(argv: Argv) -> Finding:
     texts = list(argv.texts)
     if (table.never or table.short) and argv.has(table.short, *table.never):
         return opaque(f"{argv.name} with an option that makes it run or write something else", WRITE)
+    if strange := _strange(table, texts):
+        return opaque(f"{argv.name} {strange} is not known", WRITE)
     known = {*table.read, *table.write, *table.danger}
     while texts and texts[0].startswith("-") and texts[0] not in known:
         option = texts.pop(0)
@@ -141,6 +171,23 @@ def commanded(argv: Argv) -> Finding:
     return found(effect, verb=verb, writes=tuple(rest[:1]) if effect is not READ else ())
 
 
+def _strange(table: Commands, texts: list[str]) -> str:
+    """An option that is not known to do no more than its command; empty when there is none."""
+    if table.options is None:
+        return ""
+    known = {*table.options, *table.free, *table.valued, "--"}
+    commands, seen = {*table.read, *table.write, *table.danger, *table.opaque}, False
+    for text in texts:
+        cluster = text[1:].split("=")[0].rstrip("0123456789")
+        if not seen and text in commands:
+            seen = True
+        elif not text.startswith("-") or text == "-" or text.partition("=")[0] in known or text[:2] in table.valued:
+            continue
+        elif text.startswith("--") or not set(cluster) <= set(table.letters):
+            return text
+    return ""
+
+
 _INSTALLING = frozenset({"install", "reinstall", "localinstall", "upgrade", "update", "enable", "link", "edit"})
 _OTHERS_MAY_WRITE = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - compared
 
@@ -156,7 +203,19 @@ def _looks_further(argv: Argv, command: str, rest: list[str]) -> str:
         applied = command in {"apply", "create", "replace", "delete", "logs"} and not any("://" in text for text in low)
         if any("-file" in text for text in low) or (named and not applied):
             return "it reads a file or an address"
-    if name == "git" and any(text.startswith(_OTHERS_MAY_WRITE) for text in argv.texts):
+    if name == "kubectl" and command == "cluster-info" and rest:
+        return "it shows everything there is"
+    if name == "docker" and command == "top" and len(rest) > 1:
+        return "it may show the environment of processes"
+    if name == "systemctl" and command == "show" and _shows_environment(argv.texts):
+        return "it may show the environment of services"
+    if name in {"npm", "yarn", "pnpm"} and any(_NOT_A_PACKAGE.search(text) for text in rest):
+        return "a package from a place of its own"
+    if name == "rpm" and any("://" in text or "%(" in text or "%{lua" in text for text in argv.texts):
+        return "rpm of an address, or with a macro"
+    if name == "git" and command == "reflog" and rest and rest[0] not in {"show", "-n", "--all"}:
+        return "the reflog may be changed"
+    if name == "git" and any(text.startswith(_OTHERS_MAY_WRITE) or ".." in text.split("/") for text in argv.texts):
         return "a repository there may be anybody's, and git runs what its configuration names"
     if name == "git" and (why := next((text for text in map(secret, argv.args) if text), "")):
         return why
@@ -167,6 +226,20 @@ def _looks_further(argv: Argv, command: str, rest: list[str]) -> str:
     ):
         return f"{name} {command} of a file or an address"
     return "an editor" if command == "edit" else ""
+
+
+#: What npm and its like take for a file, an address or a repository.
+_NOT_A_PACKAGE = re.compile(r":|^[./~]|^[^@].*/")
+
+
+def _shows_environment(texts: tuple[str, ...]) -> bool:
+    """`systemctl show`: all properties, or those that hold the environment."""
+    asked = [
+        value
+        for before, text in zip(("", *texts), texts, strict=False)
+        for value in ([text] if before in {"-p", "--property"} else [text.partition("=")[2] or text[2:]] if text.startswith(("-p", "--property=")) else [])
+    ]  # fmt: skip
+    return not any(asked) or any("environ" in value.lower() for value in asked)
 
 
 def _effect(table: Commands, command: str) -> Effect:
@@ -182,6 +255,7 @@ _CONNINFO = re.compile(r"=|://")
 _PSQL_FREE = frozenset(
     {"-X", "-A", "-t", "-q", "-At", "-tA", "-Atq", "-w", "-1", "-x", "--no-psqlrc", "--csv", "-XAt", "-XAtq"}
 )
+_HERE = frozenset({"localhost", "127.0.0.1", "::1", "/var/run/postgresql"})
 _PSQL_VALUED = frozenset({"-d", "-h", "-p", "-U", "-F"})
 
 
@@ -196,6 +270,8 @@ def psql(argv: Argv) -> Finding:
             value = texts.pop(0)
             if option == "-d" and _CONNINFO.search(value):
                 return opaque("psql with a connection string may go anywhere")
+            if option == "-h" and value not in _HERE:
+                return opaque("psql with another server: that one has a resource of its own, or needs one")
         elif option not in _PSQL_FREE and option.startswith("-"):
             return opaque(f"psql {option} is not known")
         elif _CONNINFO.search(option):
@@ -219,6 +295,8 @@ def psql(argv: Argv) -> Finding:
 def service(argv: Argv) -> Finding:
     """`service NAME status`."""
     texts = argv.texts
+    if any("/" in text for text in texts[:1]):
+        return opaque("service runs whatever file that is")
     if texts == ("--status-all",) or (len(texts) == 2 and texts[1] == "status"):
         return found(READ, verb="SERVICE STATUS")
     return found(WRITE, verb="SERVICE", writes=texts[:1])

@@ -12,34 +12,40 @@ from proxy.ssh.finding import (
     Argv,
     Finding,
     Rule,
-    broad,
     found,
     looks_like_path,
     opaque,
+    open_place,
     secret,
 )
+from proxy.ssh.shell import Word
 
 #: name → (short options, long options) with which it writes, runs something or changes the system.
 _READERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "basename": ("", ()), "cal": ("", ()), "cat": ("", ()), "cksum": ("", ()), "cmp": ("", ()), "column": ("", ()),
     "comm": ("", ()), "cut": ("", ()), "df": ("", ()), "diff": ("", ()), "dig": ("f", ()), "dirname": ("", ()),
-    "dpkg-query": ("", ("admindir", "root")), "du": ("", ()), "echo": ("", ()), "egrep": ("", ()), "expand": ("", ()), "expr": ("", ()),
-    "false": ("", ()), "fgrep": ("", ()), "file": ("CmzZ", ("compile", "magic-file", "uncompress", "uncompress-noreport")),
+    "dpkg-query": ("", ("admindir", "root")), "du": ("", ("files0-from",)), "echo": ("", ()), "egrep": ("", ()), "expand": ("", ()), "expr": ("", ()),
+    "false": ("", ()), "fgrep": ("", ()), "file": ("CmzZf", ("compile", "magic-file", "uncompress", "uncompress-noreport", "files-from")),
     "findmnt": ("", ()), "fold": ("", ()), "free": ("", ()), "getconf": ("", ()), "getent": ("", ()), "grep": ("", ()),
     "groups": ("", ()), "head": ("", ()), "host": ("", ()), "id": ("", ()), "iostat": ("", ()), "join": ("", ()),
-    "jq": ("", ()), "last": ("", ()), "locale": ("", ()), "ls": ("", ()), "lsb_release": ("", ()), "lsblk": ("", ()),
-    "lscpu": ("", ()), "lsmod": ("", ()), "lsof": ("D", ()), "lspci": ("", ()), "md5sum": ("", ()), "mpstat": ("", ()),
+    "jq": ("fL", ("from-file", "library-path")), "last": ("", ()), "locale": ("", ()), "ls": ("", ()), "lsb_release": ("", ()), "lsblk": ("", ()),
+    "lscpu": ("", ()), "lsmod": ("", ()), "lsof": ("D", ()), "lspci": ("AOQqFip", ()), "md5sum": ("", ()), "mpstat": ("", ()),
     "netstat": ("", ()), "nl": ("", ()), "nproc": ("", ()), "nslookup": ("", ()), "od": ("", ()), "paste": ("", ()),
     "pgrep": ("", ()), "pidof": ("", ()), "ping": ("fA", ()), "printf": ("v", ()), "pstree": ("", ()),
     "pwd": ("", ()), "readlink": ("", ()), "realpath": ("", ()), "rev": ("", ()), "seq": ("", ()), "sha1sum": ("", ()),
-    "sha256sum": ("", ()), "sha512sum": ("", ()), "sleep": ("", ()), "sort": ("oT", ("output", "compress-program", "temporary-directory")),
+    "sha256sum": ("", ()), "sha512sum": ("", ()), "sleep": ("", ()), "sort": ("oT", ("output", "compress-program", "temporary-directory", "files0-from")),
     "ss": ("KDF", ("kill", "diag", "filter")), "stat": ("", ()), "strings": ("", ()), "tac": ("", ()), "tail": ("", ()),
-    "test": ("", ()), "tr": ("", ()), "tree": ("oR", ()), "true": ("", ()), "tty": ("", ()), "type": ("", ()),
-    "uname": ("", ()), "unexpand": ("", ()), "uptime": ("", ()), "vmstat": ("", ()), "w": ("", ()), "wc": ("", ()),
+    "test": ("", ()), "tr": ("", ()), "tree": ("oR", ("output", "fromfile", "fromtabfile", "gitfile", "infofile")), "true": ("", ()), "tty": ("", ()), "type": ("", ()),
+    "uname": ("", ()), "unexpand": ("", ()), "uptime": ("", ()), "vmstat": ("", ()), "w": ("", ()), "wc": ("", ("files0-from",)),
     "whereis": ("", ()), "which": ("", ()), "who": ("", ()), "whoami": ("", ()), "zcat": ("", ()), "zgrep": ("", ()),
     "[": ("", ()), ":": ("", ()),
 }  # fmt: skip
 _GREPS = frozenset({"grep", "egrep", "fgrep", "zgrep"})
+_COMPARE = frozenset({"diff"})
+#: Tools whose first operand is what they look for or compute, with the options that say it elsewhere.
+_PATTERN_FIRST = {**dict.fromkeys(_GREPS, ("ef", ("regexp", "file"))), "jq": ("f", ("from-file",))}
+#: What a jq program can see besides its input, and where it can take more programs from.
+_JQ_MORE = re.compile(r"(?<![.\w])env\b|\$ENV|\$__|\b(?:include|import|input_filename|get_search_list)\b")
 _NO_FILES = frozenset({"echo", "printf", "expr", "seq", "sleep", "true", "false", ":", "type", "which", "tr", "basename", "dirname"})  # fmt: skip
 
 
@@ -51,10 +57,12 @@ def reader(argv: Argv) -> Finding:
     if argv.name in {"test", "["} and any("[" in text for text in argv.texts):
         # `test -v 'a[$(…)]'` computes the subscript.
         return opaque("a subscript that is computed when it is looked at")
+    if argv.name == "jq" and any(_JQ_MORE.search(text) for text in argv.texts):
+        return opaque("a jq program that looks beyond its input", READ)
     files = tuple(text for text in argv.operands() if argv.name not in _NO_FILES and looks_like_path(text))
-    why = "" if argv.name in _NO_FILES else next((text for text in map(secret, argv.args) if text), "")
-    recursive = argv.name in _GREPS and (argv.has("rR", "recursive", "dereference-recursive") or argv.has("d"))
-    if recursive and (broad(argv.operands()) or len(argv.operands()) < 2):
+    why = "" if argv.name in _NO_FILES else next((text for text in map(secret, _files(argv)) if text), "")
+    trees = argv.operands() if argv.name in _COMPARE else argv.operands()[1:]
+    if _recursive(argv) and not (trees and all(map(open_place, trees))):
         why = "it reads a whole tree of files"
     if argv.args and argv.args[0].glob and (letters or names):
         why = "a file name could be taken for an option"
@@ -64,8 +72,26 @@ def reader(argv: Argv) -> Finding:
     )
 
 
+def _files(argv: Argv) -> tuple[Word, ...]:
+    """The words that may be files: not the pattern of a search, nor a program."""
+    letters, names = _PATTERN_FIRST.get(argv.name, ("", ()))
+    first = argv.operands()[:1]
+    if not letters or not first or argv.has(letters, *names):
+        return argv.args
+    at = argv.texts.index(first[0])
+    return argv.args[:at] + argv.args[at + 1 :]
+
+
+def _recursive(argv: Argv) -> bool:
+    if argv.name in _COMPARE:
+        return argv.has("r", "recursive")
+    return argv.name in _GREPS and argv.has("rRd", "recursive", "dereference-recursive", "directories")
+
+
 def ps(argv: Argv) -> Finding:
     """`ps -e` lists all processes; `ps e` (and -E) shows their environments."""
+    if any("env" in text.lower() for text in argv.texts):
+        return opaque("ps shows the environment of processes", READ)
     valued = {"-o", "-C", "-u", "-U", "-p", "-g", "-t", "--sort", "-q"}
     for before, text in zip(("", *argv.texts), argv.texts, strict=False):
         bare = not text.startswith("-") and before not in valued
@@ -75,6 +101,8 @@ def ps(argv: Argv) -> Finding:
 
 
 def date(argv: Argv) -> Finding:
+    if argv.has("f", "file"):
+        return opaque("date reads a file, and says what is no date in it", READ)
     setting = argv.has("s", "set") or any(not text.startswith("+") for text in argv.operands())
     return found(DANGER if setting else READ, verb="DATE")
 
@@ -96,7 +124,10 @@ def uniq(argv: Argv) -> Finding:
 def dmesg(argv: Argv) -> Finding:
     if argv.has("FK", "file", "kmsg-file"):
         return opaque("dmesg of another file", READ)
-    return found(WRITE if argv.has("cCDEn", "clear", "read-clear", "console-") else READ, verb="DMESG")
+    return found(
+        WRITE if argv.has("cCDEn", "clear", "read-clear", "console-off", "console-on", "console-level") else READ,
+        verb="DMESG",
+    )
 
 
 def journalctl(argv: Argv) -> Finding:
@@ -118,27 +149,52 @@ def top(argv: Argv) -> Finding:
 
 _SED_PRINT = re.compile(r"\A[0-9]*(?:,(?:[0-9]+|\$))?\$?p\Z|\A/[^/\\]*/p\Z")
 _SED_SUBSTITUTE = re.compile(r"\As([/|#,])(?:(?!\1)[^\\\n])*\1(?:(?!\1)[^\\\n])*\1[gI0-9p]*\Z")
+_SED_FREE = frozenset({"-n", "-E", "-r", "-u", "-ne", "-nE", "-nr", "--quiet", "--silent"})
 
 
 def sed(argv: Argv) -> Finding:
     """Printing and substituting; every other script may write files or run commands (`w`, `e`)."""
     if argv.has("i", "in-place"):
         return found(WRITE, verb="SED", writes=argv.operands()[1:])
-    script, files = (argv.operands() or ("",))[0], argv.operands()[1:]
-    only = all(text in {"-n", "-E", "-r", "-e", "-u"} or not text.startswith("-") for text in argv.texts)
-    why = next((text for text in map(secret, argv.args[1:]) if text), "")
-    scripts = argv.texts.count("-e") <= 1
-    if why or not only or not scripts or not (_SED_PRINT.match(script) or _SED_SUBSTITUTE.match(script)):
+    scripts, files, ends = _sed_parts(argv)
+    why = next((text for text in map(secret, files) if text), "")
+    harmless = all(_SED_PRINT.match(script) or _SED_SUBSTITUTE.match(script) for script in scripts)
+    if why or not ends or len(scripts) != 1 or not harmless:
         return opaque(why or "a sed script can write files and run commands", READ)
-    return found(READ, verb="SED", reads=files)
+    return found(READ, verb="SED", reads=tuple(word.text for word in files))
+
+
+def _sed_parts(argv: Argv) -> tuple[list[str], list[Word], bool]:
+    """(Scripts, files, whether all else is known): with -e no other word is a script."""
+    scripts: list[str] = []
+    words: list[Word] = []
+    rest, known = list(argv.args), True
+    while rest:
+        word = rest.pop(0)
+        if word.text in {"-e", "-ne"} and rest:
+            scripts.append(rest.pop(0).text)
+        elif word.text.startswith("-") and word.text != "-":
+            known &= word.text in _SED_FREE - {"-ne"}
+        else:
+            words.append(word)
+    if not scripts and words:
+        scripts.append(words.pop(0).text)
+    return scripts, words, known
+
+
+#: What `ip` shows things of, as it may be shortened. `ip link s` sets.
+_IP_OBJECTS = frozenset({
+    "a", "addr", "address", "l", "link", "r", "ro", "route", "rule", "n", "neigh", "neighbour", "maddr", "maddress", "tunnel", "netns", "vrf", "mroute",
+})  # fmt: skip
+_IP_LOOKS = frozenset({"show", "sho", "sh", "list", "lst", "ls", "l"})
 
 
 def ip(argv: Argv) -> Finding:
     words = [text for text in argv.texts if not text.startswith("-")]
-    if argv.has("b", "batch", "force") or "exec" in words:
-        return opaque("ip runs other commands")
-    looking = {"show", "list", "lst", "ls", "l", "s", "sh", "get"}
-    read = len(words) == 1 or (len(words) > 1 and words[1] in looking)
+    if argv.has("bBn", "batch", "force", "netns", "all") or "exec" in words:
+        return opaque("ip runs other commands, or is about another place")
+    looking = _IP_LOOKS | ({"get", "s"} if words[:1] not in (["l"], ["link"]) else set())
+    read = bool(words) and words[0] in _IP_OBJECTS and (len(words) == 1 or words[1] in looking)
     return found(READ if read else DANGER, verb=" ".join(("IP", *words[:2])).upper())
 
 
@@ -173,6 +229,8 @@ def _starts(texts: tuple[str, ...]) -> tuple[str, ...]:
 def getent(argv: Argv) -> Finding:
     if any(text in {"shadow", "gshadow"} for text in argv.texts):
         return opaque("it shows hashes of passwords", READ)
+    if argv.has("s", "service"):
+        return opaque("getent with another service", READ)
     return found(READ, verb="GETENT")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,9 @@ LINES = (
     "true 'x[$(touch C)]'", ": ${x:=`touch C`}", "[ 1 -eq 'x[$(touch C)]' ]", "[ -v x[\\$(touch C)] ]",
     'test -n "$(touch C)"', "test -R 'x[$(touch C)]'", "[ -R 'x[$(touch C)]' ]", "[ x -a -v 'x[`touch C`]' ]",
     "[ '(' -v 'x[`touch C`]' ')' ]",
+    # found by the random lines below
+    "ls <bin/ls $(touch C)", "ls p 2>&1 $(touch C)", "ls </dev/null `touch C`", "cat <<<x $(touch C)", "ls \\ #;touch C",
+    "ls x\\\n#$(touch C)", "ls esac\n\\\ntouch C", "sed -E s/x/y/ -e '1w C' /etc/hostname", "ls # $(touch C)", "ls <<<\\ \ntouch C",
 )  # fmt: skip
 
 
@@ -59,6 +65,64 @@ def test_a_read_leaves_nothing_behind(tmp_path: Path) -> None:
             assert not made.exists(), line
     assert reads >= 10  # some are harmless, and called so
     assert ran >= 50  # most do what they look like, so a judge that calls everything a read would fail
+
+
+PIECES = (
+    "touch C", "touch", " C", "ls", "cat", "echo", "true", "head", "'", '"', "`", "$(", ")", "(", "){", "}", ";", "&", "|", "\n", "\\", "\\\n",
+    " ", " ", " ", " ", "#", " #", "$", "$'", '$"', "<<E\n", "\nE\n", "<<'E'\n", "<<-E\n", "<<<", "<", ">", "2>&1", "/dev/null", "${x:-", "$((", "))",
+    "[[", "]]", "[", "]", "a[", "=", "x=", "!", "*", "?", "~", "-", "--", "if ", "then ", "fi", "for x in 1;do ", "done", "case x in x) ", ";;", "esac",
+    "\t", "eval", "-e", "-n", "sed", "p", "1w C", "x", "E", "@P", "IFS", "time ", "coproc ", "&&", "||", "<(", ">(", "E'", "test -v", "printf -v",
+)  # fmt: skip
+TOOLS = (
+    "touch",
+    "ls",
+    "cat",
+    "echo",
+    "true",
+    "sed",
+    "sort",
+    "head",
+    "wc",
+    "grep",
+    "printf",
+    "test",
+    "uniq",
+    "cut",
+    "tr",
+    "env",
+)
+TAILS = ("touch C", ";touch C", "\ntouch C", "`touch C`", "$(touch C)", ">C")
+
+
+def _random_lines(seed: int, count: int) -> set[str]:
+    rng = random.Random(seed)
+    lines = set()
+    for _ in range(count):
+        line = ("ls " if rng.random() < 0.6 else "") + "".join(rng.choice(PIECES) for _ in range(rng.randrange(2, 12)))
+        lines.add(line if "C" in line else line + rng.choice(TAILS))
+    return lines
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize("count", [3_000, pytest.param(150_000, marks=pytest.mark.peers)])
+def test_random_lines_that_are_called_reads_leave_nothing_behind(tmp_path: Path, count: int) -> None:
+    """Pieces of lines joined at random. Nothing but a few harmless tools can be found by what runs."""
+    (tools := tmp_path / "bin").mkdir()
+    for name in TOOLS:
+        (tools / name).symlink_to(shutil.which(name) or "/nowhere")
+    made, reads = tmp_path / "C", 0
+    for line in sorted(_random_lines(20261130 + count, count)):
+        verdict = judge(line)
+        if not verdict.understood or not verdict.effects <= {Effect.READ}:
+            continue
+        reads += 1
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                [shutil.which("bash") or os.devnull, "-c", line], stdin=subprocess.DEVNULL, capture_output=True, cwd=tmp_path,
+                env={"PATH": str(tools)}, timeout=5, check=False,
+            )  # fmt: skip
+        assert not made.exists(), line
+    assert reads > count / 200
 
 
 @pytest.mark.parametrize(
