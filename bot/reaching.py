@@ -92,16 +92,14 @@ class Fate(Enum):
 def fate(tx: Tx, world: World, owed: Owed) -> Fate:
     """By the rows of now. Nobody is written to about what was decided, what is not theirs to decide any more, or what a
     digest told them."""
+    if (owed.reached and tx.now < owed.due) or quiet(tx, world.directory, owed.person):
+        return Fate.KEEP  # what costs more to find out is looked at when it matters
     request = tx.request(owed.request)
     if request is None or not _waits_for(tx, world, request, owed.person):
         return Fate.DROP
-    if quiet(tx, world.directory, owed.person):
-        return Fate.KEEP
     if digested_since(tx, world.directory, owed.person, owed.since):
         return Fate.DROP
-    if owed.reached is False or tx.now >= owed.due:
-        return Fate.WRITE
-    return Fate.KEEP if owed.reached else Fate.ASK
+    return Fate.WRITE if owed.reached is False or tx.now >= owed.due else Fate.ASK
 
 
 def _waits_for(tx: Tx, world: World, request: AccessRequest, person: PersonId) -> bool:
