@@ -23,7 +23,7 @@ from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog
 from proxy.sql.classify import judge
 from proxy.sql.following import after
-from proxy.sql.forms import KINDS, Form, FormMemory, Hiding
+from proxy.sql.forms import KINDS, Form, FormMemory, Hiding, Unparsed
 from proxy.sql.forms import form as form_of
 from proxy.sql.known import known
 from proxy.sql.lineage import Lineage, OutputColumn, Tree, trace
@@ -109,6 +109,7 @@ _BEGINNING = 200
 _SHAPES = 16
 
 _OWN = (judge, trace)
+_NO_TREE = Parsed("")
 UNSHOWN = Shown(declare_masked(""), complete=False)
 _NAMED = (j.Execute, j.Fetch, j.Prepare, j.Deallocate, j.DeclareCursor, j.CloseCursor, j.DiscardAll)
 
@@ -262,12 +263,15 @@ class Reader:
         known = self.forms.find(form)
         if known is not None:
             return known.reading_of(text, form, self.masker), True
-        parsed = parse(text)
+        parsed = parse_anew(text)
         if len(parsed.statements) != 1 or parsed.statements[0].node not in KINDS:
             return self._understood(parsed, session)[0], False
         # Nothing of these kinds asks for names that the session gives: where there are none, none can be asked for.
-        learned = self._learn(parse_anew(text), form, self.forms) if self.forms.worthwhile(form) else None
-        return learned or self._understood(parsed, self._bare)[0], True
+        learned = self._learn(parsed, form, self.forms) if self.forms.worthwhile(form) else None
+        reading = learned or self._understood(parsed, self._bare)[0]
+        # A tree is ten times as large as its text, and hardly ever asked for again.
+        light = Parsed(text, (Unparsed(parsed.statements[0].node, text),))
+        return reading.like(text, light, reading.judged, reading.shown, reading.parts), True
 
     def _learn(self, parsed: Parsed, form: Form, forms: FormMemory[Template]) -> Reading | None:
         """The reading of a text, made without looking at its literals as far as that goes, and kept for others like it. The
@@ -281,7 +285,7 @@ class Reader:
         if outline is None or judged.controls or not judged.statement.understood:
             forms.give_up(form)
             return None
-        forms.keep(form, hiding.looked_at(), Template(statement.node, reading, outline))
+        forms.keep(form, hiding.looked_at(), Template(statement.node, replace(reading, parsed=_NO_TREE), outline))
         return reading
 
     def _understood(self, parsed: Parsed, session: j.SqlSession, *, show: bool = True) -> tuple[Reading, Standing]:

@@ -20,6 +20,7 @@ Tree = Mapping[str, Any]
 
 MAX_NODES = 400_000
 
+_INNER = frozenset({dict, list})
 _SKIPPED = frozenset(
     {"A_Const", "String", "ParamRef", "TypeName", "typeName", "SetToDefault", "CurrentOfExpr", "alias"}
 )
@@ -63,7 +64,8 @@ class Expressions(ABC):
 
     def __init__(self, catalog: Catalog, search_path: Sequence[str], temporary: Collection[str] = ()) -> None:
         self.catalog = catalog
-        self.search_path = search_path if PG_CATALOG in search_path else (PG_CATALOG, *search_path)
+        self.search_path = (*search_path,) if PG_CATALOG in search_path else (PG_CATALOG, *search_path)
+        self._means = functions.meanings(catalog, self.search_path)
         self.temporary = temporary
         self.relations: set[str] = set()
         self.predicates: set[str] = set()
@@ -100,30 +102,26 @@ class Expressions(ABC):
 
     def _walked(self, node: Any, scope: Scope) -> _Work:
         work = _Work(node)
-        if isinstance(node, dict) and "ColumnRef" in node and len(node) == 1:  # most of them are just that
-            work.stack.clear()
-            work.taint = self.column(node["ColumnRef"], scope)[0]
-            return work
-        while work.stack:
-            item, tested = work.stack.pop()
-            self._nodes += 1
-            if self._nodes > MAX_NODES:
+        stack, handlers, nodes = work.stack, self._handlers, self._nodes
+        while stack:
+            item, tested = stack.pop()
+            nodes += 1
+            if nodes > MAX_NODES:
                 raise Untraceable("the statement has too many parts")
-            if isinstance(item, list):
-                work.stack.extend(
-                    (one, tested) for one in item if isinstance(one, (dict, list)) and "A_Const" not in one
-                )
+            if type(item) is list:
+                stack.extend([(one, tested) for one in item if type(one) in _INNER and "A_Const" not in one])
                 continue
             for kind, body in item.items():
-                if kind in _SKIPPED or not isinstance(body, (dict, list)):
-                    continue
-                handler = self._handlers.get(kind)
-                if handler is None:
-                    work.stack.append((body, tested))
-                else:
-                    work.tested = tested
+                handler = handlers.get(kind)
+                if handler is not None:
+                    work.tested, self._nodes = tested, nodes
                     handler(body, scope, work)
-        self._test(work.predicates)
+                    nodes = self._nodes
+                elif type(body) in _INNER and kind not in _SKIPPED:
+                    stack.append((body, tested))
+        self._nodes = nodes
+        if work.predicates is not CLEAN:
+            self._test(work.predicates)
         return work
 
     def predicate(self, node: Any, scope: Scope) -> None:
@@ -136,14 +134,15 @@ class Expressions(ABC):
                 pending.extend((each, alone) for each in one)
             elif one and "BoolExpr" in one:
                 alone = alone and one["BoolExpr"].get("boolop") == "AND_EXPR"
-                pending.extend((each, alone) for each in one["BoolExpr"]["args"])
+                pending.extend([(each, alone) for each in one["BoolExpr"]["args"]])
             elif one:
                 taint = self.noted(one, scope)
                 if alone and _is_lookup(one):
                     self.lookups.append((one, taint.touches))
                 else:
                     self._test(taint)
-                self.compared(one, taint, scope)
+                if taint.mixed or len(taint.items) > 1:
+                    self.compared(one, taint, scope)
 
     def compared(self, node: Tree, taint: Taint, scope: Scope) -> None:
         """A comparison decides about rows: what it tells through the other items that take part in it."""
@@ -162,7 +161,7 @@ class Expressions(ABC):
     def _equal_columns(self, node: Tree, scope: Scope) -> tuple[Taint, Taint] | None:
         """Both sides of `a.x = b.y`, stored columns as they are; None for any other condition."""
         body = node.get("A_Expr")
-        if body is None or body.get("kind") != "AEXPR_OP" or strings(body.get("name", ())) != ["="]:
+        if body is None or body.get("kind") != "AEXPR_OP" or functions.operator(body) != "=":
             return None
         sides = []
         for side in (body.get("lexpr", {}), body.get("rexpr", {})):
@@ -187,6 +186,10 @@ class Expressions(ABC):
 
     def noted(self, node: Any, scope: Scope, against: Taint = CLEAN) -> Taint:
         """An expression that stands on its own; `against` is what it is written to or compared with."""
+        if node and "ColumnRef" in node and type(node) is dict:  # most of them are just that
+            taint = self.column(node["ColumnRef"], scope)[0]
+            self.notes.append((node, taint | against))
+            return taint
         work = self._walked(node, scope)
         self.notes.append((node, work.taint | work.predicates | against))
         return work.taint
@@ -201,6 +204,8 @@ class Expressions(ABC):
     def column(self, body: Tree, scope: Scope) -> tuple[Taint, Field | None]:
         """What a column reference means (PostgreSQL's order: column, then whole row, then attribute notation)."""
         fields = body.get("fields", [])
+        if len(fields) == 2 and "String" in fields[1] and "String" in fields[0]:  # most of them
+            return self._qualified(fields[0]["String"].get("sval", ""), "", fields[1]["String"].get("sval", ""), scope)
         names = strings(fields)
         if len(names) < len(fields) and "A_Star" in fields[-1]:
             rels = [scope.table(names[-1], *names[-2:-1])] if names else scope.star
@@ -209,21 +214,24 @@ class Expressions(ABC):
             return scope.column(names[0])
         if len(names) < 2:
             return ANYTHING, None
-        rel = scope.table(names[-2], *names[-3:-2])
+        return self._qualified(names[-2], (names[-3:-2] or [""])[0], names[-1], scope)
+
+    def _qualified(self, alias: str, schema: str, name: str, scope: Scope) -> tuple[Taint, Field | None]:
+        rel = scope.table(alias, schema)
         if rel is None:
             return ANYTHING, None
-        found = rel.called(names[-1])
+        found = rel.called(name)
         if len(found) == 1 and rel.rest is None:
             return found[0].taint, found[0]
-        taint = rel.named(names[-1])
-        return (self._attribute(names[-1], rel.everything()) if taint is None else taint), None
+        taint = rel.named(name)
+        return (self._attribute(name, rel.everything()) if taint is None else taint), None
 
     def _attribute(self, name: str, row: Taint) -> Taint:
         """`row.name` where name is no column: a function call in attribute notation."""
         return row if self._contained([name]) else row | ANYTHING
 
     def _contained(self, name: Sequence[str]) -> bool:
-        return functions.contained(name, self.catalog, self.search_path)
+        return self._means.contained(*name)
 
     def _call(self, body: Tree, scope: Scope, work: _Work) -> None:
         name = strings(body["funcname"])
@@ -244,7 +252,7 @@ class Expressions(ABC):
             self._anything(work)
         elif name[-1] in functions.COUNTING and all("ColumnRef" in one for one in args):
             return
-        if any(one.returns_set for one in functions.candidates(name, self.catalog, self.search_path)):
+        if self._means.returns_set(*name):
             work.push(args, tested=True)  # the number of rows it gives is a condition, too
         work.push(args, tested=work.tested)
 
@@ -298,10 +306,15 @@ class Expressions(ABC):
         work.push(body["arg"], tested=work.tested or "ColumnRef" in body["arg"])
 
     def _operator(self, body: Tree, scope: Scope, work: _Work) -> None:
-        name = strings(body.get("name", ()))
-        if name and not functions.behind(self.catalog.operators, name, self.catalog, self.search_path):
+        name = functions.operator(body)
+        if name:
+            contained = self._means.operator(name)
+        else:
+            qualified = strings(body.get("name", ()))
+            contained = not qualified or self._means.operator(*qualified)
+        if not contained:
             self._anything(work)
-        if self._asks_for_default(body, scope):
+        if name in {"=", ""} and self._asks_for_default(body, scope):
             return
         for side in (body.get("lexpr"), body.get("rexpr")):
             if side and "A_Const" not in side:
@@ -322,7 +335,7 @@ class Expressions(ABC):
     def _cast(self, body: Tree, _scope: Scope, work: _Work) -> None:
         """A cast to a user's type may run a user's function (its domain check, its CREATE CAST)."""
         name = strings(body["typeName"].get("names", ()))
-        if name and not functions.behind(self.catalog.types, name, self.catalog, self.search_path):
+        if name and not self._means.cast(*name):
             self._anything(work)
         work.push(body["arg"], tested=work.tested)
 
@@ -340,7 +353,7 @@ class Expressions(ABC):
             work.add(found[0])
             return
         for name in strings(steps):
-            if functions.candidates([name], self.catalog, self.search_path) and not self._contained([name]):
+            if self._means.named(name) and not self._means.contained(name):
                 self._anything(work)
         work.push(body["arg"], tested=work.tested)
 
@@ -361,8 +374,10 @@ def _is_lookup(node: Tree) -> bool:
     body = node.get("A_Expr")
     if body is None:
         return False
-    if body.get("kind") != "AEXPR_OP" or strings(body.get("name", ())) != ["="]:
+    if body.get("kind") != "AEXPR_OP" or functions.operator(body) != "=":
         return False
     sides = [body.get("lexpr", {}), body.get("rexpr", {})]
+    if "ColumnRef" in sides[0] and "ColumnRef" in sides[1]:
+        return False
     given = [side.get("TypeCast", {}).get("arg", side) for side in sides]
     return any("ColumnRef" in side for side in sides) and any("A_Const" in side or "ParamRef" in side for side in given)

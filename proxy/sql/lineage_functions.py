@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from proxy.sql.catalog import PG_CATALOG, Catalog, Function, Name
 
@@ -81,6 +82,61 @@ def candidates(name: Sequence[str], catalog: Catalog, search_path: Sequence[str]
     return [one for schema in schemas for one in catalog.functions.get((schema, name[-1]), ())]
 
 
+class Meanings:
+    """What names of functions, operators and types mean on a catalog under one search path. Answers are remembered."""
+
+    def __init__(self, catalog: Catalog, search_path: tuple[str, ...]) -> None:
+        self._catalog, self._path = catalog, search_path
+        self._known: dict[tuple[str, ...], bool] = {}
+
+    def contained(self, *name: str) -> bool:
+        """`contained` of a function."""
+        return self._of("contained", name, lambda: contained(name, self._catalog, self._path))
+
+    def returns_set(self, *name: str) -> bool:
+        """Whether a call of a function may give more than one row."""
+        return self._of(
+            "set", name, lambda: any(one.returns_set for one in candidates(name, self._catalog, self._path))
+        )
+
+    def named(self, *name: str) -> bool:
+        """Whether there is a function of that name."""
+        return self._of("named", name, lambda: bool(candidates(name, self._catalog, self._path)))
+
+    def operator(self, *name: str) -> bool:
+        """`behind` of an operator."""
+        return self._of("operator", name, lambda: behind(self._catalog.operators, name, self._catalog, self._path))
+
+    def cast(self, *name: str) -> bool:
+        """`behind` of a cast to a type."""
+        return self._of("cast", name, lambda: behind(self._catalog.types, name, self._catalog, self._path))
+
+    def _of(self, what: str, name: tuple[str, ...], answer: Callable[[], bool]) -> bool:
+        key = (what, *name)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = answer()
+        return known
+
+
+#: Remembered answers, and search paths of a catalog; beyond that the memory starts anew (statements may make up names).
+_REMEMBERED, _PATHS = 8192, 64
+_MEANINGS: WeakKeyDictionary[Catalog, dict[tuple[str, ...], Meanings]] = WeakKeyDictionary()
+
+
+def meanings(catalog: Catalog, search_path: tuple[str, ...]) -> Meanings:
+    """The one `Meanings` of a snapshot and path."""
+    known = _MEANINGS.setdefault(catalog, {})
+    found = known.get(search_path)
+    if found is None:
+        if len(known) >= _PATHS:
+            known.clear()
+        found = known[search_path] = Meanings(catalog, search_path)
+    return found
+
+
 def contained(name: Sequence[str], catalog: Catalog, search_path: Sequence[str]) -> bool:
     """Whether a call can only depend on its arguments: all candidates came with the server or a well-known extension.
 
@@ -132,6 +188,12 @@ _SIMPLE = frozenset({"ColumnRef", "A_Const", "ParamRef"})
 def strings(nodes: Sequence[Tree]) -> list[str]:
     """The texts of a list of String nodes; anything else in it (a star) is left out."""
     return [node["String"].get("sval", "") for node in nodes if "String" in node]
+
+
+def operator(body: Tree) -> str:
+    """The name of an operator that is not qualified; empty when it is."""
+    name = body.get("name", ())
+    return str(name[0]["String"].get("sval", "")) if len(name) == 1 else ""
 
 
 _FIXED = {

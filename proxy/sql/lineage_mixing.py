@@ -22,6 +22,9 @@ NONE: frozenset[Mix] = frozenset()
 
 def mixes(items: Iterable[Item]) -> frozenset[Mix]:
     """The mix of one comparison of values that come from these items; nothing when they come from one."""
+    items = tuple(items)
+    if len(items) < 2:
+        return NONE
     grouped: dict[tuple[int, ...], set[Column]] = {}
     for path, column in items:
         grouped.setdefault(path, set()).add(column)

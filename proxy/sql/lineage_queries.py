@@ -112,15 +112,12 @@ class Queries(From, Expressions):
         """GROUP BY, ORDER BY, DISTINCT ON and LIMIT: they may name output columns, by name or by position."""
         for part in ("groupClause", "sortClause", "distinctClause"):
             for node in _grouped(body.get(part, [])):
-                named = strings(node.get("ColumnRef", {}).get("fields", ()))
-                position = node.get("A_Const", {}).get("ival", {}).get("ival", 0)
-                fields = [field for field in rel.fields if [field.name] == named] or rel.fields[position - 1 : position]
-                if fields:
-                    self._test(fields[0].taint)
-                    scope.mixed |= mixes(fields[0].taint.items)
-                if not fields or any(
-                    field.name == name for star in scope.star for field in star.fields for name in named
-                ):
+                named = strings(node["ColumnRef"].get("fields", ())) if "ColumnRef" in node else []
+                output = _output_called(node, named, rel.fields)
+                if output is not None:
+                    self._test(output.taint)
+                    scope.mixed |= mixes(output.taint.items)
+                if output is None or any(star.called(name) for star in scope.star for name in named):
                     self.predicate(node, scope)
         for part in ("limitCount", "limitOffset"):
             taint = self.noted(body.get(part), scope) if part in body else CLEAN
@@ -284,6 +281,14 @@ class Queries(From, Expressions):
             into = target.named(column) or ANYTHING
             for source in taint.touches - into.touches:
                 self.copies.add((source, next(iter(sorted(into.touches)), f"{name}.{column}")))
+
+
+def _output_called(node: Tree, named: Sequence[str], fields: Sequence[Field]) -> Field | None:
+    """The output column that an entry of GROUP BY and its like names or counts to."""
+    if len(named) == 1:
+        return next((field for field in fields if field.name == named[0]), None)
+    position = node["A_Const"].get("ival", {}).get("ival", 0) if "A_Const" in node else 0
+    return next(iter(fields[position - 1 : position]), None)
 
 
 def _grouped(nodes: Sequence[Tree]) -> list[Tree]:

@@ -28,10 +28,12 @@ class Taint:
     mixed: frozenset[Mix] = NONE
 
     def __or__(self, other: Taint) -> Taint:
-        if other is CLEAN or other is self or other == self:
+        if other is CLEAN or other is self:
             return self
         if self is CLEAN:
             return other
+        if other == self:
+            return self
         return Taint(
             self.touches | other.touches,
             self.unknown or other.unknown,
@@ -213,10 +215,12 @@ class Scope:
         return (union(maybe) if maybe else ANYTHING), None
 
     def table(self, alias: str, schema: str = "") -> Rel | None:
-        for level in self.levels():
+        level: Scope | None = self
+        while level is not None:
             for table in level.tables:
                 if table.alias == alias and (not schema or table.schema == schema):
                     return table.rel
+            level = level.parent
         return None
 
 

@@ -35,7 +35,7 @@ def _is_open(select: Fields, walk: Walk, ctes: Mapping[str, Tree], level: int) -
     if "withClause" in select:
         ctes = {**ctes, **cte_queries(select)}
     targets = [one["ResTarget"].get("val", {}) for one in select.get("targetList", ())] if walk.gathers else []
-    if any(_collects(one, walk, ctes, level) for one in targets):
+    if walk.collects and any(_collects(one, walk, ctes, level) for one in targets):
         return True
     if limited(select, MAX_LIMIT):
         return False
@@ -66,7 +66,7 @@ def _open_item(item: Tree, walk: Walk, ctes: Mapping[str, Tree], level: int, sel
         return any(_open_item(fields[side], walk, ctes, level, {}) for side in ("larg", "rarg"))
     if kind == "RangeTableSample":
         return _open_item(fields["relation"], walk, ctes, level, {})
-    if kind == "RangeFunction" and walk.gathers and _collects(fields["functions"], walk, ctes, level):
+    if kind == "RangeFunction" and walk.gathers and walk.collects and _collects(fields["functions"], walk, ctes, level):
         return True
     if kind == "RangeFunction":
         calls = [

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from access.statements import Effect, Flag
 from proxy.sql import relations
 from proxy.sql.catalog import INFORMATION_SCHEMA, PG_CATALOG, PG_TEMP, Catalog, Relation
-from proxy.sql.functions import Call
+from proxy.sql.functions import COLLECTING, Call
 from proxy.sql.judged import Control, SqlSession
 from proxy.sql.known import Path, known
 from proxy.sql.names import effective_path, function_path
@@ -72,6 +72,7 @@ class Walk(ABC):
         self.compared: set[int] = set()  # calls whose result is only compared for equality
         self.in_body = False
         self.coded: dict[Call, None] = {}  # what the types of the columns it reads run
+        self.collects = False  # array_agg and its like, or ARRAY(SELECT …), was seen
         self.gathers = False  # an aggregate or ARRAY(SELECT …) was seen: one value may hold many rows
         self.visiting: frozenset[Any] = frozenset()
         self._depth = 0
@@ -200,7 +201,7 @@ class Walk(ABC):
 
     def sub_link(self, fields: Fields) -> None:
         if fields["subLinkType"] == "ARRAY_SUBLINK":
-            self.gathers = True
+            self.gathers = self.collects = True
         if "testexpr" in fields:
             name = tuple(one["String"]["sval"] for one in fields.get("operName", ())) or _EQUALS
             self.operator(name)
@@ -372,6 +373,8 @@ class Walk(ABC):
             self.called(call)
         if call.aggregate:
             self.gathers = True
+        if parts[-1] in COLLECTING:
+            self.collects = True
         if call.special == "current_setting":
             self.setting_shown(fields)
         elif call.special:
