@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import hashlib
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -32,6 +34,10 @@ from ledger.sessions import SessionLog
 from proxy.native import short_way
 
 log = logging.getLogger("hoop")
+
+#: How long one thread may keep the others waiting. The store's threads and the loop wait for each other while somebody logs
+#: in; Python's own 5 ms are long beside what they have to do.
+SWITCH_SECONDS = 0.0005
 
 
 async def serve(
@@ -83,6 +89,8 @@ async def _serve_until_stopped(
             for name in only:
                 process.roles[name] = await _start(ROLES[name](process), name, stack)
             log.info("ready: %s", ", ".join(only))
+            gc.collect()
+            gc.freeze()  # what is there now stays: the collector need not look at it again and again
             supervised.ready()
             await stopping.wait()
             log.info("stopping: no new connections; what runs may finish")
@@ -138,6 +146,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     # worker before web: the first page already has somebody to post its cards
     only = [name for name in ROLES if name in arguments.only]
     wanted = FlowsWanted.KEPT if again else FlowsWanted.ALL
+    sys.setswitchinterval(SWITCH_SECONDS)
     serving = serve(loaded, only, databases_only=arguments.databases_only, flows=wanted)
     try:
         import uvloop

@@ -26,7 +26,8 @@ from bot.reaching import owe
 log = logging.getLogger(__name__)
 
 CURSOR = "announcer"
-BATCH = 100
+#: Few at once: while they are planned and drawn, nobody else can commit.
+BATCH = 25
 WARNING = timedelta(minutes=10)
 EVERYTHING = 100_000
 

@@ -75,7 +75,7 @@ class Sender:
             return
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await self._deliver(delivery)
+                posted = await self._deliver(delivery)
         except RetryLater as later:
             await self._settle(item, later.seconds, "rate limit")
         except Undeliverable as never:
@@ -83,7 +83,7 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - whatever a platform raises, the message is tried again
             await self._failed(item, delivery, error)
         else:
-            await self._settle(item)
+            await self._settle(item, ref=posted)
 
     async def _failed(self, item: OutboxItem, delivery: Delivery, error: Exception) -> None:
         if item.attempts >= MOST_ATTEMPTS:
@@ -94,8 +94,12 @@ class Sender:
         log.warning("%s is tried again in %s s: %r", delivery.key, pause, error)
         await self._settle(item, pause, type(error).__name__)
 
-    async def _settle(self, item: OutboxItem, pause: float | None = None, why: str = "") -> None:
+    async def _settle(
+        self, item: OutboxItem, pause: float | None = None, why: str = "", *, ref: MessageRef | None = None
+    ) -> None:
         def work(tx: Tx) -> None:
+            if ref is not None:
+                tx.put_ref(ref)
             again = tx.now + timedelta(seconds=pause) if pause is not None else None
             tx.settle(item.id, retry_at=again, error=why)
 
@@ -118,21 +122,21 @@ class Sender:
 
     # -------------------------------------------------------------------------------------------- one delivery
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> MessageRef | None:
+        """Post or update; where the message is now, when that is to be remembered."""
         if delivery.view is View.CONNECTION:
             await self._hander.hand_over(delivery)
-            return
+            return None
         if delivery.root:
             await self._ensure_root(delivery)
         card, ref, thread = await self._store.read(lambda tx: self._found(tx, delivery))
         if card is None:
-            return
+            return None
         card = with_known(card, delivery.tokens)
         shown = fingerprint(card)
         if ref is None:
-            await self._post(delivery, card, shown, thread, delivery.key)
-        elif ref.rendered != shown:
-            await self._update(delivery, card, shown, ref, thread)
+            return await self._post(delivery, card, shown, thread, delivery.key)
+        return None if ref.rendered == shown else await self._update(delivery, card, shown, ref, thread)
 
     def _found(self, tx: Tx, delivery: Delivery) -> tuple[Card | None, MessageRef | None, MessageRef | None]:
         """The card as the rows are now, where it was posted before, and the head of its thread."""
@@ -146,9 +150,13 @@ class Sender:
         """The card that heads the thread is posted first, even when a later rendering of it still waits its turn."""
         platform, root = delivery.platforms[:1], delivery.root
         if await self._store.read(lambda tx: _thread(tx, delivery)) is None:
-            await self._deliver(Delivery(View.REQUEST, root, platform, delivery.channel))
+            head = await self._deliver(Delivery(View.REQUEST, root, platform, delivery.channel))
+            if head is not None:
+                await self._store.transact(lambda tx: tx.put_ref(head))
 
-    async def _post(self, delivery: Delivery, card: Card, shown: str, thread: MessageRef | None, key: str) -> None:
+    async def _post(
+        self, delivery: Delivery, card: Card, shown: str, thread: MessageRef | None, key: str
+    ) -> MessageRef | None:
         for name in delivery.platforms:
             platform = self._platforms.get(name)
             if platform is None:
@@ -159,38 +167,35 @@ class Sender:
                 channel = thread.channel if thread else delivery.channel
                 posted = await platform.post(channel, thread.message if thread else "", card, key=key)
             if posted is not None:
-                await self._remember(delivery, name, posted, shown, thread)
-                return
+                return _where(delivery, name, posted, shown, thread)
         log.info("%s reaches nobody: no account on %s", delivery.key, ", ".join(delivery.platforms))
-
-    async def _remember(
-        self, delivery: Delivery, platform: str, posted: Posted, shown: str, thread: MessageRef | None
-    ) -> None:
-        ref = MessageRef(
-            subject=delivery.about,
-            kind=delivery.kind,
-            platform=platform,
-            channel=posted.channel,
-            message=posted.message,
-            thread=thread.message if thread else "",
-            audience=delivery.audience,
-            rendered=shown,
-        )
-        await self._store.transact(lambda tx: tx.put_ref(ref))
+        return None
 
     async def _update(
         self, delivery: Delivery, card: Card, shown: str, ref: MessageRef, thread: MessageRef | None
-    ) -> None:
+    ) -> MessageRef | None:
         platform = self._platforms.get(ref.platform)
         if platform is None:
-            return
+            return None
         try:
             await platform.update(ref, card)
         except MessageGone:
             again = replace(delivery, platforms=(ref.platform,))
-            await self._post(again, card, shown, thread, f"{delivery.key}+{ref.message}")
-            return
-        await self._store.transact(lambda tx: tx.put_ref(replace(ref, rendered=shown)))
+            return await self._post(again, card, shown, thread, f"{delivery.key}+{ref.message}")
+        return replace(ref, rendered=shown)
+
+
+def _where(delivery: Delivery, platform: str, posted: Posted, shown: str, thread: MessageRef | None) -> MessageRef:
+    return MessageRef(
+        subject=delivery.about,
+        kind=delivery.kind,
+        platform=platform,
+        channel=posted.channel,
+        message=posted.message,
+        thread=thread.message if thread else "",
+        audience=delivery.audience,
+        rendered=shown,
+    )
 
 
 def _claim(tx: Tx) -> list[OutboxItem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -17,6 +18,8 @@ from access.errors import Conflict, Invalid, Unavailable
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0
+#: How soon to look again for a write lock that another process has, at first and at last, in seconds.
+_FIRST_LOOK, _LAST_LOOK = 0.0002, 0.005
 # One writer at a time also on Postgres (as SQLite does by itself): positions then appear in commit order, a cursor misses
 # nothing, and two batches can not deadlock on each other's rows. The number spells "hoop" in ASCII.
 WRITER_LOCK = 0x686F6F70
@@ -81,12 +84,38 @@ def _sqlite(url: URL, synchronous: str, *, read_only: bool) -> Engine:
             connection.execute(f"PRAGMA {pragma}").close()
 
     def begin(connection: Connection) -> None:
-        # IMMEDIATE: take the write lock before reading, so that what was read is still true when we write.
-        connection.connection.cursor().execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        cursor = connection.connection.cursor()
+        if read_only:
+            cursor.execute("BEGIN")
+        else:
+            _begin_writing(cursor)
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _begin_writing(cursor: Any) -> None:
+    """IMMEDIATE: take the write lock before reading, so that what was read is still true when we write.
+
+    Other processes hold it for a millisecond or so. SQLite itself would look again after 1, 2, 5, 10, 15, 20, 25 ms, while
+    somebody waits to be let in.
+    """
+    cursor.execute("PRAGMA busy_timeout = 0")
+    try:
+        waited, pause = 0.0, _FIRST_LOOK
+        while True:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or waited >= BUSY_SECONDS:
+                    raise
+            else:
+                return
+            sleep(pause)
+            waited, pause = waited + pause, min(pause * 1.2, _LAST_LOOK)
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def translate(error: Exception, where: str) -> Exception:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
 
 from access.masking import ColumnRule, Strategy
 from proxy.sql.catalog import Catalog
@@ -108,6 +109,7 @@ def _divided_by_protected(rules: Sequence[ColumnRule], catalog: Catalog) -> bool
     )
 
 
+@lru_cache(4096)
 def _matcher(pattern: str) -> Callable[[str], bool]:
     """`customers.email` as a test of `schema.table.column`: a glob for each part, the last part first.
 

@@ -21,7 +21,7 @@ from access.events import RequestExpired
 from access.ports import Tx
 from ledger import engines
 from ledger.sealing import Sealer
-from ledger.store import Store
+from ledger.store import Store, as_transaction
 from ledger.verify import verify
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
@@ -285,7 +285,7 @@ async def test_another_process_holding_the_store_on_postgres_is_unavailable(
 WRITE_FOREVER = """
 import asyncio, sys
 from ledger.sealing import Sealer
-from ledger.store import Store
+from ledger.store import Store, as_transaction
 from access.events import RequestExpired
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
@@ -319,6 +319,29 @@ async def test_what_was_acknowledged_survives_kill_9(url: str) -> None:
     await store.transact(append)
     await store.close()
     assert verify(url).ok
+
+
+async def test_a_lock_of_another_process_is_waited_for_and_seen_to_end(
+    sqlite: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[float] = []
+    await sqlite.transact(append)
+    with sqlite3.connect(sqlite.url.database or "", isolation_level=None, check_same_thread=False) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def sleep(seconds: float) -> None:
+            looked.append(seconds)
+            if len(looked) == 20:
+                other.execute("COMMIT")
+
+        monkeypatch.setattr(engines, "sleep", sleep)
+        await sqlite.transact(append)
+    assert len(looked) == 20
+    assert sum(looked[:3]) < 0.001, "soon at first"
+    assert max(looked) <= 0.005, "and never long after it is free"
+    assert await count(sqlite) == 2
+    busy = await sqlite.transact(lambda tx: as_transaction(tx).connection.exec_driver_sql("PRAGMA busy_timeout").all())
+    assert [tuple(row) for row in busy] == [(5000,)]
 
 
 # ------------------------------------------------------------------------------------------ waking
@@ -364,7 +387,7 @@ async def test_a_commit_wakes_other_stores(store: Store, url: str) -> None:
 COMMIT_ONCE = """
 import asyncio, sys
 from ledger.sealing import Sealer
-from ledger.store import Store
+from ledger.store import Store, as_transaction
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 async def main():
