@@ -24,7 +24,7 @@ from access.errors import HoopError, Invalid, Unavailable
 from access.events import Fact, RecordingSealed
 from access.ports import SessionLog
 from access.requests import Session
-from ledger import segments
+from ledger import segments, writeback
 from ledger.seals import Seal, grown, sealed
 from ledger.segments import Pen
 
@@ -107,6 +107,12 @@ class Recording:
     def _break(self, why: str) -> None:
         """Nothing is written any more."""
         self._broken, self._pen.descriptor = why, -1
+
+    def begin_sync(self) -> None:
+        """Begin what `sync` will wait for: of many recordings all at once, which the file system does together."""
+        with self._lock:
+            if self._descriptor >= 0:
+                writeback.begin(self._descriptor)
 
     def sync(self) -> None:
         """Make durable what was written; any thread. A failure ends the recording: the kernel may have dropped pages."""
@@ -307,9 +313,11 @@ class _Syncer:
             self._ended.wait(SYNC_SECONDS * 0.7)
             while not self._waiting.empty():
                 batch.append(self._waiting.get())
-            for recording in batch:
-                if recording is not None:
-                    recording.sync()
+            grown = [recording for recording in batch if recording is not None]
+            for recording in grown if len(grown) > 1 else ():
+                recording.begin_sync()
+            for recording in grown:
+                recording.sync()
 
 
 def _make_directory(path: Path) -> None:

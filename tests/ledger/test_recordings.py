@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from access.errors import Invalid, Unavailable
 from access.events import Fact, RecordingSealed
 from access.requests import Session
 from ledger import recordings as module
-from ledger import segments
+from ledger import segments, writeback
 from ledger.recordings import Recordings
 from ledger.seals import Seal, check, seals_in
 from tests.ledger import examples
@@ -157,6 +158,35 @@ async def test_seals_are_made_every_second_by_themselves(
     await asyncio.wait_for(log.told.wait(), 5)
     assert log.seals[0].segment == NAME, "what could not be sealed is sealed later"
     await recordings.close()
+
+
+async def test_many_are_begun_together_and_each_is_made_durable(
+    recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    real = os.fdatasync
+    all_of_them = threading.Event()
+    monkeypatch.setattr(module, "SYNC_SECONDS", 0.6)
+
+    def sync(descriptor: int) -> None:
+        real(descriptor)
+        done.append("durable")
+        if done.count("durable") >= 3:
+            all_of_them.set()
+
+    monkeypatch.setattr(writeback, "begin", lambda _: done.append("begun"))
+    monkeypatch.setattr(os, "fdatasync", sync)
+    for name in ("ses_1", "ses_2", "ses_3"):
+        recordings.open(examples.session(name)).write(b"x")
+    assert await asyncio.to_thread(all_of_them.wait, 5)
+    assert done[:3] == ["begun"] * 3, "before the first of them is waited for"
+
+
+def test_beginning_to_write_is_only_a_hint(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        file.write(b"x" * 100_000)
+        writeback.begin(file.fileno())
+    writeback.begin(-1)  # whatever is wrong, the fsync behind it says so
 
 
 async def test_writes_are_made_durable_soon(recordings: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
