@@ -21,8 +21,8 @@ _OPEN = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,4}|\()?\Z")
 _STRING = re.compile(r"\x1b[\]PX^_]")
 _STRING_ENDS = re.compile(r"\x07|\x1b\\|\x9c")
 _NEXT = re.compile(r"\x1b")
-#: What puts a terminal back after a replay: colours, the cursor, the first screen, the whole of it for scrolling.
-RESTORE = "\x1b[0m\x1b[?25h\x1b[?1049l\x1b[r"
+#: What puts a terminal back after a replay: colours, the cursor, the first screen, wrapping, letters, the whole of it for scrolling.
+RESTORE = "\x1b[0m\x1b[?25h\x1b[?1049l\x1b[?7h\x1b(B\x1b[r"
 
 
 class Drawing:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from itertools import takewhile
 
-#: Select Graphic Rendition and Erase in Line (ECMA-48, 8.3.117 and 8.3.41): nothing between them moves.
-_LOOKS = re.compile(r"(\x1b\[[0-9;:]*m|\x1b\[[0-2]?K)")
+#: Select Graphic Rendition and Erase in Line (ECMA-48, 8.3.117 and 8.3.41), choice of letters (`tput sgr0`): nothing moves.
+_LOOKS = re.compile(r"(\x1b\[[0-9;:]*m|\x1b\[[0-2]?K|\x1b[()][AB0])")
 
 
 def mask_through(mask_text: Callable[[str], str], text: str) -> str:
     """`mask_text` of what a line shows, with its colours where they were. Those inside of what was masked come after it."""
-    if "\x1b[" not in text:
+    if "\x1b" not in text:
         return mask_text(text)
     pieces = _LOOKS.split(text)
     plain = "".join(pieces[::2])

@@ -28,7 +28,7 @@ LOG = (
     "login of ada@example.com from 203.0.113.9, destination basic-auth, monkey=1 key: 7\r\n"
     "sms to +49 170 1234567 sent; card 4111 1111 1111 1111 declined; std::string at 09:12:01\n"
     "\x1b[32mpaid\x1b[0m to DE89 3704 0044 0532 0130 00 in 3.14 s, 200 1324 41 797347 rows\n"
-    "\x1b[1mmail ada\x1b[31m@example.com\x1b[0m now\n"
+    "\x1b[1mmail ada\x1b[31m@example\x1b(B.com\x1b[0m now\n"
     "progress 10%\rprogress 20%\rtel. 030 901820\n"
 ) * 20  # fmt: skip
 

@@ -27,30 +27,7 @@ from proxy.ssh.sftp_messages import Fxp
 from tests.fakes.world import DANA
 from tests.wire.ssh.attacks import LINES
 from tests.wire.ssh.site import Site, keygen
-
-TABLE = Path(__file__).parents[3] / "docs" / "ssh-attacks.md"
-HEAD = """# SSH: what was tried, and what became of it
-
-Made by `tests/wire/ssh/test_attacks.py` against a real OpenSSH server, by somebody with a **read** grant. No line changed
-anything on the target (`{c}` is a file that must not come into being, `{d}` a directory that must stay). “Held” is asked of people first; “refused” is not asked at all.
-"""
-
-
-def kept(section: str, rows: list[tuple[str, str]]) -> None:
-    """Compare a section of the table with what is in the file, or write it."""
-    shown = [f"| `{what}` | {became} |" for what, became in rows]
-    text = f"## {section}\n\n| tried | became |\n|---|---|\n" + "\n".join(shown) + "\n"
-    before = TABLE.read_text() if TABLE.exists() else HEAD
-    start = before.find(f"## {section}\n")
-    end = before.find("\n## ", start + 1)
-    if os.environ.get("HOOP_WRITE_TABLES"):
-        rest = "" if end < 0 else before[end + 1 :]
-        TABLE.write_text(
-            f"{before.rstrip()}\n\n{text}" if start < 0 else before[:start] + text + ("\n" if rest else "") + rest
-        )
-        return
-    assert start >= 0, "HOOP_WRITE_TABLES=1 writes the table"
-    assert before[start : end if end > 0 else None].strip() == text.strip()
+from tests.wire.ssh.table import TABLE, kept
 
 
 def shown(line: str) -> str:

@@ -16,6 +16,7 @@ from app.clock import SystemClock
 from proxy.ssh.house import Settings
 from proxy.ssh.upstream import Authority
 from tests.wire.ssh.site import ACCOUNT, Site, Target, keygen, open_site
+from tests.wire.ssh.table import noted
 
 
 class Shifted(SystemClock):
@@ -53,6 +54,9 @@ async def test_commands_run_under_a_certificate(trusting: Site) -> None:
     assert (await trusting.ssh(stdin=b"echo in\n"))[1] == b"in\n"
 
 
+SECTION = "Certificates for single commands"
+
+
 async def at_target(
     site: Site, authority: Authority, line: str, asked: str | None, **more: object
 ) -> asyncssh.SSHCompletedProcess:
@@ -72,6 +76,12 @@ async def test_the_target_runs_nothing_else(trusting: Site, tmp_path: Path) -> N
     with pytest.raises(asyncssh.ChannelOpenError):
         await at_target(trusting, authority, "echo one", "echo one", term_type="xterm")
     assert not (tmp_path / "canary").exists()
+    noted(
+        SECTION,
+        "another line, or a shell, under a command's certificate",
+        "the target runs the judged line, whatever is asked",
+    )
+    noted(SECTION, "a terminal under it", "the target opens none")
 
 
 @pytest.mark.parametrize("minutes", [-5, 5])
@@ -79,12 +89,18 @@ async def test_a_certificate_is_good_for_a_minute(trusting: Site, tmp_path: Path
     authority = Authority((tmp_path / "ca").read_text(), Shifted(timedelta(minutes=minutes)))
     with pytest.raises(asyncssh.PermissionDenied):
         await at_target(trusting, authority, "echo one", "echo one")
+    noted(
+        SECTION,
+        f"used {abs(minutes)} minutes {'after' if minutes < 0 else 'before'} its minute",
+        "the target does not let it in",
+    )
 
 
 async def test_another_authority_is_not_let_in(trusting: Site, tmp_path: Path) -> None:
     keygen(tmp_path / "other")
     with pytest.raises(asyncssh.PermissionDenied):
         await at_target(trusting, Authority((tmp_path / "other").read_text(), SystemClock()), "echo one", "echo one")
+    noted(SECTION, "signed by another authority", "the target does not let it in")
 
 
 async def test_a_target_that_does_not_trust_it_runs_nothing(site: Site, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from proxy.ssh.personal import UnreadableRequest, Wanted, presented, read_reques
 from proxy.ssh.server import SshGateway
 from tests.fakes.world import ANN, DANA
 from tests.wire.ssh.site import Site, Target, keygen, open_site
+from tests.wire.ssh.table import noted
 from tests.wire.ssh.test_confirming import Waiting, connecting, number_of, say
 
 Key = tuple[asyncssh.SSHKey, asyncssh.SSHCertificate]
@@ -178,6 +179,7 @@ async def test_a_gateway_without_an_authority(target: Target, tmp_path: Path) ->
 
 # -------------------------------------------------------------------------------------------- what is not let in
 
+SECTION = "Certificates of people"
 Forge = Callable[[asyncssh.SSHKey, asyncssh.SSHKey, int], asyncssh.SSHCertificate]
 NOW = time.time()
 
@@ -219,6 +221,7 @@ async def test_what_is_wrong_in_a_certificate(site: Site, tmp_path: Path) -> Non
     ca = asyncssh.read_private_key(tmp_path / "people")
     for name, (make, why) in FORGERIES.items():
         assert await refusal(site, (key, make(ca, key, presented(good).serial))) == why, name
+        noted(SECTION, name, f"not let in, recorded: {why}")
     async with await come(site, (key, good)):
         pass
 
@@ -229,9 +232,17 @@ async def test_another_key_in_a_certificate_and_another_name_at_the_door(site: S
     ca, other = asyncssh.read_private_key(tmp_path / "people"), asyncssh.generate_private_key("ssh-ed25519")
     stolen = ca.generate_user_certificate(other, "x", serial=presented(good).serial, principals=["dana"])
     assert await refusal(site, (other, stolen)) == "a certificate that was not issued here"
-    assert await refusal(site, (key, good), user="ann+web-1") == "a certificate of dana"
-    assert await refusal(site, (key, good), user="dana~claude+web-1") == "a certificate of dana"
-    assert await refusal(site, (key, good), user="web-9") == "no such resource"
+    noted(
+        SECTION,
+        "signed for another key, with a serial that is good",
+        "not let in, recorded: a certificate that was not issued here",
+    )
+    for what, user, why in (
+        ("at somebody else's name", "ann+web-1", "a certificate of dana"), ("at an agent's name", "dana~claude+web-1", "a certificate of dana"),
+        ("for a resource that is not there", "web-9", "no such resource"),
+    ):  # fmt: skip
+        assert await refusal(site, (key, good), user=user) == why
+        noted(SECTION, f"a good one {what}", f"not let in, recorded: {why}")
 
 
 async def test_an_offer_has_no_effect(site: Site) -> None:
@@ -253,6 +264,7 @@ async def test_an_offer_has_no_effect(site: Site) -> None:
         await come(site, _Wrong(key, good))  # type: ignore[arg-type]
     await site.gone()
     assert [kind for kind in (await site.kinds())[len(before) :] if kind != "login.refused"] == []
+    noted(SECTION, "shown without its key, or signed with another", "not let in; no effect but login.refused")
 
 
 class _Wrong(asyncssh.SSHKeyPair):
@@ -308,6 +320,11 @@ async def test_what_is_revoked_is_cut_and_comes_in_no_more(site: Site, how: str)
         assert time.monotonic() - began < 1.0
         assert "certificate it was opened with was revoked" in str(result.stderr)
     assert await refusal(site, mine) == "a revoked certificate"
+    noted(
+        SECTION,
+        f"revoked while a command runs: {how}",
+        "cut within a second with the reason on stderr; not let in again, recorded",
+    )
     assert (await site.facts("certificate.revoked"))[0].payload["certificate"] == f"cert:{serial}"
 
 
@@ -320,6 +337,7 @@ async def test_a_removed_key_cuts_what_it_opened(site: Site) -> None:
         await site.keys.remove(DANA.id, key.fingerprint)
         result = await asyncio.wait_for(process.wait(), 1)
     assert "the key it was opened with was removed" in str(result.stderr)
+    noted(SECTION, "a key that is removed while its command runs", "cut within a second with the reason on stderr")
 
 
 async def test_nobody_revokes_anothers(site: Site) -> None:
@@ -330,6 +348,7 @@ async def test_nobody_revokes_anothers(site: Site) -> None:
     for text in ("cert:", "cert:-1", "cert:1 OR 1", "cert:" + "9" * 30, "cert:\u0661"):
         with pytest.raises(Invalid):
             serial_of(text)
+    noted(SECTION, "revoking somebody else's, or a serial that is none", "refused; it goes on")
     with pytest.raises(Conflict):
         await site.keys.certificates.issue((await site.keys.certificates.of(DANA.id))[0])
 
