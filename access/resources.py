@@ -39,8 +39,10 @@ class Upstream:
     tls_ca: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
-    #: SSH: a reference to the private key, and the file that holds the target's host key.
+    #: SSH: references to the private key, its passphrase and its certificate, and the file that holds the target's host key.
     private_key: str = ""
+    passphrase: str = ""
+    certificate: str = ""
     known_hosts: str = ""
 
 

@@ -72,7 +72,10 @@ def _policy_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
     )
     scan.add_argument("--rows", type=int, default=200, help="values to look at per column (default: 200)")
 
-    doctor = commands.add_parser("doctor", help="what weakens the protection of a resource, as its server sees it")
+    doctor = commands.add_parser(
+        "doctor",
+        help="what weakens the protection of a resource, as its server sees it; of a server, its host key and whether the gateway gets in",
+    )
     doctor.add_argument("resource", help="NAME or NAME/DATABASE")
     doctor.add_argument("--fix", action="store_true", help="print the SQL of a role that cannot read protected columns")
     doctor.add_argument("--role", default="hoop_reader", help="what --fix calls that role (default: hoop_reader)")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 
 from access.errors import Invalid, Unavailable
-from access.resources import Resource
+from access.resources import Protocol, Resource
 from app.cli_operate import with_core
 from app.core import Core
 from app.supervise import STATE, seen
@@ -19,6 +20,9 @@ from proxy.masking.literals import make_visible
 from proxy.native import native
 from proxy.sql import doctor
 from proxy.sql.catalog import Catalog
+from proxy.ssh.doctor import examine
+from proxy.ssh.packets import Cork
+from proxy.ssh.upstream import Pool
 
 _MOST_ROWS = 10_000
 
@@ -64,6 +68,9 @@ async def connected(
 
 
 async def _doctor(core: Core, arguments: argparse.Namespace) -> int:
+    resource, _ = target(core, arguments.resource)
+    if resource.protocol is Protocol.SSH:
+        return await _server(core, resource)
     async with _opened(core, arguments.resource) as (resource, catalog, connection, targets):
         policy = targets.masking[resource.name]
         problems = await doctor.examine(connection, catalog, policy)
@@ -77,6 +84,22 @@ async def _doctor(core: Core, arguments: argparse.Namespace) -> int:
     if arguments.fix:
         print("\n".join(["", *doctor.role(catalog, policy, database, arguments.role)]))
     return 1 if any(problem.weight == doctor.SERIOUS for problem in problems) else 0
+
+
+async def _server(core: Core, resource: Resource) -> int:
+    """Of a server that is reached by SSH."""
+    upstream = resource.upstream
+    known = str(core.base / upstream.known_hosts) if upstream.known_hosts else ""
+    pool = Pool(core.vault, core.clock, Cork())
+    try:
+        found = await examine(pool, replace(resource, upstream=replace(upstream, known_hosts=known)))
+    finally:
+        pool.close()
+    for problem in found.problems:
+        print(f"{problem.weight:7}  {make_visible(problem.what)}\n         {problem.why}")
+    for note in found.notes:
+        print(f"note     {make_visible(note)}")
+    return 1 if found.problems else 0
 
 
 def how_masking_runs() -> str:

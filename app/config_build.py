@@ -76,6 +76,8 @@ def _resource(entry: ResourceSettings, settings: Settings) -> Resource:
             tls_certificate=upstream.tls_certificate,
             tls_key=upstream.tls_key,
             private_key=upstream.private_key or "",
+            passphrase=upstream.passphrase or "",
+            certificate=upstream.certificate or "",
             known_hosts=upstream.known_hosts,
         ),
         databases=_databases(entry),

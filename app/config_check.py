@@ -183,7 +183,7 @@ def _upstream(entry: ResourceSettings, where: Where) -> Iterator[Finding]:
     if entry.protocol == "postgres":
         if not upstream.database:
             yield (*where, "database"), "is needed with protocol: postgres"
-        for name in ("private_key", "known_hosts"):
+        for name in ("private_key", "passphrase", "certificate", "known_hosts"):
             if getattr(upstream, name):
                 yield (*where, name), "is used only with protocol: ssh"
         return
@@ -193,6 +193,9 @@ def _upstream(entry: ResourceSettings, where: Where) -> Iterator[Finding]:
         yield (*where, "tls"), "is used only with protocol: postgres; SSH encrypts by itself"
     if not upstream.private_key and not upstream.password:
         yield (*where, "private_key"), "is needed with protocol: ssh (or password)"
+    for name in ("passphrase", "certificate"):
+        if getattr(upstream, name) and not upstream.private_key:
+            yield (*where, name), "is used only with private_key"
     if not upstream.known_hosts:
         yield (
             (*where, "known_hosts"),
@@ -388,7 +391,9 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
     refs += runbook_secrets(settings)
     refs += [(("resources", i, "upstream", "password"), r.upstream.password) for i, r in enumerate(settings.resources)]
     refs += [
-        (("resources", i, "upstream", "private_key"), r.upstream.private_key) for i, r in enumerate(settings.resources)
+        (("resources", i, "upstream", name), getattr(r.upstream, name))
+        for i, r in enumerate(settings.resources)
+        for name in ("private_key", "passphrase", "certificate")
     ]
     if settings.chat.slack is not None:
         slack = settings.chat.slack

@@ -201,6 +201,11 @@ class UpstreamSettings(Section):
     private_key: SecretRef | None = Field(
         default=None, description="ssh: the gateway's key on the target, by reference."
     )
+    passphrase: SecretRef | None = Field(default=None, description="ssh: opens private_key, by reference.")
+    certificate: SecretRef | None = Field(
+        default=None,
+        description="ssh: the certificate of private_key (its -cert.pub), by reference; read at each login.",
+    )
     known_hosts: str = Field(default="", description="ssh: file with the target's host key (known_hosts format).")
 
 

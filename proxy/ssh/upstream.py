@@ -12,6 +12,7 @@ import asyncssh
 from access.errors import Unavailable
 from access.ports import Clock, Vault
 from access.resources import Resource
+from proxy.ssh.credentials import Proof, UnusableCredential, proof_of
 from proxy.ssh.packets import CIPHERS, Cork
 
 CONNECT_SECONDS = 10.0
@@ -167,24 +168,24 @@ class Pool:
         if not upstream.known_hosts:
             raise UpstreamUnreachable(f"{where} has no known_hosts file, so its host key cannot be verified")
         try:
-            secret = self._vault.secret(upstream.secret) if upstream.secret and proof is None else ""
-            key = self._vault.secret(upstream.private_key) if upstream.private_key and proof is None else ""
-            own = [asyncssh.import_private_key(key)] if key else None
+            own = (
+                Proof(keys=[proof]) if proof else await asyncio.to_thread(proof_of, self._vault, self._clock, upstream)
+            )
             async with asyncio.timeout(CONNECT_SECONDS):
                 return await asyncssh.connect(
                     upstream.host,
                     upstream.port,
                     client_factory=lambda: _Hastened(self._cork),
                     username=upstream.user,
-                    password=secret or None,
-                    client_keys=own if proof is None else [proof],
+                    password=own.password or None,
+                    client_keys=own.keys or None,
                     known_hosts=upstream.known_hosts,
                     config=None,
                     agent_path=None,
                     agent_forwarding=False,
                     gss_host=None,
                     host_based_auth=False,
-                    kbdint_auth=bool(secret),
+                    kbdint_auth=bool(own.password),
                     compression_algs=None,
                     encryption_algs=CIPHERS,
                     keepalive_interval=KEEPALIVE_SECONDS,
@@ -193,8 +194,8 @@ class Pool:
                 )
         except asyncssh.HostKeyNotVerifiable:
             raise UpstreamUnreachable(
-                f"the host key of {where} is not the one in its known_hosts file: another machine, or a changed key. Compare "
-                "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` there with what ssh-keyscan prints before it is taken in"
+                f"the host key of {where} is not the one in its known_hosts file: another machine, or a changed key. On the gateway's "
+                f"host, `hoop doctor {resource.name}` shows both; compare on the target itself before it is taken in"
             ) from None
         except asyncssh.PermissionDenied:
             raise UpstreamUnreachable(
@@ -202,8 +203,8 @@ class Pool:
             ) from None
         except Unavailable as problem:
             raise UpstreamUnreachable(f"{where}: {problem.message}") from None
-        except asyncssh.KeyImportError:
-            raise UpstreamUnreachable(f"{where}: the gateway's private key cannot be read") from None
+        except UnusableCredential as problem:
+            raise UpstreamUnreachable(f"{where}: {problem}") from None
         except TimeoutError:
             raise UpstreamUnreachable(f"{where} did not answer within {CONNECT_SECONDS:.0f} s") from None
         except (OSError, asyncssh.Error, ValueError) as problem:

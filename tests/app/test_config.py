@@ -311,6 +311,14 @@ def test_masking_rules_by_table_person_and_group_and_detectors_by_resource(tmp_p
     [
         ("{host: h, user: u, known_hosts: k}", "upstream.private_key: is needed with protocol: ssh"),
         ("{host: h, user: u, private_key: 'env:X'}", "upstream.known_hosts: is needed"),
+        (
+            "{host: h, user: u, password: 'env:X', passphrase: 'env:Y'}",
+            "upstream.passphrase: is used only with private_key",
+        ),
+        (
+            "{host: h, user: u, password: 'env:X', certificate: 'env:Y'}",
+            "upstream.certificate: is used only with private_key",
+        ),
         ("{host: h, user: u, private_key: 'env:X', known_hosts: k}", "is not a file"),
         (
             "{host: h, user: u, private_key: 'env:X', known_hosts: k, database: d}",
