@@ -19,7 +19,7 @@ from access.actors import PersonId
 from access.errors import Unavailable
 from access.policy import Policy
 from access.ports import Clock, Entropy
-from access.resources import Resource
+from access.resources import Protocol, Resource
 from access.tickets import NoTickets
 from app import config_build
 from app.clock import SystemClock, SystemEntropy
@@ -111,6 +111,11 @@ def ssh_address(settings: Settings) -> Address:
     """What people give to `ssh`."""
     listener = settings.listeners.ssh
     return Address(listener.public_host or listener.host, listener.port)
+
+
+def address_of(settings: Settings, resource: Resource) -> Address:
+    """Where the gateway listens for the protocol of this resource."""
+    return ssh_address(settings) if resource.protocol is Protocol.SSH else gateway_address(settings)
 
 
 def limits(settings: Settings) -> Limits:

@@ -9,7 +9,7 @@ from aiohttp import web
 from access.actors import Agent, wire_name
 from access.ports import Tx
 from access.requests import Ask, RequestState
-from app.core import gateway_address
+from app.core import address_of
 from app.process import Process
 from app.runbook_hook import RunbookHook
 from app.telemetry import Figure
@@ -65,7 +65,6 @@ class WebRole:
         core = self._core
         bots = self._process.bots
         replays = self._process.replays
-        address = gateway_address(core.settings)
         return Ports(
             conversation=bots.handlers,
             platform=bots.console,
@@ -77,7 +76,7 @@ class WebRole:
             resources=core.resources,
             places=bots.places,
             connection_url=lambda person, agent, resource: connection_url(
-                address, wire_name(person, Agent(agent) if agent else None), resource
+                address_of(core.settings, resource), wire_name(person, Agent(agent) if agent else None), resource
             ),
             load_replay=replays.load,
             follow=replays.follow,

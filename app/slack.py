@@ -9,7 +9,7 @@ from access.actors import Agent, wire_name
 from access.errors import HoopError
 from access.ids import SessionId
 from app import config_build
-from app.core import Core, gateway_address
+from app.core import Core, address_of
 from app.replays import Replays
 from app.settings import Settings
 from bot.handlers import Handlers
@@ -53,7 +53,6 @@ class SlackSide:
     """The Slack app of one process: the worker sends through `app.platform`, the web role also listens."""
 
     def __init__(self, core: Core, config: SlackConfig, handlers: Handlers, replays: Replays) -> None:
-        address = gateway_address(core.settings)
 
         async def recording(id: SessionId) -> bytes | None:
             try:
@@ -72,7 +71,7 @@ class SlackSide:
             core.clock,
             core.entropy,
             connection_url=lambda person, agent, resource: connection_url(
-                address, wire_name(person, Agent(agent) if agent else None), resource
+                address_of(core.settings, resource), wire_name(person, Agent(agent) if agent else None), resource
             ),
             recording=recording,
             reread=lambda: reread(core, config),

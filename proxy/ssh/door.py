@@ -149,6 +149,8 @@ class Door(asyncssh.SSHServer):
         if confirming is None or not await confirming.said():
             if confirming is not None and confirming.why:
                 self._why = confirming.why
+                if self._connection is not None:
+                    self._connection.send_auth_banner(f"hoop: refused: {confirming.why}\r\n")
             self._refuse_proof()
             return False
         person = confirming.person

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from access.resources import Protocol, Resource, Upstream
 from app.config_ssh import ssh_problems
-from app.settings import ResourceSettings
+from app.core import address_of
+from app.settings import ResourceSettings, Settings
 
 
 def found(protocol: str = "ssh", **ssh: Any) -> list[str]:
@@ -43,3 +45,14 @@ def test_what_is_wrong(ssh: dict[str, Any], words: str) -> None:
 
 def test_only_for_servers() -> None:
     assert found("postgres", terminal=True) == ["is used only with protocol: ssh"]
+
+
+def test_what_people_connect_to_is_the_listener_of_its_protocol() -> None:
+    """The console and Slack's home showed the database's port for servers."""
+    listeners = {"postgres": {"port": 15432}, "ssh": {"port": 2222, "public_host": "ssh.example.com"}}
+    settings = Settings.model_validate({"listeners": listeners})
+    server, base = (
+        Resource("x", protocol, Upstream("h", 1, "u", "")) for protocol in (Protocol.SSH, Protocol.POSTGRES)
+    )
+    assert (address_of(settings, server).host, address_of(settings, server).port) == ("ssh.example.com", 2222)
+    assert address_of(settings, base).port == 15432

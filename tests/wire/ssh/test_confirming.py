@@ -24,6 +24,10 @@ class Waiting(asyncssh.SSHClient):
         self.shown: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self._tries = 1
+        self.banners = ""
+
+    def auth_banner_received(self, msg: str, lang: str) -> None:
+        self.banners += msg
 
     def kbdint_auth_requested(self) -> str | None:
         self._tries -= 1
@@ -95,6 +99,7 @@ async def test_the_number_is_chosen_and_a_wrong_choice_ends_it(site: Site) -> No
     await site.store.transact(lambda tx: ssh_logins.choose(tx, data["attempt"], "none of them", DANA.id))
     with pytest.raises(asyncssh.PermissionDenied):
         await asyncio.wait_for(coming, 2)
+    assert "hoop: refused: another number was chosen in chat" in again.banners
     await site.gone()
     [refused] = await site.facts("login.refused")
     assert refused.payload["why"] == "another number was chosen in chat"
