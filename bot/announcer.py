@@ -18,10 +18,9 @@ from bot.cases import usable
 from bot.deliveries import Delivery, View
 from bot.drawing import draw
 from bot.loops import follow
-from bot.outgoing import enqueue
 from bot.planning import KINDS, PROMPT, Plan, to_person, to_requester
 from bot.preferences import Notice, digests, wants
-from bot.reaching import owe
+from bot.reaching import hand_out
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +80,7 @@ class Announcer:
             return []
 
     def _enqueue(self, tx: Tx, delivery: Delivery) -> None:
-        if delivery.after is not None:
-            owe(tx, delivery)
-        else:
-            enqueue(tx, self._plan.world, self._entropy, delivery)
+        hand_out(tx, self._plan.world, self._entropy, delivery)
 
     async def tick(self) -> None:
         """Warn, once per end, of standing access that is about to end."""

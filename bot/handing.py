@@ -40,7 +40,7 @@ class Hander:
             return
         issued = await self.credentials.issue(person, grant.actor.via, resource, longest.expires_at)
         card = connection_card(grant, issued.url, resource=resource)
-        card = await self.store.transact(lambda tx: with_minted(tx, self.entropy, card, person.id))
+        card = await self.store.transact(lambda tx: with_minted(tx, self.entropy, card, person.id, on=delivery.about))
         if not await self._both(delivery, person, card, issued, grant):
             await self.credentials.end(issued.credential.id, "there was nobody to hand it to")
 

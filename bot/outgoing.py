@@ -15,5 +15,5 @@ def enqueue(tx: Tx, world: World, entropy: Entropy, delivery: Delivery) -> None:
     """The sender draws it again when it is sent, with these tokens."""
     card = draw(tx, world, delivery)
     audience = delivery.person if delivery.audience else None
-    tokens = minted(tx, entropy, card, audience) if card else {}
+    tokens = minted(tx, entropy, card, audience, on=delivery.about) if card else {}
     tx.enqueue(to_outbox(replace(delivery, tokens=tokens)))

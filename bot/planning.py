@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from access.actors import PersonId
+from access.delegations import Delegation
 from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import Tx
@@ -23,6 +24,8 @@ from bot.deliveries import Delivery, View
 from bot.platform import Places
 from bot.preferences import Notice, quiet, wants
 from bot.views.parts import OPERATOR, by_operator
+
+EVERYTHING = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,11 +317,19 @@ def _ordered(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any])
     return shown
 
 
-def _delegated(plan: Plan, _: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
-    """Both of them have a card of it, which changes when it ends."""
-    giver = str(payload.get("giver", event.actor))
-    people = (PersonId(giver), PersonId(str(payload["to"])))
-    return [to_person(plan, one, View.DELEGATION, event.stream) for one in people]
+def _delegated(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """Both of them have a card of it, which changes when it ends; what waits for them names who can decide now."""
+    giver, to = PersonId(str(payload.get("giver", event.actor))), PersonId(str(payload["to"]))
+    shown = [to_person(plan, one, View.DELEGATION, event.stream) for one in (giver, to)]
+    about = Delegation(event.stream, giver, to, str(payload["resources"]), tx.now, tx.now)
+    return [*shown, *waiting_under(plan, tx, about)]
+
+
+def waiting_under(plan: Plan, tx: Tx, delegation: Delegation) -> list[Delivery]:
+    """Every copy of what waits for whom somebody decides in the place of."""
+    rows = tx.requests(states=[RequestState.PENDING], limit=EVERYTHING)
+    asked = [row for row in rows if delegation.about(row.resource) and delegation.by in row.approvers]
+    return [one for row in asked if (told := _told_of(row)) for one in copies(plan, tx, told)]
 
 
 def _login(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:

@@ -28,7 +28,7 @@ from bot.cases import World
 from bot.deliveries import Delivery, View
 from bot.drawing import draw
 from bot.outgoing import enqueue
-from bot.planning import Plan, to_person
+from bot.planning import Plan, to_person, waiting_under
 from bot.platform import Platform, RetryLater, Undeliverable
 from bot.preferences import Notice, digested_since, quiet, wants
 
@@ -68,6 +68,14 @@ def owe(tx: Tx, delivery: Delivery) -> None:
     owed = Owed(RequestId(delivery.about), delivery.person, tx.now, tx.now + delivery.after)
     if not tx.seen(f"{OWED}:{owed.key}"):
         owed.put(tx)
+
+
+def hand_out(tx: Tx, world: World, entropy: Entropy, delivery: Delivery) -> None:
+    """Into the outbox, or owed when it is put off."""
+    if delivery.after is not None:
+        owe(tx, delivery)
+    else:
+        enqueue(tx, world, entropy, delivery)
 
 
 def all_owed(tx: Tx) -> list[Owed]:
@@ -197,6 +205,8 @@ class Reach:
         if tx.doc(BEGUN, one.id) is not None:
             return
         tx.put_doc(BEGUN, one.id, {"to": one.to}, expires_at=one.until)
+        for copy in waiting_under(self._plan, tx, one):
+            hand_out(tx, self._plan.world, self._entropy, copy)
         delivery = to_person(self._plan, one.to, View.TAKEN_OVER, one.id)
         told = digested_since(tx, self._plan.world.directory, one.to, one.start)
         if wants(tx, one.to, Notice.WAITING) and not told and draw(tx, self._plan.world, delivery) is not None:

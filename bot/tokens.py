@@ -15,6 +15,7 @@ from bot.cards import Button, Card, with_tokens
 TOKEN_BYTES = 16
 LIFETIME = timedelta(days=7)
 SUBJECT = "subject"
+MADE_FOR = "made_for"
 
 
 def new_token(entropy: Entropy) -> str:
@@ -22,8 +23,9 @@ def new_token(entropy: Entropy) -> str:
     return base64.urlsafe_b64encode(entropy.token(TOKEN_BYTES)).rstrip(b"=").decode()
 
 
-def mint(tx: Tx, entropy: Entropy, button: Button, audience: PersonId | None) -> str:
-    """A stored token for one button. `audience` limits it to one person; None lets anybody try."""
+def mint(tx: Tx, entropy: Entropy, button: Button, audience: PersonId | None, *, on: str = "") -> str:
+    """A stored token for one button. `audience` limits it to one person; None lets anybody try. `on` is what the message
+    renders that it is made for: it counts on no other."""
     request = tx.request(RequestId(button.subject)) if button.subject.startswith("req_") else None
     token = ActionToken(
         token=new_token(entropy),
@@ -32,15 +34,15 @@ def mint(tx: Tx, entropy: Entropy, button: Button, audience: PersonId | None) ->
         revision=request.revision if request else 0,
         expires_at=tx.now + LIFETIME,
         audience=audience or "",
-        arguments={**button.arguments, SUBJECT: button.subject},
+        arguments={**button.arguments, SUBJECT: button.subject, **({MADE_FOR: on} if on else {})},
     )
     tx.insert_token(token)
     return token.token
 
 
-def with_minted(tx: Tx, entropy: Entropy, card: Card, audience: PersonId | None) -> Card:
+def with_minted(tx: Tx, entropy: Entropy, card: Card, audience: PersonId | None, *, on: str = "") -> Card:
     """The card with a fresh token in every button."""
-    return with_tokens(card, lambda button: mint(tx, entropy, button, audience))
+    return with_tokens(card, lambda button: mint(tx, entropy, button, audience, on=on))
 
 
 def subject(row: ActionToken) -> str:
@@ -48,14 +50,19 @@ def subject(row: ActionToken) -> str:
     return row.arguments.get(SUBJECT, row.request)
 
 
+def message_of(row: ActionToken) -> str:
+    """What the message renders that a pressed token was made for."""
+    return row.arguments.get(MADE_FOR) or subject(row)
+
+
 def slot(button: Button) -> str:
     """What tells the buttons of one card apart."""
     return f"{button.do.value}/{button.subject}"
 
 
-def minted(tx: Tx, entropy: Entropy, card: Card, audience: PersonId | None) -> dict[str, str]:
+def minted(tx: Tx, entropy: Entropy, card: Card, audience: PersonId | None, *, on: str) -> dict[str, str]:
     """Fresh tokens for a card that is drawn again later: slot → token."""
-    return {slot(b): mint(tx, entropy, b, audience) for b in card.all_buttons() if not b.url}
+    return {slot(b): mint(tx, entropy, b, audience, on=on) for b in card.all_buttons() if not b.url}
 
 
 def with_known(card: Card, tokens: Mapping[str, str]) -> Card:

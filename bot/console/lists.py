@@ -18,6 +18,7 @@ from access.requests import AccessRequest, Grant, RequestState, Session
 from access.resources import Resource
 from access.scopes import scope_said, standing
 from approval_flows.deputising import kept
+from approval_flows.opening import openings
 from bot.console import messages
 from bot.console.messages import Message, private_channel
 
@@ -60,6 +61,18 @@ class Access:
     seconds: int
     rest: int
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Access of the viewer that was approved and is to be begun from `start` on, before `until`; now if it is `ready`."""
+
+    request: RequestId
+    resource: str
+    scope: str
+    start: datetime
+    until: datetime
+    ready: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,16 @@ class Lists:
         """Live standing access, the one that ends first at the top."""
         live = [g for g in tx.grants(live_at=now, person=me.id) if standing(g.scope)]
         return tuple(self._access(grant, me, now) for grant in sorted(live, key=lambda g: g.expires_at))
+
+    def planned(self, tx: Tx, me: Person, now: datetime) -> list[Planned]:
+        """Access that was approved and not begun yet, the first to start at the top."""
+        found = [one for one in openings(tx, me.id) if now < one.until]
+        rows = [(one, row) for one in found if (row := tx.request(one.request)) is not None]
+        planned = [
+            Planned(row.id, row.resource, scope_said(row.scope), one.start, one.until, ready=one.start <= now)
+            for one, row in rows
+        ]
+        return sorted(planned, key=lambda one: one.start)
 
     def _access(self, grant: Grant, me: Person, now: datetime) -> Access:
         resource = self.resources.get(grant.resource)

@@ -137,7 +137,10 @@ class Pages:
     async def access(self, request: web.Request, me: Me) -> web.Response:
         """Live access with what it takes to use it."""
         topic = "It ends by itself; tokens are shown once, in private"
-        return await self._list(request, me, "access", "My access", "key", topic, example=self._example())
+        now = self._context.ports.clock.now()
+        planned = await self._store.read(lambda tx: self._lists.planned(tx, me.person, now))
+        values = {"planned": planned, "example": self._example()}
+        return await self._list(request, me, "access", "My access", "key", topic, **values)
 
     async def requests(self, request: web.Request, me: Me) -> web.Response:
         """Everybody's requests, newest first."""

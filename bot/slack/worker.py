@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from access.errors import HoopError
 from access.events import LoginRefused
+from access.ids import Prefix
 from access.ports import Clock, Store, Tx
 from access.requests import Place
 from bot.cards import Card, State, Tone, text
@@ -24,7 +25,7 @@ from bot.slack.outlet import Outlet
 from bot.slack.payloads import Delivery, Kind
 from bot.slack.replies import SlackReply, SubmitReply
 from bot.slack.spoken import spoken
-from bot.tokens import SUBJECT
+from bot.tokens import message_of, subject
 from bot.views.answers import done_card, error_card
 
 log = logging.getLogger(__name__)
@@ -209,9 +210,11 @@ def _foreign(tx: Tx, delivery: Delivery) -> str | None:
     row = tx.token(delivery.token) if len(delivery.token) <= 100 else None
     if row is None:
         return None
-    about = row.arguments.get(SUBJECT, row.request)
-    places = {(ref.channel, ref.message) for ref in tx.refs(about) if ref.platform == PLATFORM}
-    return None if (delivery.channel, delivery.message) in places else about
+    places = {(ref.channel, ref.message) for ref in tx.refs(message_of(row)) if ref.platform == PLATFORM}
+    if (delivery.channel, delivery.message) in places:
+        return None
+    about = subject(row)
+    return message_of(row) if about.startswith(Prefix.PROPOSAL.value) else about
 
 
 def _record(tx: Tx, delivery: Delivery, why: str) -> None:

@@ -123,6 +123,9 @@ async def test_who_takes_over_is_told_once_what_waits_already(handed: Stage) -> 
         stage.clock.advance(minutes * 60)
         stage.restart()
         await stage.settle()
+    assert all("Eve for Ann" in words(m.card) for m in stage.chat.in_channel("request")[::2]), (
+        "cards name who can decide"
+    )
     (told,) = stage.chat.to(EVE, "taken_over")
     said = words(told.card)
     assert "2 already wait for you in Ann's place" in said
@@ -131,6 +134,9 @@ async def test_who_takes_over_is_told_once_what_waits_already(handed: Stage) -> 
     assert second not in said
     reply = await stage.press(EVE, token_of(told.card, Do.APPROVE))
     assert "Approved" in words(reply.last)
+    await stage.say(ANN, f"undelegate {(await stage.store.read(kept))[0].id} back early")
+    await stage.settle()
+    assert "for Ann" not in words(stage.chat.in_channel("request")[-1].card)
 
 
 async def test_who_takes_over_is_not_told_of_nothing_nor_of_what_was_theirs(handed: Stage) -> None:

@@ -151,7 +151,7 @@ async def test_a_channel_token_never_approves_masked_text(stage: Stage) -> None:
         from bot.cases import Case
 
         card = request_card(Case(whole, stage.bot.mention(DANA.id)))
-        return minted(tx, stage.entropy, card, None)  # type: ignore[arg-type]
+        return minted(tx, stage.entropy, card, None, on="")  # type: ignore[arg-type]
 
     tokens = await stage.store.transact(mint)
     reply = await stage.press(ANN, tokens[f"approve/{request}"])

@@ -235,3 +235,19 @@ async def test_who_decides_in_anothers_place_has_what_waits_for_that_one(scene: 
     assert request.id in await opened(EVE).page("/waiting")
     scene.clock.advance(86_400)
     assert request.id not in await opened(EVE).page("/waiting")
+
+
+async def test_access_that_is_to_be_begun_is_listed_with_its_buttons(scene: Scene, opened: Open) -> None:
+    dana = opened(DANA)
+    await dana.say("/hoop request prod-db 1h from 22:00 UTC INC-42 build an index")
+    await scene.announce()
+    (request,) = await scene.world.requests()
+    await opened(ANN).say(f"/hoop approve {request.id}")
+    page = await dana.page("/access")
+    assert "Approved, not begun yet" in page
+    assert f'data-say="begin {request.id}"' not in page
+    assert f'data-say="cancel {request.id}"' in page
+    scene.clock.advance(13 * 3600)
+    assert f'data-say="begin {request.id}"' in await dana.page("/access")
+    await dana.say(f"/hoop begin {request.id}")
+    assert "not begun yet" not in await dana.page("/access")
