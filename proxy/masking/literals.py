@@ -189,7 +189,7 @@ def _collect(lineage: Lineage, rules: Rules, found: Standing) -> None:
     plain: list[Any] = []
     tested = False
     for node, taint in lineage.notes:
-        if taint.unknown or rules.protecting_rules(taint.touches):
+        if taint.unknown or (taint.touches and rules.protects(taint.touches)):
             tested = True
             _constants(node, found.literals, found.parameters)
         elif taint.clean:

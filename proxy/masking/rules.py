@@ -40,6 +40,9 @@ _BOUNDS = ColumnRule(BOUNDS, "bounds of partitions", Strategy.REDACT)
 
 _CLEAR = ColumnRule("", "", Strategy.KEEP)
 
+#: Remembered sets of columns; beyond that the memory starts anew.
+_REMEMBERED = 4096
+
 
 class Rules:
     """Column rules in the owner's order: the first that matches a column decides."""
@@ -59,6 +62,7 @@ class Rules:
         self._rules = [(rule, _matcher(rule.pattern)) for rule in every]
         self._order = {id(rule): index for index, rule in enumerate(every)}
         self._known: dict[str, ColumnRule | None] = {}
+        self._protecting: dict[frozenset[str], bool] = {}
 
     def of(self, column: str) -> ColumnRule | None:
         """The rule of one base column (`schema.table.column`), KEEP rules included."""
@@ -77,6 +81,15 @@ class Rules:
         found = {id(rule): rule for column in columns if (rule := self.of(column)) is not None}
         protecting = [rule for rule in found.values() if rule.strategy is not Strategy.KEEP]
         return sorted(protecting, key=lambda rule: self._order[id(rule)])
+
+    def protects(self, columns: frozenset[str]) -> bool:
+        """Whether any of these columns is protected."""
+        known = self._protecting.get(columns)
+        if known is None:
+            if len(self._protecting) >= _REMEMBERED:
+                self._protecting.clear()
+            known = self._protecting[columns] = bool(self.protecting_rules(columns))
+        return known
 
     def told(self, mixed: Iterable[Mix]) -> bool:
         """Whether a mix lets a protected column be read off data that is not protected itself."""

@@ -109,7 +109,6 @@ _BEGINNING = 200
 _SHAPES = 16
 
 _OWN = (judge, trace)
-_NO_TREE = Parsed("")
 UNSHOWN = Shown(declare_masked(""), complete=False)
 _NAMED = (j.Execute, j.Fetch, j.Prepare, j.Deallocate, j.DeclareCursor, j.CloseCursor, j.DiscardAll)
 
@@ -268,10 +267,7 @@ class Reader:
             return self._understood(parsed, session)[0], False
         # Nothing of these kinds asks for names that the session gives: where there are none, none can be asked for.
         learned = self._learn(parsed, form, self.forms) if self.forms.worthwhile(form) else None
-        reading = learned or self._understood(parsed, self._bare)[0]
-        # A tree is ten times as large as its text, and hardly ever asked for again.
-        light = Parsed(text, (Unparsed(parsed.statements[0].node, text),))
-        return reading.like(text, light, reading.judged, reading.shown, reading.parts), True
+        return learned or self._understood(parsed, self._bare, light=True)[0], True
 
     def _learn(self, parsed: Parsed, form: Form, forms: FormMemory[Template]) -> Reading | None:
         """The reading of a text, made without looking at its literals as far as that goes, and kept for others like it. The
@@ -279,16 +275,19 @@ class Reader:
         statement = parsed.statements[0]
         hiding = Hiding(form, parsed.text, statement.tree)
         with hiding:
-            reading, standing = self._understood(parsed, self._bare)
+            reading, standing = self._understood(parsed, self._bare, light=True)
         outline = self.masker.outline(form, parsed.text, hiding.places, standing)
         judged = reading.judged.statements[0]
         if outline is None or judged.controls or not judged.statement.understood:
             forms.give_up(form)
             return None
-        forms.keep(form, hiding.looked_at(), Template(statement.node, replace(reading, parsed=_NO_TREE), outline))
+        forms.keep(form, hiding.looked_at(), Template(statement.node, reading, outline))
         return reading
 
-    def _understood(self, parsed: Parsed, session: j.SqlSession, *, show: bool = True) -> tuple[Reading, Standing]:
+    def _understood(
+        self, parsed: Parsed, session: j.SqlSession, *, show: bool = True, light: bool = False
+    ) -> tuple[Reading, Standing]:
+        """`light`: of one statement, whose tree is not kept. It is ten times as large as its text, and hardly ever asked for."""
         judged = self._judge(parsed, self.catalog, session)
         known, first_path = None, effective_path(session.search_path, session.role)
         parts = []
@@ -308,6 +307,8 @@ class Reader:
         judged = _with_parts(judged, parts)
         standing = self.masker.standing(parsed.text, parsed, first_path, known)
         shown = self.masker.rendered(parsed.text, standing) if show else UNSHOWN
+        if light:
+            parsed = Parsed(parsed.text, (Unparsed(parsed.statements[0].node, parsed.text),))
         return Reading(parsed.text, parsed, judged, shown, tuple(parts), touched, stable=not named), standing
 
     def _part(self, tree: Tree, one: j.JudgedOne, lineage: Lineage) -> Part:
@@ -339,6 +340,8 @@ def _copying(one: j.JudgedOne, copied: Sequence[tuple[str, str]]) -> j.JudgedOne
 
 def _with_parts(judged: j.Judged, parts: Sequence[Part]) -> j.Judged:
     """The judgement with what the masker adds to it."""
+    if len(parts) == 1 and parts[0].judged is judged.statements[0]:
+        return judged
     if all(part.judged is one for part, one in zip(parts, judged.statements, strict=True)):
         return judged
     added = next(

@@ -190,9 +190,28 @@ class Expressions(ABC):
             taint = self.column(node["ColumnRef"], scope)[0]
             self.notes.append((node, taint | against))
             return taint
+        simple = self._compared(node, scope) if type(node) is dict and "A_Expr" in node else None
+        if simple is not None:
+            self.notes.append((node, simple | against))
+            return simple
         work = self._walked(node, scope)
         self.notes.append((node, work.taint | work.predicates | against))
         return work.taint
+
+    def _compared(self, node: Tree, scope: Scope) -> Taint | None:
+        """A column next to another, a constant or a parameter, as most conditions are; None for anything else."""
+        body = node["A_Expr"]
+        name = functions.operator(body)
+        if body.get("kind") != "AEXPR_OP" or not name or not self._means.operator(name):
+            return None
+        taint = CLEAN
+        for side in (body.get("lexpr"), body.get("rexpr")):
+            if side is None or "A_Const" in side or "ParamRef" in side:
+                continue
+            if "ColumnRef" not in side:
+                return None
+            taint |= self.column(side["ColumnRef"], scope)[0]
+        return taint
 
     def _test(self, taint: Taint) -> None:
         self.predicates.update(taint.touches)

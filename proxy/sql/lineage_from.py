@@ -121,9 +121,9 @@ class From(Expressions, ABC):
             rel = Rel((*left.fields, *right.fields), everything)
         else:
             rel = join_rels(left, right, merged)
-            self._test(union(one.taint for one in rel.fields[: len(merged)]))
-            for name in merged:
-                self._merged(left, right, name, scope)
+            for field in rel.fields[: len(merged)]:
+                self._test(field.taint)
+                self._merged(left, right, field.name, scope)
         using = join.get("join_using_alias")
         if using:
             scope.tables.append(Table(using["aliasname"], Rel(rel.fields[: len(merged or ())], rel.rest)))

@@ -255,6 +255,8 @@ def stored(catalog: Catalog, relation: Relation, item: int, *, generated: bool) 
 def join_rels(left: Rel, right: Rel, merged: Sequence[str]) -> Rel:
     """The columns of `left JOIN right USING (merged)`: merged ones first, once, then the others in order."""
     rest = None if left.rest is None and right.rest is None else (left.rest or CLEAN) | (right.rest or CLEAN)
+    if not merged:  # JOIN … ON
+        return Rel((*left.fields, *right.fields), rest, left.rows | right.rows)
     columns = []
     for name in merged:
         taint = (left.named(name) or ANYTHING) | (right.named(name) or ANYTHING)

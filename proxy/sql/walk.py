@@ -281,13 +281,13 @@ class Walk(ABC):
             if len(name) != 1 or name[0]["String"]["sval"] not in self.known.plain_operators:
                 self.operator(tuple(one["String"]["sval"] for one in name))
             right = fields.get("rexpr")
+            left = fields.get("lexpr")
             if name[-1]["String"]["sval"] in _EQUALITY:
-                self.compared.update(
-                    id(side["FuncCall"]) for side in (fields.get("lexpr"), right) if side and "FuncCall" in side
-                )
+                for side in (left, right):
+                    if side is not None and "FuncCall" in side:
+                        self.compared.add(id(side["FuncCall"]))
             if right is not None and "A_Const" not in right:
                 self.node(right)
-            left = fields.get("lexpr")
             if left is None:
                 return
             if "A_Expr" not in left:
