@@ -51,17 +51,28 @@ class Opinion:
     judged: int
 
 
-def features(text: str) -> list[int]:
+#: The words of a column's values that were met, each with its shape and buckets: words repeat, values do not.
+Words = dict[str, tuple[str, frozenset[int]]]
+
+
+def features(text: str, known: Words | None = None) -> list[int]:
     """The buckets of a value: character n-grams of its words, the shape of each and of all."""
+    known = {} if known is None else known
     words = text.split()
-    found = [f"n{min(len(words), 6)}", "shape " + " ".join(map(_shape, words[:6]))]
-    for index, word in enumerate(words[:8]):
-        low = f"^{word.lower()}$"
-        found.append(f"{_shape(word)}{min(index, 2)}{index == len(words) - 1}")
-        found.append(low)
-        found.append("end " + low[-4:])
-        found.extend(low[at : at + size] for size in (2, 3, 4) for at in range(len(low) - size + 1))
-    return sorted({zlib.crc32(one.encode("utf-8", "surrogatepass")) % BUCKETS for one in found})
+    told = [known.get(word) or known.setdefault(word, _word(word)) for word in words[:8]]
+    found = [f"n{min(len(words), 6)}", "shape " + " ".join([shape for shape, _ in told[:6]])]
+    found += [f"{shape}{min(index, 2)}{index == len(words) - 1}" for index, (shape, _) in enumerate(told)]
+    return sorted(_buckets(found).union(*[buckets for _, buckets in told]))
+
+
+def _word(word: str) -> tuple[str, frozenset[int]]:
+    low = f"^{word.lower()}$"
+    grams = [low[at : at + size] for size in (2, 3, 4) for at in range(len(low) - size + 1)]
+    return _shape(word), _buckets([low, "end " + low[-4:], *grams])
+
+
+def _buckets(found: Iterable[str]) -> frozenset[int]:
+    return frozenset([zlib.crc32(one.encode("utf-8", "surrogatepass")) % BUCKETS for one in found])
 
 
 def _shape(word: str) -> str:
@@ -78,19 +89,20 @@ def probabilities(scores: Sequence[float]) -> list[float]:
 
 
 @lru_cache(maxsize=1)
-def _weights() -> bytes:
-    """One signed byte a class and bucket, class by class."""
-    return zlib.decompress(base64.b85decode("".join(names_weights.WEIGHTS)))
+def _weights() -> tuple[tuple[int, ...], ...]:
+    """The weight of each bucket, class by class."""
+    signed = memoryview(zlib.decompress(base64.b85decode("".join(names_weights.WEIGHTS)))).cast("b")
+    return tuple(tuple(signed[at : at + BUCKETS]) for at in range(0, len(signed), BUCKETS))
 
 
-def judge(text: str) -> dict[str, float]:
-    """Entity → probability for one value."""
-    weights, buckets = _weights(), features(text)
-    scores = []
-    for number, bias in enumerate(names_weights.BIAS):
-        base = number * BUCKETS
-        total = sum((weights[base + bucket] ^ 0x80) - 0x80 for bucket in buckets)
-        scores.append(bias + names_weights.SCALE * total / math.sqrt(max(len(buckets), 1)))
+def judge(text: str, known: Words | None = None) -> dict[str, float]:
+    """Entity → probability for one value. `known` is that of the values next to it."""
+    buckets = features(text, known)
+    root = math.sqrt(max(len(buckets), 1))
+    scores = [
+        bias + names_weights.SCALE * sum(map(weights.__getitem__, buckets)) / root
+        for bias, weights in zip(names_weights.BIAS, _weights(), strict=True)
+    ]
     return dict(zip(CLASSES, probabilities(scores), strict=True))
 
 
@@ -100,11 +112,23 @@ def column(values: Iterable[str], name: str = "", table: str = "", *, few: bool 
     The column's name, or its table's where that says nothing, raises the bar when it is that of something else. With
     `few` even one or two values say something, when they surely are names.
     """
+    sample, known = telling(values, few=few), Words()
+    return opinion(sample, [judge(value, known) for value in sample], name, table)
+
+
+def telling(values: Iterable[str], *, few: bool = False) -> list[str]:
+    """Those of a column's values that say what it is; none when they are too few to say it. `few` as in `column`."""
     distinct = {value.strip() for value in values if not looks_masked(value)}
     sample = [value for value in sorted(distinct) if 2 <= len(value) <= MAX_LENGTH and any(map(str.isalpha, value))]
-    if not sample or (len(sample) < FEWEST and not few) or len(sample) * 2 < len(distinct):
+    return [] if (len(sample) < FEWEST and not few) or len(sample) * 2 < len(distinct) else sample
+
+
+def opinion(
+    sample: Sequence[str], judged: Sequence[dict[str, float]], name: str = "", table: str = ""
+) -> Opinion | None:
+    """`column` of these values, each of which was judged."""
+    if not sample:
         return None
-    judged = [judge(value) for value in sample]
     means = {entity: sum(one[entity] for one in judged) / len(judged) for entity in CLASSES}
     entity = max(means, key=means.__getitem__)
     share = sum(max(one, key=one.__getitem__) == entity for one in judged) / len(judged)

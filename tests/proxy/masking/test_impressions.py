@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from access.resources import Protocol, Resource, Upstream
 from proxy.masking.impressions import (
     BELIEVED,
     FEW_BELIEVED,
+    LOOKS_AT_ONCE,
     UNREAD_BELIEVED,
     Impression,
     Impressions,
@@ -103,6 +106,42 @@ async def test_what_cannot_be_read_is_redacted_for_a_while(problem: Exception) -
     assert town.impressions.missing(KEY, [TABLE.oid]) == [TABLE.oid]
     town.problem = None
     assert await town.look() == "" and town.rules() == {"public.t.a": "person"}
+
+
+async def test_the_tables_of_a_statement_are_read_at_the_same_time_but_not_all_of_them() -> None:
+    town, reading, most = Town(), 0, 0
+    tables = [replace(TABLE, oid=20000 + number, name=f"t{number}") for number in range(10)]
+
+    async def sample(*given: Any) -> Mapping[str, Sequence[str | None]]:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        reading -= 1
+        if given[2].name == "t3":
+            raise Unavailable("its sample failed (42501)")
+        return await town.sample(*given)
+
+    impressions = Impressions(sample, town.tell, town.clock)
+    assert await impressions.look(RESOURCE, "d", POLICY, tables) == "public.t3: its sample failed (42501)"
+    assert most == LOOKS_AT_ONCE and len(town.told) == 9 and impressions.missing(KEY, range(20000, 20010)) == []
+
+
+async def test_others_move_while_values_are_judged() -> None:
+    town, turns = Town(), 0
+    town.values["a"] = [f"{first} {number}son" for number, first in enumerate(PEOPLE * 8)]
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await town.look()
+    task.cancel()
+    assert turns > 10
 
 
 async def test_a_table_with_little_in_it_is_looked_at_again_soon_and_names_stay_names() -> None:
