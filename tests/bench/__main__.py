@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tests.bench import bulk, crowd, history, live, parts, small
+from tests.bench import bulk, crowd, history, live, long_texts, parts, small
 from tests.bench.figures import Figure
 from tests.bench.place import open_place
 
@@ -58,6 +58,7 @@ def main(rounds: int, minutes: float, wanted: tuple[str, ...]) -> None:
                 bulk.prepare(place)
             if "small" in wanted:
                 run.measure("latency", lambda: small.latency(place, rounds))
+                run.measure("latency, extended protocol", lambda: small.extended(place, rounds))
                 run.measure("throughput", lambda: small.throughput(place, rounds))
             if "live" in wanted:
                 run.measure("connecting", lambda: live.connecting(place, rounds))
@@ -72,6 +73,7 @@ def main(rounds: int, minutes: float, wanted: tuple[str, ...]) -> None:
     if "crowd" in wanted:
         with open_place(workers=1) as place:
             run.measure("a burst of commands", lambda: crowd.burst(place, min(rounds, 2)))
+            run.measure("long statements of others", lambda: long_texts.beside(place, min(rounds, 3)))
         with open_place(workers=1, front=crowd.stub) as place:
             run.measure("idle sessions", lambda: crowd.idle(place))
     if "twin" in wanted:

@@ -14,10 +14,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from app.embedded_postgres import EmbeddedPostgres
 from proxy.postgres import messages as m
+from tests.bench.figures import Figure
 from tests.bench.latency import Client, _start
+from tests.bench.place import Place
 
 SENDERS = 6
 TARGET_MS = 5.0
@@ -56,6 +60,47 @@ def quantiles(client: Client, queries: int) -> tuple[float, float, float]:
     return times[len(times) // 2], times[int(len(times) * 0.99)], times[-1]
 
 
+@contextmanager
+def sending(where: Mapping[str, object]) -> Iterator[None]:
+    """Meanwhile long statements are sent."""
+    sender = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.long_texts", "attack", json.dumps(where)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert sender.stdout is not None
+        sender.stdout.readline()
+        yield
+    finally:
+        sender.kill()
+        sender.wait()
+
+
+def beside(place: Place, rounds: int, queries: int = 1500) -> list[Figure]:
+    """One client that asks `SELECT 1` once a millisecond, alone and meanwhile."""
+    target = place.targets["gateway"]
+    where = {
+        "host": target.host,
+        "port": target.port,
+        "user": target.user,
+        "password": target.password,
+        "dbname": target.database,
+    }
+    client = Client(target.host, target.port, target.user, target.password, target.database)
+    client.once(long_text(0))  # the process that reads long texts is there
+    alone, meanwhile = list[float](), list[float]()
+    for _ in range(rounds):
+        alone.append(quantiles(client, queries)[1])
+        with sending(where):
+            meanwhile.append(quantiles(client, queries)[1])
+    client.socket.close()
+    said = f"while {SENDERS} clients send {len(long_text(1)) // 1024} KiB statements"
+    return [
+        Figure("SELECT 1 p99, one a millisecond, alone", "ms", alone),
+        Figure(f"SELECT 1 p99, one a millisecond, {said}", "ms", meanwhile),
+    ]
+
+
 def main(queries: int = 3000) -> None:
     """Print both and the difference."""
     with EmbeddedPostgres(password="bench") as server, tempfile.TemporaryDirectory() as directory:
@@ -64,15 +109,8 @@ def main(queries: int = 3000) -> None:
         client = Client(where["host"], where["port"], where["user"], where["password"], where["dbname"])
         client.once(long_text(0))  # the process that reads long texts is there
         base = quantiles(client, queries)
-        sender = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.long_texts", "attack", json.dumps(where)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert sender.stdout is not None
-        sender.stdout.readline()
-        meanwhile = quantiles(client, queries)
-        sender.kill()
-        sender.wait()
+        with sending(where):
+            meanwhile = quantiles(client, queries)
         gateway.communicate(timeout=20)
     size = len(long_text(1)) // 1024
     print(f"SELECT 1 through the gateway, ms; alone, and while {SENDERS} clients send {size} KiB statements:")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import socket
 import statistics
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -84,6 +85,31 @@ def latency(place: Place, rounds: int, queries: int = 3000) -> list[Figure]:
         ratios = _ratios(found["gateway"], found["pgbouncer"])
         figures.append(Figure("SELECT 1 p50 / pgbouncer", "×", ratios, least=1.3, goal=1.1))
     return figures
+
+
+def extended(place: Place, rounds: int, queries: int = 1500) -> list[Figure]:
+    """One client that asks by the extended protocol, as drivers do, with another value each time."""
+    targets = list(place.targets.values())
+    clients = {target.name: Client(target) for target in targets}
+    batches = [batch(number) for number in range(queries)]
+
+    def measure(target: Target) -> float:
+        return statistics.median(map(clients[target.name].once, batches)) / 1000
+
+    for target in targets:
+        measure(target)
+    found = interleaved(targets, rounds, measure)
+    for client in clients.values():
+        client.close()
+    return [Figure(f"SELECT $1 by the extended protocol p50, {name}", "µs", values) for name, values in found.items()]
+
+
+def batch(number: int) -> bytes:
+    """Parse, Bind, Describe, Execute and Sync with a value."""
+    value = str(number).encode()
+    bind = b"\0\0" + struct.pack(f">HHI{len(value)}sH", 0, 1, len(value), value, 0)
+    portal = m.message(m.DESCRIBE, b"P\0") + m.message(m.EXECUTE, b"\0" + bytes(4))
+    return m.parse("", "SELECT $1::int") + m.message(m.BIND, bind) + portal + m.SYNC_MESSAGE
 
 
 def throughput(place: Place, rounds: int, seconds: int = 6, *, workers: int = 1) -> list[Figure]:
