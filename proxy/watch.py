@@ -10,7 +10,7 @@ from typing import Protocol
 
 from access.actors import PersonId
 from access.errors import HoopError
-from access.ids import SessionId
+from access.ids import GrantId, SessionId
 from access.policy import standing_level
 from access.ports import Clock, Grants, SessionLog, Store
 from access.ports import Directory as People
@@ -94,18 +94,19 @@ class Watch:
     async def _each(self) -> None:
         now = self._gateway.ports.clock.now()
         killed = self._gateway.ports.grants.killed()
-        over: list[Watched] = []
+        over: dict[GrantId | None, list[Watched]] = {}
         for session in list(self._gateway.sessions.values()):
             kill = killed.get(session.row.id)
             if kill is not None:
                 by = self._name(kill.kill_by)
                 session.cut(f"session ended by {by}: {kill.kill_why}".rstrip(": "))
             elif self.ended(session, now):
-                over.append(session)
+                opened = session.opened_under
+                over.setdefault(None if opened is None else opened.id, []).append(session)
             else:
                 session.tick()
         if over:
-            await asyncio.gather(*(self._cut(session) for session in over))
+            await asyncio.gather(*(self._cut(sessions) for sessions in over.values()))
 
     @staticmethod
     def ended(session: Watched, now: datetime) -> bool:
@@ -119,14 +120,18 @@ class Watch:
             grants = [grant for grant in grants if not limited_to(grant.scope)]
         return ceiling > Level.NONE and standing_level(grants, now) < ceiling
 
-    async def _cut(self, session: Watched) -> None:
-        if session.row.id in self._ending:
+    async def _cut(self, sessions: list[Watched]) -> None:
+        """Cut those that were opened under one grant. Why is looked up once for all of them."""
+        ending = {session.row.id: session for session in sessions if session.row.id not in self._ending}
+        if not ending:
             return
-        self._ending.add(session.row.id)
+        self._ending |= ending.keys()
         try:
-            session.cut(await self._reason(session.opened_under))
+            why = await self._reason(sessions[0].opened_under)
+            for session in ending.values():
+                session.cut(why)
         finally:
-            self._ending.discard(session.row.id)
+            self._ending -= ending.keys()
 
     async def _reason(self, grant: Grant | None) -> str:
         """Why access ended, in words; looked up because the client should hear it, cut either way."""
