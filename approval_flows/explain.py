@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from access.actors import Person
@@ -14,6 +14,7 @@ from access.requests import Ask
 from access.resources import Resource
 from access.statements import Effect, Flag
 from approval_flows import flow as limits
+from approval_flows import times
 from approval_flows.choose import Facts, check_words, consider
 from approval_flows.model import BreakGlass, Flow, FlowProblem
 from approval_flows.parse import SCOPES
@@ -141,11 +142,11 @@ def _explained(
     flow = looked[-1].flow
     lines.append(f"{flow.name}: taken" + (f" — {flow.description}" if flow.description else ""))
     refusal = None if wish.ask is Ask.STATEMENT else check_words(flow, wish.reason, wish.ticket)
-    refusal = refusal or _too_long(flow, resource, wish)
+    refusal = refusal or _too_long(flow, resource, wish) or _closed(flow, resource, wish, at)
     if refusal is not None:
         return [*lines, f"  refused: {refusal}"]
     if flow.automatic:
-        return [*lines, "  approved at once, nobody is asked"]
+        return [*lines, "  approved at once, nobody is asked", *_begins(flow, resource, at)]
     steps = course(flow, directory, resource, resource.approvers, asker=person.id, duty=duty)
     if flow.break_glass is not None:
         return [*lines, *_emergency(flow, flow.break_glass, steps, directory, person, mine)]
@@ -153,7 +154,26 @@ def _explained(
     if not steps.feasible():
         nobody = limits.nobody(directory, resource, "the stages can not be completed without the person who asks")
         return [*lines, f"  refused: {nobody}"]
-    return [*lines, *_times(flow, directory, resource, person, at, duty)]
+    return [*lines, *_times(flow, directory, resource, person, at, duty), *_begins(flow, resource, at)]
+
+
+def _closed(flow: Flow, resource: Resource, wish: Wish, at: datetime) -> Invalid | None:
+    """Why it can not begin at `at`: a window. Broken glass waits for none, and a held statement not for the resource's."""
+    if flow.break_glass is not None:
+        return None
+    here = replace(resource, windows=()) if wish.ask is Ask.STATEMENT else resource
+    return times.check_windows(resource.name, here, flow, at)
+
+
+def _begins(flow: Flow, resource: Resource, at: datetime) -> list[str]:
+    """When the access begins, and what ends it early."""
+    lines = []
+    if flow.activate_within is not None:
+        lines.append(f"  begun by its person within {limits.shown_duration(flow.activate_within)} of the approval")
+    closed = times.closing(resource, flow, at)
+    if closed is not None:
+        lines.append(f"  ends with the window, at {closed:%H:%M} UTC at the latest")
+    return lines
 
 
 def _emergency(

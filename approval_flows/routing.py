@@ -13,6 +13,7 @@ from access.ports import Outlook, Progress
 from access.requests import AccessRequest, Choice, Review
 from access.resources import Resource
 from approval_flows import flow as people
+from approval_flows import times
 from approval_flows.choose import choose, facts_of
 from approval_flows.model import Flow, Sources, Stage
 from approval_flows.office import Office
@@ -172,6 +173,9 @@ def outlook(office: Office, draft: AccessRequest, resource: Resource, at: dateti
     if isinstance(taken, Denied):
         return Outlook(refused=taken.message)
     filed = replace(draft, flow=taken.name)
+    closed = times.check_windows(resource.name, resource, taken, at)
+    if closed is not None:
+        return Outlook(taken.name, refused=closed.message)
     if not taken.automatic and not course_of(office, filed, resource, at, stands).feasible():
         return Outlook(taken.name, refused=f"nobody could decide it{not_known(unknown_duty(office, filed, at))}")
     return Outlook(taken.name, taken.automatic, progress(office, filed, (), at, stands))

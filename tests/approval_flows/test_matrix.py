@@ -214,6 +214,33 @@ def test_every_condition(when: When, facts: Facts, said: str) -> None:
     assert why_not(when, facts) == said
 
 
+def test_what_windows_do_is_told() -> None:
+    text = (
+        "name: nightly\nactivate_within: 30m\nwindows: [{from: '22:00', to: '02:00', zone: Europe/Berlin}]\n"
+        "stages: [{name: one, any: {approvers: true}}]\n"
+    )
+    flows = build({"n.yml": text}, DIRECTORY, {PROD.name: PROD})[0].flows
+    wish = Wish("dana", "prod-db", reason="look")
+    assert explain(flows, DIRECTORY, DANA, PROD, wish, CLOCK["Fri 10:00 Berlin"])[1:] == [
+        (
+            "  refused: The flow nightly gives access only 22:00-02:00 Europe/Berlin. It opens at 2026-11-20 21:00 UTC. "
+            "Ask for then: /hoop request prod-db from 2026-11-20T21:00Z"
+        )
+    ]
+    assert explain(flows, DIRECTORY, DANA, PROD, wish, CLOCK["Fri 23:30 Berlin"])[1:] == [
+        "  stage 1, one: 1 of dba (now: Ann, Bob)",
+        "  begun by its person within 30m of the approval",
+        "  ends with the window, at 01:00 UTC at the latest",
+    ]
+    windowed = replace(PROD, windows=flows[0].windows)
+    glass = replace(wish, scope="write", emergency=True)
+    loud = build(TEXTS, DIRECTORY, {LIVE.name: LIVE})[0].flows
+    bob = DIRECTORY.by_name("bob")
+    assert bob is not None
+    said = explain(loud, DIRECTORY, bob, replace(windowed, labels=LIVE.labels), glass, CLOCK["Fri 10:00 Berlin"])
+    assert said[1].startswith("  access at once"), "broken glass waits for no window"
+
+
 def test_no_flow_is_no_grant() -> None:
     assert choose((), FACTS) is None
     assert consider((), FACTS) == []

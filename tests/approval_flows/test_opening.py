@@ -181,6 +181,18 @@ async def test_outside_of_its_windows_nothing_is_asked_for(world: World, clock: 
         await ahead(world, hours=5)
 
 
+def test_why_and_who_tell_of_the_window(clock: ManualClock) -> None:
+    night = Window(time(22), time(2), ZoneInfo("Europe/Berlin"))
+    world = World(MemoryStore(clock), clock, resources={"prod-db": replace(PROD, windows=(night,))})
+    by_day = world.desk.outlook(DANA_SELF, world.resources["prod-db"], Read(), datetime(2026, 11, 20, 12, tzinfo=UTC))
+    assert by_day.refused.startswith(
+        "Access to prod-db is only 22:00-02:00 Europe/Berlin. It opens at 2026-11-20 21:00"
+    )
+    at_night = world.desk.outlook(DANA_SELF, world.resources["prod-db"], Read(), datetime(2026, 11, 20, 22, tzinfo=UTC))
+    assert not at_night.refused
+    assert [person.name for person in at_night.progress.deciders] == ["Ann", "Bob"]
+
+
 async def test_access_ends_with_the_window_extensions_too(world: World, clock: ManualClock) -> None:
     now = clock.now()
     windowed(world, f"{(now + 2 * HOUR):%H:%M}", f"{(now + 4 * HOUR):%H:%M}")
