@@ -12,7 +12,7 @@ from access.resources import Resource
 from proxy.sql.catalog import Catalog
 
 #: How long a connecting client waits for the catalog, in seconds.
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = 20.0
 #: How old a catalog gets before it is read again, in seconds.
 REFRESH_SECONDS = 300.0
 

@@ -337,10 +337,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_is_answered_quickly(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     parse(text)
     parse(text[:100_000] * 2)
-    assert time.perf_counter() - started < 1.0
+    assert time.thread_time() - started < 1.0
 
 
 @settings(deadline=None)

@@ -39,6 +39,6 @@ def test_colours_never_change_the_text(evil: str) -> None:
 @pytest.mark.parametrize("part", ["'", "/*", '"', "''", "-- ", "1.", "a", "(", "'\n"])
 def test_long_texts_take_linear_time(part: str) -> None:
     sql = ("SELECT " + part * LONGEST)[:LONGEST]
-    begin = time.perf_counter()
+    begin = time.thread_time()
     coloured(sql)
-    assert time.perf_counter() - begin < 2
+    assert time.thread_time() - begin < 2

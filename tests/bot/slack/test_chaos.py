@@ -95,7 +95,7 @@ async def test_kill_9_in_the_middle_of_decisions_loses_none(empty_database: Path
 
 async def _card(messages: list[Message], about: str, button: str, word: str = "") -> Message:
     """The newest card of a request in the channel, as soon as it looks like that."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             for message in reversed(messages):
                 head = message.bot_id and not message.thread and not message.only_for

@@ -258,9 +258,9 @@ HOSTILE = (
 
 @pytest.mark.parametrize("text", HOSTILE, ids=[text[:12] for text in HOSTILE])
 def test_ten_kilobytes_of_anything_are_bounded(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     EVERY.mask_text(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_a_text_too_long_to_read_is_redacted() -> None:
@@ -269,9 +269,9 @@ def test_a_text_too_long_to_read_is_redacted() -> None:
 
 def test_the_owners_patterns_run_in_linear_time() -> None:
     one = Detectors(MaskPolicy(patterns={"evil": (r"(a+)+$",)}), b"key")
-    started = time.perf_counter()
+    started = time.thread_time()
     one.mask("a" * 5_000 + "!")
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_every_entity_of_the_order_is_there() -> None:

@@ -406,9 +406,9 @@ def test_size_and_depth_are_bounded(sql: str) -> None:
     parsed = parse(sql)
     if parsed.error is not None:
         return
-    started = time.perf_counter()
+    started = time.thread_time()
     lineage = trace({parsed.statements[0].node: parsed.statements[0].tree}, CATALOG, PATH)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
     assert lineage.resolved or lineage.output is None
     if lineage.output:
         assert not lineage.output[0].unknown
