@@ -63,6 +63,7 @@ class TargetChannel(asyncssh.SSHClientSession[bytes]):
         self._heard = heard
         self.channel: asyncssh.SSHClientChannel[bytes] | None = None
         self.over = asyncio.Event()
+        self.closed = False
         self.status: int | None = None
         self.signal = ""
         self.lost: Exception | None = None
@@ -91,6 +92,7 @@ class TargetChannel(asyncssh.SSHClientSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = exc
+        self.closed = True
         self.over.set()
 
 

@@ -58,13 +58,14 @@ class Execution(Admitting):
 
     @property
     def sink(self) -> Sink | None:
-        return self.running
+        """None also when its input has ended."""
+        return None if self.running is None or self.running.is_closing() else self.running
 
     @property
     def running(self) -> asyncssh.SSHClientChannel[bytes] | None:
-        """The target's channel, while there is one."""
-        channel = None if self.target is None else self.target.channel
-        return None if channel is None or channel.is_closing() else channel
+        """The target's channel, until it is closed. (To asyncssh it is closing as soon as the end of the input was sent;
+        what runs then is still timed, told of signals and ended.)"""
+        return None if self.target is None or self.target.closed else self.target.channel
 
     def signal(self, name: str) -> None:
         """To the command, or to the waiting."""
@@ -234,12 +235,13 @@ class Execution(Admitting):
         self._given = []
         self.client.hand_over(channel)
         await target.over.wait()
-        if target.status is None and not target.signal and not channel.is_closing():
+        if target.status is None and not target.signal and not target.closed:
             await self._terminate(channel, target)
         printed = asyncio.Event()
         self._pace.when_empty(printed.set)
         await printed.wait()
         self.flush()
+        target.closed = True
         channel.close()
         return self._ending(target)
 
@@ -270,7 +272,7 @@ class Execution(Admitting):
             async with asyncio.timeout(TERM_SECONDS):
                 await target.over.wait()
         except (TimeoutError, OSError):
-            if not channel.is_closing():
+            if not target.closed:
                 channel.send_signal(hard)
 
     # ---------------------------------------------------------------------------------------- output

@@ -130,7 +130,7 @@ class Interactive(Execution):
     @property
     def sink(self) -> _Typed | None:
         channel = self.running
-        if channel is None:
+        if channel is None or channel.is_closing():
             return None
         if self._input is None or self._input.channel is not channel:
             self._input = _Typed(self, channel)

@@ -175,17 +175,18 @@ async def test_a_deny_rule_keeps_shells_away(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "said"),
+    ("limit", "said", "typed"),
     [
-        ({"shell_idle": timedelta(seconds=0.3)}, "idle for too long"),
-        ({"shell_total": timedelta(seconds=0.3)}, "time limit"),
+        ({"shell_idle": timedelta(seconds=0.3)}, "idle for too long", None),
+        ({"shell_total": timedelta(seconds=0.3)}, "time limit", None),
+        ({"shell_idle": timedelta(seconds=0.3)}, "idle for too long", b""),  # whose input has ended
     ],
 )
-async def test_limits_end_it(site: Site, limit: dict[str, timedelta], said: str) -> None:
+async def test_limits_end_it(site: Site, limit: dict[str, timedelta], said: str, typed: bytes | None) -> None:
     rules(site, **limit)
     await site.grant(Interactive())
     process = await site.start(options=("-tt",))
-    out, error = await asyncio.wait_for(process.communicate(), 5)
+    out, error = await asyncio.wait_for(process.communicate(typed), 5)
     assert said in error.decode() + out.decode()
     assert process.returncode not in {0, None}
 
