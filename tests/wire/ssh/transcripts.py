@@ -88,6 +88,7 @@ class Book:
             (str(self.place), "/srv/app"),
             (str(self.site.directory), "~"),
             (str(self.site.gateway.port), "2222"),
+            (str(Path.home()), "~"),
         ):
             text = text.replace(path, name)
         return "\n".join(line.rstrip() for line in text.splitlines() if "Authenticated to" not in line).strip("\n")
