@@ -10,10 +10,12 @@
 #include <Python.h>
 #include <structmember.h>
 #include <errno.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Bytes of one read at most; as much as uvloop reads. */
@@ -21,6 +23,10 @@
 /* What a turn looks at at most, and how often it looks again before the rest of the loop gets its turn. */
 #define EVENTS 64
 #define LOOKS 4
+/* A question is not larger: what is larger is no small query, and its answer is not worth to be awake for. */
+#define QUESTION_MOST 4096
+/* After staying awake in vain it does not for so many turns, twice as many each time, up to two to this. */
+#define VAIN_MOST 10
 
 typedef Py_ssize_t Size;
 typedef struct End End;
@@ -30,7 +36,9 @@ typedef struct {
     End **ends;
     Size room;
     unsigned char *buffer;
-    int descriptor;
+    int64_t patience;
+    Size asked;
+    int descriptor, vain, skips;
     char turning;
 } Poller;
 
@@ -43,7 +51,7 @@ struct End {
     PyObject *port[PORTS];
     Size index;
     int descriptor;
-    char reading, behind;
+    char reading, behind, answers, asked;
 };
 
 static PyTypeObject EndType;
@@ -63,9 +71,17 @@ static int watch(End *self, int operation) {
     return -1;
 }
 
+/* Whether an answer is expected of it. */
+static void expect(End *self, int answer) {
+    if (self->asked == answer || !self->answers) return;
+    self->asked = (char)answer;
+    self->poller->asked += answer ? 1 : -1;
+}
+
 static void forget(End *self) {
     if (self->descriptor < 0) return;
     if (self->reading && watch(self, EPOLL_CTL_DEL) < 0) PyErr_Clear(); /* it was closed: then it is not in the set either */
+    expect(self, 0);
     self->reading = 0, self->descriptor = -1;
     Poller *poller = self->poller;
     Size index = self->index;
@@ -140,6 +156,7 @@ static PyObject *End_write(End *self, PyObject *data) {
         return PyObject_CallOneArg(self->port[WRITE], data);
     }
     Size size = PyBytes_GET_SIZE(data), taken = sent(self, PyBytes_AS_STRING(data), size);
+    if (self->descriptor >= 0) expect(self, size <= QUESTION_MOST);
     if (taken == size) Py_RETURN_NONE;
     self->behind = 1;
     PyObject *rest = PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + taken, size - taken);
@@ -172,6 +189,7 @@ static int receive(End *self) {
     unsigned char *buffer = self->poller->buffer;
     Size size = recv(self->descriptor, buffer, RECEIVED_MOST, MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return 0;
+    expect(self, 0);
     int result;
     if (size <= 0) { /* over, or broken: the transport finds the same */
         forget(self);
@@ -233,14 +251,14 @@ static Size place(Poller *self) {
 }
 
 PyDoc_STRVAR(add_doc,
-"add(descriptor, received, over, failed, write, waiting)\n\n"
+"add(descriptor, received, over, failed, write, waiting, answers)\n\n"
 "A non-blocking stream socket as an End, paused. `received` is given its bytes. `over` is called once when no more come, or\n"
 "it is broken, and `failed` with what `received` or `over` raised; both find it left. `write` takes what the socket did not\n"
-"take at once, and `waiting` says how much of that is still there.");
+"take at once, and `waiting` says how much of that is still there. `answers`: what is written is a question to it.");
 static PyObject *Poller_add(Poller *self, PyObject *args) {
     PyObject *port[PORTS];
-    int descriptor;
-    if (!PyArg_ParseTuple(args, "iOOOOO", &descriptor, &port[0], &port[1], &port[2], &port[3], &port[4])) return NULL;
+    int descriptor, answers;
+    if (!PyArg_ParseTuple(args, "iOOOOOp", &descriptor, &port[0], &port[1], &port[2], &port[3], &port[4], &answers)) return NULL;
     if (self->descriptor < 0 || descriptor < 0) {
         PyErr_SetString(PyExc_ValueError, self->descriptor < 0 ? "the poller is closed" : "this is no descriptor");
         return NULL;
@@ -250,10 +268,34 @@ static PyObject *Poller_add(Poller *self, PyObject *args) {
     if (!end) return NULL;
     for (int i = 0; i < PORTS; i++) end->port[i] = Py_NewRef(port[i]);
     end->poller = (Poller *)Py_NewRef(self);
-    end->index = index, end->descriptor = descriptor, end->reading = 0, end->behind = 1;
+    end->index = index, end->descriptor = descriptor, end->reading = 0, end->behind = 1, end->answers = (char)answers, end->asked = 0;
     self->ends[index] = (End *)Py_NewRef(end);
     PyObject_GC_Track(end);
     return (PyObject *)end;
+}
+
+static int64_t nanoseconds(void) {
+    struct timespec now;
+    return clock_gettime(CLOCK_MONOTONIC, &now) ? 0 : (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Nothing is there. When one answer is expected, and the last ones came quickly, stay awake for it, behind everybody else who
+ * has something to do: to be woken takes longer than a small query. */
+static int stay_awake(Poller *self, struct epoll_event *events) {
+    if (self->asked != 1 || !self->patience) return 0; /* where many are under way, others need the CPU more */
+    if (self->skips) { self->skips--; return 0; }
+    int count, descriptor = self->descriptor;
+    int64_t patience = self->patience;
+    Py_BEGIN_ALLOW_THREADS
+    int64_t until = nanoseconds() + patience;
+    do {
+        sched_yield();
+        count = epoll_wait(descriptor, events, EVENTS, 0);
+    } while (!count && nanoseconds() < until);
+    Py_END_ALLOW_THREADS
+    if (count > 0) self->vain = 0;
+    else self->skips = 1 << (self->vain < VAIN_MOST ? ++self->vain : VAIN_MOST);
+    return count;
 }
 
 PyDoc_STRVAR(turn_doc, "turn()\n\nReceive and hand on what came.");
@@ -265,6 +307,7 @@ static PyObject *Poller_turn(Poller *self, PyObject *unused) {
     for (int look = 0; look < LOOKS && result >= 0 && self->descriptor >= 0; look++) {
         struct epoll_event events[EVENTS];
         int count = epoll_wait(self->descriptor, events, EVENTS, 0);
+        if (!count) count = stay_awake(self, events);
         if (count <= 0) {
             if (count < 0 && errno != EINTR) { PyErr_SetFromErrno(PyExc_OSError); result = -1; }
             break;
@@ -313,13 +356,16 @@ static void Poller_dealloc(Poller *self) {
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 static PyObject *Poller_new(PyTypeObject *type, PyObject *args, PyObject *names) {
-    if (PyTuple_GET_SIZE(args) || (names && PyDict_GET_SIZE(names))) {
-        PyErr_SetString(PyExc_TypeError, "a Poller takes no arguments");
+    static char *words[] = {"patience", NULL};
+    double patience = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, names, "|d", words, &patience)) return NULL;
+    if (!(patience >= 0 && patience <= 60)) {
+        PyErr_SetString(PyExc_ValueError, "patience is 0 to 60 seconds");
         return NULL;
     }
     Poller *self = (Poller *)type->tp_alloc(type, 0);
     if (!self) return NULL;
-    self->descriptor = -1;
+    self->descriptor = -1, self->patience = (int64_t)(patience * 1e9);
     if (!(self->buffer = PyMem_Malloc(RECEIVED_MOST))) PyErr_NoMemory();
     else if ((self->descriptor = epoll_create1(EPOLL_CLOEXEC)) < 0) PyErr_SetFromErrno(PyExc_OSError);
     if (self->descriptor < 0) Py_CLEAR(self);
@@ -330,11 +376,17 @@ static PyMethodDef Poller_methods[] = {
     {"fileno", (PyCFunction)Poller_fileno, METH_NOARGS, fileno_doc}, {"close", (PyCFunction)Poller_close, METH_NOARGS, close_doc},
     {NULL, NULL, 0, NULL},
 };
+static PyMemberDef Poller_members[] = {
+    {"asked", T_PYSSIZET, offsetof(Poller, asked), READONLY, "How many answers are expected."},
+    {"skips", T_INT, offsetof(Poller, skips), READONLY, "How many turns it will not stay awake for."},
+    {NULL, 0, 0, 0, NULL},
+};
 static PyTypeObject PollerType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._ends.Poller", .tp_basicsize = sizeof(Poller),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .tp_new = Poller_new, .tp_traverse = (traverseproc)Poller_traverse,
     .tp_clear = (inquiry)Poller_clear, .tp_dealloc = (destructor)Poller_dealloc, .tp_methods = Poller_methods,
-    .tp_doc = "Poller()\n\nSockets that are read together. Raises OSError.",
+    .tp_members = Poller_members,
+    .tp_doc = "Poller(patience=0)\n\nSockets that are read together. It stays awake for an answer so many seconds at most. Raises OSError.",
 };
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "proxy._ends", .m_size = -1};

@@ -13,6 +13,10 @@ from typing import Protocol
 
 from proxy.native import ends
 
+#: How long the process stays awake for an answer, in seconds: a small query takes less, and being woken takes about as long.
+#: It does so only while the last answers came as quickly, behind everybody else who has something to do.
+PATIENCE = 0.0002
+
 log = logging.getLogger(__name__)
 
 
@@ -46,9 +50,11 @@ class Poller(Protocol):
         failed: Callable[[BaseException], object],
         write: Callable[[bytes], object],
         waiting: Callable[[], int],
+        answers: bool,  # noqa: FBT001 - as in C
     ) -> End:
         """A socket, paused. `over` is called when no more bytes come, `failed` with what a receiver raised; both find it
-        left. `write` takes what the socket does not, `waiting` says how much of that is still there."""
+        left. `write` takes what the socket does not, `waiting` says how much of that is still there.
+        `answers`: what is written is a question to it, and worth to be awake for the answer."""
 
     def turn(self) -> None:
         """Receive and hand on what came."""
@@ -65,7 +71,7 @@ def open_poller() -> Poller | None:
     if ends is None:
         return None
     try:
-        poller: Poller = ends.Poller()
+        poller: Poller = ends.Poller(PATIENCE)
         asyncio.get_running_loop().add_reader(poller.fileno(), poller.turn)
     except OSError as problem:
         log.warning("sockets are read one by one: %s", problem)

@@ -99,8 +99,8 @@ class LiveSession:
     def __post_init__(self) -> None:
         self._audience = self.audience()
         self._asker = Asker(self.ports.desk, self.ports.log, self.row)
-        for wire in (self.client, self.upstream.wire):
-            wire.attach(self.ports.poller)
+        self.client.attach(self.ports.poller)
+        self.upstream.wire.attach(self.ports.poller, answers=True)
         moves = Moves(
             record=self.ports.recording.write, forward=self.upstream.wire.writer, reply=self.client.writer,
             failed=self._failed, client=self.client.received, upstream=self.upstream.wire.received, soon=self._soon,

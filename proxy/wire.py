@@ -106,8 +106,8 @@ class Wire(asyncio.Protocol):
         self.resume("kept")
         return data
 
-    def attach(self, poller: Poller | None) -> None:
-        """From now on read and write by this, where that may be: a socket in clear."""
+    def attach(self, poller: Poller | None, *, answers: bool = False) -> None:
+        """From now on read and write by this, where that may be: a socket in clear. `answers`: of one who is asked."""
         transport = self._transport
         if poller is None or transport is None or transport.is_closing() or self.encrypted:
             return
@@ -115,8 +115,9 @@ class Wire(asyncio.Protocol):
         if raw is None or raw.type != socket.SOCK_STREAM:
             return
         end = poller.add(
-            raw.fileno(), self.received, self._no_more, self._broken, self._write, transport.get_write_buffer_size
-        )
+            raw.fileno(), self.received, self._no_more, self._broken, self._write, transport.get_write_buffer_size,
+            answers,
+        )  # fmt: skip
         if not self._pauses:
             transport.pause_reading()
         self._end = end

@@ -7,6 +7,7 @@ import gc
 import random
 import socket
 import struct
+import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -39,7 +40,7 @@ class Pair:
         self.waiting = 0
         self.end = poller.add(
             self.ours.fileno(), self.got.append, lambda: self.told.append("over"), self.told.append,
-            self.transport.append, lambda: self.waiting,
+            self.transport.append, lambda: self.waiting, True,
         )  # fmt: skip
         self.end.resume()
 
@@ -105,7 +106,7 @@ def test_a_broken_connection_is_its_end(poller: Any):
         far, _ = listener.accept()
         near.setblocking(False)
         told: list[object] = []
-        end = poller.add(near.fileno(), told.append, lambda: told.append("over"), told.append, told.append, int)
+        end = poller.add(near.fileno(), told.append, lambda: told.append("over"), told.append, told.append, int, False)
         end.resume()
         far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         far.close()
@@ -141,7 +142,7 @@ def test_what_ends_the_process_ends_the_turn(poller: Any):
     def stop(_: object) -> None:
         raise KeyboardInterrupt
 
-    end = poller.add(ours.fileno(), stop, int, stop, int, int)
+    end = poller.add(ours.fileno(), stop, int, stop, int, int, False)
     end.resume()
     theirs.send(b"x")
     with pytest.raises(KeyboardInterrupt):
@@ -207,9 +208,71 @@ def test_a_closed_poller_reads_nothing_and_takes_nobody(poller: Any, pair: Calla
     poller.turn()
     assert one.got == [] and poller.fileno() == -1
     with pytest.raises(ValueError, match="closed"):
-        poller.add(one.ours.fileno(), int, int, int, int, int)
+        poller.add(one.ours.fileno(), int, int, int, int, int, False)
     one.end.write(b"y")
     assert one.transport == [b"y"]
+
+
+def _asked(poller: Any) -> tuple[Pair, Pair]:
+    """A client that asks a server; nothing was received yet."""
+    client, server = Pair(poller), Pair(poller)
+    client.end.hand_to(server.end.write)
+    client.theirs.send(b"question")
+    return client, server
+
+
+@NO_C
+def test_an_answer_that_comes_soon_is_read_in_the_same_turn():
+    poller = ends.Poller(30)
+    client, server = _asked(poller)
+
+    def answer() -> None:
+        server.theirs.setblocking(True)
+        server.theirs.send(server.theirs.recv(100).upper())
+
+    other = threading.Thread(target=answer)
+    other.start()
+    poller.turn()  # once, although nothing was there when it was looked for
+    other.join()
+    assert server.got == [b"QUESTION"] and poller.asked == 0 and poller.skips == 0
+    poller.close()
+    client.close()
+    server.close()
+
+
+@NO_C
+def test_who_waited_in_vain_does_not_for_a_while():
+    poller = ends.Poller(1e-6)
+    client, server = _asked(poller)
+    seen = []
+    for _ in range(8):
+        poller.turn()
+        seen.append((poller.asked, poller.skips))
+    assert seen == [(1, left) for left in (2, 1, 0, 4, 3, 2, 1, 0)]
+    client.end.hand_to(server.end.write)
+    client.theirs.send(bytes(5000))
+    poller.turn()
+    assert poller.asked == 0  # what is larger is no question
+    others = [Pair(poller) for _ in range(2)]
+    for one in others:
+        one.end.write(b"?")
+    client.theirs.send(b"x")
+    poller.turn()
+    assert poller.asked == 3 and poller.skips == 0  # nobody is waited for where many are asked
+    for one in (server, *others):
+        one.end.leave()
+        one.close()
+    assert poller.asked == 0
+    poller.close()
+    client.close()
+    server.close()
+
+
+@NO_C
+@pytest.mark.parametrize("patience", [-1, 61, float("nan"), float("inf")])
+def test_patience_has_its_limits(patience: float):
+    with pytest.raises(ValueError, match="60 seconds"):
+        ends.Poller(patience)
 
 
 @NO_C
@@ -221,7 +284,7 @@ def test_nothing_is_kept_alive(poller: Any):
     for leaves in (True, False):
         made = poller if leaves else ends.Poller()
         owner, (ours, theirs) = Owner(), socket.socketpair()
-        end: Any = made.add(ours.fileno(), owner.received, int, int, int, int)
+        end: Any = made.add(ours.fileno(), owner.received, int, int, int, int, False)
         vars(owner)["end"], gone = end, weakref.ref(owner)
         if leaves:
             end.leave()

@@ -29,8 +29,9 @@ class Side:
         self.reading = False
         self.over = self.failures = 0
         self.end = world.poller.add(
-            self.ours.fileno(), self.received, self.no_more, self.failed, self.queue.extend, lambda: len(self.queue)
-        )
+            self.ours.fileno(), self.received, self.no_more, self.failed, self.queue.extend, lambda: len(self.queue),
+            world.dice.random() < 0.5,
+        )  # fmt: skip
 
     def received(self, data: bytes) -> None:
         assert self.reading and not self.left
@@ -80,7 +81,7 @@ class World:
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
-        self.poller: Any = native_module.ends.Poller()
+        self.poller: Any = native_module.ends.Poller(dice.choice((0, 1e-6, 1e-5)))
         self.closed = False
         self.calm = False
         self.sides: list[Side] = []
@@ -159,6 +160,8 @@ def _wrong(world: World) -> list[str]:
     for _ in range(200):
         world.turn()
     found = []
+    if not 0 <= world.poller.asked <= sum(not side.left for side in world.sides):
+        found.append("answers are expected of nobody")
     for side in world.sides:
         side.flush()
         if side.got != side.coming[: len(side.got)] or (side.reading and not side.left and side.got != side.coming):
