@@ -61,7 +61,7 @@ async def _until_stopped() -> None:
 
 def _invite(site: Site) -> None:
     ssh = f"""  ssh       HOOP_SSH={HOST}:{site.ssh_port} HOOP_PERSON=dana .venv/bin/hoop ssh {NAME} -- uptime
-            (say the number it shows as Dana in the console; ask for access there first)
+            (as Dana in the console, choose the number it shows; ask for access there first)
 """ * bool(site.ssh_port)
     print(
         f"""

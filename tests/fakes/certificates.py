@@ -16,7 +16,17 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
 
-def _builder(name: str, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.CertificateBuilder:
+def _usage(*, ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True, key_cert_sign=ca, crl_sign=ca, content_commitment=False, key_encipherment=False,
+        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+
+
+def _builder(
+    name: str, key: ec.EllipticCurvePrivateKey, signer: ec.EllipticCurvePrivateKey, *, ca: bool
+) -> x509.CertificateBuilder:
+    """With the extensions that Python asks for from 3.13 on."""
     now = datetime.now(UTC)
     hosts = [x509.IPAddress(ip_address("127.0.0.1")), x509.IPAddress(ip_address("::1"))]
     return (
@@ -28,6 +38,9 @@ def _builder(name: str, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Ce
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(_usage(ca=ca), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )
 
 
@@ -40,7 +53,7 @@ def _pem(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, passwor
 def self_signed(path: Path, *, name: str = "gateway", password: bytes = b"") -> Path:
     """A certificate for 127.0.0.1 and ::1 with its key, in one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
-    signed = _builder(name, key, ca=True).issuer_name(_name(name)).sign(key, hashes.SHA256())
+    signed = _builder(name, key, key, ca=True).issuer_name(_name(name)).sign(key, hashes.SHA256())
     path.write_bytes(_pem(signed, key, password))
     path.chmod(0o600)
     return path
@@ -61,7 +74,8 @@ class Authority:
     def sign(self, name: str) -> Path:
         """A certificate of that name with its key, in one PEM file."""
         key = ec.generate_private_key(ec.SECP256R1())
-        issued = _builder(name, key, ca=False).issuer_name(self.certificate.subject).sign(self.key, hashes.SHA256())
+        built = _builder(name, key, self.key, ca=False).issuer_name(self.certificate.subject)
+        issued = built.sign(self.key, hashes.SHA256())
         path = self.directory / f"{name}.pem"
         path.write_bytes(_pem(issued, key))
         path.chmod(0o600)
@@ -70,7 +84,7 @@ class Authority:
 
 def authority(directory: Path) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
-    signed = _builder("authority", key, ca=True).issuer_name(_name("authority")).sign(key, hashes.SHA256())
+    signed = _builder("authority", key, key, ca=True).issuer_name(_name("authority")).sign(key, hashes.SHA256())
     made = Authority(directory, key, signed)
     made.path.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     return made
