@@ -57,8 +57,11 @@ class Conversation:
     async def play(self) -> list[Step]:
         """The whole of it, with people called as they are when nothing is set."""
         self.office.stage.bot = replace(self.office.stage.bot, notify=Notify(5, timedelta(minutes=3)))
-        assert self.office.app is not None
-        self.office._use(self.office.app)
+        await self.office.stop()
+        self.office.clock = ManualClock(
+            self.office.stage.clock.now()
+        )  # hours that go by at once are no silence of sockets
+        await self.office.start(ping=5.0)  # on a busy machine, too
         await self._ask()
         await self._decide()
         grant = (await self.office.store.read(lambda tx: tx.grants()))[0]
@@ -154,13 +157,13 @@ class Conversation:
 
     async def _end(self, grant: Grant, session: Session) -> None:
         office = self.office
-        office.clock.advance((grant.expires_at - office.clock.now() - timedelta(minutes=9)).total_seconds())
+        office.stage.clock.advance((grant.expires_at - office.stage.clock.now() - timedelta(minutes=9)).total_seconds())
         await office.stage.announcer.tick()
         await office.settle()
         self._saw("expiring", "Nine minutes before the end, to Dana", self._private(office.dana, "Expiring soon"))
         done = closed(session)
         over = replace(
-            session, closed_at=office.clock.now(), why_closed="client left", statements=3, rows=41, masked=12
+            session, closed_at=office.stage.clock.now(), why_closed="client left", statements=3, rows=41, masked=12
         )
 
         def work(tx: Any) -> None:
@@ -208,7 +211,7 @@ class Conversation:
         self._saw("planned", "… and so does her private message", await self._soon(office.dana, "It starts"))
         start = (await office.store.read(lambda tx: tx.requests()))[0].starts_at
         assert start is not None
-        office.clock.advance((start - office.clock.now()).total_seconds())
+        office.stage.clock.advance((start - office.stage.clock.now()).total_seconds())
         await office.stage.world.desk.tick()
         await office.settle()
         message = await self._soon(office.dana, "Begin it when you are ready")

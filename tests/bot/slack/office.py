@@ -75,8 +75,8 @@ class Office:
         await link(self.store, self.stage.world.directory, account, person.id, by="operator|root")
         return member
 
-    async def start(self) -> None:
-        """Start the app and wait until Slack can reach it."""
+    async def start(self, *, ping: float = 0.2) -> None:
+        """Start the app and wait until Slack can reach it. A socket that is silent for four pings is taken for gone."""
         world = self.stage.world
         self.app = SlackApp(
             self.config,
@@ -89,7 +89,7 @@ class Office:
             connection_url=lambda person, agent, resource: f"postgresql://{person.wire_name}@gw:5432/{resource.name}",
         )
         self._use(self.app)
-        self._running = asyncio.get_running_loop().create_task(self.app.run(ping=0.2))
+        self._running = asyncio.get_running_loop().create_task(self.app.run(ping=ping))
         async with asyncio.timeout(10):
             while self.app.problem():
                 if self._running.done():
