@@ -297,13 +297,14 @@ class Stream:
     async def _event(self) -> Event:
         fields: dict[str, str] = {}
         while True:
-            line = (await self.response.content.readline()).decode().rstrip("\n")
-            if not line and not self.response.content.at_eof():
+            raw = await self.response.content.readline()
+            if not raw:
+                raise EOFError
+            line = raw.decode().rstrip("\n")
+            if not line:
                 if "event" in fields:
                     return Event(fields["event"], fields.get("id", ""), json.loads(fields["data"]))
                 fields.clear()
                 continue
-            if self.response.content.at_eof() and not line:
-                raise EOFError
             name, _, value = line.partition(": ")
             fields[name] = value
