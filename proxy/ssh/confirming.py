@@ -19,7 +19,7 @@ PER_NAME, PER_ADDRESS, WINDOW = 5, 20, 600.0
 #: Names and addresses that are remembered; beyond that everybody waits.
 REMEMBERED = 10_000
 
-PROMPT = "hoop token, or Enter: "
+PROMPT = "Then press Enter (or give a hoop token): "
 
 
 @dataclass(slots=True)
