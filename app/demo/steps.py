@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 import sqlite3
+from contextlib import closing
 
 from access.ids import Prefix, parse_id
 from app.demo.emergency_step import emergency
@@ -271,9 +272,9 @@ async def verify(tour: Tour) -> None:
 def _change_one_byte(store: object, copy: object) -> int:
     """Copy the store while it is in use, then change one byte of a stored event's payload as somebody with disk access
     would; the position of that event."""
-    with sqlite3.connect(str(store)) as source, sqlite3.connect(str(copy)) as target:
+    with closing(sqlite3.connect(str(store))) as source, closing(sqlite3.connect(str(copy))) as target:
         source.backup(target)
-    with sqlite3.connect(str(copy)) as target:
+    with closing(sqlite3.connect(str(copy))) as target, target:
         query = (
             "SELECT e.position, e.writer, e.sequence, p.payload FROM event e JOIN event_payload p "
             "ON p.writer = e.writer AND p.sequence = e.sequence WHERE e.kind = 'review.given' ORDER BY e.position LIMIT 1"
@@ -290,7 +291,6 @@ def _change_one_byte(store: object, copy: object) -> int:
         target.execute(
             "UPDATE event_payload SET payload = ? WHERE writer = ? AND sequence = ?", (changed, writer, sequence)
         )
-    target.close()
     return int(position)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -326,7 +327,7 @@ async def test_a_lock_of_another_process_is_waited_for_and_seen_to_end(
 ) -> None:
     looked: list[float] = []
     await sqlite.transact(append)
-    with sqlite3.connect(sqlite.url.database or "", isolation_level=None, check_same_thread=False) as other:
+    with closing(sqlite3.connect(sqlite.url.database or "", isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
 
         def sleep(seconds: float) -> None:

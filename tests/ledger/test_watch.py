@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,7 @@ async def test_a_change_by_hand_is_noticed_but_about_nothing(sqlite_url: str) ->
     await store.transact(prepare)
     await asyncio.sleep(0.05)
     anything, kills = Ear(store), Ear(store, Topic.KILLS)
-    with sqlite3.connect(store.url.database or "") as connection:
+    with closing(sqlite3.connect(store.url.database or "")) as connection, connection:
         connection.execute("UPDATE session SET kill_at = 1")
     assert await anything.hears()
     assert not kills.heard.is_set(), "the grant book looks again by itself for those"
@@ -173,7 +174,7 @@ async def test_counts_go_on_where_another_process_left_off(sqlite_url: str) -> N
         await store.start()
         await store.transact(lambda tx: tx.put_doc("k", "n", {}))
         await store.close()
-    with sqlite3.connect(make(sqlite_url, 9).url.database or "") as connection:
+    with closing(sqlite3.connect(make(sqlite_url, 9).url.database or "")) as connection:
         assert dict(connection.execute(COUNTED)) == {"documents": 3}
 
 
