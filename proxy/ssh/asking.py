@@ -67,3 +67,27 @@ class Driver:
     async def _ask(self, question: Question) -> None:
         self.gate.take(question, await self.asker.put(question))
         self._woken.set()
+
+
+class Lasting:
+    """Something with a verdict of its own that lasts until it is `over`: what its session tells it meanwhile."""
+
+    over: asyncio.Event
+    gave_up = ""
+    _driver: Driver | None = None
+
+    def cut(self, why: str) -> None:
+        """End it now, with all that came by it."""
+        self.gave_up = self.gave_up or why
+        if self._driver is not None:
+            self._driver.wake()
+        self.over.set()
+
+    def tick(self) -> None:
+        """Time passed, or the grants changed."""
+        if self._driver is not None:
+            self._driver.wake()
+
+    def hear(self, words: bytes) -> bool:  # noqa: ARG002 - the interface
+        """Words for people: it has nowhere to show them."""
+        return False

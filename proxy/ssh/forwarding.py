@@ -17,7 +17,7 @@ from access.statements import Effect, Statement
 from proxy.admission import Admitted, Refusal
 from proxy.conversation import Outputs
 from proxy.gate import Gate
-from proxy.ssh.asking import Driver
+from proxy.ssh.asking import Driver, Lasting
 from proxy.ssh.channels import WINDOW
 from proxy.ssh.house import House, Surroundings
 from proxy.ssh.pipe import FarChannel, FarTransport, Pipe, close_books
@@ -42,7 +42,7 @@ def statement_of(host: str, port: int, databases: Collection[str]) -> Statement:
     )
 
 
-class Forward(Pipe):
+class Forward(Lasting, Pipe):
     """One forwarded connection: the client's end as asyncssh sees it, and what runs until it is over."""
 
     def __init__(self, house: House, session: Surroundings, host: str, port: int) -> None:
@@ -50,9 +50,7 @@ class Forward(Pipe):
         self._house = house
         self._session = session
         self._host, self._port = host, port
-        self.gave_up = ""
         self._admitted: Admitted | None = None
-        self._driver: Driver | None = None
         self._gate = Gate(session.bearer, session.clock, Outputs(), self, counters=session.counters)
 
     def say(self, text: str, hint: str = "") -> None:
@@ -120,21 +118,6 @@ class Forward(Pipe):
                 connected.set_exception(problem)
 
     # ---------------------------------------------------------------------------------------- life
-
-    def cut(self, why: str) -> None:
-        """End it now."""
-        self.gave_up = self.gave_up or why
-        if self._driver is not None:
-            self._driver.wake()
-        self.over.set()
-
-    def tick(self) -> None:
-        """Time passed, or the grants changed."""
-        if self._driver is not None:
-            self._driver.wake()
-
-    def hear(self, words: bytes) -> bool:  # noqa: ARG002 - the interface
-        return False
 
     async def run(self) -> None:
         """Until either side ends it; then it is recorded how much went through."""

@@ -87,14 +87,11 @@ class Pipe(asyncssh.SSHTCPSession[bytes]):
                 side.close()
 
 
-class FarTransport(asyncio.Protocol):
-    """The far end of a pipe, when that is a connection of the gateway's own."""
+class _Far:
+    """What asyncio and asyncssh call alike on the far end of a pipe."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
-
-    def data_received(self, data: bytes) -> None:
-        self._pipe.came(data)
 
     def pause_writing(self) -> None:
         self._pipe.hold()
@@ -106,34 +103,25 @@ class FarTransport(asyncio.Protocol):
         self._pipe.ended()
         return True
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the libraries' signature
         self._pipe.over.set()
 
 
-class FarChannel(asyncssh.SSHTCPSession[bytes]):
-    """The far end of a pipe, when that is a channel of another SSH connection."""
+class FarTransport(_Far, asyncio.Protocol):
+    """The far end of a pipe, when that is a connection of the gateway's own."""
 
-    def __init__(self, pipe: Pipe) -> None:
-        self._pipe = pipe
+    def data_received(self, data: bytes) -> None:
+        self._pipe.came(data)
+
+
+class FarChannel(_Far, asyncssh.SSHTCPSession[bytes]):
+    """The far end of a pipe, when that is a channel of another SSH connection."""
 
     def connection_made(self, chan: asyncssh.SSHTCPChannel[bytes]) -> None:
         chan.set_write_buffer_limits(high=HIGH_WATER)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:  # noqa: ARG002 - asyncssh's signature
         self._pipe.came(data)
-
-    def pause_writing(self) -> None:
-        self._pipe.hold()
-
-    def resume_writing(self) -> None:
-        self._pipe.release()
-
-    def eof_received(self) -> bool:
-        self._pipe.ended()
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
-        self._pipe.over.set()
 
 
 def close_books(

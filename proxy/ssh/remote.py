@@ -17,7 +17,7 @@ from proxy.admission import Admitted, Refusal
 from proxy.conversation import Outputs
 from proxy.gate import Gate
 from proxy.ssh import messages as m
-from proxy.ssh.asking import Driver
+from proxy.ssh.asking import Driver, Lasting
 from proxy.ssh.calling import Call, Loan
 from proxy.ssh.channels import WINDOW
 from proxy.ssh.house import Surroundings
@@ -34,18 +34,16 @@ OFF = Refusal(
 )
 
 
-class RemoteForward(asyncssh.SSHListener):
+class RemoteForward(Lasting, asyncssh.SSHListener):
     """One of them: the client's listener as asyncssh sees it, and what runs until it is over."""
 
     def __init__(self, session: Surroundings, host: str, port: int) -> None:
         super().__init__()
         self._session = session
         self._host, self._port = host, port
-        self._over = asyncio.Event()
+        self.over = asyncio.Event()
         self._listening: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._driver: Driver | None = None
         self._gate = Gate(session.bearer, session.clock, Outputs(), self, counters=session.counters)
-        self.gave_up = ""
 
     # ---------------------------------------------------------------------------------------- asyncssh's listener
 
@@ -66,7 +64,7 @@ class RemoteForward(asyncssh.SSHListener):
         self.cut("the client took it back")
 
     async def wait_closed(self) -> None:
-        await self._over.wait()
+        await self.over.wait()
 
     # ---------------------------------------------------------------------------------------- the gate's client
 
@@ -75,21 +73,6 @@ class RemoteForward(asyncssh.SSHListener):
         self._session.remark(m.spoken(text, hint))
 
     # ---------------------------------------------------------------------------------------- life
-
-    def cut(self, why: str) -> None:
-        """End it now, with its connections."""
-        self.gave_up = self.gave_up or why
-        if self._driver is not None:
-            self._driver.wake()
-        self._over.set()
-
-    def tick(self) -> None:
-        """Time passed, or the grants changed."""
-        if self._driver is not None:
-            self._driver.wake()
-
-    def hear(self, words: bytes) -> bool:  # noqa: ARG002 - the interface
-        return False
 
     async def run(self) -> None:
         """From its verdict to its end."""
@@ -138,7 +121,7 @@ class RemoteForward(asyncssh.SSHListener):
                 self._port, outcome = listener.get_port(), "succeeded"
                 self._listening.set_result(True)
                 session.later(self._until_lost(connection))
-                await self._over.wait()
+                await self.over.wait()
         except (asyncssh.ChannelListenError, asyncssh.Error, OSError, TimeoutError):
             self.say(f"the target does not listen on {self._host}:{self._port}", "The port may be taken there.")
         except UpstreamUnreachable as problem:
@@ -149,7 +132,7 @@ class RemoteForward(asyncssh.SSHListener):
 
     async def _until_lost(self, connection: asyncssh.SSHClientConnection) -> None:
         await connection.wait_closed()
-        self._over.set()
+        self.over.set()
 
     async def _called(self, loan: Loan, host: str, port: int) -> Call:
         client = self._session.client

@@ -136,6 +136,31 @@ async def test_a_login_is_let_in_by_its_number(stage: Stage, keys: KeyBook) -> N
         assert "six digits" in parse(text).message  # type: ignore[union-attr]
 
 
+async def test_only_what_was_confirmed_is_used_and_once(stage: Stage, keys: KeyBook) -> None:
+    await stage.store.transact(lambda tx: ssh_logins.ask(tx, asking("407213")))
+    assert not await stage.store.transact(lambda tx: ssh_logins.use(tx, "407213")), "open"
+    await stage.store.transact(lambda tx: ssh_logins.ask(tx, asking("407213")))
+    await stage.store.transact(lambda tx: ssh_logins.choose(tx, "a1", "111111", DANA.id))
+    assert not await stage.store.transact(lambda tx: ssh_logins.use(tx, "407213")), (
+        "denied between the look and the use"
+    )
+    await stage.store.transact(lambda tx: ssh_logins.ask(tx, asking("407213")))
+    await stage.store.transact(lambda tx: ssh_logins.confirm(tx, "407213", DANA.id))
+    assert await stage.store.transact(lambda tx: ssh_logins.use(tx, "407213"))
+    assert not await stage.store.transact(lambda tx: ssh_logins.use(tx, "407213")), "a second time"
+
+
+async def test_after_a_wrong_choice_nothing_new_can_be_chosen_only_typed(stage: Stage, keys: KeyBook) -> None:
+    await stage.store.transact(lambda tx: ssh_logins.ask(tx, asking("407213")))
+    await stage.store.transact(lambda tx: ssh_logins.choose(tx, "a1", "111111", DANA.id))
+    await stage.store.transact(lambda tx: ssh_logins.ask(tx, asking("518324", "a2")))
+    with pytest.raises(Invalid, match="over"):
+        await stage.store.transact(lambda tx: ssh_logins.choose(tx, "a2", "518324", DANA.id))
+    assert await state_of(stage, "518324") == ssh_logins.OPEN
+    await stage.say(DANA, "login 518324")
+    assert await state_of(stage, "518324") == ssh_logins.CONFIRMED
+
+
 async def test_certificates_are_listed_and_revoked(stage: Stage, keys: KeyBook) -> None:
     now = stage.clock.now()
     for serial in (7, 8, 9):
