@@ -40,6 +40,9 @@ from access.topics import Topic
 
 T = TypeVar("T")
 
+#: A limit of rows for what must not be decided by a part of them.
+EVERYTHING = 100_000
+
 # defined in `access.approvals`, `access.duty`, `access.tickets` and `access.topics`, and part of the ports like the classes below
 __all__ = [
     "Alarm",

@@ -13,7 +13,7 @@ from access.errors import Conflict, Denied, HoopError, Invalid
 from access.events import AllowanceEnded, AllowanceVoted, OrderRefused
 from access.ids import Prefix
 from access.orders import ALLOWANCE, Allowance
-from access.ports import Allow, Tx
+from access.ports import EVERYTHING, Allow, Tx
 from access.requests import AccessRequest, Ask
 from access.resources import Resource
 from access.scopes import Level, Once, level_of, scope_name, standing_scope
@@ -23,7 +23,6 @@ from approval_flows.office import Office
 from approval_flows.stages import Course
 
 LONGEST = timedelta(days=30)
-EVERYTHING = 100_000
 PEOPLE = 2
 
 

@@ -11,7 +11,7 @@ from access.actors import Actor, PersonId, actor_key
 from access.errors import Conflict, Denied, HoopError, Invalid
 from access.events import Fact, RequestRefused, StatementHeld
 from access.ids import GrantId, Prefix, RequestId, SessionId
-from access.ports import Asked, Tx
+from access.ports import EVERYTHING, Asked, Tx
 from access.requests import AccessRequest, Ask, Evidence, Grant, Place, RequestState
 from access.resources import Resource
 from access.scopes import Level, OfRunbook, Once, Scope, level_of, scope_asked
@@ -23,8 +23,6 @@ from approval_flows.granting import live_grant, requested
 from approval_flows.model import Flow
 from approval_flows.office import Office
 from approval_flows.stages import Course
-
-EVERYTHING = 100_000
 
 
 def ask_access(

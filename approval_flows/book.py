@@ -18,7 +18,7 @@ from access.errors import HoopError
 from access.ids import GrantId, SessionId
 from access.openings import Opening
 from access.orders import FREEZE, Freeze
-from access.ports import Clock, Directory, Store, Topic, Tx
+from access.ports import EVERYTHING, Clock, Directory, Store, Topic, Tx
 from access.requests import EXECUTOR, Grant, Session
 from access.scopes import Level, Unmask, level_of
 from approval_flows.freezing import said
@@ -27,7 +27,6 @@ from approval_flows.opening import openings
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 STALE_SECONDS = 10.0
-EVERYTHING = 100_000
 
 log = logging.getLogger(__name__)
 

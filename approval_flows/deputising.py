@@ -14,13 +14,12 @@ from access.delegations import DELEGATION, Delegation
 from access.errors import Conflict, Denied, HoopError, Invalid
 from access.events import DelegationEnded, DelegationMade, OrderRefused
 from access.ids import Prefix
-from access.ports import Delegate, Tx
+from access.ports import EVERYTHING, Delegate, Tx
 from approval_flows import flow
 from approval_flows.lifecycle import clock_time
 from approval_flows.office import Office
 from approval_flows.stages import Stands
 
-EVERYTHING = 100_000
 #: Open delegations of one person: nobody's are pushed out of sight by somebody else's.
 MOST = 50
 _HOW = "The owners set who may in approvals.delegation of hoop.yaml."

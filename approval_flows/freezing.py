@@ -12,13 +12,12 @@ from access.actors import PersonId
 from access.errors import Conflict, Denied, HoopError, Invalid
 from access.events import OrderRefused, ResourceFrozen, ResourceThawed, SessionKillAsked, ThawAsked
 from access.orders import FREEZE, Freeze
-from access.ports import Tx
+from access.ports import EVERYTHING, Tx
 from access.resources import Resource
 from approval_flows import flow
 from approval_flows.lifecycle import clock_time
 from approval_flows.office import Office
 
-EVERYTHING = 100_000
 EVERY_RESOURCE = "*"
 #: Sessions in which things run that nobody judges one by one.
 UNJUDGED = frozenset({"ssh"})

@@ -49,15 +49,15 @@ def good_parts(
 ) -> GoodParts:
     """The same of texts. `unreadable` are problems of files (or the folder) whose text is not there: always doubtful."""
     good, problems = dict(texts), list(unreadable)
-    while (built := build(good, directory, resources, schedules))[
-        1
-    ]:  # some problems show when others are out of the way
-        problems += built[1]
-        broken = {one.file for one in built[1]}
+    flows, found = build(good, directory, resources, schedules)
+    while found:  # some problems show when others are out of the way
+        problems += found
+        broken = {one.file for one in found}
         good = {file: text for file, text in good.items() if file not in broken}
+        flows, found = build(good, directory, resources, schedules)
     left_out = sorted(set(texts) - set(good))
     doubtful = {one.file for one in unreadable} | {one for one in left_out if may_break_glass(one, texts[one])}
-    return GoodParts(built[0], tuple(problems), tuple(sorted(doubtful)))
+    return GoodParts(flows, tuple(problems), tuple(sorted(doubtful)))
 
 
 def may_break_glass(file: str, text: str) -> bool:

@@ -11,7 +11,7 @@ from access.errors import Conflict, Denied, HoopError, Invalid
 from access.events import Fact, ReviewRefused, SessionKillAsked
 from access.ids import GrantId, SessionId
 from access.masking import Masked
-from access.ports import Tx
+from access.ports import EVERYTHING, Tx
 from access.requests import EXECUTOR, Grant, GrantState, RequestState, Session
 from access.scopes import Level, OfRunbook, Once, level_of
 from access.statements import Digest
@@ -29,8 +29,6 @@ from approval_flows.lifecycle import (
     use_grant,
 )
 from approval_flows.office import Office
-
-EVERYTHING = 100_000
 
 
 def consume(

@@ -16,7 +16,7 @@ from access.events import AccessDue, AccessLapsed, AccessReady, ReviewRefused
 from access.ids import RequestId
 from access.openings import READY, Opening
 from access.orders import Allowance
-from access.ports import Tx
+from access.ports import EVERYTHING, Tx
 from access.requests import AccessRequest, Ask, Grant
 from access.resources import Resource
 from approval_flows import flow, granting, routing, times
@@ -25,7 +25,6 @@ from approval_flows.lifecycle import RequestCommand, clock_time, decide_request
 from approval_flows.model import Flow
 from approval_flows.office import Office
 
-EVERYTHING = 100_000
 FLOW = "flow"
 
 

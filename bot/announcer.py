@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from access.actors import PersonId
 from access.errors import HoopError
 from access.events import StoredEvent
-from access.ports import Entropy, Store, Tx
+from access.ports import EVERYTHING, Entropy, Store, Tx
 from access.requests import Grant
 from bot.cases import usable
 from bot.deliveries import Delivery, View
@@ -28,7 +28,6 @@ CURSOR = "announcer"
 #: Few at once: while they are planned and drawn, nobody else can commit.
 BATCH = 25
 WARNING = timedelta(minutes=10)
-EVERYTHING = 100_000
 
 
 class Announcer:

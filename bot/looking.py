@@ -11,7 +11,7 @@ from access.actors import Person, PersonId
 from access.errors import Invalid
 from access.explain import explain
 from access.ids import GrantId, Prefix, RequestId, SessionId, parse_id
-from access.ports import Tx
+from access.ports import EVERYTHING, Tx
 from access.requests import AccessRequest, Grant, RequestState
 from access.resources import Resource
 from access.scopes import scope_name, standing_scope
@@ -34,7 +34,6 @@ from bot.views.sessions import session_card
 
 WAITING = (RequestState.PENDING,)
 COMPLETED = 20
-EVERYTHING = 100_000
 
 
 async def my(kit: Kit, _: My, who: Caller, reply: Reply) -> None:

@@ -15,7 +15,7 @@ from access.actors import PersonId
 from access.delegations import Delegation
 from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
-from access.ports import Tx
+from access.ports import EVERYTHING, Tx
 from access.requests import AccessRequest, Ask, Grant, RequestState, Session
 from access.scopes import Unmask
 from approval_flows.opening import opening_of
@@ -24,8 +24,6 @@ from bot.deliveries import Delivery, View
 from bot.platform import Places
 from bot.preferences import Notice, quiet, wants
 from bot.views.parts import OPERATOR, by_operator
-
-EVERYTHING = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from access.actors import PersonId
 from access.delegations import Delegation
 from access.errors import HoopError
 from access.ids import RequestId
-from access.ports import Entropy, Store, Tx
+from access.ports import EVERYTHING, Entropy, Store, Tx
 from access.requests import AccessRequest, RequestState
 from approval_flows.deputising import kept
 from bot.cases import World
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 
 OWED = "bot.owed"
 BEGUN = "bot.delegation_begun"
-EVERYTHING = 100_000
 #: A card that is in no channel by then reaches nobody there.
 GRACE = timedelta(seconds=30)
 

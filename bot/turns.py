@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from access.ids import GrantId
-from access.ports import Store, Tx
+from access.ports import EVERYTHING, Store, Tx
 from access.requests import AccessRequest, Ask, GrantState, RequestState
 from bot.loops import pause
 
 TURN, LOCK = "run-turn", "run-lock"
 #: How long an order is kept for runs that were never approved.
 KEPT = timedelta(days=1)
-EVERYTHING = 100_000
 _A_MOMENT = timedelta(microseconds=1)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from access.actors import Person, PersonId
 from access.ids import GrantId, RequestId, SessionId
-from access.ports import Directory, Tx
+from access.ports import EVERYTHING, Directory, Tx
 from access.requests import AccessRequest, Grant, RequestState, Session
 from access.resources import Resource
 from access.scopes import scope_said, standing
@@ -23,7 +23,6 @@ from bot.console import messages
 from bot.console.messages import Message, private_channel
 
 LISTED = 60
-EVERYTHING = 100_000
 PLATFORM = "console"
 
 ConnectionUrl = Callable[[Person, str, Resource], str]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from access.actors import Actor
 from access.ids import GrantId, SessionId
 from access.ports import Grants
-from access.requests import EXECUTOR, Grant, GrantState
-from access.scopes import Write
+from access.requests import EXECUTOR, GrantState
+from access.scopes import Read, Write
+from approval_flows import book as module
 from approval_flows.book import STALE_SECONDS, GrantBook
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import MemoryStore
@@ -176,20 +178,45 @@ async def running(book: GrantBook) -> AsyncIterator[None]:
         await task
 
 
-async def until(book: GrantBook, wanted: Grant) -> None:
+def offers(book: GrantBook, grant: GrantId) -> bool:
+    return grant in ids(book)
+
+
+async def until(book: GrantBook, true: Callable[[], bool]) -> None:
     seen = asyncio.Event()
     unsubscribe = book.subscribe(seen.set)
     async with asyncio.timeout(5):
-        while wanted.id not in ids(book):
+        while not true():
             await seen.wait()
             seen.clear()
     unsubscribe()
 
 
+@pytest.fixture
+def by_commits_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not look by itself meanwhile: what is seen in time was heard of."""
+    monkeypatch.setattr(module, "POLL_SECONDS", 3600.0)
+
+
+@pytest.mark.usefixtures("by_commits_only")
 async def test_running_it_follows_the_store(world: World, book: GrantBook) -> None:
     async with running(book):
-        await until(book, await world.access())
-        await until(book, await world.access(scope=Write()))
+        for scope in (Read(), Write()):
+            grant = await world.access(scope=scope)
+            await until(book, partial(offers, book, grant.id))
+
+
+@pytest.mark.usefixtures("by_commits_only")
+async def test_what_ends_access_is_heard_of_at_once(world: World, book: GrantBook) -> None:
+    session, grant = await world.session(), await world.access()
+    async with running(book):
+        await until(book, partial(offers, book, grant.id))
+        await world.desk.kill(session, SAM.id, "stop")
+        await until(book, lambda: session in book.killed())
+        await world.desk.freeze("prod-db", SAM.id, "looking", cut=False)
+        await until(book, lambda: all(one.barred for one in book.of(DANA_SELF, "prod-db", session=None, only=None)))
+        await world.desk.revoke(grant.id, SAM.id, "over")
+        await until(book, lambda: not ids(book))
 
 
 async def test_a_stopped_book_lets_go_of_the_store(memory: MemoryStore, small: World) -> None:
