@@ -13,22 +13,15 @@ from access.resources import SshRules
 from access.scopes import Interactive, Read
 from proxy.ssh.places import permitted
 from tests.fakes.world import DANA
+from tests.wire.ssh import echoing
 from tests.wire.ssh.site import Site
 
 
 @pytest.fixture
 async def echo() -> AsyncIterator[int]:
     """A service on the target that says back what it hears."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
+    async with echoing.echo() as port:
+        yield port
 
 
 def rules(site: Site, *targets: str) -> None:

@@ -20,6 +20,7 @@ from access.resources import SshRules
 from access.scopes import Interactive, Read
 from proxy.ssh import display
 from tests.fakes.world import ANN, DANA
+from tests.wire.ssh.echoing import echo
 from tests.wire.ssh.site import Site, Target, keygen, open_site
 
 COOKIE = "0123456789abcdef0123456789abcdef"
@@ -61,21 +62,6 @@ def free_port() -> int:
 
 async def dana(site: Site) -> asyncssh.SSHClientConnection:
     return await site.connect("dana+web-1", (await site.issue()).token)
-
-
-@asynccontextmanager
-async def echo() -> AsyncIterator[int]:
-    """A service beside the client that says back what it hears."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
 
 
 async def call(port: int, said: bytes, host: str = "127.0.0.1") -> bytes:
