@@ -32,6 +32,8 @@ LOG = """\
 """
 START_SECONDS = 5.0
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+#: Commands' HOME: the start-up files of whoever runs the demo are theirs, and may be slow, wait or print.
+EMPTY_HOME = "home"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ async def ssh_host(home: Path) -> AsyncIterator[SshHost]:
     """Start it, with a few files to look at. Raises Unavailable when it does not come up."""
     folder = (home / NAME).resolve()
     folder.mkdir(mode=0o700)
+    (folder / EMPTY_HOME).mkdir()
     (folder / "shop.log").write_text(LOG, encoding="utf-8")
     keys = {name: _key(folder / name) for name in ("host_key", "gateway_key", PEOPLE)}
     (folder / "authorized_keys").write_text(keys["gateway_key"])
@@ -118,7 +121,7 @@ async def _sshd(folder: Path, program: str, path: str) -> AsyncIterator[int]:
         f"Port {port}\nListenAddress {HOST}\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
         "UsePAM no\nStrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\n"
         f"PermitRootLogin prohibit-password\nAllowTcpForwarding local\nX11Forwarding no\nAllowUsers {getpass.getuser()}\n"
-        f'Subsystem sftp internal-sftp\nSetEnv "PATH={path}"\n'
+        f'Subsystem sftp internal-sftp\nPermitUserRC no\nSetEnv "PATH={path}" "HOME={folder}/{EMPTY_HOME}"\n'
     )
     _make_run_directory()
     with (folder / "sshd.log").open("wb") as log:
@@ -155,7 +158,7 @@ async def _listening(port: int, folder: Path) -> None:
 async def _embedded(folder: Path, path: str) -> AsyncIterator[int]:
     listener = await asyncssh.listen(
         HOST, 0, server_host_keys=[str(folder / "host_key")], authorized_client_keys=str(folder / "authorized_keys"),
-        process_factory=partial(_run, path), encoding=None, sftp_factory=True, allow_scp=True, config=(), allow_pty=False,
+        process_factory=partial(_run, {"PATH": path, "HOME": str(folder / EMPTY_HOME)}), encoding=None, sftp_factory=True, allow_scp=True, config=(), allow_pty=False,
     )  # fmt: skip
     try:
         yield listener.get_port()
@@ -164,7 +167,7 @@ async def _embedded(folder: Path, path: str) -> AsyncIterator[int]:
         await listener.wait_closed()
 
 
-async def _run(path: str, process: asyncssh.SSHServerProcess[bytes]) -> None:
+async def _run(environment: dict[str, str], process: asyncssh.SSHServerProcess[bytes]) -> None:
     """One command in a shell, as sshd runs it."""
     if process.command is None:
         process.stderr.write(b"This sample host has no shells.\n")
@@ -172,7 +175,7 @@ async def _run(path: str, process: asyncssh.SSHServerProcess[bytes]) -> None:
         return
     child = await asyncio.create_subprocess_exec(
         "/bin/sh", "-c", process.command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, env={**os.environ, "PATH": path},
+        stderr=asyncio.subprocess.PIPE, env=os.environ | environment,
     )  # fmt: skip
     assert child.stdin is not None
     assert child.stdout is not None

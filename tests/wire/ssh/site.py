@@ -87,8 +87,13 @@ class Target:
     def key(self) -> Path:
         return self.directory / "gateway_key"
 
-    def start(self, *lines: str) -> None:
-        self.directory.mkdir(exist_ok=True)
+    def start(self, *lines: str, path: str = "") -> None:
+        """Commands find no start-up files of this machine's account (bash reads ~/.bashrc under sshd), only an empty home.
+
+        sshd heeds the first SetEnv line alone, so `path`, the commands' PATH where a test needs its own, goes here.
+        """
+        home = self.directory / "home"
+        home.mkdir(parents=True, exist_ok=True)
         for name in ("host_key", "gateway_key"):
             if not (self.directory / name).exists():
                 keygen(self.directory / name)
@@ -106,7 +111,8 @@ class Target:
                 (
                     f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {self.directory}/host_key", "UsePAM no",
                     f"AuthorizedKeysFile {authorized}", "StrictModes no", "PasswordAuthentication no", "PidFile none",
-                    "PermitRootLogin prohibit-password", "Subsystem sftp internal-sftp", "AcceptEnv *", *lines, "",
+                    "PermitRootLogin prohibit-password", "Subsystem sftp internal-sftp", "AcceptEnv *",
+                    f"SetEnv HOME={home}" + (f" PATH={path}" if path else ""), "PermitUserRC no", *lines, "",
                 )
             )
         )  # fmt: skip

@@ -58,7 +58,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
     target = Target(directory)
-    target.start(f"SetEnv PATH={tools}:/usr/local/bin:/usr/bin:/bin")
+    target.start(path=f"{tools}:/usr/local/bin:/usr/bin:/bin")
     yield target
     target.stop()
 
