@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from access.actors import Actor, Person, PersonId, person_id
@@ -30,18 +30,19 @@ from approval_flows.wording import readable
 OPERATOR = "operator"
 
 
-def review(
-    office: Office,
-    tx: Tx,
-    id: RequestId,
-    revision: int,
-    by: PersonId,
-    choice: Choice,
-    note: str,
-    narrowed: Narrowed,
-    *,
-    stepped_up: bool = False,
-) -> AccessRequest | HoopError:
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one person says to one revision. `stepped_up`: they confirmed it by more than a click."""
+
+    revision: int
+    by: PersonId
+    choice: Choice
+    note: str = ""
+    narrowed: Narrowed = Narrowed()
+    stepped_up: bool = False
+
+
+def review(office: Office, tx: Tx, id: RequestId, vote: Vote) -> AccessRequest | HoopError:
     """Take one person's vote; the deciding one approves (and issues) or denies.
 
     An approval may give less than was asked for. Earlier approvals stay: they were for more.
@@ -51,53 +52,73 @@ def review(
         return _unknown(id)
     if request.state is RequestState.PENDING and not flow.waits(request, tx.now):
         request = expire(office, tx, request)
-    barred: HoopError | None = vote_refusal(office, tx, request, revision, by, choice)
-    if barred is None and choice is Choice.APPROVE and not stepped_up:
+    barred: HoopError | None = vote_refusal(office, tx, request, vote.revision, vote.by, vote.choice)
+    if barred is None and vote.choice is Choice.APPROVE and not vote.stepped_up:
         barred = _wants_more(office, request)
     if barred is not None:
-        tx.append(ReviewRefused(stream=id, actor=by, choice=choice.value, why=barred.message))
+        tx.append(ReviewRefused(stream=id, actor=vote.by, choice=vote.choice.value, why=barred.message))
         return barred
     resource = office.resources.get(request.resource)
     requester = flow.active_person(office.directory, request.actor.person)
     if resource is None or isinstance(requester, Denied):
         why = f"{request.resource} is not configured any more" if resource is None else "the requester is not active"
-        put(tx, decide_request(request, RequestCommand.CANCEL, tx.now, office.name, note=why))
+        withdraw(office, tx, request, why)
         return Conflict(f"{id} was cancelled: {why}.")
-    less = flow.narrow(request, choice, narrowed)
+    less = _narrowed(office, tx, request, resource, vote)
+    if isinstance(less, HoopError):
+        return less
+    request, said = less
+    stands = deputising.stands(office, tx, resource.name, tx.now)
+    _write_down(office, tx, request, resource, vote, said, stands)
+    if vote.choice is Choice.DENY:
+        denied = decide_request(request, RequestCommand.DENY, tx.now, office.name, by=vote.by, note=vote.note)
+        return put(tx, denied)
+    return _count(office, tx, request, resource, vote, stands)
+
+
+def _narrowed(
+    office: Office, tx: Tx, request: AccessRequest, resource: Resource, vote: Vote
+) -> tuple[AccessRequest, str] | Invalid:
+    """The request with what this vote gives instead, and that in words; Invalid where it can not be given like that."""
+    less = flow.narrow(request, vote.choice, vote.narrowed)
     if isinstance(less, Invalid):
         return less
-    wrong = flow.check_scope(request.actor, resource, less[0].scope) if narrowed.tables else None
-    if wrong is not None:
-        return wrong
-    wrong = _no_repeat(office, tx, request, resource, choice, narrowed)
-    if wrong is not None:
-        return wrong
-    stands = deputising.stands(office, tx, resource.name, tx.now)
-    whose = routing.stood_in(office, request, resource, tx.now, stands).get(by, ())
-    request, said = less
-    vote = Review(id, revision, by, choice, note, tx.now)
-    tx.insert_review(vote)
-    assured = "step-up" if stepped_up else ""
+    wrong = flow.check_scope(request.actor, resource, less[0].scope) if vote.narrowed.tables else None
+    return wrong or _no_repeat(office, tx, request, resource, vote.choice, vote.narrowed) or less
+
+
+def _write_down(
+    office: Office, tx: Tx, request: AccessRequest, resource: Resource, vote: Vote, said: str, stands: Stands
+) -> None:
+    """The vote, and whose place its person takes."""
+    whose = routing.stood_in(office, request, resource, tx.now, stands).get(vote.by, ())
+    tx.insert_review(Review(request.id, vote.revision, vote.by, vote.choice, vote.note, tx.now))
     given = ReviewGiven(
-        stream=id,
-        actor=by,
-        revision=revision,
-        choice=choice.value,
-        note=note,
+        stream=request.id,
+        actor=vote.by,
+        revision=vote.revision,
+        choice=vote.choice.value,
+        note=vote.note,
         narrowed=said,
-        assurance=assured,
+        assurance="step-up" if vote.stepped_up else "",
         stands_for=[str(one) for one in whose],
     )
     tx.append(given)
-    if choice is Choice.DENY:
-        return put(tx, decide_request(request, RequestCommand.DENY, tx.now, office.name, by=by, note=note))
-    way, yes = routing.course_of(office, request, resource, tx.now, stands), routing.voters(tx.reviews(id, revision))
+
+
+def _count(
+    office: Office, tx: Tx, request: AccessRequest, resource: Resource, vote: Vote, stands: Stands
+) -> AccessRequest:
+    """What the approvals are worth with this one: the next stage, or the approval and what it gives."""
+    yes = routing.voters(tx.reviews(request.id, vote.revision))
+    way = routing.course_of(office, request, resource, tx.now, stands)
     if not way.complete(yes):
-        return _next_stage(office, tx, request, way, yes, by)
-    approved = put(tx, decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=by, note=note))
+        return _next_stage(office, tx, request, way, yes, vote.by)
+    decided = decide_request(request, RequestCommand.APPROVE, tx.now, office.name, by=vote.by, note=vote.note)
+    approved = put(tx, decided)
     givers = tuple(one for one in yes if one in way.people)
-    if narrowed.repeat is not None:
-        allowing.repeat(office, tx, approved, narrowed.repeat, givers)
+    if vote.narrowed.repeat is not None:
+        allowing.repeat(office, tx, approved, vote.narrowed.repeat, givers)
     opening.give(office, tx, approved, resource, givers)
     return approved
 
@@ -169,6 +190,8 @@ def vote_refusal(
         return None
     if choice is Choice.APPROVE and (closed := _closed(office, tx, request, resource)) is not None:
         return closed
+    if choice is Choice.APPROVE and (unmet := routing.ticket_refusal(office, request)) is not None:
+        return Conflict(unmet.message, hint=unmet.hint)
     stands, votes = deputising.stands(office, tx, request.resource, tx.now), tx.reviews(request.id, request.revision)
     spoken = _same_voice(office, votes, by, stands) if choice is Choice.APPROVE else None
     if spoken is not None:

@@ -184,7 +184,9 @@ class Desk:
         (`narrowed` is more than was asked for, or something that has no length or scope)."""
         return await settle(
             self._store,
-            lambda tx: deciding.review(self._office, tx, id, revision, by, choice, note, narrowed or Narrowed()),
+            lambda tx: deciding.review(
+                self._office, tx, id, deciding.Vote(revision, by, choice, note, narrowed or Narrowed())
+            ),
         )
 
     async def begin_step_up(

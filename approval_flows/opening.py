@@ -90,6 +90,8 @@ def begin(office: Office, tx: Tx, id: RequestId, by: PersonId) -> Grant | HoopEr
     closed = times.check_windows(resource.name, resource, routing.flow_of(office, request), tx.now)
     if closed is not None:
         return Conflict(closed.message, hint="It can not be begun now.")
+    if (unmet := routing.ticket_refusal(office, request)) is not None:
+        return Conflict(unmet.message, hint="It can not be begun now.")
     if kept.by == (person_id(FLOW, request.flow),) and (changed := _not_by_itself(office, tx, request, resource)):
         return changed
     tx.take_doc(READY, id)

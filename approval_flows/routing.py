@@ -10,7 +10,7 @@ from types import MappingProxyType
 from access.actors import Person, PersonId
 from access.errors import Conflict, Denied, HoopError
 from access.ports import Outlook, Progress
-from access.requests import AccessRequest, Choice, Review
+from access.requests import AccessRequest, Ask, Choice, Review
 from access.resources import Resource
 from approval_flows import flow as people
 from approval_flows import times
@@ -18,6 +18,7 @@ from approval_flows.choose import choose, facts_of
 from approval_flows.model import Flow, Sources, Stage
 from approval_flows.office import Office
 from approval_flows.stages import Course, Stands, course
+from approval_flows.ticketing import TicketIs, unmet
 
 RULE_STAGE = "rule"
 
@@ -85,6 +86,25 @@ def gone(office: Office, request: AccessRequest) -> Conflict | None:
     if flow_of(office, request) is not None:
         return None
     return Conflict(f"The approval flow {request.flow} of {request.id} was removed.", hint="Ask again.")
+
+
+def ticket_refusal(office: Office, request: AccessRequest) -> Conflict | None:
+    """The refusal when what the flow wants of the ticket does not hold any more, or can not be known now. A ticket that was
+    good when it was asked may have been closed, or handed to somebody else, while the request waited."""
+    taken = flow_of(office, request)
+    wants = taken.ticket.ticket_is | taken.when.ticket_is if taken is not None else frozenset[TicketIs]()
+    person = office.directory.person(request.actor.person)
+    if not wants or person is None or request.ask is Ask.STATEMENT:
+        return None
+    ticket = office.ticket(request.ticket)
+    wrong = unmet(wants, ticket, person)
+    if not wrong:
+        return None
+    hint = "It can not be approved before that is known; try again in a moment." if ticket.problem else _TICKET_CHANGED
+    return Conflict(f"{wrong[0].upper()}{wrong[1:].rstrip('.')}.", hint=hint)
+
+
+_TICKET_CHANGED = "Deny it, or have its requester name another ticket: /hoop change"
 
 
 def voters(reviews: Sequence[Review]) -> list[PersonId]:

@@ -24,6 +24,7 @@ from access.requests import AccessRequest, Choice
 from access.scopes import scope_from_json, scope_to_json
 from access.statements import DIGEST_SHOWN
 from approval_flows import deciding, flow, routing
+from approval_flows.deciding import Vote
 from approval_flows.office import Office
 
 KIND = "step_up"
@@ -96,9 +97,8 @@ def finish(office: Office, tx: Tx, secret: str, code: str, number: str) -> Acces
             return Denied(wrong, rule="step-up", hint="The link is used up; press Approve again.")
         _put(tx, _key(secret), replace(vote, tries=vote.tries + 1), datetime.fromisoformat(data["ends"]))
         return Invalid(wrong, field="code")
-    return deciding.review(
-        office, tx, vote.request, vote.revision, vote.by, Choice.APPROVE, vote.note, vote.narrowed, stepped_up=True
-    )
+    confirmed = Vote(vote.revision, vote.by, Choice.APPROVE, vote.note, vote.narrowed, stepped_up=True)
+    return deciding.review(office, tx, vote.request, confirmed)
 
 
 def wanted(office: Office, request: AccessRequest) -> bool:

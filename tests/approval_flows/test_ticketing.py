@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from access.errors import Invalid, Unavailable
+from access.errors import Conflict, Invalid, Unavailable
 from access.ports import Change, Store
-from access.requests import RequestState
+from access.requests import Choice, RequestState
 from access.scopes import Read
 from access.tickets import Ticket
 from approval_flows.desk import Desk
 from tests.fakes.clock import ManualClock
-from tests.fakes.world import DANA, DANA_SELF, PLACE, World
+from tests.fakes.world import ANN, DANA, DANA_SELF, PLACE, World
 
 FLOW = """
 name: with-ticket
@@ -80,3 +80,61 @@ async def test_without_a_ticket_system_the_condition_does_not_hold(store: Store,
     world = World(store, clock, flows=(FLOW,))
     with pytest.raises(Invalid, match="INC-1 is not known: no ticket system is configured"):
         await world.desk.ask_access(DANA_SELF, "prod-db", Read(), None, "why", "INC-1", PLACE)
+
+
+AT_THE_CLICK = """
+name: with-ticket
+priority: 50
+when: {ticket_is: [open]}
+stages: [{name: approvers, any: {approvers: true}}]
+"""
+
+
+@pytest.mark.parametrize("text", [FLOW, AT_THE_CLICK], ids=["wanted", "condition"])
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (Ticket("INC-1", found=True, open=False, status="Done", assignee=DANA.id), r"INC-1 is not open \(Done\)"),
+        (Ticket("INC-1"), "[Tt]here is no ticket INC-1"),
+        (Ticket("INC-1", problem="Jira does not answer"), "INC-1 is not known: Jira does not answer"),
+    ],
+    ids=["closed", "deleted", "unknown"],
+)
+async def test_the_ticket_is_looked_at_again_at_the_click(
+    store: Store, clock: ManualClock, board: Board, text: str, now: Ticket, said: str
+) -> None:
+    desk = Desk(store, replace(World(store, clock, flows=(text,)).office, tickets=board), clock)
+    request = (await desk.ask_access(DANA_SELF, "prod-db", Read(), None, "why", "INC-1", PLACE)).request
+    board.there["INC-1"] = now
+    await board.look("INC-1")
+    with pytest.raises(Conflict, match=said):
+        await desk.review(request.id, 1, ANN.id, Choice.APPROVE)
+    with pytest.raises(Conflict, match=said):
+        await desk.begin_step_up(request.id, 1, ANN.id)
+    assert await store.read(lambda tx: tx.grants(live_at=tx.now, person=DANA.id, resource="prod-db")) == []
+    assert (await desk.review(request.id, 1, ANN.id, Choice.DENY, "no")).state is RequestState.DENIED
+
+
+async def test_a_ticket_that_was_handed_on_while_its_request_waited(desk: Desk, board: Board) -> None:
+    request = (await desk.ask_access(DANA_SELF, "prod-db", Read(), None, "why", "INC-1", PLACE)).request
+    board.there["INC-1"] = replace(board.there["INC-1"], assignee=ANN.id)
+    await board.look("INC-1")
+    with pytest.raises(Conflict, match="INC-1 is not assigned to Dana") as refused:
+        await desk.review(request.id, 1, ANN.id, Choice.APPROVE)
+    assert "/hoop change" in refused.value.hint
+    board.there["INC-1"] = replace(board.there["INC-1"], assignee=DANA.id)
+    await board.look("INC-1")
+    assert (await desk.review(request.id, 1, ANN.id, Choice.APPROVE)).state is RequestState.APPROVED
+
+
+async def test_a_ticket_that_closed_before_the_access_was_begun(
+    store: Store, clock: ManualClock, board: Board
+) -> None:
+    text = FLOW + "activate_within: 1h\n"
+    desk = Desk(store, replace(World(store, clock, flows=(text,)).office, tickets=board), clock)
+    request = (await desk.ask_access(DANA_SELF, "prod-db", Read(), None, "why", "INC-1", PLACE)).request
+    assert (await desk.review(request.id, 1, ANN.id, Choice.APPROVE)).state is RequestState.APPROVED
+    board.there["INC-1"] = replace(board.there["INC-1"], open=False, status="Done")
+    await board.look("INC-1")
+    with pytest.raises(Conflict, match="INC-1 is not open"):
+        await desk.begin(request.id, DANA.id)
