@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from access.actors import Actor, Person, PersonId, person_id
@@ -38,7 +38,7 @@ class Vote:
     by: PersonId
     choice: Choice
     note: str = ""
-    narrowed: Narrowed = Narrowed()
+    narrowed: Narrowed = field(default_factory=Narrowed)
     stepped_up: bool = False
 
 
@@ -90,9 +90,11 @@ def _narrowed(
 def _write_down(
     office: Office, tx: Tx, request: AccessRequest, resource: Resource, vote: Vote, said: str, stands: Stands
 ) -> None:
-    """The vote, and whose place its person takes."""
+    """The vote, and whose place its person takes. Of one who said yes before, the no stands in the events alone: it ends
+    the request."""
     whose = routing.stood_in(office, request, resource, tx.now, stands).get(vote.by, ())
-    tx.insert_review(Review(request.id, vote.revision, vote.by, vote.choice, vote.note, tx.now))
+    if all(one.person != vote.by for one in tx.reviews(request.id, vote.revision)):
+        tx.insert_review(Review(request.id, vote.revision, vote.by, vote.choice, vote.note, tx.now))
     given = ReviewGiven(
         stream=request.id,
         actor=vote.by,
@@ -180,8 +182,8 @@ def vote_refusal(
     if revision != request.revision:
         message = f"This was asked as revision {revision}; {request.id} is at revision {request.revision} now."
         return Conflict(message, hint="Read it again before you decide.")
-    if any(vote.person == by for vote in tx.reviews(request.id, request.revision)):
-        return Conflict(f"You have voted on {request.id} already.")
+    if choice is Choice.APPROVE and (twice := _voted(office, tx, request, by)) is not None:
+        return twice
     if (removed := routing.gone(office, request)) is not None:
         return removed
     if choice is Choice.APPROVE and (stopped := freezing.frozen(office, tx, request.resource)) is not None:
@@ -198,6 +200,16 @@ def vote_refusal(
         return spoken
     now = routing.progress(office, request, votes, tx.now, stands)
     return flow.may_review(request, by, choice, now.deciders, now.deniers)
+
+
+def _voted(office: Office, tx: Tx, request: AccessRequest, by: PersonId) -> Conflict | None:
+    """The refusal of a second yes: people are counted once. Who said yes may still say no."""
+    votes = tx.reviews(request.id, request.revision)
+    if all(vote.person != by for vote in votes):
+        return None
+    now = routing.progress(office, request, votes, tx.now, deputising.stands(office, tx, request.resource, tx.now))
+    hint = f"Each person counts once. {flow.who_can(now.deciders)}"
+    return Conflict(f"You have voted on {request.id} already.", hint=hint)
 
 
 def _closed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Conflict | None:

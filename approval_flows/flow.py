@@ -25,6 +25,8 @@ from approval_flows.wording import readable
 REASON_MAX = 500
 TICKET_MAX = 64
 HOUR = timedelta(hours=1)
+#: Between what is given and what was asked for.
+INSTEAD = " instead of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +101,14 @@ def may_review(
     say in any stage: they may deny at any time."""
     if by == request.actor.person:
         whose = f"your agent {request.actor.via.name}'s" if request.actor.via else "your own"
-        return Denied(f"You can not decide {whose} request.", rule="own-request", hint=_who(counts))
+        return Denied(f"You can not decide {whose} request.", rule="own-request", hint=who_can(counts))
     if by in request.authors and choice is Choice.APPROVE:
         message = f"You wrote the text of {request.id}, so others approve it."
-        return Denied(message, rule="own-text", hint=_who(counts))
+        return Denied(message, rule="own-text", hint=who_can(counts))
     if by not in involved:
-        return Denied(f"You are not an approver of {request.id}.", rule="not-an-approver", hint=_who(counts))
+        return Denied(f"You are not an approver of {request.id}.", rule="not-an-approver", hint=who_can(counts))
     if choice is Choice.APPROVE and all(person.id != by for person in counts):
-        return Denied(f"{request.id} does not wait for your approval now.", rule="not-your-turn", hint=_who(counts))
+        return Denied(f"{request.id} does not wait for your approval now.", rule="not-your-turn", hint=who_can(counts))
     return None
 
 
@@ -134,7 +136,7 @@ def narrow(request: AccessRequest, choice: Choice, narrowed: Narrowed) -> tuple[
     if less == request:
         return request, ""
     asked = f"{scope_said(request.scope)} for {shown_duration(request.duration)}"
-    return less, f"{scope_said(less.scope)} for {shown_duration(less.duration)} instead of {asked}"
+    return less, f"{scope_said(less.scope)} for {shown_duration(less.duration)}{INSTEAD}{asked}"
 
 
 def _on_tables(request: AccessRequest, scope: Scope, tables: tuple[str, ...]) -> Scope | Invalid:
@@ -322,6 +324,6 @@ def shown_duration(duration: timedelta) -> str:
     return sign + (" ".join(f"{count}{unit}" for count, unit in parts if count) or "0s")
 
 
-def _who(people: Sequence[Person]) -> str:
+def who_can(people: Sequence[Person]) -> str:
     names = ", ".join(person.name for person in people)
     return f"These people can: {names}." if names else "Nobody can at the moment."

@@ -18,6 +18,7 @@ from access.resources import Protocol, Resource
 from access.scopes import Level, Scope, Unmask, level_of, standing
 from access.statements import Effect
 from approval_flows.deputising import kept
+from approval_flows.flow import INSTEAD
 from approval_flows.opening import opening_of
 from bot.cards import Mention
 from bot.links import Links
@@ -169,11 +170,12 @@ def _lapsed(tx: Tx, request: AccessRequest) -> str:
 
 
 def _narrowed(tx: Tx, request: AccessRequest) -> str:
-    """What an approver gave instead of what was asked for; empty when it was the same."""
-    if request.state is not RequestState.APPROVED or request.ask is not Ask.ACCESS:
+    """What approvers gave instead of what this revision asked for; empty when it is the same."""
+    if request.state not in {RequestState.PENDING, RequestState.APPROVED} or request.ask is not Ask.ACCESS:
         return ""
     votes = [event.payload for event in tx.events_of(request.id) if event.kind == "review.given" and event.payload]
-    return ", ".join(str(vote["narrowed"]) for vote in votes if vote.get("narrowed"))
+    less = [str(one["narrowed"]) for one in votes if one.get("narrowed") and one["revision"] == request.revision]
+    return f"{less[-1].partition(INSTEAD)[0]}{INSTEAD}{less[0].partition(INSTEAD)[2]}" if less else ""
 
 
 def _uses(tx: Tx, world: World, request: AccessRequest) -> tuple[Use, ...]:

@@ -12,7 +12,7 @@ from access.requests import AccessRequest, Ask, Choice, RequestState
 from access.scopes import standing_scope, table_names
 from approval_flows.opening import opening_of
 from bot.cards import Button, Card, Do, in_zone
-from bot.cases import case_of
+from bot.cases import World, case_of
 from bot.durations import resolve
 from bot.intents import Approve, Cancel, Deny, Done, Kill, Revoke, Span
 from bot.kit import Kit, found_grant, found_request, show
@@ -81,14 +81,24 @@ async def vote(
     except Conflict as conflict:
         await current(kit, id, conflict, who, reply)
         return
-    await reply.card(done_card(_voted(row, choice), hint=_next(row)))
+    still = await still_wanted(kit, row) if choice is Choice.APPROVE else ""
+    await reply.card(done_card(_voted(row, choice, still), hint=_next(row)))
 
 
-def _voted(row: AccessRequest, choice: Choice) -> str:
+async def still_wanted(kit: Kit, row: AccessRequest) -> str:
+    """What a request that waits on after a yes still wants, and of whom."""
+    if row.state is not RequestState.PENDING:
+        return ""
+    progress = await kit.store.read(lambda tx: kit.world.progress(tx, row))
+    names = ", ".join(person.name for person in progress.deciders) or "nobody at the moment"
+    steps = " → ".join(f"{name} {has} of {wants}" for name, has, wants in progress.stages)
+    return f"It needs more approvals ({steps}). Who can decide now: {names}."
+
+
+def _voted(row: AccessRequest, choice: Choice, still: str) -> str:
     if choice is Choice.DENY:
         return f"Denied: {row.id}. The requester reads your reason."
-    more = "" if row.state is RequestState.APPROVED else " It still needs another approval."
-    return f"Approved: {row.id}.{more}"
+    return f"Approved: {row.id}. {still}".strip()
 
 
 def _next(row: AccessRequest) -> str:
@@ -104,11 +114,25 @@ async def current(kit: Kit, id: RequestId, why: HoopError, who: Caller, reply: R
         case = case_of(tx, kit.world, id)
         if case is None:
             return error_card(why)
-        card = request_card(case)
+        card = for_reader(kit.world, tx, case.request, request_card(case), who.person)
         lead = (in_zone(why.message), in_zone(why.hint)) if why.hint else (in_zone(why.message),)
         return replace(card, lines=(*lead, *card.lines), fallback=f"{why.message} {card.fallback}", private=True)
 
     await show(kit, who, reply, build)
+
+
+_OF_A_YES = frozenset({Do.APPROVE, Do.NARROW})
+_OF_A_SAY = frozenset({Do.DENY, Do.PROPOSE})
+
+
+def for_reader(world: World, tx: Tx, request: AccessRequest, card: Card, reader: PersonId) -> Card:
+    """The card as one person's own answer: without the decisions that are not theirs to take now."""
+    if request.state is not RequestState.PENDING:
+        return card
+    now = world.progress(tx, request)
+    barred = frozenset[Do]() if any(one.id == reader for one in now.deciders) else _OF_A_YES
+    barred |= frozenset[Do]() if reader in now.deniers else _OF_A_SAY
+    return replace(card, buttons=tuple(one for one in card.buttons if one.do not in barred))
 
 
 async def review(kit: Kit, id: RequestId, who: Caller, reply: Reply) -> None:

@@ -54,7 +54,7 @@ class Confirm:
             if wrong.field != "code":
                 raise Refused(404, "This was not approved", str(wrong)) from None
             return await self._shown(request, secret, wrong.message)
-        said = "The people who wait see it now." if row.decided_at else "It still needs another approval."
+        said = "The people who wait see it now." if row.decided_at else "It needs more approvals; its card says whose."
         return self._alone("alone.html", request, f"Approved: {row.id}", said)
 
     async def _shown(self, request: web.Request, secret: str, error: str = "") -> web.Response:

@@ -133,6 +133,8 @@ def headline(case: Case) -> Text:
     if by_operator(request) and case.decided_by:
         gave = ("Operator ", case.decided_by, " gave ", case.who, via(request))
         return text(*gave, f" {asked_for(request)} ", Code(request.resource))
+    if case.narrowed and case.grant is not None:
+        return text(case.who, via(request), f" was given {asked_for(request)} ", Code(request.resource))
     return text(case.who, via(request), f" {asks(request)} ", Code(request.resource))
 
 

@@ -290,17 +290,17 @@ def _outcome(case: Case) -> tuple[Text, ...]:
     lines: list[Text] = []
     note = f": {request.note}" if request.note else ""
     if request.state is RequestState.APPROVED:
-        by = parts.people([case.decided_by], case.stands_for) if case.decided_by else ("nobody",)
+        by = parts.people(_approvers(case), case.stands_for)
         how = "Given without approval, on the gateway's host, by " if parts.by_operator(request) else "Approved by "
         lines.append(text(how, *by, note))
-        if case.narrowed:
-            lines.append(text("Less than was asked for: ", case.narrowed))
     elif request.state is RequestState.DENIED and case.decided_by:
         lines.append(text("Denied by ", *parts.people([case.decided_by], case.stands_for), note))
     elif request.state is not RequestState.PENDING and request.note:
         lines.append(text(request.note))
     elif case.reviews:
         lines.append(text("Approved so far by ", *parts.people([who for who, _ in case.reviews], case.stands_for)))
+    if case.narrowed:
+        lines.append(text("Less than was asked for: ", case.narrowed))
     if case.opening is not None:
         lines.append(text("To be begun from ", Moment(case.opening.start), " to ", Moment(case.opening.until)))
     if case.lapsed:
@@ -308,6 +308,12 @@ def _outcome(case: Case) -> tuple[Text, ...]:
     if grant is not None and request.ask is Ask.ACCESS:
         lines.append(_window(case))
     return tuple(lines)
+
+
+def _approvers(case: Case) -> list[Mention]:
+    """Everybody whose yes it took, the deciding one last; who said yes ahead, or the operator, where nobody voted."""
+    said = sorted((one for one in case.reviews if one[1].choice is Choice.APPROVE), key=lambda one: one[1].at)
+    return [who for who, _ in said] or ([case.decided_by] if case.decided_by else [])
 
 
 def _window(case: Case) -> Text:

@@ -127,9 +127,7 @@ async def test_a_ticket_that_was_handed_on_while_its_request_waited(desk: Desk, 
     assert (await desk.review(request.id, 1, ANN.id, Choice.APPROVE)).state is RequestState.APPROVED
 
 
-async def test_a_ticket_that_closed_before_the_access_was_begun(
-    store: Store, clock: ManualClock, board: Board
-) -> None:
+async def test_a_ticket_that_closed_before_the_access_was_begun(store: Store, clock: ManualClock, board: Board) -> None:
     text = FLOW + "activate_within: 1h\n"
     desk = Desk(store, replace(World(store, clock, flows=(text,)).office, tickets=board), clock)
     request = (await desk.ask_access(DANA_SELF, "prod-db", Read(), None, "why", "INC-1", PLACE)).request

@@ -168,3 +168,75 @@ async def test_what_somebody_allowed_ahead_is_said_to_be_theirs(quick: Stage) ->
     await quick.say(BOB, f"allow {allowance}")
     said = words((await quick.say(DANA, "request prod-db 1h INC-42 debugging")).last)
     assert "Granted at once by Bob: allowed ahead until" in said
+
+
+TWO_OF = "name: two\nstages: [{name: s, any: {groups: [dba]}, need: 2}]\n"
+
+
+async def test_what_a_vote_still_wants_is_said_to_who_gave_it(stage: Stage) -> None:
+    staged(stage)
+    await stage.asked()
+    reply = await stage.press(ANN, token_of(stage.chat.in_channel("request")[0].card, Do.APPROVE))
+    assert "dba 1 of 1 → owners 0 of 1" in words(reply.last)
+    assert "Who can decide now: Olga" in words(reply.last)
+
+
+async def test_a_second_try_is_told_who_is_wanted_and_has_no_button_that_does_nothing(stage: Stage) -> None:
+    staged(stage, TWO_OF)
+    await stage.asked()
+    card = stage.chat.in_channel("request")[0].card
+    await stage.press(ANN, token_of(card, Do.APPROVE))
+    reply = await stage.press(ANN, token_of(card, Do.APPROVE))
+    assert "voted on" in words(reply.last)
+    assert "Each person counts once. These people can: Bob." in words(reply.last)
+    assert not has(reply.last, Do.APPROVE)
+    assert not has(reply.last, Do.NARROW)
+    assert has(reply.last, Do.DENY)
+
+
+async def test_who_said_yes_may_still_say_no(stage: Stage) -> None:
+    staged(stage, TWO_OF)
+    request = await stage.asked()
+    await stage.press(ANN, token_of(stage.chat.in_channel("request")[0].card, Do.APPROVE))
+    await stage.say(ANN, f"deny {request} I overlooked the date")
+    await stage.settle()
+    card = stage.chat.in_channel("request")[0].card
+    assert card.state.word == "Denied"
+    assert "Denied by Ann: I overlooked the date" in words(card)
+    reply = await stage.say(BOB, f"approve {request}")
+    assert "denied by Ann" in words(reply.last)
+    assert await stage.world.grants() == []
+
+
+async def test_everybody_whose_yes_it_took_is_named(stage: Stage) -> None:
+    staged(stage, TWO_OF)
+    request = await stage.asked()
+    await stage.say(BOB, f"approve {request}")
+    stage.clock.advance(5)
+    await stage.say(ANN, f"approve {request}")
+    await stage.settle()
+    assert "Approved by Bob, Ann" in words(stage.chat.in_channel("request")[0].card)
+
+
+async def test_what_several_people_made_less_is_one_sentence_and_seen_before_the_last_decides(stage: Stage) -> None:
+    staged(stage, TWO_OF)
+    request = await stage.asked("request prod-db 2h --scope write INC-42 repair")
+    await stage.say(ANN, f"approve {request} --scope read")
+    await stage.settle()
+    card = stage.chat.in_channel("request")[0].card
+    assert card.state.word == "Waiting for approval"
+    assert "Less than was asked for: read for 2h instead of write for 2h" in words(card)
+    await stage.say(BOB, f"approve {request} --for 15m")
+    await stage.settle()
+    card = stage.chat.in_channel("request")[0].card
+    assert "Less than was asked for: read for 15m instead of write for 2h" in words(card)
+    assert "Dana was given read access to prod-db" in words(card)
+
+
+async def test_a_change_makes_void_what_was_given_less(stage: Stage) -> None:
+    staged(stage, TWO_OF)
+    request = await stage.asked("request prod-db 2h --scope write INC-42 repair")
+    await stage.say(ANN, f"approve {request} --scope read")
+    await stage.say(DANA, f"change {request} 1h --scope write")
+    await stage.settle()
+    assert "Less than was asked for" not in words(stage.chat.in_channel("request")[0].card)
