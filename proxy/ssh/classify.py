@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -10,6 +11,7 @@ from access.statements import Effect, Flag, Statement
 from proxy.sql.hidden import has_hidden_text
 from proxy.ssh import shell
 from proxy.ssh.finding import DANGER, OPAQUE, READ, WRITE, Argv, Finding, opaque, secret
+from proxy.ssh.options import given, known
 from proxy.ssh.shell import Line, Redirect, Simple, Word
 from proxy.ssh.tools import TOOLS, into_system, unknown
 
@@ -189,53 +191,64 @@ def _transfers(command: Simple) -> bool:
 
 # ---------------------------------------------------------------------------------------- commands in front of commands
 
-#: name → options with a value behind them. What is left is the command.
-_WRAPPERS = {
-    "sudo": frozenset({"-u", "-g", "--user", "--group"}), "nice": frozenset({"-n"}), "nohup": frozenset[str](),
-    "timeout": frozenset({"-s", "-k", "--signal"}), "time": frozenset[str](), "command": frozenset[str](),
-    "builtin": frozenset[str](), "exec": frozenset[str](), "ionice": frozenset({"-c", "-n"}), "setsid": frozenset[str](),
-    "stdbuf": frozenset({"-i", "-o", "-e"}), "xargs": frozenset({"-n", "-I", "-P", "-L", "-d", "-s"}), "doas": frozenset({"-u"}),
-    "watch": frozenset({"-n"}), "env": frozenset({"-u"}), "su": frozenset[str](),
+#: Those behind which a command is what it is alone, with all options of theirs that are known (`proxy.ssh.options`).
+_HARMLESS = {
+    "nice": known("n:# --adjustment="), "timeout": known("s:k:v --signal= --kill-after= --preserve-status --foreground --verbose"),
+    "time": known("p"), "ionice": known("c:n:t --class= --classdata= --ignore"), "command": known("pvV"),
+    "stdbuf": known("i:o:e: --input= --output= --error="),
 }  # fmt: skip
-_HARMLESS = frozenset({"nice", "timeout", "time", "ionice", "stdbuf", "command"})
+#: Those that change who runs it, or with what: name → options with a value behind them. What is left is the command.
+_CHANGING = {
+    "sudo": frozenset({"-u", "-g", "--user", "--group"}), "nohup": frozenset[str](), "builtin": frozenset[str](),
+    "exec": frozenset[str](), "setsid": frozenset[str](), "xargs": frozenset({"-n", "-I", "-P", "-L", "-d", "-s"}),
+    "doas": frozenset({"-u"}), "watch": frozenset({"-n"}), "env": frozenset({"-u"}), "su": frozenset[str](),
+}  # fmt: skip
+_DURATION = re.compile(r"\A[0-9]+(?:\.[0-9]+)?[smhd]?\Z")
 
 
 def _unwrapped(words: tuple[Word, ...], total: _Sum) -> tuple[Word, ...] | None:
-    """The command behind `sudo`, `timeout 5`, `xargs` …; None when there is no such word in front.
-
-    Those that change who runs it, or with what, add doubt: the command behind is not what it is by itself.
-    """
+    """The command behind `sudo`, `timeout 5`, `xargs` …; None when there is no such word in front."""
     name = words[0].text.rpartition("/")[2]
-    valued = _WRAPPERS.get(name)
-    rest = list(words[1:])
-    if valued is None or (name in {"env", "command"} and not _has_command(rest)):
+    if name in _HARMLESS:
+        return _harmless(name, words[1:], total)
+    if name not in _CHANGING or (name == "env" and not _has_command(list(words[1:]))):
         return None
     total.names.append(name)
-    if name not in _HARMLESS:
-        total.doubt(f"{name} in front of it")
-    while rest and rest[0].static and (rest[0].text.startswith("-") or (name == "env" and "=" in rest[0].text)):
-        option = rest.pop(0).text
-        if option in valued and rest:
-            rest.pop(0)
-        elif name == "env" and "=" in option:
-            total.doubt("a variable set for the command")
-        elif name == "command" and option in {"-v", "-V"}:
-            return (Word("type"), *rest)
-        elif (
-            name in _HARMLESS
-            and option not in {"-p", "--preserve-status", "--foreground"}
-            and not option[1:2].isdigit()
-        ):
-            total.doubt(f"{name} {option}")
-    if name == "timeout" and rest:
-        rest.pop(0)
+    total.doubt(f"{name} in front of it")
     if name == "su":
         total.take(opaque("su runs a shell as somebody else", DANGER))
         return (Word("true"),)
+    rest = list(words[1:])
+    while rest and rest[0].static and (rest[0].text.startswith("-") or (name == "env" and "=" in rest[0].text)):
+        option = rest.pop(0).text
+        if option in _CHANGING[name] and rest:
+            rest.pop(0)
+    return _or_nothing(name, tuple(rest), total)
+
+
+def _harmless(name: str, words: tuple[Word, ...], total: _Sum) -> tuple[Word, ...] | None:
+    """Every word up to the command must be known: what the shell puts in there could be the command itself."""
+    options = given(words, _HARMLESS[name], permuted=False)
+    if name == "command" and not options.rest:
+        return None
+    total.names.append(name)
+    if options.strange:
+        total.doubt(f"{name} {options.strange}")
+    if options.seen & {"v", "V"} and name == "command":
+        return (Word("type"), *options.rest)
+    rest = options.rest
+    if name == "timeout" and rest:
+        if not (rest[0].static and not rest[0].glob and _DURATION.match(rest[0].text)):
+            total.doubt("timeout with a time that is only known when it runs")
+        rest = rest[1:]
+    return _or_nothing(name, rest, total)
+
+
+def _or_nothing(name: str, rest: tuple[Word, ...], total: _Sum) -> tuple[Word, ...]:
     if not rest:
         total.take(opaque(f"{name} without a command"))
         return (Word("true"),)
-    return tuple(rest)
+    return rest
 
 
 def _has_command(rest: list[Word]) -> bool:

@@ -114,7 +114,7 @@ def path_of(text: str) -> str:
 
 def secret(word: Word) -> str:
     """Why reading this file is doubtful; empty when it is not. Symbolic links are not seen from here."""
-    for text in _paths_in(word.text):
+    for text in paths_in(word.text):
         path = path_of(text)
         if ".." in text.split("/"):
             return f"{text} may lead anywhere"
@@ -130,7 +130,7 @@ def secret(word: Word) -> str:
     return ""
 
 
-def _paths_in(text: str) -> set[str]:
+def paths_in(text: str) -> set[str]:
     """What of a word may be a path: all of it, what is behind `=`, and what is attached to a letter (`-f/etc/shadow`)."""
     found_ = {text, text.rpartition("=")[2]}
     if text.startswith("-") and not text.startswith("--"):

@@ -22,6 +22,14 @@ MAX_DEPTH = 60
 _BASH = Language(tree_sitter_bash.language())
 _GLOB = re.compile(r"(?<!\\)[*?\[]")
 _SUSPICIOUS = re.compile(r"(?<!\\)[\"'`$]")
+#: A test that only looks. To a shell `[ a > b ]` writes a file and `[[ a > b ]]` does in some; numbers are computed first
+#: (`[[ X -eq 0 ]]` runs what is in `$X`), and so are names of variables.
+_TERM = (
+    r"(?:! +)?(?:-[bcdefghknprsuwxzGLNOS] +{0}|{0} +(?:=|==|!=|-nt|-ot|-ef) +{0}|-?[0-9]+ +-(?:eq|ne|lt|le|gt|ge) +-?[0-9]+|{0})"
+).format(r"""(?:'[^'\[\n]*'|"[^"$`\\\[\n]*"|[\w./:@%+,][\w./:@%+,=-]*)""")
+_TEST = re.compile(
+    rf"\A(?:\[ +{_TERM}(?: +-[ao] +{_TERM})* +\]|\[\[ +{_TERM}(?: +(?:&&|\|\|) +{_TERM})* +\]\])\Z", re.ASCII
+)
 _CHAIN = frozenset({"&&", "||", ";", "\n", "(", ")", "{", "}", "|", "|&", ";;"})
 _CONTROL = frozenset(
     {
@@ -137,7 +145,8 @@ def _walk(node: Node, line: Line, depth: int, *, fed: bool) -> None:
     elif kind == "comment":
         return
     elif kind == "test_command":
-        _inside(node, line, depth)
+        if not _inside(node, line, depth) and not _TEST.match(_text(node)):
+            line.doubts.append("a test that does more than look")
     else:
         named = kind.replace("_", " ")
         line.doubts.append(f"a {named}" if kind in _CONTROL else f"the {named} in it")

@@ -17,9 +17,13 @@ from proxy.ssh.finding import (
     Rule,
     found,
     opaque,
+    paths_in,
     secret,
 )
+from proxy.ssh.options import given
+from proxy.ssh.shell import Word
 from proxy.ssh.tools_commands import COMMANDED
+from proxy.ssh.tools_options import CHANGING
 from proxy.ssh.tools_read import READERS
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "busybox"})
@@ -57,6 +61,7 @@ INTERPRETERS = frozenset(
         "ncat",
         "netcat",
         "telnet",
+        "rename",  # the usual one takes a Perl expression
     ]
 )
 #: Everything behind these names is dangerous whatever the options are.
@@ -127,27 +132,6 @@ _ADMINISTRATION = frozenset(
         "update-alternatives",
     ]
 )
-_WRITERS = frozenset(
-    [
-        "cp",
-        "mv",
-        "mkdir",
-        "touch",
-        "ln",
-        "tee",
-        "install",
-        "rename",
-        "gzip",
-        "gunzip",
-        "bzip2",
-        "xz",
-        "unzip",
-        "patch",
-        "logger",
-        "renice",
-        "mkfifo",
-    ]
-)
 
 
 def dangerous(argv: Argv) -> Finding:
@@ -158,13 +142,27 @@ def administration(argv: Argv) -> Finding:
     return found(ADMIN, verb=argv.name.upper(), writes=argv.operands())
 
 
+#: Those that read all but their last operand.
+_COPYING = frozenset({"cp", "ln", "install"})
+#: Those that bring what they are given to where everybody may read it.
+_TAKING = frozenset({"cp", "mv", "ln", "install", "gzip", "bzip2", "xz"})
+
+
 def writer(argv: Argv) -> Finding:
     """Copies, moves, makes files: a change; into the system's own places a danger."""
-    return Finding(_changing(argv), argv.name.upper(), writes=argv.operands())
+    options = given(argv.args, CHANGING[argv.name])
+    copying = argv.name in _COPYING and not options.seen & {"t", "target-directory", "d", "directory"}
+    sources = options.operands[:-1] if copying else ()
+    system = any(_reaches_system(word) for word in argv.args if not any(word is one for one in sources))
+    why = f"{argv.name} {options.strange}" if options.strange else ""
+    if not why and argv.name in _TAKING:
+        why = next((text for text in map(secret, argv.args) if text), "")
+    effects = {DANGER if system else WRITE, *({OPAQUE} if why else ())}
+    return Finding(frozenset(effects), argv.name.upper(), writes=argv.operands(), why=why)
 
 
 _SYSTEM = re.compile(
-    r"\A(?:/(?:etc|boot|bin|sbin|lib|lib64|usr|dev|proc|sys|root)?(?:/|\Z)|~?/?\.ssh(?:/|\Z)|.*/\.ssh(?:/|\Z)|.*authorized_keys"
+    r"\A(?:/(?:etc|boot|bin|sbin|lib|lib64|usr|dev|proc|sys|root)?(?:/|\Z)|~root(?:/|\Z)|~?/?\.ssh(?:/|\Z)|.*/\.ssh(?:/|\Z)|.*authorized_keys"
     # What shells, git and cron run by themselves.
     r"|(?:.*/)?\.(?:bash(?:rc|_profile|_login|_logout)|profile|z(?:shrc|shenv|profile|login)|kshrc|inputrc|vimrc|gitconfig|pam_environment)\Z"
     r"|(?:.*/)?\.git/(?:config|hooks)(?:/|\Z)|(?:.*/)?\.config/(?:systemd|autostart|git)(?:/|\Z)|/var/spool/(?:cron|at)(?:/|\Z)|(?:.*/)?\.pki(?:/|\Z))"
@@ -176,12 +174,15 @@ def into_system(path: str) -> bool:
     if path in {"/dev/null", "/dev/stdout", "/dev/stderr"}:
         return False
     flat = re.sub(r"/(?:\.?/)+", "/", path)
-    return _SYSTEM.match(flat) is not None or "/../" in flat or flat.startswith("../")
+    return _SYSTEM.match(flat) is not None or "/../" in f"{flat}/" or flat.startswith("../") or flat == ".."
 
 
-def _changing(argv: Argv) -> frozenset[Effect]:
-    system = any(into_system(text) for text in argv.operands()[-1:]) or argv.has("t", "target-directory")
-    return frozenset({DANGER if system else WRITE})
+def _reaches_system(word: Word) -> bool:
+    """The same of a word that may be an option with its value, or a pattern (`/e*/passwd`)."""
+    return any(
+        into_system(text) or (word.glob and text.startswith(("/", "~")) and re.search(r"[*?\[]", text.split("/")[1:2][0] if "/" in text else text) is not None)
+        for text in paths_in(word.text)
+    )  # fmt: skip
 
 
 def rm(argv: Argv) -> Finding:
@@ -213,13 +214,6 @@ def crontab(argv: Argv) -> Finding:
     return found(DANGER if argv.has("r") else ADMIN, verb="CRONTAB")
 
 
-def iptables(argv: Argv) -> Finding:
-    looking = argv.has("LS", "list", "list-rules") and not argv.has(
-        "ADIRFZNXPEM", "modprobe", "flush", "delete", "append", "insert", "zero"
-    )
-    return found(READ if looking else DANGER, verb=argv.name.upper())
-
-
 def archive(argv: Argv) -> Finding:
     """tar: listing is a look; making and unpacking change files; its options run commands."""
     if argv.has(
@@ -235,12 +229,29 @@ def archive(argv: Argv) -> Finding:
     first = argv.texts[0] if argv.texts else ""
     if not first.startswith("-") and set("IF") & set(first):
         return opaque("tar runs another program", WRITE)  # letters in front without a dash: `tar tfF x PROGRAM`
-    if any(":" in text.partition("/")[0] for text in argv.operands()):
+    if any(":" in text.partition("/")[0] for word in argv.texts for text in paths_in(word)):
         return opaque("tar of another machine", WRITE)
     mode = first if not first.startswith("--") else ""
     if ("t" in mode and not set("cxruA") & set(mode)) or first == "--list":
         return _listing(argv, mode)
-    return found(WRITE, verb="TAR", writes=argv.operands())
+    return _packing(argv, mode)
+
+
+#: What stands behind the letters in front, when files are packed or unpacked.
+_PACKING = frozenset({"-C", "-f", "-v", "-z", "-j", "-J", "-p", "-k", "-h", "--directory", "--file", "--exclude", "--strip-components", "--gzip", "--bzip2", "--xz", "--zstd", "--verbose", "--no-same-owner", "--keep-old-files", "--wildcards", "--numeric-owner"})  # fmt: skip
+
+
+def _packing(argv: Argv, mode: str) -> Finding:
+    """Unpacking writes wherever its words say; packing writes one file and reads the others."""
+    odd = set(mode) - set("-cxruvzjJafpkmOh") or any(
+        text.startswith("-") and text.partition("=")[0] not in _PACKING for text in argv.texts[1:]
+    )
+    packs = "c" in mode and not set("xru") & set(mode) and mode.endswith("f")
+    written = argv.args[1:2] if packs else argv.args
+    why = "tar with an option that is not known" if odd or not mode else ""
+    why = why or next((text for text in map(secret, argv.args) if text), "")
+    effects = {DANGER if any(map(_reaches_system, written)) else WRITE, *({OPAQUE} if why else ())}
+    return Finding(frozenset(effects), "TAR", writes=argv.operands(), why=why)
 
 
 _LISTING = frozenset({"--list", "--verbose", "--gzip", "--bzip2", "--xz", "--zstd", "--file", "--auto-compress", "--full-time", "--numeric-owner", "-v", "-f", "-z", "-j", "-J", "-vf"})  # fmt: skip
@@ -304,7 +315,7 @@ def evaluation(argv: Argv) -> Finding:
 TOOLS: Mapping[str, Rule] = {
     **dict.fromkeys(_DANGEROUS, dangerous),
     **dict.fromkeys(_ADMINISTRATION, administration),
-    **dict.fromkeys(_WRITERS, writer),
+    **dict.fromkeys(CHANGING, writer),
     **dict.fromkeys(INTERPRETERS, interpreter),
     **dict.fromkeys(SHELLS, shell),
     **READERS,
@@ -312,7 +323,6 @@ TOOLS: Mapping[str, Rule] = {
     **dict.fromkeys(("rm", "rmdir", "unlink"), rm),
     **dict.fromkeys(("chmod", "chown", "chgrp", "chattr"), ownership),
     **dict.fromkeys(("kill", "killall", "pkill"), kill),
-    **dict.fromkeys(("iptables", "ip6tables"), iptables),
     **dict.fromkeys(("env", "printenv", "set"), environment),
     "crontab": crontab, "tar": archive, "eval": evaluation,
 }  # fmt: skip

@@ -41,11 +41,27 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+_GIT_OPTIONS = _set(
+    "--oneline --graph --all --decorate --no-decorate --stat --shortstat --numstat --name-only --name-status --patch --no-patch --since --until --after "
+    "--before --author --committer --grep --max-count --skip --reverse --follow --first-parent --merges --no-merges --abbrev-commit --abbrev "
+    "--no-abbrev --pretty --format --date --left-right --cherry-pick --cherry-mark --topo-order --date-order --branches --tags --remotes --no-color "
+    "--color --word-diff --color-words --ignore-all-space --ignore-space-change --ignore-blank-lines --ignore-space-at-eol --minimal --patience "
+    "--histogram --diff-filter --find-renames --find-copies --cached --staged --summary --raw --no-renames --no-ext-diff --no-textconv --unified "
+    "--short --branch --porcelain --long --ignored --untracked-files --show-toplevel --abbrev-ref --symbolic-full-name --verify "
+    "--is-inside-work-tree --git-dir --absolute-git-dir --show-prefix --show-cdup --always --exact-match --contains --match --exclude --others "
+    "--exclude-standard --modified --deleted --stage --unmerged --error-unmatch --full-name --full-tree --count --objects --not --no-walk "
+    "--line-porcelain --root --show-email --show-name --show-number --numbered --email --list --quiet --verbose --full-index --binary --text "
+    "--full-history --ancestry-path --boundary --walk-reflogs --show-current --source --ignore-submodules --exit-code --check --no-notes "
+    "--message --amend --no-edit --rebase --no-rebase --ff-only --no-ff --ff --autostash --depth --prune --force --force-with-lease --no-tags "
+    "--no-commit --abort --continue --quit --onto --track --no-track --detach --worktree --ours --theirs --include-untracked --keep-index "
+    "--allow-empty --signoff --no-verify --dry-run --set-upstream --hard --soft --mixed --merge --squash --create --delete --annotate "
+    "--no-gpg-sign --keep --update --intent-to-add --unshallow"
+)
 _TABLE: Mapping[str, Commands] = {
     "systemctl": Commands(
         read=_set(
             "status is-active is-enabled is-failed is-system-running list-units list-unit-files list-timers list-sockets list-jobs "
-            "list-dependencies show cat get-default help"
+            "list-dependencies show cat get-default"
         ),
         write=_set("start stop restart reload try-restart reload-or-restart enable disable daemon-reload reset-failed clean"),
         danger=_set("poweroff reboot halt kexec rescue emergency isolate mask kill suspend hibernate set-default default exit soft-reboot"),
@@ -60,7 +76,8 @@ _TABLE: Mapping[str, Commands] = {
         read=_set("status log diff show rev-parse describe ls-files blame shortlog reflog cat-file rev-list ls-tree"),
         write=_set("add commit pull fetch checkout switch merge rebase tag stash cherry-pick revert init restore mv"),
         danger=_set("reset clean push rm filter-branch gc prune update-ref"),
-        valued=_set("-C"), free=_set("--no-pager -P --version"), bare=_set("branch remote"),
+        valued=_set("-C"), free=_set("--no-pager -P --version"), bare=_set("branch remote"), options=_GIT_OPTIONS,
+        letters="abcdfghilmnopqrstuvwzABCDEGHLMNPRSTUWX0123456789",
         never=("ext-diff", "output", "textconv", "exec-path", "config-env", "upload-pack", "receive-pack", "exec", "open-files-in-pager", "no-index", "contents", "filters", "pathspec-from-file"), short="O",
     ),
     "kubectl": Commands(
@@ -92,7 +109,7 @@ _TABLE: Mapping[str, Commands] = {
         letters="aqflnstDv",
     ),
     **dict.fromkeys(("apt", "apt-get", "apt-cache", "aptitude"), Commands(
-        read=_set("list show search policy depends rdepends showpkg madison changelog"),
+        read=_set("list show search policy depends rdepends showpkg madison"),
         write=_set("install update upgrade download build-dep reinstall"),
         danger=_set("remove purge autoremove autopurge dist-upgrade full-upgrade clean autoclean"),
         free=_set("-y --yes -q -qq --no-install-recommends -V"), never=("option", "config-file"), short="oc",
@@ -103,13 +120,20 @@ _TABLE: Mapping[str, Commands] = {
         read=_set("list info search provides repolist check-update history deplist"),
         write=_set("install update upgrade makecache reinstall downgrade"), danger=_set("remove erase autoremove clean swap distro-sync"),
         free=_set("-y -q --assumeyes"), never=("config", "installroot", "setopt", "repofrompath", "releasever"), short="c",
+        options=_set(
+            "--installed --available --all --updates --upgrades --extras --obsoletes --recent --showduplicates --enablerepo --disablerepo --repo "
+            "--security --bugfix --enhancement --refresh --cacheonly --quiet --verbose --assumeyes --assumeno --best --nobest --skip-broken --allowerasing "
+            "--whatprovides --requires --advisory --exclude"
+        ),
+        letters="yqvC",
     )),
     **dict.fromkeys(("pip", "pip3"), Commands(
         read=_set("list show freeze check"), opaque=_set("install download wheel"), danger=_set("uninstall"),
         never=("python", "log", "index-url", "extra-index-url", "find-links", "cache-dir"), short="if",
         options=_set("--version --outdated --uptodate --format --user --local --not-required --verbose --quiet --files --all --yes"), letters="oulvqy",
     )),
-    **dict.fromkeys(("npm", "yarn", "pnpm"), Commands(read=_set("ls list view outdated"), write=frozenset(), opaque=_set("install run exec ci"),
+    "yarn": Commands(read=frozenset(), opaque=_set("install run exec")),  # what it does not know is a script's name
+    **dict.fromkeys(("npm", "pnpm"), Commands(read=_set("ls list view outdated"), write=frozenset(), opaque=_set("install run exec ci"),
         never=("script-shell", "node-options", "prefix", "userconfig", "globalconfig", "logs-dir", "registry", "cache"),
         options=_set("--global --depth --json --all --long --parseable --omit --production --dev"), letters="gpla")),
     "dpkg": Commands(read=_set("-l -L -s -S --list --status --listfiles --search"), danger=_set("-r -P --remove --purge"), opaque=_set("-i --install"),
@@ -140,9 +164,9 @@ def commanded(argv: Argv) -> Finding:
     table = _TABLE[argv.name]
     texts = list(argv.texts)
     if (table.never or table.short) and argv.has(table.short, *table.never):
-        return opaque(f"{argv.name} with an option that makes it run or write something else", WRITE)
+        return opaque(f"{argv.name} with an option that makes it run or write something else", *_worst(table, texts))
     if strange := _strange(table, texts):
-        return opaque(f"{argv.name} {strange} is not known", WRITE)
+        return opaque(f"{argv.name} {strange} is not known", *_worst(table, texts))
     known = {*table.read, *table.write, *table.danger}
     while texts and texts[0].startswith("-") and texts[0] not in known:
         option = texts.pop(0)
@@ -169,6 +193,11 @@ def commanded(argv: Argv) -> Finding:
     if why := _looks_further(argv, command, rest):
         return Finding(frozenset({effect, OPAQUE}), verb, why=why)
     return found(effect, verb=verb, writes=tuple(rest[:1]) if effect is not READ else ())
+
+
+def _worst(table: Commands, texts: list[str]) -> tuple[Effect, ...]:
+    """What a command may do whose options are not known."""
+    return (WRITE,) if table.danger.isdisjoint(texts) else (WRITE, DANGER)
 
 
 def _strange(table: Commands, texts: list[str]) -> str:
@@ -211,6 +240,8 @@ def _looks_further(argv: Argv, command: str, rest: list[str]) -> str:
         return "it may show the environment of services"
     if name in {"npm", "yarn", "pnpm"} and any(_NOT_A_PACKAGE.search(text) for text in rest):
         return "a package from a place of its own"
+    if name in {"yum", "dnf"} and command == "history" and rest and rest[0] not in {"list", "info"}:
+        return "the history can be undone"
     if name == "rpm" and any("://" in text or "%(" in text or "%{lua" in text for text in argv.texts):
         return "rpm of an address, or with a macro"
     if name == "git" and command == "reflog" and rest and rest[0] not in {"show", "-n", "--all"}:

@@ -71,6 +71,7 @@ PIECES = (
     "touch C", "touch", " C", "ls", "cat", "echo", "true", "head", "'", '"', "`", "$(", ")", "(", "){", "}", ";", "&", "|", "\n", "\\", "\\\n",
     " ", " ", " ", " ", "#", " #", "$", "$'", '$"', "<<E\n", "\nE\n", "<<'E'\n", "<<-E\n", "<<<", "<", ">", "2>&1", "/dev/null", "${x:-", "$((", "))",
     "[[", "]]", "[", "]", "a[", "=", "x=", "!", "*", "?", "~", "-", "--", "if ", "then ", "fi", "for x in 1;do ", "done", "case x in x) ", ";;", "esac",
+    "[ ", " ]", "[[ ", " ]]", " > C", "timeout ", "5 ", "nice -n ", "$X", "*", "-*", "%n", "printf ", "LC_X", " -eq ", "0", "find . ", "-fls C", "<>C", "&>C", "|&",
     "\t", "eval", "-e", "-n", "sed", "p", "1w C", "x", "E", "@P", "IFS", "time ", "coproc ", "&&", "||", "<(", ">(", "E'", "test -v", "printf -v",
 )  # fmt: skip
 TOOLS = (
@@ -90,6 +91,9 @@ TOOLS = (
     "cut",
     "tr",
     "env",
+    "timeout",
+    "nice",
+    "find",
 )
 TAILS = ("touch C", ";touch C", "\ntouch C", "`touch C`", "$(touch C)", ">C")
 
@@ -101,6 +105,10 @@ def _random_lines(seed: int, count: int) -> set[str]:
         line = ("ls " if rng.random() < 0.6 else "") + "".join(rng.choice(PIECES) for _ in range(rng.randrange(2, 12)))
         lines.add(line if "C" in line else line + rng.choice(TAILS))
     return lines
+
+
+#: `sh` is bash on some systems and dash on others, and an account's shell is often `sh`.
+SHELLS = [shutil.which("bash"), shutil.which("dash") or shutil.which("bash")]
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
@@ -118,8 +126,8 @@ def test_random_lines_that_are_called_reads_leave_nothing_behind(tmp_path: Path,
         reads += 1
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(
-                [shutil.which("bash") or os.devnull, "-c", line], stdin=subprocess.DEVNULL, capture_output=True, cwd=tmp_path,
-                env={"PATH": str(tools)}, timeout=5, check=False,
+                [SHELLS[reads % 2] or os.devnull, "-c", line], stdin=subprocess.DEVNULL, capture_output=True, cwd=tmp_path,
+                env={"PATH": str(tools), "LC_X": "a[$(touch C)]", "X": "5 touch C"}, timeout=5, check=False,
             )  # fmt: skip
         assert not made.exists(), line
     assert reads > count / 200

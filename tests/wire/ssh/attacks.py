@@ -61,6 +61,11 @@ LINES: dict[str, tuple[str, ...]] = {
         "systemctl show -p Environment nginx", "cat /srv/app/.en?", "cat /dev/watchdog", "lspci -O net.cache_name={c} -Q", "getent -s ../x passwd",
         "psql -h 10.0.0.1 -c 'select 1'", "ps -eo pid,environ",
     ),
+    "found by attack, the fourth time": (
+        "[ a > {c} ] && ls", "ls && [[ LC_X -eq 0 ]]", "timeout ${{BASH_EXECUTION_STRING##*@}} ls # @5 touch {c}", "nice -n $X ls",
+        "printf 1234%n PATH; ls", "tar --list --file=evil:{c}", "sort /etc/hostname -*", "sed s/a*/b/ /etc/hostname", "dnf history undo last",
+        "git log --show-signature", "git rebase -x 'touch {c}' HEAD~1", "tree -Lo 2 {c}", "find *", "tee {c} /etc/hostname",
+    ),
     "by another way of saying it": (
         '$"touch" {c}', "{{t,}}ouch {c}", "/???/???/t?uch {c}", "/proc/self/root/usr/bin/touch {c}", "t\u043euch {c}", "touch\u00a0{c}", "ls\uff1btouch {c}",
         "env --split-string='touch {c}'", "printf 'touch {c}' | sh", "base64 -d <<< dG91Y2ggL3RtcC9j | sh", "time -p touch {c}", "stdbuf -oL touch {c}",
