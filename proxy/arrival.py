@@ -350,7 +350,7 @@ class Arrival:
         # Detectors of the gateway's own do not exist elsewhere: what they would mask must not be shown by anybody else.
         recipe = Recipe(catalog, recorded, key, seen, shows=not extra)
         far = lambda text, session: self.gateway.apart.read(recipe, text, session)  # noqa: E731 - bound here
-        return Reader(catalog, masker, far=far, sampled=sampled, forms=revealed is None)
+        return Reader(catalog, masker, far=far, sampled=sampled, forms=revealed is None, learned=self.gateway.learned)
 
     def _audience(self, row: Session) -> frozenset[str]:
         """What the rules for this session's person depend on."""

@@ -47,6 +47,7 @@ from proxy.masking.detectors import Detector
 from proxy.masking.impressions import NAMES, Impression, Impressions, Sample
 from proxy.polling import Poller, close_poller, open_poller
 from proxy.postgres import messages as m
+from proxy.postgres.learned import Learned
 from proxy.postgres.startup import Cancel, Refused
 from proxy.session import LiveSession
 from proxy.siblings import Siblings
@@ -145,6 +146,8 @@ class Gateway:
         self.secret = settings.key or ports.entropy.token(32)
         self.catalogs: Catalogs | None = None
         self.apart = Apart()
+        #: What its sessions learned about statements.
+        self.learned = Learned()
         self._doorway = Doorway(settings.arriving, settings.arriving_per_address)
         self._connections = 0
         self._listener: Listener | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from access.masking import Masked, MaskPolicy, declare_masked
 from proxy.masking import literals, messages
@@ -46,6 +46,34 @@ class Column:
     format: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MadeOf:
+    """What a masker is made of, as its parameters."""
+
+    policy: MaskPolicy
+    seen: MaskPolicy | None
+    key: bytes = field(repr=False)
+    detectors: tuple[Detector, ...]
+    clear: frozenset[str]
+
+    def is_like(self, other: MadeOf) -> bool:
+        """Whether a masker made of the other does exactly the same by the same catalog. Detectors are the same only when
+        they are the very same ones; which of several names of one entity comes last counts as well."""
+        return (
+            self.key == other.key
+            and self.clear == other.clear
+            and [*map(id, self.detectors)] == [*map(id, other.detectors)]
+            and all(_alike(*each) for each in ((self.policy, other.policy), (self.seen, other.seen)))
+        )
+
+
+def _alike(one: MaskPolicy | None, other: MaskPolicy | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    ordered = ("entities", "patterns", "words")
+    return one == other and all([*getattr(one, name)] == [*getattr(other, name)] for name in ordered)
+
+
 class Masker:
     """Masks everything one session receives. `key` makes hashes and pseudonyms: stable within it, useless without.
     Raises `access.errors.Invalid` when a pattern of the policy is not RE2 (`detectors.pattern_problems` says why).
@@ -65,7 +93,8 @@ class Masker:
     ) -> None:
         self.catalog = catalog
         self._key = key
-        self._made_of = seen or policy, extra_detectors
+        #: All that decides what it does, beside the catalog.
+        self.made_of = MadeOf(policy, seen, key, tuple(extra_detectors), frozenset(clear))
         #: The rules keep some values for this person that others who read along must not see.
         self.personal = seen is not None and seen != policy
         self._rules = Rules(policy.columns, clear, catalog)
@@ -86,8 +115,8 @@ class Masker:
     def clearing(self, columns: Collection[str]) -> Masker:
         """What the session's person sees in rows: by the rules for them, and with the values of these columns
         (`schema.table.column`) as they are."""
-        policy, extra = self._made_of
-        return Masker(policy, self.catalog, self._key, extra, columns)
+        made = self.made_of
+        return Masker(made.seen or made.policy, self.catalog, self._key, made.detectors, columns)
 
     @property
     def failures(self) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from proxy.masking.impressions import Impressions, stored
 from proxy.masking.literals import Shown, Standing
 from proxy.masking.plan import Column, Masker
 from proxy.masking.rows import RowPlan
+from proxy.postgres.learned import Learned
 from proxy.postgres.messages import Field, row_description
 from proxy.postgres.templates import Bodies, Kept, Template, same_names
 from proxy.recording import packed
@@ -95,6 +96,10 @@ class Reading:
             text, parsed, judged, shown, parts, self.touched, self.stable, self.prepared_by_sql, self.shapes, self.standing,
         )  # fmt: skip
 
+    def anew(self) -> Reading:
+        """The same; how results are rewritten is not decided yet."""
+        return replace(self, shapes={})
+
 
 Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]
 Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree], Collection[str]], Lineage]
@@ -154,6 +159,7 @@ class Reader:
         far: Far | None = None,
         sampled: Sampled | None = None,
         forms: bool = True,
+        learned: Learned | None = None,
     ) -> None:
         self.catalog = catalog
         self.masker = masker
@@ -167,6 +173,9 @@ class Reader:
         self._failed: set[str] = set()
         #: None where somebody else judges, who may look at the text itself, or where what is masked grows meanwhile.
         self.forms = FormMemory[Template]() if forms and (judge, trace) == _OWN else None
+        #: What other sessions of this process learned, and the part of it that holds for the session that was there last.
+        self._learned = learned if masker.catalog is catalog else None
+        self._shelf: FormMemory[Template] | None = None
         #: The session that was there last, and the same without names.
         self._session: j.SqlSession | None = None
         self._bare = j.SqlSession(prepared={}, cursors={})
@@ -255,19 +264,36 @@ class Reader:
         if self.forms is None or form is None:
             return self._read(text, session), False
         if session is not self._session:
-            if not same_names(session, self._bare):
-                self.forms.clear()
-                self._bare = replace(session, prepared={}, cursors={})
-            self._session = session
-        known = self.forms.find(form)
+            self._turn_to(session, self.forms)
+        known = self.forms.find(form) or self._of_others(form, self.forms)
         if known is not None:
             return known.reading_of(text, form, self.masker), True
         parsed = parse_anew(text)
         if len(parsed.statements) != 1 or parsed.statements[0].node not in KINDS:
             return self._understood(parsed, session)[0], False
         # Nothing of these kinds asks for names that the session gives: where there are none, none can be asked for.
-        learned = self._learn(parsed, form, self.forms) if self.forms.worthwhile(form) else None
+        worthwhile = (self.forms if self._shelf is None else self._shelf).worthwhile(form)
+        learned = self._learn(parsed, form, self.forms) if worthwhile else None
         return learned or self._understood(parsed, self._bare, light=True)[0], True
+
+    def _turn_to(self, session: j.SqlSession, forms: FormMemory[Template]) -> None:
+        """Another state of the session: what is known of forms holds only where nothing but its names is another."""
+        if not same_names(session, self._bare):
+            forms.clear()
+            self._bare = replace(session, prepared={}, cursors={})
+            self._shelf = None
+        if self._shelf is None and self._learned is not None:
+            self._shelf = self._learned.shelf(self.catalog, self.masker.made_of, self._bare)
+        self._session = session
+
+    def _of_others(self, form: Form, forms: FormMemory[Template]) -> Template | None:
+        """What another session learned about this form, from here on known to this one."""
+        found = None if self._shelf is None else self._shelf.found(form)
+        if found is None:
+            return None
+        template = found[1].anew()
+        forms.keep(form, found[0], template)
+        return template
 
     def _learn(self, parsed: Parsed, form: Form, forms: FormMemory[Template]) -> Reading | None:
         """The reading of a text, made without looking at its literals as far as that goes, and kept for others like it. The
@@ -280,8 +306,13 @@ class Reader:
         judged = reading.judged.statements[0]
         if outline is None or judged.controls or not judged.statement.understood:
             forms.give_up(form)
+            if self._shelf is not None:
+                self._shelf.give_up(form)
             return None
-        forms.keep(form, hiding.looked_at(), Template(statement.node, reading, outline))
+        template = Template(statement.node, reading, outline)
+        forms.keep(form, hiding.looked_at(), template)
+        if self._shelf is not None and not self.masker.failures:  # what failed here need not fail for others
+            self._shelf.keep(form, hiding.looked_at(), template.anew())
         return reading
 
     def _understood(

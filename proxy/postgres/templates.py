@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from access.statements import Statement
@@ -38,6 +39,10 @@ class Template:
         shown = masker.filled(self.outline, form, text)
         return model.like(text, parsed, j.Judged((judged,), statement), shown, (part.like(judged),))
 
+    def anew(self) -> Template:
+        """The same for another session, which decides by itself how results are rewritten."""
+        return Template(self.node, self.reading.anew(), self.outline)
+
 
 @dataclass(slots=True)
 class Kept:
@@ -57,11 +62,16 @@ class Kept:
         return True
 
 
+#: What a session is but for the names it gives to prepared statements and cursors.
+_NAMES = frozenset({"prepared", "cursors"})
+standing_of: Callable[[j.SqlSession], tuple[object, ...]] = attrgetter(
+    *(one.name for one in fields(j.SqlSession) if one.name not in _NAMES)
+)
+
+
 def same_names(one: j.SqlSession, other: j.SqlSession) -> bool:
     """Whether two sessions are the same but for the names of prepared statements and cursors."""
-    return (one.search_path, one.role, one.temporary, one.level, one.timeouts, one.free_settings) == (
-        other.search_path, other.role, other.temporary, other.level, other.timeouts, other.free_settings,
-    )  # fmt: skip
+    return standing_of(one) == standing_of(other)
 
 
 class Bodies(Mapping[str, Tree]):

@@ -267,20 +267,26 @@ T = TypeVar("T")
 
 
 class FormMemory(Generic[T]):
-    """What was understood of forms, and on which values it depends. Bounded. A form is learned when it comes a second time
-    (`patience` times before that): much of what people type never comes again."""
+    """What was understood of forms, and on which values it depends. Bounded: `most` things in all, then it starts anew. A form
+    is learned when it comes a second time (`patience` times before that): much of what people type never comes again."""
 
-    def __init__(self, forms: int = 256, each: int = 32, patience: int = 1) -> None:
+    def __init__(self, forms: int = 256, each: int = 32, patience: int = 1, most: int = 4096) -> None:
         self._most, self._each, self._patience = forms, each, patience
+        self._room_for, self._things = most, 0
         self._met: dict[str, int] = {}
         self._known: dict[str, dict[tuple[int, ...], dict[tuple[str, ...], T]]] = {}
 
     def find(self, form: Form) -> T | None:
         """What was kept for a text of this form in which the literals that mattered are the same."""
+        found = self.found(form)
+        return None if found is None else found[1]
+
+    def found(self, form: Form) -> tuple[tuple[int, ...], T] | None:
+        """`find`, with the places of the literals that mattered."""
         for looked_at, kept in self._known.get(form.skeleton, {}).items():
             found = kept.get(tuple([form.literals[index] for index in looked_at]))
             if found is not None:
-                return found
+                return looked_at, found
         return None
 
     def worthwhile(self, form: Form) -> bool:
@@ -297,6 +303,9 @@ class FormMemory(Generic[T]):
 
     def keep(self, form: Form, looked_at: tuple[int, ...], thing: T) -> None:
         """`thing` holds for all texts of this form with the same literals at these places."""
+        if self._things >= self._room_for:
+            self.clear()
+        self._things += 1  # what was replaced or went away is not counted off
         known = self._room(form)
         kept = known.setdefault(looked_at, {})
         if len(kept) >= self._each:
@@ -314,6 +323,7 @@ class FormMemory(Generic[T]):
         """Forget everything."""
         self._known.clear()
         self._met.clear()
+        self._things = 0
 
     def _room(self, form: Form) -> dict[tuple[int, ...], dict[tuple[str, ...], T]]:
         known = self._known.get(form.skeleton)

@@ -7,6 +7,7 @@ import copy
 import json
 import os
 import pickle
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,10 @@ from app.config_build import DEFAULT_DETECTION
 from proxy.masking import sqltext
 from proxy.masking.plan import Masker
 from proxy.native import native
+from proxy.postgres import learned as learned_of
+from proxy.postgres.learned import Learned
 from proxy.postgres.reading import Reader, Reading
+from proxy.postgres.templates import Template
 from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.forms import MAX_LITERAL, MAX_TEXT, Form, FormMemory, Given, Hiding, form, form_here
 from proxy.sql.judged import SqlSession
@@ -50,19 +54,28 @@ def same(one: Reading, other: Reading) -> None:
     ]
 
 
-def test_what_is_remembered_is_what_judging_it_says(catalog: Catalog) -> None:
-    """Every statement of the corpus, and others of its form, by memories that know all of them."""
+def test_what_is_remembered_is_what_judging_it_says(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every statement of the corpus, and others of its form, by memories that know all of them, and by sessions that know
+    nothing but what those learned."""
     maskers = [Masker(policy, catalog, b"k") for policy in POLICIES.values()]
-    pairs = [(Reader(catalog, masker), Reader(catalog, masker)) for masker in maskers]
-    for reader, _ in pairs:
-        reader.forms = FormMemory(patience=0)
+    learned = Learned()
+    monkeypatch.setattr(learned_of, "Shelf", partial(FormMemory[Template], patience=0))
+    trios = [
+        (Reader(catalog, masker, learned=learned), Reader(catalog, masker, learned=learned), Reader(catalog, masker))
+        for masker in maskers
+    ]
     dice = Dice(7)
     session = SqlSession(role="app", level=Level.WRITE)
     for number, case in enumerate(CORPUS):
-        chosen = pairs if DEEP > 1 else pairs[number % 3 : number % 3 + 1]
+        chosen = trios if DEEP > 1 else trios[number % 3 : number % 3 + 1]
         for text in (case.sql, *variants(case.sql, 2 * DEEP, dice)):
-            for reader, alone in chosen:
-                same(reader.read(text, session, 0), alone.read(text, session, 0, fresh=True))
+            for reader, heir, alone in chosen:
+                expected = alone.read(text, session, 0, fresh=True)
+                same(reader.read(text, session, 0), expected)
+                same(heir.read(text, session, 0), expected)
+    for _, heir, _ in trios:
+        assert heir.forms is not None
+        assert len(heir.forms) > 100
 
 
 #: One text, another of its form, and whether the other's values were judged as well.
