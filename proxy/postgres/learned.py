@@ -18,8 +18,8 @@ from proxy.sql.catalog import Catalog
 from proxy.sql.forms import FormMemory
 from proxy.sql.judged import SqlSession
 
-#: Different conditions that are remembered for a catalog, those of the longest ago go first; forms and templates for each.
-SHELVES, FORMS, TEMPLATES = 64, 256, 1024
+#: Different conditions that are remembered for a catalog, those of the longest ago go first; forms and templates (7 KB) for each.
+SHELVES, FORMS, TEMPLATES = 32, 256, 256
 
 Shelf = FormMemory[Template]
 

@@ -270,7 +270,7 @@ class FormMemory(Generic[T]):
     """What was understood of forms, and on which values it depends. Bounded: `most` things in all, then it starts anew. A form
     is learned when it comes a second time (`patience` times before that): much of what people type never comes again."""
 
-    def __init__(self, forms: int = 256, each: int = 32, patience: int = 1, most: int = 4096) -> None:
+    def __init__(self, forms: int = 256, each: int = 32, patience: int = 1, most: int = 1024) -> None:
         self._most, self._each, self._patience = forms, each, patience
         self._room_for, self._things = most, 0
         self._met: dict[str, int] = {}
