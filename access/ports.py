@@ -282,6 +282,10 @@ class Recording(Protocol):
         of them is there, and nothing may be forwarded. Synchronous: microseconds; fsync follows within 100 ms unless
         the settings are strict."""
 
+    @property
+    def writer(self) -> Callable[..., None]:
+        """What `write` does, for those who do that often."""
+
     async def close(self, commit: Callable[[Fact], Awaitable[None]] | None = None) -> None:
         """Seal: final hash to the ledger (by `commit`, together with what else it knows), compress, hand to storage.
         Does nothing the second time."""

@@ -59,6 +59,11 @@ class Recording:
         forwarded."""
         self._pen.append(*records)
 
+    @property
+    def writer(self) -> Callable[..., None]:
+        """What `write` does, for those who do that often."""
+        return self._pen.append
+
     def _begin(self) -> None:
         try:
             written = os.write(self._descriptor, segments.MAGIC)

@@ -480,17 +480,17 @@ PyDoc_STRVAR(pack_texts_doc,
 "pack_texts(rows, longest) -> bytes | None\n\n"
 "Whole DataRow messages as MessagePack arrays of texts, one behind the other; None when a value is longer than `longest`\n"
 "bytes or not UTF-8, or a message is no row.");
-static PyObject *pack_texts(PyObject *self, PyObject *args) {
-    Py_buffer rows;
-    Py_ssize_t longest, at = 0;
+static PyObject *pack_texts(PyObject *self, PyObject *const *args, Size given) {
+    if (given != 2 || !PyBytes_Check(args[0])) { PyErr_SetString(PyExc_TypeError, "bytes and a number are expected"); return NULL; }
+    Size longest = PyLong_AsSsize_t(args[1]), at = 0, all = PyBytes_GET_SIZE(args[0]);
     Out out = {NULL, NULL, 0, 0};
-    if (!PyArg_ParseTuple(args, "y*n", &rows, &longest)) return NULL;
-    Bytes p = rows.buf;
+    if (longest == -1 && PyErr_Occurred()) return NULL;
+    Bytes p = (Bytes)PyBytes_AS_STRING(args[0]);
     int odd = 0;
-    while (!odd && at < rows.len) {
-        if (rows.len - at < 7) { odd = 1; break; }
+    while (!odd && at < all) {
+        if (all - at < 7) { odd = 1; break; }
         int64_t size = (int64_t)read32(p + at + 1) + 1;
-        if (p[at] != 'D' || size < 7 || size > rows.len - at) { odd = 1; break; }
+        if (p[at] != 'D' || size < 7 || size > all - at) { odd = 1; break; }
         Size count = p[at + 5] << 8 | p[at + 6], field = at + 7, end = at + (Size)size;
         unsigned char head[3] = {(unsigned char)(0x90 | count), 0, 0};
         if (count > 15) head[0] = 0xdc, head[1] = count >> 8, head[2] = (unsigned char)count;
@@ -507,7 +507,6 @@ static PyObject *pack_texts(PyObject *self, PyObject *args) {
         odd = odd ? odd : field != end;
         at = end;
     }
-    PyBuffer_Release(&rows);
     if (!odd) return finished(&out);
     Py_CLEAR(out.bytes);
     if (PyErr_Occurred()) return NULL;
@@ -611,7 +610,7 @@ static PyMethodDef methods[] = {
     {"mask_rows", mask_rows, METH_VARARGS, mask_rows_doc}, {"mask_copy", mask_copy, METH_VARARGS, mask_copy_doc},
     {"mask_lines", mask_lines, METH_VARARGS, mask_lines_doc},
     {"run_of", run_of, METH_VARARGS, run_of_doc}, {"payloads", payloads, METH_VARARGS, payloads_doc},
-    {"pack_texts", pack_texts, METH_VARARGS, pack_texts_doc}, {"look", look, METH_VARARGS, look_doc},
+    {"pack_texts", (PyCFunction)(void (*)(void))pack_texts, METH_FASTCALL, pack_texts_doc}, {"look", look, METH_VARARGS, look_doc},
     {"spans", spans, METH_VARARGS, spans_doc},
     {"configure", configure, METH_VARARGS, configure_doc}, {"form", form, METH_O, form_doc}, {NULL, NULL, 0, NULL},
 };

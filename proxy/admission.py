@@ -77,6 +77,20 @@ class Refusal:
     code: str = REFUSED
 
 
+@dataclass(slots=True)
+class Version:
+    """Grows with every change of what verdicts depend on. Called, it says how often that was; `_lane.c` reads `value`."""
+
+    value: int = 0
+
+    def __call__(self) -> int:
+        return self.value
+
+    def grow(self) -> None:
+        """What was known before may not hold any more."""
+        self.value += 1
+
+
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """Who this session acts for, on what, under which rules. `person` and `grants` are looked up at every use."""

@@ -7,8 +7,6 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from access.actors import Actor, Agent, Person, PersonId, actor_key
@@ -275,7 +273,7 @@ class Arrival:
         bearer = Bearer(
             session=row.id, actor=visitor.actor, resource=visitor.resource, policy=gateway.policy,
             person=lambda: ports.directory.person(visitor.person.id), name=self._name,
-            version=partial(attrgetter("version"), gateway),
+            version=gateway.version,
             grants=lambda: capped(self._grants(visitor, row.id), ceiling),
         )  # fmt: skip
         reported = upstream.session.parameters

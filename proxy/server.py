@@ -36,6 +36,7 @@ from access.ports import (
 )
 from access.requests import Session
 from access.resources import Resource
+from proxy.admission import Version
 from proxy.apart import Apart
 from proxy.arrival import Arrival, Visitor
 from proxy.catalogs import Catalogs, Key, Loader
@@ -141,7 +142,7 @@ class Gateway:
         #: Cancel keys as the clients have them.
         self.keys: dict[tuple[int, bytes], SessionId] = {}
         #: Grows with every change of grants or people.
-        self.version = 0
+        self.version = Version()
         self.people: Counter[PersonId] = Counter()
         self.secret = settings.key or ports.entropy.token(32)
         self.catalogs: Catalogs | None = None

@@ -102,7 +102,7 @@ class LiveSession:
         self.client.attach(self.ports.poller)
         self.upstream.wire.attach(self.ports.poller, answers=True)
         moves = Moves(
-            record=self.ports.recording.write, forward=self.upstream.wire.writer, reply=self.client.writer,
+            record=self.ports.recording.writer, forward=self.upstream.wire.writer, reply=self.client.writer,
             failed=self._failed, client=self.client.received, upstream=self.upstream.wire.received, soon=self._soon,
             owner=self,
         )  # fmt: skip

@@ -16,7 +16,7 @@ from access.ports import Clock, Grants, SessionLog, Store
 from access.ports import Directory as People
 from access.requests import Grant, Session
 from access.scopes import Level, limited_to
-from proxy.admission import Bearer
+from proxy.admission import Bearer, Version
 
 TICK_SECONDS = 0.25
 #: How long the reason of an end may be looked up before the session is cut without it, in seconds.
@@ -58,7 +58,7 @@ class Services(Protocol):
 class Watching(Protocol):
     """The gateway whose sessions are looked after. `version` grows with every change of grants, kills or people."""
 
-    version: int
+    version: Version
 
     @property
     def ports(self) -> Services: ...
@@ -77,7 +77,7 @@ class Watch:
 
     def look(self) -> None:
         """Grants, kills or people changed."""
-        self._gateway.version += 1
+        self._gateway.version.grow()
         self._look_now.set()
 
     async def ticks(self) -> None:

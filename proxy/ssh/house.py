@@ -34,7 +34,7 @@ from access.requests import Session
 from access.resources import Resource
 from access.scopes import Level
 from access.ssh_keys import PublicKeys
-from proxy.admission import Bearer, Counters
+from proxy.admission import Bearer, Counters, Version
 from proxy.asking import Asker
 from proxy.conversation import Question
 from proxy.revealing import Reveal
@@ -226,7 +226,7 @@ class House(Protocol):
     settings: Settings
     resources: Mapping[str, Resource]
     policy: Policy
-    version: int
+    version: Version
     people: Counter[PersonId]
     secret: bytes
     pool: Pool

@@ -21,6 +21,7 @@ from access.policy import Policy
 from access.requests import Session
 from access.resources import Resource
 from access.ssh_keys import PublicKeys
+from proxy.admission import Version
 from proxy.ssh.channels import WINDOW
 from proxy.ssh.confirming import Asked
 from proxy.ssh.door import Door
@@ -60,7 +61,7 @@ class SshGateway:
         self.settings = settings
         self.resources = resources
         self.policy = policy
-        self.version = 0
+        self.version = Version()
         self.sessions: dict[SessionId, Connected] = {}
         self.people: Counter[PersonId] = Counter()
         self.doors: set[Door] = set()

@@ -73,7 +73,7 @@ class LiveSession:
         self.bearer = Bearer(
             session=self.row.id, actor=visitor.actor, resource=visitor.resource, policy=gateway.policy,
             person=lambda: ports.directory.person(visitor.person.id), name=self._name,
-            grants=lambda: self._grants(self.row.id), version=lambda: gateway.version,
+            grants=lambda: self._grants(self.row.id), version=gateway.version,
         )  # fmt: skip
         self.asker = Asker(ports.desk, ports.log, self.row)
         self._recording: Recording | None = None

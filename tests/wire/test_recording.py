@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from access.errors import Unavailable
 from access.events import Fact
 from access.scopes import Write
-from ledger.segments import Pen
+from ledger.segments import MAGIC, parse
 from proxy.native import short_way
 from proxy.postgres import messages as m
 from proxy.recording import Kind, unpack
@@ -23,17 +26,16 @@ NO_C = pytest.mark.skipif(short_way is None, reason="the compiled part is not in
 
 def _full_from(monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
     """The disk is full from the first record of this kind on."""
-    real = Pen.append
     full = False
 
-    def write(self: Pen, *records: bytes) -> None:
+    def write(descriptor: int, data: bytes) -> int:
         nonlocal full
-        full = full or any(unpack(one)[0] == kind for one in records)
+        full = full or any(unpack(one)[0] == kind for one in parse(MAGIC + data).records)
         if full:
-            raise Unavailable("the disk is full")
-        real(self, *records)
+            raise OSError(errno.ENOSPC, "the disk is full")
+        return os.write(descriptor, data)
 
-    monkeypatch.setattr(Pen, "append", write)
+    monkeypatch.setattr("ledger.segments.os", SimpleNamespace(write=write))
 
 
 def _sent(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
