@@ -80,7 +80,7 @@ def _nudge(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     told = [world.mention(who, ping=not quiet(tx, world.directory, who)) for who in map(PersonId, called)]
     said = str(event.payload.get("stage", event.payload.get("revision", "")))
     kind = "text.accepted" if event.payload.get("author") else event.kind
-    return requests.nudge_line(case, kind, told, said)
+    return requests.nudge_line(case, kind, told, said, private=bool(delivery.audience))
 
 
 def _proposal(tx: Tx, world: World, delivery: Delivery) -> Card | None:

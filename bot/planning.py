@@ -123,12 +123,23 @@ def _voted(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list
 
 
 def _revised(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
-    """Every copy becomes the new revision with new buttons, and the thread says so: an update in place calls nobody."""
+    """Every copy becomes the new revision with new buttons, and the thread says so: an update in place calls nobody. Who was
+    written to before is written to again, the channel first."""
     request = _request_of(tx, event)
     if request is None:
         return []
-    line = in_channel(plan, tx, request, View.NUDGE, request.id, part=str(event.position))
+    part = str(event.position)
+    line = in_channel(plan, tx, request, View.NUDGE, request.id, part=part)
+    for one in _asked_again(plan, tx, request):
+        line.append(to_person(plan, one, View.NUDGE, request.id, part=part, after=_after(plan, tx, request, one)))
     return [*copies(plan, tx, request), *line]
+
+
+def _asked_again(plan: Plan, tx: Tx, request: AccessRequest) -> list[PersonId]:
+    """Who was written to about an earlier revision and can decide this one."""
+    had = {PersonId(ref.audience) for ref in tx.refs(request.id, kind=View.WAITING.value)}
+    can = (one.id for one in plan.world.progress(tx, request).deciders)
+    return [one for one in can if one in had and wants(tx, one, Notice.WAITING)]
 
 
 def _proposed(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:

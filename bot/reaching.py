@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import partial
@@ -42,13 +42,15 @@ GRACE = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A private message to `person` about `request`: at `due`, or before when the channel does not reach them."""
+    """A private message to `person` about `request`: at `due`, or before when the channel does not reach them. `part`: they
+    have its card already, and are told of this event (a change) instead."""
 
     request: RequestId
     person: PersonId
     since: datetime
     due: datetime
     reached: bool | None = None
+    part: str = ""
 
     @property
     def key(self) -> str:
@@ -57,15 +59,21 @@ class Owed:
 
     def put(self, tx: Tx) -> None:
         """Write it down."""
-        data: dict[str, Any] = {"request": self.request, "person": self.person, "reached": self.reached}
+        data: dict[str, Any] = {
+            "request": self.request,
+            "person": self.person,
+            "reached": self.reached,
+            "part": self.part,
+        }
         tx.put_doc(OWED, self.key, data | {"since": self.since.isoformat(), "due": self.due.isoformat()})
 
 
 def owe(tx: Tx, delivery: Delivery) -> None:
-    """Remember a private notice that `delivery.after` puts off, once for a request and a person."""
+    """Remember a private notice that `delivery.after` puts off, once for a revision of a request and a person."""
     assert delivery.after is not None
-    owed = Owed(RequestId(delivery.about), delivery.person, tx.now, tx.now + delivery.after)
-    if not tx.seen(f"{OWED}:{owed.key}"):
+    owed = Owed(RequestId(delivery.about), delivery.person, tx.now, tx.now + delivery.after, part=delivery.part)
+    request = tx.request(owed.request)
+    if not tx.seen(f"{OWED}:{owed.key}:{request.revision if request else 0}"):
         owed.put(tx)
 
 
@@ -84,7 +92,7 @@ def all_owed(tx: Tx) -> list[Owed]:
 
 def _owed(data: Mapping[str, Any]) -> Owed:
     since, due = (datetime.fromisoformat(data[name]) for name in ("since", "due"))
-    return Owed(RequestId(data["request"]), PersonId(data["person"]), since, due, data["reached"])
+    return Owed(RequestId(data["request"]), PersonId(data["person"]), since, due, data["reached"], data.get("part", ""))
 
 
 class Fate(Enum):
@@ -102,19 +110,19 @@ def fate(tx: Tx, world: World, owed: Owed) -> Fate:
     if (owed.reached and tx.now < owed.due) or quiet(tx, world.directory, owed.person):
         return Fate.KEEP  # what costs more to find out is looked at when it matters
     request = tx.request(owed.request)
-    if request is None or not _waits_for(tx, world, request, owed.person):
+    if request is None or not _waits_for(tx, world, request, owed):
         return Fate.DROP
     if digested_since(tx, world.directory, owed.person, owed.since):
         return Fate.DROP
     return Fate.WRITE if owed.reached is False or tx.now >= owed.due else Fate.ASK
 
 
-def _waits_for(tx: Tx, world: World, request: AccessRequest, person: PersonId) -> bool:
+def _waits_for(tx: Tx, world: World, request: AccessRequest, owed: Owed) -> bool:
     if request.state is not RequestState.PENDING or tx.now >= request.expires_at:
         return False
-    written = any(ref.audience == person for ref in tx.refs(request.id, kind=View.WAITING.value))
-    can = any(one.id == person for one in world.progress(tx, request).deciders)
-    return can and not written and wants(tx, person, Notice.WAITING)
+    written = any(ref.audience == owed.person for ref in tx.refs(request.id, kind=View.WAITING.value))
+    can = any(one.id == owed.person for one in world.progress(tx, request).deciders)
+    return can and written == bool(owed.part) and wants(tx, owed.person, Notice.WAITING)
 
 
 class Reach:
@@ -146,13 +154,13 @@ class Reach:
             if owed is None:
                 continue
             if one.key in asked and owed.reached is None:
-                owed = Owed(owed.request, owed.person, owed.since, owed.due, asked[one.key])
+                owed = replace(owed, reached=asked[one.key])
                 owed.put(tx)
             what = fate(tx, self._plan.world, owed)
             if what in {Fate.DROP, Fate.WRITE} and tx.take_doc(OWED, owed.key) is not None and what is Fate.WRITE:
-                enqueue(
-                    tx, self._plan.world, self._entropy, to_person(self._plan, owed.person, View.WAITING, owed.request)
-                )
+                view = View.NUDGE if owed.part else View.WAITING
+                written = to_person(self._plan, owed.person, view, owed.request, part=owed.part)
+                enqueue(tx, self._plan.world, self._entropy, written)
 
     # -------------------------------------------------------------------------------------------- who is in a channel
 

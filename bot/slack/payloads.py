@@ -40,6 +40,7 @@ class Delivery:
     """One thing one person did. `keys`: seeing any of them again means that this was delivered before.
 
     `name`: the button's action, the form or the shortcut. `message` and `ephemeral` say which message a button was on,
+    `poster` whose message that is,
     `view` which modal and `hash` which version of it. `opens`: the button promised a modal. `trigger` opens one modal within three seconds; `answer` is the address for five answers.
     """
 
@@ -52,6 +53,7 @@ class Delivery:
     channel: str = ""
     thread: str = ""
     message: str = ""
+    poster: str = ""
     ephemeral: bool = False
     name: str = ""
     opens: bool = False
@@ -198,6 +200,7 @@ def _press(body: Json) -> Delivery:
         channel=str(container.get("channel_id") or ""),
         thread=str(container.get("thread_ts") or container.get("message_ts") or ""),
         message=str(container.get("message_ts") or ""),
+        poster=_text(body["message"], "user") if isinstance(body.get("message"), dict) else "",
         ephemeral=bool(container.get("is_ephemeral")),
         view=view,
         hash=version,

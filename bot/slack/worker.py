@@ -13,7 +13,7 @@ from access.events import LoginRefused
 from access.ids import Prefix
 from access.ports import Clock, Store, Tx
 from access.requests import Place
-from bot.cards import Card, State, Tone, text
+from bot.cards import Card, Code, State, Tone, text
 from bot.grammar import parse
 from bot.intents import Extend, Incomplete, Show, Verb
 from bot.platform import Caller, Conversation
@@ -40,6 +40,7 @@ SHORTCUTS = {"hoop_request": "request", "hoop_exec": "exec", "hoop_run": "run", 
 ASK = "hoop_ask"
 EXTEND_FORM = "extend"
 STALE = State("Out of date", "ℹ", Tone.QUIET)
+COPY = State("A copy", "ℹ", Tone.QUIET)
 MISSED = "hoop was not running when you did this, so nothing was done. Please do it again."
 TWICE = "hoop was restarted while it did this. Look whether it is done (/hoop my) before you do it again."
 
@@ -116,7 +117,11 @@ class Worker:
             await reply.card(done_card("This shortcut is not one of mine, so nothing was done.", good=False))
 
     async def _press(self, delivery: Delivery, caller: Caller, reply: SlackReply) -> None:
-        """A press counts only on a message that is known to be ours and current; elsewhere the current state is shown."""
+        """A press counts only on a message that is ours; elsewhere the current state is shown.
+
+        A copy of our own counts too: it was posted by an attempt that died before it could note that down, and says what
+        its button's revision says. It is taken away afterwards, so that there is one.
+        """
         if delivery.name == "start":
             await self._shortcut(replace(delivery, name=delivery.token), caller, reply)
             return
@@ -129,9 +134,13 @@ class Worker:
             return
         if delivery.message and not delivery.ephemeral:
             about = await self._foreign(delivery)
-            if about is not None:
-                await self._stale(about, delivery, caller, reply)
+            if about is not None and delivery.poster != self._bot:
+                await self._stale(about, caller, reply)
                 return
+            await self._conversation.press(delivery.token, caller, reply)
+            if about is not None and self._age(delivery) > YOUNG:
+                await self._retire(about, delivery)
+            return
         await self._conversation.press(delivery.token, caller, reply)
 
     async def _foreign(self, delivery: Delivery) -> str | None:
@@ -151,14 +160,19 @@ class Worker:
         except ValueError:
             return 0.0
 
-    async def _stale(self, about: str, delivery: Delivery, caller: Caller, reply: SlackReply) -> None:
-        """Tell, show what is current, and take the buttons off the copy (which Slack allows only if it is ours)."""
+    async def _stale(self, about: str, caller: Caller, reply: SlackReply) -> None:
+        """Tell, and show what is current."""
         title = text("This copy of the message is not the current one, so nothing was done.")
         card = Card("stale", STALE, title, "Out of date: nothing was done.", private=True)
         await reply.card(replace(card, lines=(text("The current state follows."),)))
         await self._conversation.handle(Show(about), caller, reply)
-        if self._age(delivery) > YOUNG:
-            await self._outlet.strike(delivery.channel, delivery.message, await self._outlet.message(card))
+
+    async def _retire(self, about: str, delivery: Delivery) -> None:
+        """What was pressed is done; the copy says that it is one, and where the other is."""
+        title = text("This was posted twice. The other message about it goes on; this one is over.")
+        lines = (text("See it: ", Code(f"/hoop show {about}")),)
+        card = Card("stale", COPY, title, f"Posted twice: see {about}.", lines=lines)
+        await self._outlet.strike(delivery.channel, delivery.message, await self._outlet.message(card))
 
     async def _submit(self, delivery: Delivery, caller: Caller, reply: SlackReply) -> None:
         again = await self._conversation.submit(delivery.name, delivery.token, delivery.values, caller, reply)

@@ -158,9 +158,9 @@ def vote_line(case: Case, who: Mention, choice: str, note: str) -> Card:
     return Card("vote", state, title, f"{plain(title)} ({case.request.id})", footer=footer)
 
 
-def nudge_line(case: Case, kind: str, told: list[Mention], what: str) -> Card:
-    """A reminder, an escalation, the next stage or a change, as one line of the thread that calls people by name.
-    `what` is the stage or the revision."""
+def nudge_line(case: Case, kind: str, told: list[Mention], what: str, *, private: bool = False) -> Card:
+    """A reminder, an escalation, the next stage or a change, as one line of the thread that calls people by name; in
+    private with the way to decide. `what` is the stage or the revision."""
     says = {
         "request.reminded": "This still waits for ",
         "request.escalated": "Nobody decided yet. Now also asked: ",
@@ -170,7 +170,9 @@ def nudge_line(case: Case, kind: str, told: list[Mention], what: str) -> Card:
     }[kind]
     title = text(says, *parts.people(told))
     footer = text(Code(case.request.id), " · asking ends ", Moment(case.request.expires_at, MomentStyle.TIME))
-    return Card("nudge", parts.WAITING, title, f"{plain(title)} ({case.request.id})", footer=footer)
+    said, look = f"{plain(title)} ({case.request.id})", (parts.button("Review…", Do.REVIEW, case.request.id),)
+    buttons = look if private else ()
+    return Card("nudge", parts.WAITING, title, said, buttons=buttons, footer=footer, private=private)
 
 
 # ------------------------------------------------------------------------------------------------ pieces

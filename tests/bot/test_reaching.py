@@ -180,14 +180,64 @@ async def test_the_next_stage_has_its_own_time_and_who_voted_is_not_written_to(q
     assert notices(stage, ANN, BOB) == [0, 1]
 
 
-async def test_a_changed_request_calls_in_its_thread_and_writes_no_second_message(quick: Stage) -> None:
+def told_of_changes(stage: Stage, *people: Person) -> list[int]:
+    return [len(stage.chat.to(one, "nudge")) for one in people]
+
+
+async def test_a_changed_request_calls_in_its_thread_and_later_writes_once_more(quick: Stage) -> None:
     stage = first(quick)
     request = await stage.asked()
     await later(stage, minutes=3)
     await stage.say(DANA, f"change {request} 30m")
+    await later(stage, minutes=2)
+    assert "Changed by the requester (revision 2)" in words(stage.chat.in_channel("nudge")[-1].card)
+    assert told_of_changes(stage, ANN, BOB) == [0, 0]
     await later(stage, minutes=10)
     assert notices(stage, ANN, BOB) == [1, 1]
-    assert all("30m" in words(m.card) for m in [*stage.chat.to(ANN), *stage.chat.in_channel("request")])
+    assert all("30m" in words(m.card) for m in [stage.chat.to(ANN)[0], *stage.chat.in_channel("request")])
+    assert told_of_changes(stage, ANN, BOB) == [1, 1]
+    (told,) = stage.chat.to(ANN, "nudge")
+    assert "Changed by the requester (revision 2); earlier votes are void" in words(told.card)
+    reply = await stage.press(ANN, token_of(told.card, Do.REVIEW))
+    await stage.press(ANN, token_of(reply.last, Do.APPROVE))
+    assert await stage.world.grants()
+
+
+async def test_who_is_not_in_the_channel_hears_of_a_change_at_once_and_of_every_one(quick: Stage) -> None:
+    stage = first(quick, members=(ANN,))
+    request = await stage.asked()
+    await later(stage, seconds=1)
+    for length, before in (("30m", 0), ("45m", 1)):
+        assert told_of_changes(stage, ANN, BOB) == [0, before]
+        await stage.say(DANA, f"change {request} {length}")
+        await later(stage, seconds=1)
+    assert told_of_changes(stage, ANN, BOB) == [0, 2]
+
+
+async def test_a_vote_that_a_change_made_void_is_asked_for_again(quick: Stage) -> None:
+    """Ann voted before she was written to: what was owed then was dropped."""
+    stage = first(quick, members=(ANN, BOB))
+    stage.world.flows = (two_people(),)
+    assert stage.world.office.flows.reload()
+    request = await stage.asked()
+    await stage.say(ANN, f"approve {request}")
+    await later(stage, minutes=4)
+    assert notices(stage, ANN, BOB) == [0, 1]
+    await stage.say(DANA, f"change {request} 30m")
+    await later(stage, seconds=1)
+    await later(stage, minutes=3)
+    assert notices(stage, ANN, BOB) == [1, 1]
+    assert told_of_changes(stage, ANN, BOB) == [0, 1]
+
+
+async def test_a_change_in_quiet_hours_waits_for_their_end(quick: Stage) -> None:
+    stage = first(quick, members=())
+    request = await stage.asked()
+    await later(stage, seconds=1)
+    await stage.say(ANN, "settings quiet 09:00-23:00 UTC")
+    await stage.say(DANA, f"change {request} 30m")
+    await later(stage, minutes=10)
+    assert told_of_changes(stage, ANN, BOB) == [0, 1]
 
 
 # ---------------------------------------------------------------------------------------------- quiet hours and digest

@@ -59,7 +59,7 @@ class Run:
         await asyncio.gather(*presses)
 
     async def decide_in_private(self, members: list[Member]) -> None:
-        """Who pressed on a copy that was out of date was shown the current card instead, and presses there."""
+        """Who was shown a card in private presses there, too."""
         await self.office.idle()
         for member in members:
             for told in member.whispers():
@@ -166,7 +166,7 @@ def _plan_faults(slack: FakeSlack, rng: random.Random, methods: tuple[str, ...])
 
 
 def _waiting(office: Office) -> list[Message]:
-    """Every copy that can be approved; a kill between posting and remembering leaves one that is out of date."""
+    """Every copy that can be approved; a kill between posting and remembering leaves one more, which counts."""
     return [m for m in office.cards() if "Approve" in labels(m.blocks)]
 
 
@@ -196,7 +196,7 @@ async def _check(run: Run) -> None:
 
 def _cards_are_right(office: Office, requests: list[AccessRequest]) -> None:
     """Every request has a card that says what the store says. (After a kill between posting and remembering there may be
-    a second copy; it is out of date and a press on it does nothing.)"""
+    a second copy; a press on it counts, and it says afterwards that it is one.)"""
     for request in requests:
         copies = [said(m) for m in office.cards() if request.id in said(m)]
         word = "Approved by" if request.state is RequestState.APPROVED else "Waiting for approval"

@@ -95,7 +95,7 @@ async def test_kill_9_in_the_middle_of_decisions_loses_none(empty_database: Path
 
 async def _press_until_approved(person: Member, messages: list[Message], about: str, done: set[str]) -> None:
     """What was acknowledged counts. Where Slack showed an error the person presses again; and a card that was posted and
-    not yet noted down when the process was killed is posted once more: its first copy says that it is out of date."""
+    not yet noted down when the process was killed is posted once more: a press on its first copy counts, too."""
     async with asyncio.timeout(60):
         while not any(about in said(one) and "Approved by" in said(one) for one in _heads(messages)):
             for card in _heads(messages):

@@ -224,7 +224,7 @@ async def test_what_a_person_types_cannot_call_the_channel(quick_office: Office)
 async def test_a_copy_that_is_not_ours_does_nothing_and_shows_what_is(quick_office: Office) -> None:
     office = quick_office
     card = await office.asked()
-    copy = replace(card, ts="1.000001")
+    copy = replace(card, ts="1.000001", user=office.bob.id)
     office.channel.messages.append(copy)
     await office.ann.press(copy, "Approve")
     await office.settle()
@@ -232,8 +232,35 @@ async def test_a_copy_that_is_not_ours_does_nothing_and_shows_what_is(quick_offi
     told = [said(m) for m in office.ann.whispers(office.channel)]
     assert "not the current one" in told[0]
     assert "Dana asks" in told[1]
-    assert labels(copy.blocks) == []
     assert "Approve" in labels(card.blocks)
+
+
+async def test_a_copy_of_our_own_counts_and_says_that_it_is_one(quick_office: Office) -> None:
+    """Posted, and the process died before it could note that down: the message was posted once more."""
+    office = quick_office
+    card = await office.asked()
+    copy = replace(card, ts="1.000001")
+    office.channel.messages.append(copy)
+    await office.ann.press(copy, "Approve")
+    await office.settle()
+    assert await requests(office) == [RequestState.APPROVED]
+    assert labels(copy.blocks) == []
+    assert "posted twice" in said(copy)
+    assert "Approved by" in said(card)
+
+
+async def test_a_copy_of_an_older_revision_decides_nothing(quick_office: Office) -> None:
+    office = quick_office
+    card = await office.asked()
+    copy = replace(card, ts="1.000001", blocks=[*card.blocks])
+    office.channel.messages.append(copy)
+    (request,) = await office.store.read(lambda tx: tx.requests())
+    await office.dana.slash(f"change {request.id} 8h --scope admin", office.channel)
+    await office.settle()
+    await office.ann.press(copy, "Approve")
+    await office.settle()
+    assert await requests(office) == [RequestState.PENDING]
+    assert "asked as revision 1" in said(office.ann.whispers(office.channel)[-1])
 
 
 async def test_a_press_that_comes_before_the_card_is_remembered_waits_for_it(quick_office: Office) -> None:
