@@ -63,7 +63,8 @@ class SshRules:
     most `file_max` bytes. `environment`: globs of names of variables. `forward_to`: `host:port` that
     local forwards reach; `forward_from`: `host:port` where remote forwards listen on the target. `agent`, `x11`: whoever may have a
     shell may lend it the agent of their keys, or their display. `certificates`: the target trusts the gateway's authority, so
-    single commands run under a certificate for that one command.
+    single commands run under a certificate for that one command. `stop_leftovers`: each command and shell has a connection to the target of its
+    own, and a cut ends all that was started on it.
     """
 
     asks: bool = False
@@ -80,6 +81,7 @@ class SshRules:
     agent: bool = False
     x11: bool = False
     certificates: bool = False
+    stop_leftovers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ def _ssh_rules(written: SshSettings) -> SshRules:
         agent=written.agent,
         x11=written.x11,
         certificates=written.certificates,
+        stop_leftovers=written.stop_leftovers,
     )
 
 

@@ -239,6 +239,10 @@ class SshSettings(Section):
     certificates: bool = Field(
         default=False, description="Single commands run under a certificate for that command (listeners.ssh.authority)."
     )
+    stop_leftovers: bool = Field(
+        default=False,
+        description="Each command and shell has a connection to the server of its own; a cut ends all it started, as root too.",
+    )
 
 
 class HoursSettings(Section):

@@ -15,6 +15,7 @@ from proxy.admission import Admitted, Refusal, Unit
 from proxy.gate import Gate
 from proxy.revealing import Revealed, reveal_all, uses, withheld
 from proxy.ssh import messages as m
+from proxy.ssh import stopping
 from proxy.ssh.admitting import Admitting, Ended
 from proxy.ssh.channels import HIGH_WATER, WINDOW, ClientChannel, Sink, TargetChannel
 from proxy.ssh.house import Surroundings
@@ -43,6 +44,10 @@ class Execution(Admitting):
     def __init__(self, session: Surroundings, client: ClientChannel, asked: Asked) -> None:
         super().__init__(session, client, asked)
         self.line = asked.text
+        #: What the target is asked for. A certificate makes it run the line all the same, and by this it is found again.
+        self._mark = f"hoop-{session.entropy.token(12).hex()}"
+        self._marked = False
+        self._stopped = ""
         self.target: TargetChannel | None = None
         self._streams: dict[int | None, Stream] = {}
         self.tape = Tape(0)
@@ -186,13 +191,15 @@ class Execution(Admitting):
         resource = self.session.visitor.resource
         if resource.ssh.certificates and self.line is not None:
             lent = {"agent": self.lent.agent is not None, "x11": self.lent.display is not None}
+            self._marked = True
             return self.session.pool.for_command(resource, self.line, **lent)
         return self.shared(fresh=fresh)
 
     def shared(self, *, fresh: bool = False) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
-        """A connection that others use too, unless the target is to call back on it."""
+        """A connection that others use too, unless the target is to call back on it, or all that runs on it may have to end."""
         pool, resource = self.session.pool, self.session.visitor.resource
-        return pool.own(resource) if self.lent else pool.lease(resource, fresh=fresh)
+        alone = self.lent or resource.ssh.stop_leftovers
+        return pool.own(resource) if alone else pool.lease(resource, fresh=fresh)
 
     async def open_channel(
         self, connection: asyncssh.SSHClientConnection, target: TargetChannel
@@ -201,7 +208,7 @@ class Execution(Admitting):
         self._streams = {None: self.stream(), asyncssh.EXTENDED_DATA_STDERR: self.stream()}
         channel, _ = await connection.create_session(
             lambda: target,
-            self.line,
+            self._mark if self._marked else self.line,
             encoding=None,
             window=WINDOW,
             env=list(self.environment.items()),
@@ -236,7 +243,7 @@ class Execution(Admitting):
         self.client.hand_over(channel)
         await target.over.wait()
         if target.status is None and not target.signal and not target.closed:
-            await self._terminate(channel, target)
+            await self._terminate(connection, channel, target)
         printed = asyncio.Event()
         self._pace.when_empty(printed.set)
         await printed.wait()
@@ -250,7 +257,7 @@ class Execution(Admitting):
 
     def _ending(self, target: TargetChannel) -> Run:
         if self.gave_up and target.status is None:
-            return (m.CUT, ""), "unknown", f"ended: {self.gave_up}"
+            return (m.CUT, ""), "unknown", f"ended: {self.gave_up}{self._stopped}"
         if target.signal:
             return (m.CUT, target.signal), "failed", f"signal {target.signal}"
         if target.status is None:
@@ -263,10 +270,19 @@ class Execution(Admitting):
     #: What ends it, first kindly.
     ending_signals: ClassVar[tuple[str, str]] = ("TERM", "KILL")
 
-    async def _terminate(self, channel: asyncssh.SSHClientChannel[bytes], target: TargetChannel) -> None:
-        """A signal, a moment, SIGKILL."""
+    async def _terminate(
+        self,
+        connection: asyncssh.SSHClientConnection,
+        channel: asyncssh.SSHClientChannel[bytes],
+        target: TargetChannel,
+    ) -> None:
+        """A signal, a moment, SIGKILL. A cut ends all that was started, where that can be told."""
+        if self.cut_because and (self._marked or self.session.visitor.resource.ssh.stop_leftovers):
+            self._stopped = f"; {await self._stop(connection)}"
         kindly, hard = self.ending_signals
         target.over.clear()
+        if target.closed:
+            return
         try:
             channel.send_signal(kindly)
             async with asyncio.timeout(TERM_SECONDS):
@@ -274,6 +290,17 @@ class Execution(Admitting):
         except (TimeoutError, OSError):
             if not target.closed:
                 channel.send_signal(hard)
+
+    async def _stop(self, connection: asyncssh.SSHClientConnection) -> str:
+        """A certificate's connection runs nothing else, so there another one is needed, for another line."""
+        if not self._marked:
+            return await stopping.stop(connection, stopping.on_this_connection())
+        line, session = stopping.marked(self._mark), self.session
+        try:
+            async with session.pool.for_command(session.visitor.resource, line) as other:
+                return await stopping.stop(other, stopping.STOPPING)
+        except UpstreamUnreachable:
+            return "not known whether all of it ended"
 
     # ---------------------------------------------------------------------------------------- output
 
