@@ -11,5 +11,9 @@ class Topic(StrEnum):
     REQUESTS = "requests"
     GRANTS = "grants"
     KILLS = "kills"
-    DOCUMENTS = "documents"
     OUTBOX = "outbox"
+
+
+def documents(kind: str) -> str:
+    """Documents of this kind: many are written that nobody waits for, such as what the console shows."""
+    return f"documents/{kind}"

@@ -34,7 +34,7 @@ class Bots:
         chat = core.settings.chat
         notify = Notify(chat.approvers_in_person, chat.dm_after)
         self.world = World(core.directory, core.resources, core.policy, links, core.desk, security, notify)
-        self.console = ConsolePlatform(core.store, core.directory, core.clock)
+        self.console = ConsolePlatform(core.store, core.directory)
         self.platforms: dict[str, Platform] = {}
         if core.settings.chat.console.enabled:
             self.platforms[NAME] = self.console

@@ -16,17 +16,19 @@ from types import MappingProxyType
 from access.actors import Actor, Person, PersonId
 from access.errors import HoopError
 from access.ids import GrantId, SessionId
-from access.openings import Opening
+from access.openings import READY, Opening
 from access.orders import FREEZE, Freeze
 from access.ports import EVERYTHING, Clock, Directory, Store, Topic, Tx
 from access.requests import EXECUTOR, Grant, Session
 from access.scopes import Level, Unmask, level_of
+from access.topics import documents
 from approval_flows.freezing import said
 from approval_flows.opening import openings
 
 POLL_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 STALE_SECONDS = 10.0
+_ABOUT = (Topic.GRANTS, Topic.KILLS, documents(FREEZE), documents(READY))
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +101,7 @@ class GrantBook:
 
     async def run(self) -> None:
         """Keep the snapshot fresh. Wakes that arrive during a refresh become one more refresh."""
-        unsubscribe = self._store.subscribe(self._wake.set, Topic.GRANTS, Topic.KILLS, Topic.DOCUMENTS)
+        unsubscribe = self._store.subscribe(self._wake.set, *_ABOUT)
         try:
             while True:
                 self._wake.clear()

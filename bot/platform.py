@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from access.actors import PersonId
-from access.ports import MessageRef
+from access.ports import MessageRef, Tx
 from access.requests import Place
 from access.resources import Resource
 from bot.cards import Card, Form
@@ -81,6 +81,23 @@ class Platform(Protocol):
     async def reached(self, channel: str, people: frozenset[PersonId]) -> Mapping[PersonId, bool]:
         """Of these, who have an account here, and whether a message that calls them in this channel (the platform's own id;
         empty: none) reaches them. What the platform does not tell is False."""
+
+
+@runtime_checkable
+class Indoor(Protocol):
+    """A platform whose messages are in the store: what `Platform` does, in a transaction of the caller's.
+
+    Raises what `Platform` raises; then nothing of the transaction may be kept.
+    """
+
+    def post_in(self, tx: Tx, channel: str, thread: str, card: Card, *, key: str) -> Posted:
+        """As `Platform.post`."""
+
+    def update_in(self, tx: Tx, ref: MessageRef, card: Card) -> None:
+        """As `Platform.update`."""
+
+    def direct_in(self, tx: Tx, person: PersonId, card: Card, *, key: str) -> Posted | None:
+        """As `Platform.direct`."""
 
 
 class Reply(Protocol):

@@ -1,5 +1,7 @@
 """Deliver what the outbox holds: post once, then update in place; in order per target; again after a failure.
 
+What is for the console alone is delivered by `bot.indoors`, many in one transaction.
+
 A message that was posted is found by its reference in the store, so a restart goes on where it was. Between posting and
 remembering, a crash is covered by the message's key wherever the platform recognises one.
 """
@@ -12,17 +14,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from access.ids import RequestId
 from access.ports import MessageRef, OutboxItem, Store, Topic, Tx
-from access.requests import RequestState
 from bot.card_json import fingerprint
 from bot.cards import Card
 from bot.cases import World
 from bot.deliveries import KIND, Delivery, View, from_outbox, to_outbox
-from bot.drawing import draw
+from bot.found import found, thread_of, where
 from bot.handing import Hander
+from bot.indoors import Indoors
 from bot.loops import follow
-from bot.platform import MessageGone, Places, Platform, Posted, RetryLater, Undeliverable
+from bot.platform import MessageGone, Places, Platform, RetryLater, Undeliverable
 from bot.tokens import with_known
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Sender:
         self._platforms = platforms
         self._places = places
         self._hander = hander
+        self._indoors = Indoors(world, platforms)
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -57,13 +59,27 @@ class Sender:
 
     async def step(self) -> bool:
         """Send what is due now, one item per target; False when nothing was."""
-        if not await self._store.read(lambda tx: bool(tx.outbox(limit=1, kind=KIND))):
+        due = await self._store.read(lambda tx: tx.outbox(limit=AT_ONCE, kind=KIND))
+        if not due:
             return False
+        if await self._sent_indoors(due):
+            return True
         claimed = await self._store.transact(_claim)
         async with asyncio.TaskGroup() as group:
             for item in claimed:
                 group.create_task(self._send(item))
         return bool(claimed)
+
+    async def _sent_indoors(self, due: list[OutboxItem]) -> bool:
+        """Whether some were delivered in one transaction, which costs less than three commits for each."""
+        targets = self._indoors.targets(due)
+        if not targets:
+            return False
+        try:
+            return await self._store.transact(lambda tx: self._indoors.deliver(tx, targets)) > 0
+        except Exception as error:  # noqa: BLE001 - one of them cannot be delivered like this: one after the other, then
+            log.info("%s are delivered one by one: %r", ", ".join(targets), error)
+            return False
 
     async def _send(self, item: OutboxItem) -> None:
         """Deliver one item and settle it. What goes wrong is tried again later, what can never work goes elsewhere."""
@@ -129,7 +145,7 @@ class Sender:
             return None
         if delivery.root:
             await self._ensure_root(delivery)
-        card, ref, thread = await self._store.read(lambda tx: self._found(tx, delivery))
+        card, ref, thread = await self._store.read(lambda tx: found(tx, self._world, delivery))
         if card is None:
             return None
         card = with_known(card, delivery.tokens)
@@ -138,18 +154,10 @@ class Sender:
             return await self._post(delivery, card, shown, thread, delivery.key)
         return None if ref.rendered == shown else await self._update(delivery, card, shown, ref, thread)
 
-    def _found(self, tx: Tx, delivery: Delivery) -> tuple[Card | None, MessageRef | None, MessageRef | None]:
-        """The card as the rows are now, where it was posted before, and the head of its thread."""
-        ref = _ref(tx, delivery)
-        thread = _thread(tx, delivery)
-        if ref is None and delivery.view in {View.WAITING, View.MIRROR} and not _pending(tx, delivery):
-            return None, None, None
-        return draw(tx, self._world, delivery), ref, thread
-
     async def _ensure_root(self, delivery: Delivery) -> None:
         """The card that heads the thread is posted first, even when a later rendering of it still waits its turn."""
         platform, root = delivery.platforms[:1], delivery.root
-        if await self._store.read(lambda tx: _thread(tx, delivery)) is None:
+        if await self._store.read(lambda tx: thread_of(tx, delivery)) is None:
             head = await self._deliver(Delivery(View.REQUEST, root, platform, delivery.channel))
             if head is not None:
                 await self._store.transact(lambda tx: tx.put_ref(head))
@@ -167,7 +175,7 @@ class Sender:
                 channel = thread.channel if thread else delivery.channel
                 posted = await platform.post(channel, thread.message if thread else "", card, key=key)
             if posted is not None:
-                return _where(delivery, name, posted, shown, thread)
+                return where(delivery, name, posted, shown, thread)
         log.info("%s reaches nobody: no account on %s", delivery.key, ", ".join(delivery.platforms))
         return None
 
@@ -185,19 +193,6 @@ class Sender:
         return replace(ref, rendered=shown)
 
 
-def _where(delivery: Delivery, platform: str, posted: Posted, shown: str, thread: MessageRef | None) -> MessageRef:
-    return MessageRef(
-        subject=delivery.about,
-        kind=delivery.kind,
-        platform=platform,
-        channel=posted.channel,
-        message=posted.message,
-        thread=thread.message if thread else "",
-        audience=delivery.audience,
-        rendered=shown,
-    )
-
-
 def _claim(tx: Tx) -> list[OutboxItem]:
     """Take due items for a while: a sender that dies loses the lease, another one goes on. A claim is unique."""
     claimed = []
@@ -206,24 +201,3 @@ def _claim(tx: Tx) -> list[OutboxItem]:
             tx.settle(item.id, retry_at=tx.now + LEASE, error="claimed")
             claimed.append(item)
     return claimed
-
-
-def _ref(tx: Tx, delivery: Delivery) -> MessageRef | None:
-    found = tx.refs(delivery.about, kind=delivery.kind)
-    return next((r for r in found if r.audience == delivery.audience and r.platform in delivery.platforms), None)
-
-
-def _thread(tx: Tx, delivery: Delivery) -> MessageRef | None:
-    """The message that heads the delivery's thread on its platform."""
-    if not delivery.root:
-        return None
-    heads = tx.refs(delivery.root, kind=View.REQUEST.value)
-    return next((r for r in heads if not r.audience and r.platform == delivery.platforms[0]), None)
-
-
-def _pending(tx: Tx, delivery: Delivery) -> bool:
-    """Whether somebody still has to look at it: at a request that waits, at broken glass that is not closed."""
-    request = tx.request(RequestId(delivery.about))
-    if request is not None and request.emergency is not None:
-        return not request.emergency.closed
-    return request is not None and request.state is RequestState.PENDING

@@ -16,10 +16,12 @@ from typing import Any
 
 from access.actors import PersonId
 from access.errors import Conflict, Invalid, Unavailable
-from access.ports import Store, Topic, Tx
+from access.ports import Store, Tx
 from access.ssh_keys import KeyConfirmed, KeyRemoved, RegisteredKey
+from access.topics import documents
 from identity.public_keys import KEY_KIND as KIND
 from identity.public_keys import parse_public_key
+from identity.ssh_certificates import KIND as CERTIFICATE_KIND
 from identity.ssh_certificates import CertificateBook, got_through, revoked
 
 #: Commits are many and keys change seldom: how long to wait between two looks, and without a commit, in seconds.
@@ -50,7 +52,7 @@ class KeyBook:
     async def run(self) -> None:
         """Follow the store until cancelled."""
         changed = asyncio.Event()
-        unsubscribe = self._store.subscribe(changed.set, Topic.DOCUMENTS)
+        unsubscribe = self._store.subscribe(changed.set, documents(KIND), documents(CERTIFICATE_KIND))
         try:
             while True:
                 changed.clear()

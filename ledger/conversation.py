@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from access.errors import Invalid
 from access.ports import ActionToken, MessageRef, OutboxItem, Topic
+from access.topics import documents
 from ledger import chat_rows, tables
 from ledger.chain import canonical, micros
 from ledger.parts import NOTHING, Part, inserting
@@ -27,6 +29,12 @@ _DUE = (
     .where(_OUTBOX.number.in_(_HEADS))
     .where(or_(_OUTBOX.not_before.is_(None), _OUTBOX.not_before <= bindparam("now")))
     .where(or_(bindparam("of_kind") == "", _OUTBOX.kind == bindparam("of_kind")))
+    .order_by(_OUTBOX.number)
+    .limit(bindparam("limit"))
+)
+_LINE = (
+    select(tables.outbox)
+    .where(_OUTBOX.target == bindparam("of"), or_(bindparam("of_kind") == "", _OUTBOX.kind == bindparam("of_kind")))
     .order_by(_OUTBOX.number)
     .limit(bindparam("limit"))
 )
@@ -87,7 +95,12 @@ class Conversation(Part):
             self._change(_UNSENT, {"of": item.target, "key": item.coalesce})
         self._change(_ENQUEUE, chat_rows.outbox_values(item, self._sealer), Topic.OUTBOX)
 
-    def outbox(self, limit: int = 50, kind: str = "") -> list[OutboxItem]:
+    def outbox(self, limit: int = 50, kind: str = "", target: str = "") -> list[OutboxItem]:
+        if target:
+            now = micros(self.now)
+            line = self._all(_LINE, of=target, limit=limit, of_kind=kind)
+            rows = takewhile(lambda row: row.not_before is None or row.not_before <= now, line)
+            return [chat_rows.outbox_from(row, self._sealer) for row in rows]
         due = self._all(_DUE, now=micros(self.now), limit=limit, of_kind=kind)
         return [chat_rows.outbox_from(row, self._sealer) for row in due]
 
@@ -132,13 +145,13 @@ class Conversation(Part):
             "expires_at": None if expires_at is None else micros(expires_at),
             "sealed": self._sealer.seal(text, f"doc/{kind}/{key}"),
         }
-        self._change(_PUT_DOC, values, Topic.DOCUMENTS)
+        self._change(_PUT_DOC, values, documents(kind))
 
     def take_doc(self, kind: str, key: str) -> Mapping[str, Any] | None:
         row = self._connection.execute(_TAKE_DOC, {"of": kind, "named": key}).first()
         if row is None:
             return None
-        self._touched(Topic.DOCUMENTS)
+        self._touched(documents(kind))
         over = row.expires_at is not None and row.expires_at <= micros(self.now)
         return None if over else self._open_doc(kind, key, row.sealed)
 

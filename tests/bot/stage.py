@@ -413,24 +413,27 @@ class Stage:
         return self.chat.keys[f"request/{request}/{CHAT}:#access"]
 
     async def session(self, grant: Grant, number: int = 1, **more: object) -> Session:
-        now = self.clock.now()
-        row = Session(
-            id=SessionId(f"ses_{number:012d}"),
-            credential=CredentialId("crd_000000000000"),
-            actor=grant.actor,
-            resource=grant.resource,
-            database="app",
-            protocol="postgres",
-            node="node-1",
-            client="127.0.0.1",
-            application="psql",
-            opened_at=now,
-            heartbeat_at=now,
-            request=grant.request,
-        )
-        row = replace(row, **more)  # type: ignore[arg-type]
+        row = replace(session_row(grant, self.clock.now(), number), **more)  # type: ignore[arg-type]
         await self.store.transact(lambda tx: tx.insert_session(row))
         return row
+
+
+def session_row(grant: Grant, now: datetime, number: int) -> Session:
+    """An open session under this grant."""
+    return Session(
+        id=SessionId(f"ses_{number:012d}"),
+        credential=CredentialId("crd_000000000000"),
+        actor=grant.actor,
+        resource=grant.resource,
+        database="app",
+        protocol="postgres",
+        node="node-1",
+        client="127.0.0.1",
+        application="psql",
+        opened_at=now,
+        heartbeat_at=now,
+        request=grant.request,
+    )
 
 
 def button_of(card: Card, do: Do) -> Button:

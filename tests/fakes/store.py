@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, TypeVar
 
 from access.actors import Actor, PersonId
@@ -260,7 +260,12 @@ class MemoryTx:
         self.tables.next_item["outbox"] = number
         self.tables.outbox[number] = replace(item, id=number)
 
-    def outbox(self, limit: int = 50, kind: str = "") -> list[OutboxItem]:
+    def outbox(self, limit: int = 50, kind: str = "", target: str = "") -> list[OutboxItem]:
+        if target:
+            line = (one for one in self.tables.outbox.values() if one.target == target and kind in {"", one.kind})
+            return list(
+                islice(takewhile(lambda one: one.not_before is None or one.not_before <= self._now, line), limit)
+            )
         heads: dict[str, OutboxItem] = {}
         for item in self.tables.outbox.values():
             heads.setdefault(item.target, item)

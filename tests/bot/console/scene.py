@@ -96,7 +96,7 @@ class Scene:
         self.world = World(store, clock, resources=dict(resources or {PROD.name: described}))
         self.store, self.clock, self.entropy = store, clock, self.world.entropy
         self.directory = self.world.directory
-        self.platform = ConsolePlatform(store, self.directory, clock)
+        self.platform = ConsolePlatform(store, self.directory)
         self.logins = WebLogins(store, clock, self.entropy, self.directory)
         self.judge = FakeJudge()
         self.recordings: dict[str, Recorded | None] = {}
@@ -110,7 +110,8 @@ class Scene:
         self.conversation: Conversation = Handlers(self.kit)
         self.announcer = Announcer(store, Plan(bot, places), self.entropy)
         hander = Hander(store, bot, platforms, credentials, self.entropy)
-        self.sender = Sender(store, bot, platforms, places, hander)
+        self.sending = bot, platforms, places, hander
+        self.sender = Sender(store, *self.sending)
 
     async def announce(self) -> None:
         """Tell everything that happened, until there is nothing left to tell."""

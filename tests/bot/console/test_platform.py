@@ -21,7 +21,7 @@ PRIVATE = replace(CARD, private=True)
 
 @pytest.fixture
 def platform(store: Store, clock: ManualClock) -> ConsolePlatform:
-    return ConsolePlatform(store, StaticDirectory(EVERYBODY, GROUPS), clock)
+    return ConsolePlatform(store, StaticDirectory(EVERYBODY, GROUPS))
 
 
 def ref(channel: str, message: str) -> MessageRef:
