@@ -217,8 +217,7 @@ class Tx(Protocol):
 
     def enqueue(self, item: OutboxItem) -> None: ...
     def outbox(self, limit: int = 50, kind: str = "", target: str = "") -> list[OutboxItem]:
-        """The oldest due item of each target, oldest first; with `kind`, only those (a target has one kind). With `target`,
-        what is due of this one in its order: whatever is behind one that is not due waits as well."""
+        """The oldest due item of each target, oldest first; of `kind`. With `target` all that is due of its line, until one is not."""
 
     def settle(self, id: int, *, retry_at: datetime | None = None, error: str = "") -> None:
         """Delivered (no `retry_at`), or to be tried again at `retry_at`."""
