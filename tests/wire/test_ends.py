@@ -11,6 +11,7 @@ import pytest
 from access.scopes import Write
 from proxy.upstream import Dialling
 from tests.fakes.world import BOB, OLGA
+from tests.patience import SOON
 from tests.wire.site import Site
 
 
@@ -32,7 +33,7 @@ async def _sleeping(site: Site, connection: psycopg.AsyncConnection[tuple[object
     return running
 
 
-async def test_revoking_cuts_a_running_statement_within_a_second(site: Site):
+async def test_revoking_cuts_a_running_statement_at_once(site: Site):
     async with await site.connect() as connection:
         running = await _sleeping(site, connection)
         grant = (await site.store.read(lambda tx: tx.grants(states=["active"])))[0]
@@ -40,9 +41,9 @@ async def test_revoking_cuts_a_running_statement_within_a_second(site: Site):
         await site.desk.revoke(grant.id, BOB.id, "incident is over")
         with pytest.raises(psycopg.OperationalError, match="revoked by Bob: incident is over"):
             await running
-        assert time.perf_counter() - started < 1.0
+        assert time.perf_counter() - started < SOON
         while await _active(site, "pg_sleep(60)"):
-            assert time.perf_counter() - started < 1.5
+            assert time.perf_counter() - started < SOON
             await asyncio.sleep(0.01)
     await site.gone()
     row = (await site.store.read(lambda tx: tx.sessions()))[0]

@@ -17,6 +17,7 @@ from access.scopes import Read, Write
 from proxy.postgres import messages as m
 from proxy.postgres.login import Login, LoginFailed
 from tests.fakes.world import EVE
+from tests.patience import SOON
 from tests.wire.attacks.field import DENY, Field, verdict
 from tests.wire.attacks.raw import Raw, bind, execute, parse, startup
 
@@ -247,7 +248,7 @@ def test_floods_and_stalls_hurt_nobody_else(field: Field) -> None:
             began = time.monotonic()
             assert client.query("SELECT 1").rows == [[b"1"]]
             slowest = max(slowest, time.monotonic() - began)
-        assert slowest < 1
+        assert slowest < SOON
         with field.another() as newcomer:
             assert newcomer.query("SELECT 1").rows
 
@@ -306,7 +307,7 @@ def test_a_client_that_only_writes_costs_little(field: Field, message: bytes) ->
             slowest = max(slowest, time.monotonic() - began)
         thread.join()
         assert memory() - before < 32, f"{memory() - before:.0f} MB"
-        assert slowest < 1, f"{slowest:.1f} s"
+        assert slowest < SOON, f"{slowest:.1f} s"
 
 
 def test_a_giant_statement_stalls_nobody(field: Field) -> None:
@@ -318,7 +319,7 @@ def test_a_giant_statement_stalls_nobody(field: Field) -> None:
             assert other.query("SELECT 1").rows
             slowest = max(slowest, time.monotonic() - began)
         assert verdict(client.until_ready()) == DENY
-        assert slowest < 1, f"{slowest:.1f} s"
+        assert slowest < SOON, f"{slowest:.1f} s"
 
 
 def test_a_session_ends_when_its_access_does(field: Field) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from access.requests import Choice, RequestState
 from access.scopes import Write
 from tests.fakes.world import DANA
+from tests.patience import SOON
 from tests.wire.ssh.site import Site
 
 
@@ -198,7 +199,7 @@ async def test_revocation_cuts_a_running_command(site: Site) -> None:
     began = asyncio.get_running_loop().time()
     await site.desk.revoke(grant.id, DANA.id, "enough")
     _, error = await asyncio.wait_for(process.communicate(), 5)
-    assert asyncio.get_running_loop().time() - began < 1.0
+    assert asyncio.get_running_loop().time() - began < SOON
     assert process.returncode not in {0, None}
     assert "revoked" in error.decode()
     await site.gone()

@@ -19,6 +19,7 @@ from access.ssh_shells import watch
 from access.statements import Effect
 from ledger.replay import asciicast
 from tests.fakes.world import ANN, DANA
+from tests.patience import SOON
 from tests.wire.ssh.site import Site
 
 
@@ -96,19 +97,16 @@ async def test_a_shell_with_its_terminal(site: Site) -> None:
     assert allowed.payload["effects"] == ["interactive"]
 
 
-async def test_echo_does_not_wait_for_the_end_of_the_line(site: Site) -> None:
+async def test_echo_does_not_wait_for_the_end_of_the_line(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     await site.grant(Interactive())
     connection, typist = await shell(site)
     async with connection:
         typist.types("PS1='ready> '; cat\r")
         await asyncio.sleep(0.3)
-        loop, waits = asyncio.get_running_loop(), []
+        monkeypatch.setattr("proxy.ssh.interactive.PAUSE_SECONDS", 600)  # a line that is held is never seen
         for letter in "abcdefghij":
-            began = loop.time()
             typist.types(letter)
             await typist.sees(letter)
-            waits.append(loop.time() - began)
-        assert sorted(waits)[5] < 0.012  # a line that is held would take the pause, and then some
 
 
 @pytest.mark.parametrize("scope", [None, Admin()])
@@ -201,7 +199,7 @@ async def test_revocation_cuts_it(site: Site) -> None:
         await site.desk.revoke(grant.id, DANA.id, "enough")
         said = await asyncio.wait_for(typist.process.stderr.read(), 5)
         assert "revoked" in said
-        assert asyncio.get_running_loop().time() - began < 1.0
+        assert asyncio.get_running_loop().time() - began < SOON
 
 
 async def test_four_eyes(site: Site) -> None:
