@@ -72,9 +72,8 @@ async def _serve_until_stopped(
         sessions = SessionLog(core.store)
         directory = core.base / core.settings.recordings.path
         pen = Pen if short_way is None else short_way.Pen
-        recordings = Recordings(
-            directory, sessions, strict=core.settings.recordings.strict, pen=pen, node=core.store.writer
-        )
+        strict, node = core.settings.recordings.strict, core.store.writer
+        recordings = Recordings(directory, sessions, strict=strict, pen=pen, node=node, entropy=core.entropy)
         process = Process(core, recordings, tasks, databases_only=databases_only)
         loop.add_signal_handler(signal.SIGHUP, process.reload)
         watching = tasks.create_task(watch(core.flows, core.on_call, core.store, process.node))

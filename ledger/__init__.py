@@ -11,5 +11,6 @@ The primitives:
   **verify** (`verify`) finds the first event that is not what it was; **erase** (`retention`) deletes payloads, on record.
 - **SessionLog** (`sessions`): session rows with their facts; a dead node's sessions are closed as lost.
 - **Recordings** (`recordings`, `segments`): what went over the wire, written before it was forwarded; **replay** (`replay`)
-  shows it as a timeline, in the terminal, or as asciicast. **Views** (`views`) are the lists people ask for.
+  shows it as a timeline, in the terminal, or as asciicast. `syncing` makes them durable, in the process's redo log (`redo`)
+  where many grow; `finishing` puts back and finishes what a crash left. **Views** (`views`) are the lists people ask for.
 """

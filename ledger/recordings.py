@@ -1,40 +1,44 @@
 """Recordings on this node's disk: written before anything is forwarded, sealed into the ledger while they grow.
 
 One file per session, `<directory>/<day>/<session>.seg`. A record is handed to the kernel by one write(2), so it survives
-a kill -9; a thread makes everything durable at most 100 ms later (at once when strict). Closed segments are compressed.
-The process that writes a segment holds a lock on it; a segment without one was left behind by a crash and is finished
-at the next start. Implements `access.ports.Recordings`.
+a kill -9; a thread makes everything durable at most 100 ms later (`syncing`; at once when strict): in the file itself, or
+of many sessions together in the redo log of the process, `<directory>/<random>.redo`. Closed segments are compressed.
+The process that writes a file holds a lock on it; what nobody holds was left behind by a crash and is finished at the next
+start (`finishing`). Implements `access.ports.Recordings`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import hashlib
 import logging
 import os
-import queue
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NoReturn
 
 from access.errors import HoopError, Invalid, Unavailable
-from access.events import Fact, RecordingSealed
-from access.ports import SessionLog
+from access.events import Fact
+from access.ports import Entropy, SessionLog
 from access.requests import Session
-from ledger import segments, writeback
+from ledger import redo, segments, writeback
+from ledger.files import SPACE_HINT, create, lock_if_free, make_directory, sync_directory
+from ledger.finishing import compress, finish, put_back
 from ledger.seals import Seal, grown, sealed
 from ledger.segments import Pen
+from ledger.syncing import SYNC_SECONDS, RedoLog, Syncer
 
 log = logging.getLogger(__name__)
 
-SYNC_SECONDS = 0.1
 SEAL_SECONDS = 1.0
+#: How often a seal looks whether what it is of is durable; what is not is sealed the next time.
+SEAL_PATIENCE = 10
 #: Writes of one recording that may wait to be hashed together; a seal hashes them all.
 UNHASHED_MOST = 256
-_SPACE_HINT = "Free some space; until then nothing is forwarded unrecorded."
+#: More than this at once is no cheaper in the redo log than in the file itself.
+PIECE_MOST = 128 * 1024
 
 
 class Recording:
@@ -48,9 +52,11 @@ class Recording:
         self._hash = hashlib.sha256(segments.MAGIC)
         self.sealed = 0
         self._broken = ""
-        self._named = False
+        #: How much is durable: anywhere, and in the file itself. -1: not even its name.
+        self.durable = self._durable_here = -1
+        self._lost = False
         self._lock = threading.Lock()
-        self._descriptor = _create(path)
+        self._descriptor = self._create()
         self._pen = owner.pen(self._descriptor, UNHASHED_MOST, self._attend, self._trouble)
         self._begin()
 
@@ -63,6 +69,14 @@ class Recording:
     def writer(self) -> Callable[..., None]:
         """What `write` does, for those who do that often."""
         return self._pen.append
+
+    def _create(self) -> int:
+        try:
+            return create(self.path, os.O_APPEND)
+        except OSError as error:
+            raise Unavailable(
+                f"The recording {self.path.name} can not be created: {error.strerror}.", hint=SPACE_HINT
+            ) from error
 
     def _begin(self) -> None:
         try:
@@ -119,20 +133,43 @@ class Recording:
             if self._descriptor >= 0:
                 writeback.begin(self._descriptor)
 
-    def sync(self) -> None:
-        """Make durable what was written; any thread. A failure ends the recording: the kernel may have dropped pages."""
+    def piece(self) -> redo.Entry | None:
+        """What it grew by since it was durable, for the redo log; None when its own file must take it: too much, or its
+        name is not durable yet. Any thread."""
         with self._lock:
-            if self._descriptor < 0:
-                return
-            self._pen.quiet = False  # what is written from here on is synced the next time
+            if self._descriptor < 0 or self._lost or self.durable < 0:
+                return None
+            self._pen.quiet = False  # what is written from here on is made durable the next time
+            size = self._pen.size - self.durable
             try:
-                os.fdatasync(self._descriptor)
-                if not self._named:
-                    _sync_directory(self.path.parent)
-                    self._named = True
-            except OSError as error:
-                self._break(error.strerror or "sync failed")
-                log.exception("the recording of %s is not durable", self._session)
+                data = os.pread(self._descriptor, size, self.durable) if size <= PIECE_MOST else b""
+            except OSError:
+                return None
+            return redo.Entry(self.name, self.durable, data) if len(data) == size else None
+
+    def is_kept(self, size: int) -> None:
+        """The redo log holds the first `size` bytes as far as the file itself does not."""
+        with self._lock:
+            self.durable = max(self.durable, size)
+
+    def sync(self) -> bool:
+        """Make durable what was written; whether everything that is durable anywhere is so in the file itself. Any thread.
+        A failure ends the recording: the kernel may have dropped pages."""
+        with self._lock:
+            self._pen.quiet = False  # what is written from here on is synced the next time
+            size = self._pen.size
+            if self._descriptor >= 0 and not self._lost and size > self._durable_here:
+                try:
+                    os.fdatasync(self._descriptor)
+                    if self._durable_here < 0:
+                        sync_directory(self.path.parent)
+                    self._durable_here = size
+                    self.durable = max(self.durable, size)
+                except OSError as error:
+                    self._lost = True
+                    self._break(error.strerror or "sync failed")
+                    log.exception("the recording of %s is not durable", self._session)
+            return self._durable_here >= self.durable
 
     def head(self) -> Seal | None:
         """What seals what there is; None when it did not grow."""
@@ -152,20 +189,21 @@ class Recording:
             self._break(self._broken or "it is closed")
             fact = sealed(self._session, self._head(final=True))
             await (self._owner.sessions.record if commit is None else commit)(fact)
-            await asyncio.to_thread(_compress, self.path)
+            await asyncio.to_thread(compress, self.path)
         finally:
             with self._lock:
                 descriptor, self._descriptor = self._descriptor, -1
                 os.close(descriptor)
 
     def _unavailable(self, problem: str) -> Unavailable:
-        return Unavailable(f"The recording of {self._session} can not be written: {problem}.", hint=_SPACE_HINT)
+        return Unavailable(f"The recording of {self._session} can not be written: {problem}.", hint=SPACE_HINT)
 
 
 class Recordings:
     """The recordings of this node. `start` finishes what a crash left; `close` ends the background work.
 
     `strict` makes every record durable before `write` returns (slower by one fsync). `pen` makes what writes a segment.
+    `entropy` makes a redo log unlike any other; without it there is none.
     """
 
     def __init__(
@@ -176,6 +214,7 @@ class Recordings:
         strict: bool = False,
         pen: Callable[..., Pen] = Pen,
         node: str = "",
+        entropy: Entropy | None = None,
     ) -> None:
         self.directory = directory
         self._node = node
@@ -183,12 +222,12 @@ class Recordings:
         self.sessions = sessions
         self.strict = strict
         self._open: set[Recording] = set()
-        self._syncing = _Syncer()
+        self._syncing = Syncer(None if entropy is None else lambda: RedoLog(directory, entropy))
         self._sealing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Finish segments that no process writes any more, then begin to sync and seal."""
-        _make_directory(self.directory)
+        make_directory(self.directory)
         await self.finish_left_behind()
         self._syncing.start()
         # The one task of this room, owned and awaited by `close`.
@@ -207,7 +246,7 @@ class Recordings:
     def open(self, session: Session) -> Recording:
         """Begin the recording of a session. Raises Unavailable: then the session can not begin."""
         path = self.directory / segments.name_of(session)
-        _make_directory(path.parent)
+        make_directory(path.parent)
         recording = Recording(path, session, self)
         self._open.add(recording)
         return recording
@@ -223,8 +262,14 @@ class Recordings:
         return known
 
     async def seal(self) -> int:
-        """Put the heads of all recordings that grew into the ledger, as one fact; how many."""
+        """Put the heads of all recordings that grew into the ledger, as one fact; how many. A head is recorded when what
+        it is of is durable: nothing that the ledger knows is lost with the power."""
         heads = [(recording, seal) for recording in self._open if (seal := recording.head()) is not None]
+        for _ in range(SEAL_PATIENCE):
+            if all(recording.durable >= seal.size for recording, seal in heads):
+                break
+            await asyncio.sleep(SYNC_SECONDS)
+        heads = [(recording, seal) for recording, seal in heads if recording.durable >= seal.size]
         if heads:
             await self.sessions.record(grown(self._node, (seal for _, seal in heads)))
         for recording, seal in heads:
@@ -240,17 +285,23 @@ class Recordings:
                 log.warning("recordings were not sealed, trying again: %s", problem)
 
     async def finish_left_behind(self) -> list[str]:
-        """Finish the segments of crashed processes: cut a torn last record, seal, compress; their names."""
-        finished = []
+        """Finish the segments of crashed processes: put back what is in their redo logs, cut a torn last record, seal,
+        compress; their names."""
+        finished: list[str] = []
+        try:
+            await asyncio.to_thread(put_back, self.directory)
+        except OSError:
+            log.exception("what processes left behind in %s stays as it is until the next start", self.directory)
+            return finished
         for path in sorted(self.directory.glob(f"*/*{segments.SUFFIX}")):
-            descriptor = _lock_if_free(path)
+            descriptor = lock_if_free(path)
             if descriptor is None:
                 continue
             try:
-                fact = await asyncio.to_thread(_finish, path, descriptor)
+                fact = await asyncio.to_thread(finish, path, descriptor)
                 if fact is not None:
                     await self.sessions.record(fact)
-                    await asyncio.to_thread(_compress, path)
+                    await asyncio.to_thread(compress, path)
                     finished.append(fact.segment)
             finally:
                 os.close(descriptor)
@@ -290,120 +341,3 @@ def stored(directory: Path, name: str) -> bytes:
         raise Invalid(f"There is no recording {name} on this node.", field="recording") from None
     except (OSError, ValueError) as error:
         raise Unavailable(f"The recording {name} can not be read: {error}.") from error
-
-
-class _Syncer:
-    """A thread that makes recordings durable at most `SYNC_SECONDS` after they grew, many writes per fsync."""
-
-    def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[Recording | None] = queue.SimpleQueue()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hoop-recordings-sync", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def soon(self, recording: Recording) -> None:
-        self._waiting.put(recording)
-
-    def stop(self) -> None:
-        self._ended.set()
-        self._waiting.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            batch = [self._waiting.get()]
-            # Most of the promised time to let more writes join the fsync, the rest for the fsyncs.
-            self._ended.wait(SYNC_SECONDS * 0.7)
-            while not self._waiting.empty():
-                batch.append(self._waiting.get())
-            grown = [recording for recording in batch if recording is not None]
-            for recording in grown if len(grown) > 1 else ():
-                recording.begin_sync()
-            for recording in grown:
-                recording.sync()
-
-
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(
-            f"The directory of recordings {path} can not be made: {error.strerror}.",
-            hint="Check the configured path, its owner and the free space.",
-        ) from error
-
-
-def _sync_directory(path: Path) -> None:
-    """Make the name of a new file durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _create(path: Path) -> int:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise Unavailable(
-            f"The recording {path.name} can not be created: {error.strerror}.", hint=_SPACE_HINT
-        ) from error
-    return descriptor
-
-
-def _lock_if_free(path: Path) -> int | None:
-    """Open a segment that nobody writes, locked; None when a living process holds it or it is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    if os.fstat(descriptor).st_nlink == 0:  # another process finished it while we opened it
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _finish(path: Path, descriptor: int) -> RecordingSealed | None:
-    """Cut a torn end; the final head. None when it holds nothing or is no segment (then it is left alone)."""
-    data = path.read_bytes()
-    try:
-        size = segments.parse(data).size
-    except ValueError:
-        log.warning("%s is not a recording segment; left alone", path)
-        return None
-    if size == 0:
-        path.unlink()
-        return None
-    os.ftruncate(descriptor, size)
-    os.fsync(descriptor)
-    name = f"{path.parent.name}/{path.name}"
-    head = hashlib.sha256(data[:size]).hexdigest()
-    seal = Seal(name, size, head, final=True)
-    return sealed(path.name.removesuffix(segments.SUFFIX), seal, cut=len(data) - size)
-
-
-def _compress(path: Path) -> None:
-    """Replace a segment by its compressed form; at every moment one of the two is whole and durable."""
-    target = path.with_name(path.name + segments.COMPRESSED)
-    partial = target.with_name(target.name + ".part")
-    try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(segments.compress(path.read_bytes()))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-        path.unlink()
-    except OSError:
-        # The segment itself is whole and sealed: it only takes more room. The next start tries again.
-        log.warning("%s could not be compressed", path, exc_info=True)
-        partial.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from access.errors import Invalid, Unavailable
 from access.events import Fact, RecordingSealed
 from access.requests import Session
 from ledger import recordings as module
-from ledger import segments, writeback
+from ledger import segments, syncing, writeback
 from ledger.recordings import Recordings
 from ledger.seals import Seal, check, seals_in
 from tests.ledger import examples
@@ -166,7 +166,7 @@ async def test_many_are_begun_together_and_each_is_made_durable(
     done: list[str] = []
     real = os.fdatasync
     all_of_them = threading.Event()
-    monkeypatch.setattr(module, "SYNC_SECONDS", 0.6)
+    monkeypatch.setattr(syncing, "SYNC_SECONDS", 0.6)
 
     def sync(descriptor: int) -> None:
         real(descriptor)

@@ -1,0 +1,121 @@
+"""What processes left behind when they ended without closing: put back what a power loss took, cut, seal, compress."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+from access.events import RecordingSealed
+from ledger import redo, segments
+from ledger.files import lock_if_free, sync_directory, write_all
+from ledger.seals import Seal, sealed
+
+log = logging.getLogger(__name__)
+
+REDO_SUFFIX = ".redo"
+LOCK = "finishing.lock"
+
+
+def put_back(directory: Path) -> None:
+    """Bring the segments of processes that are gone up to what their redo logs hold, and remove these logs.
+
+    Before anything is finished, because afterwards nothing can be put back; so only one process does this at a time.
+    May be interrupted at any point and done again. Raises OSError: then nothing may be finished.
+    """
+    descriptor = os.open(directory / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        done = [path for path in sorted(directory.glob(f"*{REDO_SUFFIX}")) if _redone(directory, path)]
+        if done:
+            sync_directory(directory)
+    finally:
+        os.close(descriptor)
+
+
+def _redone(directory: Path, path: Path) -> bool:
+    """Whether everything of this log is in its segments, and it is gone."""
+    descriptor = lock_if_free(path)
+    if descriptor is None:
+        return False
+    try:
+        pieces: dict[str, list[redo.Entry]] = {}
+        for entry in redo.parse(path.read_bytes()):
+            pieces.setdefault(entry.name, []).append(entry)
+        whole = [_put_into(directory, name, entries) for name, entries in pieces.items()]
+        if all(whole):
+            path.unlink()
+        return all(whole)
+    finally:
+        os.close(descriptor)
+
+
+def _put_into(directory: Path, name: str, entries: list[redo.Entry]) -> bool:
+    """Whether a segment needs its entries no more: it has them, or it was finished long ago, or can not take them."""
+    path = directory / name
+    if not redo.is_name(name) or not path.exists():
+        return True  # closed and compressed, perhaps erased since: it was made durable before
+    descriptor = lock_if_free(path)
+    if descriptor is None:
+        return not path.exists()
+    try:
+        written = sum(_put(descriptor, entry) for entry in entries)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if written:
+        log.warning("%s: %d bytes that were not on the disk yet were put back", name, written)
+    return True
+
+
+def _put(descriptor: int, entry: redo.Entry) -> int:
+    """Put an entry where it belongs; how many bytes had to be written."""
+    if entry.offset > os.fstat(descriptor).st_size:
+        log.error("%s ends before byte %d: what follows can not be put back", entry.name, entry.offset)
+        return 0
+    lacks = redo.missing(entry, os.pread(descriptor, len(entry.data), entry.offset))
+    if lacks is None:
+        return 0
+    if lacks.differs:
+        log.error("%s: bytes from %d on were not what was recorded; replaced", entry.name, entry.offset)
+    write_all(descriptor, lacks.data, lacks.offset)
+    return len(lacks.data)
+
+
+def finish(path: Path, descriptor: int) -> RecordingSealed | None:
+    """Cut a torn end; the final head. None when it holds nothing or is no segment (then it is left alone)."""
+    data = path.read_bytes()
+    try:
+        size = segments.parse(data).size
+    except ValueError:
+        log.warning("%s is not a recording segment; left alone", path)
+        return None
+    if size == 0:
+        path.unlink()
+        return None
+    os.ftruncate(descriptor, size)
+    os.fsync(descriptor)
+    name = f"{path.parent.name}/{path.name}"
+    head = hashlib.sha256(data[:size]).hexdigest()
+    seal = Seal(name, size, head, final=True)
+    return sealed(path.name.removesuffix(segments.SUFFIX), seal, cut=len(data) - size)
+
+
+def compress(path: Path) -> None:
+    """Replace a segment by its compressed form; at every moment one of the two is whole and durable."""
+    target = path.with_name(path.name + segments.COMPRESSED)
+    partial = target.with_name(target.name + ".part")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(segments.compress(path.read_bytes()))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+        path.unlink()
+    except OSError:
+        # The segment itself is whole and sealed: it only takes more room. The next start tries again.
+        log.warning("%s could not be compressed", path, exc_info=True)
+        partial.unlink(missing_ok=True)
