@@ -42,6 +42,7 @@ class ProxyRole:
             log=SessionLog(core.store),
             recordings=process.recordings,
             catalogs=process.targets.load,
+            marks=process.targets.mark,
             samples=process.targets.sample,
             secrets=secrets(core.settings, core.vault),
         )

@@ -25,7 +25,7 @@ from proxy.masking.plan import Masker
 from proxy.postgres.judge import Judge
 from proxy.sql import sampling
 from proxy.sql.catalog import Catalog, Column, Relation
-from proxy.sql.catalog_loader import load_catalog
+from proxy.sql.catalog_loader import catalog_mark, load_catalog
 from proxy.ssh.judge import Judge as SshJudge
 
 CONNECT_SECONDS = 5
@@ -57,6 +57,11 @@ class Targets:
             said = f"its server refuses ({error.sqlstate})" if error.sqlstate else "its server does not answer"
             raise Unavailable(f"{said}.") from None
         return replace(catalog, registered=self._registered[resource.name])
+
+    async def mark(self, resource: Resource, database: str) -> str:
+        """What differs when a definition of the database has changed. Raises `psycopg.Error`."""
+        async with await self.connect(resource, database) as connection:
+            return await catalog_mark(connection)
 
     async def connect(self, resource: Resource, database: str) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         """A read-only connection as the gateway's own role. Raises `psycopg.Error`."""
@@ -105,7 +110,7 @@ class Targets:
 
     def catalogs(self, tasks: asyncio.TaskGroup) -> Catalogs:
         """Catalogs of a process without a gateway."""
-        return Catalogs(self.load, lambda _key, _catalog: None, tasks)
+        return Catalogs(self.load, lambda _key, _catalog: None, tasks, self.mark)
 
 
 def absolute(resource: Resource, base: Path) -> Resource:

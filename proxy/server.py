@@ -39,7 +39,7 @@ from access.resources import Resource
 from proxy.admission import Version
 from proxy.apart import Apart
 from proxy.arrival import Arrival, Visitor
-from proxy.catalogs import Catalogs, Key, Loader
+from proxy.catalogs import Catalogs, Key, Loader, Marker
 from proxy.entrance import Entrance, Guest
 from proxy.express import Sweeper
 from proxy.listening import Doorway, Listener, Newcomer
@@ -79,6 +79,8 @@ class Ports:
     log: SessionLog
     recordings: Recordings
     catalogs: Loader
+    #: Says whether a catalog must be read again; without it they are read every few minutes.
+    marks: Marker | None = None
     #: Reads samples of tables, where the masking policy wants columns judged by them.
     samples: Sample | None = None
     dialer: Dialer = field(default_factory=DirectDialer)
@@ -207,10 +209,10 @@ class Gateway:
     async def _live(self, watch: Watch, ready: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            self.catalogs = Catalogs(self.ports.catalogs, self._catalog_changed, tasks)
+            self.catalogs = Catalogs(self.ports.catalogs, self._catalog_changed, tasks, self.ports.marks)
             await self._listen()
             background = [
-                tasks.create_task(self.catalogs.keep_fresh(self.resources.get)),
+                tasks.create_task(self.catalogs.keep_fresh(self.resources.get, self._in_use)),
                 tasks.create_task(watch.ticks()),
                 tasks.create_task(watch.beats(BEAT_SECONDS)),
             ]
@@ -248,6 +250,9 @@ class Gateway:
             return False
         session.cut(why)
         return True
+
+    def _in_use(self) -> set[Key]:
+        return {(session.row.resource, session.row.database) for session in self.sessions.values()}
 
     def _catalog_changed(self, key: Key, catalog: Catalog) -> None:
         for session in self.sessions.values():

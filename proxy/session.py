@@ -151,8 +151,9 @@ class LiveSession:
         self.perform()
 
     def renew(self, catalog: Catalog) -> None:
-        """A newer catalog of this database was read."""
-        self.conversation.renew(self.make_reader(catalog))
+        """The catalog of this database was read again; it is the same one when nothing differs."""
+        same = catalog is self.conversation.reader.catalog
+        self.conversation.renew(None if same else self.make_reader(catalog))
         self.perform()
 
     def cancel(self) -> None:

@@ -147,9 +147,10 @@ class Conversation:
         if self.holding or self._stale_until or self.unfinished:
             self._go_on()
 
-    def renew(self, reader: Reader) -> None:
-        """The catalog was read again: whatever was understood by the old one is understood anew."""
-        self.understand_anew(reader)
+    def renew(self, reader: Reader | None) -> None:
+        """The catalog was read again: what was understood by an old one is understood anew; None = it says the same."""
+        if reader is not None:
+            self.understand_anew(reader)
         self._stale_until = 0.0
         self._go_on()
 

@@ -151,7 +151,7 @@ class Catalog:
 
     `operators` are the functions behind each operator name, `types` the functions a cast to a type may run (domain
     checks, user-defined casts; usually none), `type_names` the types by oid. `registered` are functions (`schema.name`, globs allowed) the owner
-    declared to be harmless reads.
+    declared to be harmless reads. `mark` is the server's at the time (`catalog_loader.catalog_mark`).
     """
 
     version: str
@@ -165,6 +165,7 @@ class Catalog:
     type_names: Mapping[int, Name] = field(default_factory=dict, repr=False)
     schemas: frozenset[str] = frozenset()
     registered: frozenset[str] = frozenset()
+    mark: str = ""
 
     @classmethod
     def empty(cls) -> Catalog:
@@ -199,6 +200,10 @@ class Catalog:
             schemas=frozenset(table.schema for table in tables),
             registered=registered,
         )
+
+    def says_the_same(self, other: Catalog) -> bool:
+        """Whether both were read from a server and nothing that was read differs."""
+        return bool(self.mark and other.mark) and (self.version, self.registered) == (other.version, other.registered)
 
     def with_registered(self, registered: frozenset[str]) -> Catalog:
         """The same snapshot with the owner's list of harmless functions."""

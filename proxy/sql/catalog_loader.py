@@ -37,13 +37,14 @@ async def load_catalog(connection: Connection) -> Catalog:
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         await connection.execute("SET LOCAL search_path = ''")
+        mark = await catalog_mark(connection)
         rows = {name: await _rows(connection, query) for name, query in QUERIES.items()}
-    return await _build(rows)
+    return await _build(rows, mark)
 
 
 async def catalog_mark(connection: Connection) -> str:
     """A short text that differs when any definition has changed since: cheap enough to ask every few seconds."""
-    return _digest(await _rows(connection, MARK))
+    return _digest(sorted(await _rows(connection, MARK)))
 
 
 async def _rows(connection: Connection, query: str) -> Rows:
@@ -51,7 +52,7 @@ async def _rows(connection: Connection, query: str) -> Rows:
     return await cursor.fetchall()
 
 
-async def _build(rows: Mapping[str, Rows]) -> Catalog:
+async def _build(rows: Mapping[str, Rows], mark: str) -> Catalog:
     types = _conversions(rows)
     relations = await _relations(rows, types)
     names = {(relation.schema, relation.name): relation for relation in relations.values()}
@@ -68,6 +69,7 @@ async def _build(rows: Mapping[str, Rows]) -> Catalog:
         types={(schema, name): types.get(oid, frozenset()) for oid, schema, name, *_ in rows["types"]},
         type_names={oid: (schema, name) for oid, schema, name, *_ in rows["types"]},
         schemas=frozenset(schema for (schema,) in rows["schemas"]),
+        mark=mark,
     )
     await _trace_views(relations, names, catalog)
     return catalog

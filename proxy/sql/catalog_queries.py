@@ -126,11 +126,17 @@ QUERIES: dict[str, str] = {
          WHERE p.oid >= 16384""",
 }
 
-#: Changes whenever any definition does: every change of a catalog row writes a row, every removal lowers a count.
+#: What of a catalog counts: of all dependencies only those that make something a part of an extension.
+_MARKED = {
+    "pg_aggregate": "", "pg_attrdef": "", "pg_attribute": "", "pg_cast": "", "pg_class": "", "pg_constraint": "",
+    "pg_depend": " WHERE deptype = 'e'", "pg_extension": "", "pg_index": "", "pg_inherits": "", "pg_language": "",
+    "pg_namespace": "", "pg_operator": "", "pg_partitioned_table": "", "pg_policy": "", "pg_proc": "", "pg_rewrite": "",
+    "pg_trigger": "", "pg_type": "",
+}  # fmt: skip
+
+#: Changes whenever any definition does: every change of a catalog row writes another version of the row, by another
+#: transaction and at another place. All of them count, not the newest: an older transaction may commit later.
 MARK = " UNION ALL ".join(
-    f"SELECT '{table}', count(*), max(xmin::text::bigint) FROM {table}"  # noqa: S608 - names from the list below
-    for table in (
-        "pg_attrdef", "pg_attribute", "pg_cast", "pg_class", "pg_constraint", "pg_extension", "pg_index", "pg_inherits",
-        "pg_namespace", "pg_operator", "pg_policy", "pg_proc", "pg_rewrite", "pg_trigger", "pg_type",
-    )
-)  # fmt: skip
+    f"SELECT '{table}', count(*), bit_xor(hashtextextended(ctid::text || ' ' || xmin::text, 0)) FROM pg_catalog.{table}{which}"  # noqa: S608 - from the list above
+    for table, which in _MARKED.items()
+)

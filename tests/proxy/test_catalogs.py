@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -23,22 +24,44 @@ class Loader:
         self.gate.set()
         self.problem: Exception | None = None
         self.changes: list[Key] = []
+        self.version = self.mark = "1"
+        self.asked = 0
+        self.silent: Exception | None = None
 
     async def __call__(self, resource: Resource, database: str) -> Catalog:
         self.loads += 1
         await self.gate.wait()
         if self.problem is not None:
             raise self.problem
-        return Catalog.of()
+        return replace(Catalog.of(), version=self.version, mark=self.mark)
+
+    async def ask(self, resource: Resource, database: str) -> str:
+        self.asked += 1
+        if self.silent is not None:
+            raise self.silent
+        return self.mark
 
     def changed(self, key: Key, catalog: Catalog) -> None:
         self.changes.append(key)
 
 
 @asynccontextmanager
-async def _catalogs(loader: Loader) -> AsyncIterator[Catalogs]:
+async def _catalogs(loader: Loader, *, asks: bool = False) -> AsyncIterator[Catalogs]:
     async with asyncio.TaskGroup() as tasks:
-        yield Catalogs(loader, loader.changed, tasks)
+        yield Catalogs(loader, loader.changed, tasks, loader.ask if asks else None)
+
+
+class Time:
+    """What time it is for the catalogs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(module, "_now", lambda: self.now)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    return Time(monkeypatch)
 
 
 async def test_many_clients_share_one_load():
@@ -91,3 +114,109 @@ async def test_an_old_catalog_stays_in_use_when_it_cannot_be_read_again():
         loader.problem = RuntimeError("gone")
         catalogs.refresh(RESOURCE, "app")
         assert await catalogs.get(RESOURCE, "app") is first
+
+
+# -- what others change
+
+
+async def test_who_comes_long_after_the_last_look_gets_what_others_changed_since(time: Time):
+    loader = Loader()
+    async with _catalogs(loader, asks=True) as catalogs:
+        first = await catalogs.get(RESOURCE, "app")
+        loader.version = loader.mark = "2"
+        time.now += module.LOOK_SECONDS - 1
+        assert await catalogs.get(RESOURCE, "app") is first and not loader.asked
+        time.now += 1
+        found = await asyncio.gather(*(catalogs.get(RESOURCE, "app") for _ in range(5)))
+        assert {one.version for one in found} == {"2"} and (loader.asked, loader.loads) == (1, 2)
+
+
+async def test_a_look_that_finds_nothing_reads_nothing(time: Time):
+    loader = Loader()
+    async with _catalogs(loader, asks=True) as catalogs:
+        first = await catalogs.get(RESOURCE, "app")
+        for _ in range(3):
+            time.now += module.LOOK_SECONDS
+            assert await catalogs.get(RESOURCE, "app") is first
+        assert (loader.asked, loader.loads) == (3, 1)
+
+
+async def test_what_changes_all_the_time_and_does_not_count_is_asked_for_less_and_less(time: Time):
+    """Temporary tables of others: the mark differs, what is read says the same, and all that was learned by it stays."""
+    loader = Loader()
+    async with _catalogs(loader, asks=True) as catalogs:
+        first = await catalogs.get(RESOURCE, "app")
+        for number in range(100):
+            time.now += module.LOOK_SECONDS
+            loader.mark = f"other {number}"
+            assert await catalogs.get(RESOURCE, "app") is first
+        assert 5 < loader.loads < 12
+        loader.version = "2"
+        time.now += module.REFRESH_SECONDS
+        assert (await catalogs.get(RESOURCE, "app")).version == "2"
+        time.now += module.LOOK_SECONDS
+        before = loader.asked
+        await catalogs.get(RESOURCE, "app")
+        assert loader.asked == before + 1
+
+
+async def test_a_server_that_does_not_answer_is_judged_by_what_is_known(time: Time):
+    loader = Loader()
+    async with _catalogs(loader, asks=True) as catalogs:
+        first = await catalogs.get(RESOURCE, "app")
+        loader.silent = OSError("gone")
+        time.now += module.LOOK_SECONDS
+        assert await catalogs.get(RESOURCE, "app") is first and loader.loads == 1
+
+
+async def test_nobody_waits_long_for_a_catalog_that_is_being_read_again(time: Time, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.01)
+    loader = Loader()
+    async with _catalogs(loader, asks=True) as catalogs:
+        first = await catalogs.get(RESOURCE, "app")
+        loader.gate.clear()
+        loader.version = loader.mark = "2"
+        time.now += module.LOOK_SECONDS
+        assert await catalogs.get(RESOURCE, "app") is first
+        loader.gate.set()
+
+
+async def test_catalogs_that_nobody_loaded_from_a_server_are_never_taken_for_the_same():
+    assert not Catalog.of().says_the_same(Catalog.of())
+    one = replace(Catalog.of(), mark="a")
+    assert one.says_the_same(replace(one, mark="b")) and not one.says_the_same(replace(one, version="other"))
+    assert not one.says_the_same(one.with_registered(frozenset({"public.f"})))
+
+
+async def test_those_in_use_are_looked_after_and_all_are_read_again_in_time(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+):
+    ticks: asyncio.Queue[None] = asyncio.Queue()
+
+    async def sleep(_seconds: float) -> None:
+        await ticks.get()
+
+    async def tick(seconds: float) -> None:
+        time.now += seconds
+        ticks.put_nowait(None)
+        for _ in range(20):
+            await asyncio.wait_for(real(0), 1)
+
+    real = asyncio.sleep
+    loader = Loader()
+    async with _catalogs(loader, asks=True) as catalogs:
+        await catalogs.get(RESOURCE, "app")
+        await catalogs.get(RESOURCE, "idle")
+        monkeypatch.setattr("proxy.catalogs.asyncio.sleep", sleep)
+        keeping = asyncio.get_running_loop().create_task(
+            catalogs.keep_fresh({"prod-db": RESOURCE}.get, lambda: {("prod-db", "app")})
+        )
+        await tick(module.LOOK_SECONDS)
+        assert (loader.asked, loader.loads) == (1, 2)
+        loader.version = loader.mark = "2"
+        loader.changes.clear()
+        await tick(module.LOOK_SECONDS)
+        assert (loader.asked, loader.loads, loader.changes) == (2, 3, [("prod-db", "app")])
+        await tick(module.REFRESH_SECONDS)
+        assert loader.loads == 5
+        keeping.cancel()

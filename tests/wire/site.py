@@ -35,7 +35,7 @@ from ledger.sessions import SessionLog
 from proxy.server import Gateway, Ports, Settings
 from proxy.sql import sampling
 from proxy.sql.catalog import Catalog, Column, Relation
-from proxy.sql.catalog_loader import load_catalog
+from proxy.sql.catalog_loader import catalog_mark, load_catalog
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS
 
@@ -156,6 +156,11 @@ async def _catalog(server: Server, database: str) -> Catalog:
         return await load_catalog(connection)
 
 
+async def _mark(server: Server, database: str) -> str:
+    async with await psycopg.AsyncConnection.connect(server.dsn(database), autocommit=True) as connection:
+        return await catalog_mark(connection)
+
+
 async def _sample(
     server: Server, database: str, relation: Relation, columns: Sequence[Column], rows: int
 ) -> Mapping[str, Sequence[str | None]]:
@@ -203,6 +208,7 @@ async def open_site(
         clock=clock, entropy=entropy, store=store, directory=directory_of, credentials=credentials,
         vault=OneSecret(server.password), grants=book, desk=desk, log=log, recordings=recordings,
         catalogs=lambda _, name: _catalog(server, name),
+        marks=lambda _, name: _mark(server, name),
         samples=lambda _, name, relation, columns, rows: _sample(server, name, relation, columns, rows),
     )  # fmt: skip
     gateway = Gateway(

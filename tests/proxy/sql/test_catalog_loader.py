@@ -141,6 +141,36 @@ async def test_the_mark_changes_with_definitions_and_not_with_data(
     assert len(set(seen)) == len(seen)
 
 
+@pytest.mark.parametrize(
+    "definition",
+    ["ALTER TABLE t RENAME email TO shown", "ALTER TABLE t ADD later text", "ALTER TABLE t ALTER note TYPE varchar(90)",
+     "ALTER TABLE t DROP COLUMN note", "ALTER TABLE t RENAME TO u", "CREATE OR REPLACE VIEW v AS SELECT id, note AS email FROM t",
+     "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql STABLE AS 'SELECT 2'", "DROP FUNCTION f",
+     "ALTER EXTENSION vector DROP FUNCTION l2_distance(vector, vector)", "ALTER TABLE t SET SCHEMA s"],
+)  # fmt: skip
+async def test_an_older_transaction_that_commits_later_changes_the_mark(
+    database: psycopg.Connection[tuple[object, ...]], postgres_database: str, definition: str
+) -> None:
+    """Its rows are older than the newest ones that were seen already."""
+    database.execute("CREATE TABLE t (id int, email text, note text); CREATE VIEW v AS SELECT id, email FROM t")
+    database.execute(
+        "CREATE SCHEMA s; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE EXTENSION vector"
+    )
+    async with await psycopg.AsyncConnection.connect(postgres_database, autocommit=True) as connection:
+        with psycopg.connect(postgres_database) as older:
+            older.execute("SELECT txid_current()")
+            database.execute(
+                "CREATE TABLE newer (id int PRIMARY KEY, x text DEFAULT 'x'); CREATE VIEW newer_v AS SELECT 1 AS x"
+            )
+            database.execute("CREATE FUNCTION newer_f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+            seen = await load_catalog(connection)
+            assert seen.mark == await catalog_mark(connection)
+            older.execute(definition.encode())
+            older.commit()
+        assert await catalog_mark(connection) != seen.mark
+        assert (await load_catalog(connection)).version != seen.version
+
+
 async def test_the_version_differs_whenever_the_content_does(
     database: psycopg.Connection[tuple[object, ...]], postgres_database: str
 ) -> None:

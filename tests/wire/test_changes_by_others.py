@@ -1,0 +1,48 @@
+"""Definitions that somebody else changes, past the gateway: what a name meant before is not what is masked by."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from access.masking import ColumnRule, MaskPolicy
+from access.scopes import Read
+from app.embedded_postgres import EmbeddedPostgres
+from proxy import catalogs
+from proxy.masking.strategies import REDACTED
+from tests.wire.site import open_site
+from tests.wire.test_learned import another
+
+TABLES = """
+    CREATE TABLE t (id int, email text, note text); INSERT INTO t VALUES (1, 'a secret', 'a note');
+    CREATE VIEW v AS SELECT id, note FROM t;
+"""
+OTHER_MEANING = "CREATE OR REPLACE VIEW v AS SELECT id, email AS note FROM t"
+MASK = MaskPolicy(columns=(ColumnRule("public.t.email", "email"),))
+
+
+async def test_a_view_that_shows_something_else_since_an_older_transaction_committed(
+    postgres: EmbeddedPostgres, postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogs, "LOOK_SECONDS", 0.02)
+
+    async def shown() -> tuple[object, ...] | None:
+        return await (await session.execute("SELECT note, upper(note) FROM v")).fetchone()
+
+    with psycopg.connect(postgres_database) as older, psycopg.connect(postgres_database, autocommit=True) as newer:
+        newer.execute(TABLES)
+        older.execute("SELECT txid_current()")
+        async with open_site(postgres, postgres_database, tmp_path, mask=MASK) as site:
+            options = await site.access(Read())
+            session = await another(options)
+            newer.execute("CREATE VIEW later AS SELECT 1 AS x")
+            assert await shown() == ("a note", "A NOTE")
+            older.execute(OTHER_MEANING)
+            older.commit()
+            async with asyncio.timeout(5):
+                while await shown() != (REDACTED, REDACTED):  # noqa: ASYNC110 - nothing tells
+                    await asyncio.sleep(0.01)
+            await session.close()
