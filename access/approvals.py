@@ -267,7 +267,11 @@ class Desk(Protocol):
         """What was approved and not begun is worth nothing any more. Raises Denied or Conflict."""
 
     async def freeze(self, resource: str, by: PersonId, why: str, *, cut: bool) -> Sequence[Freeze]:
-        """Stop everything on a resource (`*` = all that `by` may stop) at once; with `cut` its sessions end, too."""
+        """Stop everything on a resource (`*` = all that `by` may stop) at once; with `cut` its sessions end, too. What somebody
+        else froze and nobody confirmed yet, this confirms."""
+
+    async def confirm_freeze(self, resource: str, by: PersonId) -> Freeze:
+        """A second person stands behind a freeze. Raises Denied or Conflict."""
 
     async def lift(self, resource: str, by: PersonId, why: str = "") -> Freeze | None:
         """Let it go on: the first person asks, the second does it (then None)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from access.facts import Fact
@@ -10,12 +10,32 @@ from access.facts import Fact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceFrozen(Fact):
-    """Nothing runs on the resource (the stream) from now on; `cut` says whether its sessions were ended as well."""
+    """Nothing runs on the resource (the stream) from now on; `cut` says whether its sessions were ended as well. `told` are
+    called by name; one of them, or of the approvers, confirms it until `confirm_by` (empty: nobody has to)."""
 
     kind: ClassVar[str] = "resource.frozen"
     resource: str
     why: str
     cut: bool
+    told: list[str] = field(default_factory=list)
+    confirm_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeConfirmed(Fact):
+    """A second person stands behind a freeze; the stream is the resource."""
+
+    kind: ClassVar[str] = "freeze.confirmed"
+    resource: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeUnconfirmed(Fact):
+    """Nobody confirmed a freeze in time, so more people are called; it stays. The stream is the resource."""
+
+    kind: ClassVar[str] = "freeze.unconfirmed"
+    resource: str
+    told: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

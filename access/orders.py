@@ -18,13 +18,22 @@ FREEZE, ALLOWANCE = "freeze", "allowance"
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Nothing runs on the resource, whatever was granted. `lift_by` is the first of the two who lift it."""
+    """Nothing runs on the resource, whatever was granted. One person began it at once; a second one confirms it until
+    `confirm_by`, or that nobody did is `reported`. `lift_by` is the first of the two who lift it."""
 
     resource: str
     by: PersonId
     why: str
     at: datetime
     lift_by: PersonId | None = None
+    confirm_by: datetime | None = None
+    confirmed_by: PersonId | None = None
+    reported: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether a second person's word is still wanted."""
+        return self.confirm_by is not None and self.confirmed_by is None
 
     def to_json(self) -> dict[str, Any]:
         """As a document."""
@@ -34,13 +43,25 @@ class Freeze:
             "why": self.why,
             "at": self.at.isoformat(),
             "lift_by": self.lift_by,
+            "confirm_by": self.confirm_by.isoformat() if self.confirm_by else None,
+            "confirmed_by": self.confirmed_by,
+            "reported": self.reported,
         }
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Freeze:
         """The inverse of `to_json`."""
-        lift = PersonId(data["lift_by"]) if data["lift_by"] else None
-        return Freeze(data["resource"], PersonId(data["by"]), data["why"], datetime.fromisoformat(data["at"]), lift)
+        confirm_by, confirmed = data.get("confirm_by"), data.get("confirmed_by")  # an older one has neither
+        return Freeze(
+            data["resource"],
+            PersonId(data["by"]),
+            data["why"],
+            datetime.fromisoformat(data["at"]),
+            PersonId(data["lift_by"]) if data["lift_by"] else None,
+            datetime.fromisoformat(confirm_by) if confirm_by else None,
+            PersonId(confirmed) if confirmed else None,
+            bool(data.get("reported")),
+        )
 
 
 @dataclass(frozen=True, slots=True)

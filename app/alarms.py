@@ -28,6 +28,8 @@ KINDS = (
     "emergency.escalated",
     "attestation.overdue",
     "resource.frozen",
+    "freeze.confirmed",
+    "freeze.unconfirmed",
     "resource.thawed",
 )
 CURSOR = "alarms"

@@ -129,6 +129,7 @@ def limits(settings: Settings) -> Limits:
         delegate_from=tuple(settings.approvals.delegation.groups),
         delegate_to=tuple(settings.approvals.delegation.to),
         delegate_longest=settings.approvals.delegation.longest,
+        freeze_confirmed=settings.approvals.freeze_confirmed_within,
         begin_within=settings.limits.begin_within,
         unmask_usual=settings.limits.unmask_usual,
         unmask_longest=settings.limits.unmask_longest,

@@ -14,7 +14,7 @@ from access.errors import Unavailable
 TIMEOUT_SECONDS = 10.0
 TEXT_MOST = 1000
 #: What is worth waking somebody; the rest is told quietly.
-URGENT = frozenset({"emergency.opened", "emergency.escalated", "resource.frozen"})
+URGENT = frozenset({"emergency.opened", "emergency.escalated", "resource.frozen", "freeze.unconfirmed"})
 
 
 class PagerDutyEvents:

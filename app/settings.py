@@ -343,6 +343,10 @@ class ApprovalSettings(Section):
     alarms: AlarmSettings = AlarmSettings()
     estimates: EstimateSettings = EstimateSettings()
     delegation: DelegationSettings = DelegationSettings()
+    freeze_confirmed_within: Duration = Field(
+        default=timedelta(minutes=15),
+        description="A freeze begins at once; a second person confirms it by then, or more people are called (0s: nobody has to).",
+    )
 
 
 class ProxySettings(Section):

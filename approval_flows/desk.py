@@ -303,6 +303,10 @@ class Desk:
         """Stop everything on a resource at once."""
         return await settle(self._store, lambda tx: freezing.freeze(self._office, tx, resource, by, why, cut=cut))
 
+    async def confirm_freeze(self, resource: str, by: PersonId) -> Freeze:
+        """A second person stands behind a freeze."""
+        return await settle(self._store, lambda tx: freezing.confirm(self._office, tx, resource, by))
+
     async def lift(self, resource: str, by: PersonId, why: str = "") -> Freeze | None:
         """Let it go on: the first person asks, the second does it."""
         return await settle(self._store, lambda tx: freezing.lift(self._office, tx, resource, by, why))

@@ -40,7 +40,8 @@ class Limits:
     at most `ahead` of its start, and begun within `begin_within` of it where its flow does not say. Members of `delegate_from` let
     members of `delegate_to` decide in their place, for `delegate_longest` at most; without any, nobody does. Columns are unmasked for
     `unmask_usual` unless asked otherwise, and for `unmask_longest` at most, extensions included. `estimates` are the looks
-    at a waiting command that people who decide may have.
+    at a waiting command that people who decide may have. A freeze is confirmed by a second person within
+    `freeze_confirmed` (0: by nobody).
     """
 
     ask_for: timedelta = timedelta(hours=2)
@@ -55,6 +56,7 @@ class Limits:
     delegate_from: tuple[str, ...] = ()
     delegate_to: tuple[str, ...] = ()
     delegate_longest: timedelta = timedelta(days=14)
+    freeze_confirmed: timedelta = timedelta(minutes=15)
     unmask_usual: timedelta = timedelta(minutes=15)
     unmask_longest: timedelta = timedelta(minutes=30)
     security_group: str = "security"

@@ -1,4 +1,8 @@
-"""Freezes: one person stops everything on a resource at once, two people let it go on.
+"""Freezes: one person stops everything on a resource at once, a second one confirms that, two people let it go on.
+
+An emergency stop waits for nobody. That one person alone stopped everything is not left at that either: the others are
+called by name, one of them says within a while that it is right, and when nobody does, more people are called. It stays in
+force meanwhile: what is stopped by mistake is lifted, never forgotten.
 
 The data path knows a freeze through the book of grants; the desk checks it again in every transaction that would give or
 use anything.
@@ -6,11 +10,20 @@ use anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from access.actors import PersonId
 from access.errors import Conflict, Denied, HoopError, Invalid
-from access.events import OrderRefused, ResourceFrozen, ResourceThawed, SessionKillAsked, ThawAsked
+from access.events import (
+    FreezeConfirmed,
+    FreezeUnconfirmed,
+    OrderRefused,
+    ResourceFrozen,
+    ResourceThawed,
+    SessionKillAsked,
+    ThawAsked,
+)
 from access.orders import FREEZE, Freeze
 from access.ports import EVERYTHING, Tx
 from access.resources import Resource
@@ -42,18 +55,88 @@ def freeze(office: Office, tx: Tx, name: str, by: PersonId, why: str, *, cut: bo
     asked = _resources(office, name, by)
     if isinstance(asked, HoopError):
         return _refused(tx, name, by, "deny-all", asked)
+    fresh = [one for one in asked if tx.doc(FREEZE, one.name) is None]
+    if not fresh:
+        return _confirm_all(office, tx, name, asked, by)
     reason = why.strip()
     if not reason:
         return Invalid("Say why: everybody who is stopped reads it.", field="reason")
-    fresh = [one for one in asked if tx.doc(FREEZE, one.name) is None]
-    if not fresh:
-        return Conflict(f"{name} is frozen already.", hint=f"To let it go on: /hoop lift {name}")
-    made = [Freeze(one.name, by, reason, tx.now) for one in fresh]
-    for one in made:
+    return [_begin(office, tx, one, by, reason, cut=cut) for one in fresh]
+
+
+def _begin(office: Office, tx: Tx, resource: Resource, by: PersonId, why: str, *, cut: bool) -> Freeze:
+    within = office.limits.freeze_confirmed
+    told = _others(office, (*resource.owners, office.limits.security_group), by) or _others(
+        office, resource.approvers, by
+    )
+    confirm_by = tx.now + within if within and _may_confirm(office, resource, by) else None
+    begun = Freeze(resource.name, by, why, tx.now, confirm_by=confirm_by)
+    tx.put_doc(FREEZE, resource.name, begun.to_json())
+    fact = ResourceFrozen(
+        stream=resource.name,
+        actor=by,
+        resource=resource.name,
+        why=why,
+        cut=cut,
+        told=told,
+        confirm_by=confirm_by.isoformat() if confirm_by else "",
+    )
+    tx.append(fact)
+    _cut(tx, begun, said(office.name(by), begun), everything=cut)
+    return begun
+
+
+def _others(office: Office, groups: Iterable[str], by: PersonId) -> list[str]:
+    """The active members of these groups, without `by`."""
+    found = frozenset[PersonId]().union(*(office.directory.members(group) for group in groups if group))
+    active = [one for one in found if one != by and not isinstance(flow.active_person(office.directory, one), Denied)]
+    return sorted(map(str, active))
+
+
+def _may_confirm(office: Office, resource: Resource, by: PersonId) -> list[str]:
+    return _others(office, (*resource.owners, *resource.approvers, office.limits.security_group), by)
+
+
+def confirm(office: Office, tx: Tx, name: str, by: PersonId) -> Freeze | HoopError:
+    """A second person stands behind a freeze."""
+    asked = _resources(office, name, by)
+    if isinstance(asked, HoopError):
+        return _refused(tx, name, by, "confirm the freeze", asked)
+    if all(tx.doc(FREEZE, one.name) is None for one in asked):
+        return Conflict(f"{name} is not frozen.")
+    found = _confirm_all(office, tx, name, asked, by)
+    return found if isinstance(found, HoopError) else found[0]
+
+
+def _confirm_all(office: Office, tx: Tx, name: str, asked: Iterable[Resource], by: PersonId) -> list[Freeze] | Conflict:
+    """What somebody else froze and nobody confirmed; Conflict when that is nothing."""
+    frozen_now = [Freeze.from_json(data) for one in asked if (data := tx.doc(FREEZE, one.name)) is not None]
+    confirmed = [replace(one, confirmed_by=by) for one in frozen_now if one.alone and one.by != by]
+    for one in confirmed:
         tx.put_doc(FREEZE, one.resource, one.to_json())
-        tx.append(ResourceFrozen(stream=one.resource, actor=by, resource=one.resource, why=reason, cut=cut))
-        _cut(tx, one, said(office.name(by), one), everything=cut)
-    return made
+        tx.append(FreezeConfirmed(stream=one.resource, actor=by, resource=one.resource))
+    if confirmed:
+        return confirmed
+    if any(one.alone for one in frozen_now):
+        mine = next(one for one in frozen_now if one.alone)
+        who = ", ".join(map(office.name, map(PersonId, _may_confirm(office, office.resources[mine.resource], by))))
+        return Conflict(f"You froze {name} yourself; another person confirms it.", hint=f"These people can: {who}.")
+    return Conflict(f"{name} is frozen already.", hint=f"To let it go on: /hoop lift {name}")
+
+
+def nudge(office: Office, tx: Tx) -> int:
+    """Call more people where nobody confirmed a freeze in time; each once. Returns how many facts."""
+    written = 0
+    for _, data in tx.docs(FREEZE, limit=EVERYTHING):
+        one = Freeze.from_json(data)
+        if not one.alone or one.reported or one.confirm_by is None or tx.now < one.confirm_by:
+            continue
+        tx.put_doc(FREEZE, one.resource, replace(one, reported=True).to_json())
+        resource = office.resources.get(one.resource)
+        told = _may_confirm(office, resource, one.by) if resource is not None else []
+        tx.append(FreezeUnconfirmed(stream=one.resource, actor="gateway", resource=one.resource, told=told))
+        written += 1
+    return written
 
 
 def _cut(tx: Tx, freeze: Freeze, why: str, *, everything: bool) -> None:
@@ -75,7 +158,7 @@ def lift(office: Office, tx: Tx, name: str, by: PersonId, why: str) -> Freeze | 
     if data is None:
         return Conflict(f"{name} is not frozen.")
     now = Freeze.from_json(data)
-    if now.lift_by is None:
+    if now.lift_by is None or not _still_may(office, now.lift_by, asked[0]):
         asking = replace(now, lift_by=by)
         tx.put_doc(FREEZE, name, asking.to_json())
         tx.append(ThawAsked(stream=name, actor=by, resource=name, why=why.strip()))
@@ -85,6 +168,12 @@ def lift(office: Office, tx: Tx, name: str, by: PersonId, why: str) -> Freeze | 
     tx.take_doc(FREEZE, name)
     tx.append(ResourceThawed(stream=name, actor=by, resource=name, by=[now.lift_by, by]))
     return None
+
+
+def _still_may(office: Office, by: PersonId, resource: Resource) -> bool:
+    """Whether who asked first to lift it could still ask: people are counted as they are now."""
+    active = not isinstance(flow.active_person(office.directory, by), Denied)
+    return active and may_order(office, by, resource)
 
 
 def may_order(office: Office, by: PersonId, resource: Resource) -> bool:

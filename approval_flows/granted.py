@@ -229,7 +229,12 @@ def tick(office: Office, tx: Tx) -> int:
         changed += 1
     for grant in tx.grants(states=[GrantState.ACTIVE, GrantState.EXECUTING], limit=EVERYTHING):
         changed += _tick_grant(office, tx, grant)
-    return changed + opening.tick(office, tx) + deputising.tick(office, tx) + break_glass.nudge(office, tx)
+    return changed + opening.tick(office, tx) + deputising.tick(office, tx) + _nudge(office, tx)
+
+
+def _nudge(office: Office, tx: Tx) -> int:
+    """What one person did alone, and nobody looked after in time."""
+    return break_glass.nudge(office, tx) + freezing.nudge(office, tx)
 
 
 def _tick_grant(office: Office, tx: Tx, grant: Grant) -> int:

@@ -225,6 +225,7 @@ class Do(StrEnum):
     UNJUSTIFIED = "unjustified"
     FOLLOW_UP = "follow_up"
     LIFT = "lift"
+    CONFIRM_FREEZE = "confirm_freeze"
     BEGIN = "begin"
     CALL_OFF = "call_off"
     UNDELEGATE = "undelegate"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from access import ssh_logins
 from access.actors import PersonId
@@ -128,16 +129,39 @@ def _ready(tx: Tx, world: World, delivery: Delivery) -> Card | None:
 
 
 def _freeze(tx: Tx, world: World, delivery: Delivery) -> Card | None:
-    """The freeze that `part` began, as it is now."""
-    events = [one for one in tx.events_of(delivery.about) if one.position >= int(delivery.part)]
+    """The freeze that `part` began, as it is now. (After a `+`, what it is told of once more.)"""
+    events = [one for one in tx.events_of(delivery.about) if one.position >= int(delivery.part.partition("+")[0])]
     begun = next((one for one in events if one.kind == "resource.frozen"), None)
     if begun is None or begun.payload is None:
         return None
     said = [one for one in events if one.kind in {"thaw.asked", "resource.thawed"}]
     over = next((n for n, one in enumerate(said) if one.kind == "resource.thawed"), len(said))
     people = [world.mention(PersonId(one.actor)) for one in said[: over + 1]]
-    by = world.mention(PersonId(begun.actor))
-    return orders.freeze_card(delivery.about, by, str(begun.payload["why"]), people, lifted=over < len(said))
+    by, lifted = world.mention(PersonId(begun.actor)), over < len(said)
+    card = orders.freeze_card(
+        delivery.about,
+        by,
+        str(begun.payload["why"]),
+        people,
+        lifted=lifted,
+        confirming=_confirming(world, begun, events),
+    )
+    return replace(card, private=bool(delivery.audience))
+
+
+def _confirming(world: World, begun: StoredEvent, events: list[StoredEvent]) -> orders.Confirming:
+    """How far the second person's word on this freeze is; what came after its end is another one's."""
+    said, until = begun.payload or {}, str((begun.payload or {}).get("confirm_by", ""))
+    ends = next((one.position for one in events if one.kind == "resource.thawed"), None)
+    mine = {one.kind: one for one in events if ends is None or one.position < ends}
+    confirmed, late = mine.get("freeze.confirmed"), mine.get("freeze.unconfirmed")
+    told = (late.payload or {}).get("told", ()) if late is not None else said.get("told", ())
+    return orders.Confirming(
+        tuple(world.mention(PersonId(one), ping=True) for one in told),
+        datetime.fromisoformat(until) if until else None,
+        world.mention(PersonId(confirmed.actor)) if confirmed is not None else None,
+        late is not None,
+    )
 
 
 def _allowance(tx: Tx, world: World, delivery: Delivery) -> Card | None:

@@ -37,8 +37,22 @@ async def deny_all(kit: Kit, intent: DenyAll, who: Caller, reply: Reply) -> None
     kit.person(who)
     frozen = await kit.desk.freeze(intent.resource, who.person, intent.reason, cut=intent.cut)
     names = ", ".join(one.resource for one in frozen)
+    if frozen[0].confirmed_by is not None:
+        await reply.card(done_card(f"It was frozen already; you confirmed it: {names}.", hint=_LIFTING))
+        return
     sessions = "Open sessions are being cut." if intent.cut else "Sessions stay connected; shells are cut."
-    await reply.card(done_card(f"Frozen: {names}. {sessions}", hint="Two people lift it, each: /hoop lift RESOURCE"))
+    wanted = "Another owner, approver or member of security is asked to confirm it. " if frozen[0].alone else ""
+    await reply.card(done_card(f"Frozen: {names}. {sessions}", hint=f"{wanted}{_LIFTING}"))
+
+
+_LIFTING = "Two people lift it, each: /hoop lift RESOURCE"
+
+
+async def confirm_freeze(kit: Kit, resource: str, who: Caller, reply: Reply) -> None:
+    """A second person stands behind a freeze."""
+    kit.person(who)
+    confirmed = await kit.desk.confirm_freeze(resource, who.person)
+    await reply.card(done_card(f"Confirmed: {confirmed.resource} stays frozen.", hint=_LIFTING))
 
 
 async def lift(kit: Kit, intent: Lift, who: Caller, reply: Reply) -> None:
@@ -87,6 +101,10 @@ async def _lift(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -
     await lift(kit, Lift(subject(row)), who, reply)
 
 
+async def _confirm_freeze(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
+    await confirm_freeze(kit, subject(row), who, reply)
+
+
 async def _confirm(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
     await confirm(kit, Confirm(subject(row)), who, reply)
 
@@ -105,6 +123,7 @@ async def _call_off(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Repl
 
 PRESSED: Mapping[Do, Callable[[Kit, ActionToken, str, Caller, Reply], Awaitable[None]]] = {
     Do.LIFT: _lift,
+    Do.CONFIRM_FREEZE: _confirm_freeze,
     Do.BEGIN: _begin,
     Do.CALL_OFF: _call_off,
     Do.CONFIRM: _confirm,

@@ -321,8 +321,23 @@ def _ordered(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any])
     part = str(_latest(tx, event.stream, "resource.frozen", event).position) if view is View.FREEZE else ""
     about, places = event.stream, plan.places.of(resource)
     shown = [Delivery(view, about, (place.platform,), place.channel, part=part) for place in places]
+    if view is View.FREEZE:
+        shown += _in_person(plan, tx, event, payload, part)
     if event.kind == "allowance.ended" or payload.get("given") is True:
         shown.append(to_person(plan, PersonId(str(payload["person"])), view, about, part=str(event.position)))
+    return shown
+
+
+def _in_person(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any], part: str) -> list[Delivery]:
+    """Private copies of a freeze: who is called to confirm it, at any hour, once more when nobody did; all of them change."""
+    about, late = event.stream, f"{part}+"
+    had = [ref for ref in tx.refs(about) if ref.audience and ref.kind.partition(":")[2].partition("+")[0] == part]
+    shown = [
+        to_person(plan, PersonId(ref.audience), View.FREEZE, about, part=ref.kind.partition(":")[2]) for ref in had
+    ]
+    if event.kind in {"resource.frozen", "freeze.unconfirmed"}:
+        which = part if event.kind == "resource.frozen" else late
+        shown += [to_person(plan, PersonId(one), View.FREEZE, about, part=which) for one in payload.get("told", [])]
     return shown
 
 
@@ -360,7 +375,15 @@ ALARMS = (
     "attestation.overdue",
     "emergency.closed",
 )
-ORDERS = ("resource.frozen", "thaw.asked", "resource.thawed", "allowance.voted", "allowance.ended")
+ORDERS = (
+    "resource.frozen",
+    "freeze.confirmed",
+    "freeze.unconfirmed",
+    "thaw.asked",
+    "resource.thawed",
+    "allowance.voted",
+    "allowance.ended",
+)
 _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Delivery]]] = {
     "access.requested": _shown,
     "review.given": _voted,

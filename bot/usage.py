@@ -119,7 +119,7 @@ USAGE: dict[Verb, Usage] = {
     Verb.BEGIN: Usage("begin ID", "Begin access that was approved ahead: its time starts now.", "begin req_7k3f9a2b"),
     Verb.DENY_ALL: Usage(
         "deny-all RESOURCE|* reason … [--sessions keep]",
-        "Freeze: nothing runs there until two people lift it. Sessions end unless they are kept.",
+        "Freeze: nothing runs there until two people lift it; another person confirms it. Sessions end unless kept.",
         "deny-all prod-db restoring from backup",
         ("reason", "sessions"),
     ),

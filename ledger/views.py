@@ -211,6 +211,8 @@ _WORDS = {
     "attestation.overdue": "not attested and closed in time; called: {told}",
     "emergency.closed": "closed as {finding}{noted}",
     "resource.frozen": "FROZE {resource}: {why} (sessions cut: {cut})",
+    "freeze.confirmed": "confirmed the freeze of {resource}",
+    "freeze.unconfirmed": "nobody confirmed the freeze of {resource} in time, it stays; called: {told}",
     "thaw.asked": "wants to lift the freeze of {resource}{because}",
     "resource.thawed": "the freeze of {resource} was lifted by {by}",
     "order.refused": "tried to {what} and may not{because}",

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from access.delegations import Delegation
-from bot.cards import Card, Code, Do, Field, Item, Mention, Moment, State, Strong, Style, Tone, plain, text
+from bot.cards import (
+    Card,
+    Code,
+    Do,
+    Field,
+    Item,
+    Mention,
+    Moment,
+    MomentStyle,
+    State,
+    Strong,
+    Style,
+    Text,
+    Tone,
+    plain,
+    text,
+)
 from bot.durations import format_duration
 from bot.views import parts
 
@@ -18,24 +35,55 @@ IN_FORCE = State("Allowed ahead", "✅", Tone.GOOD)
 OVER = State("Taken back", "⏹", Tone.QUIET)
 
 
-def freeze_card(resource: str, by: Mention, why: str, lifting: Sequence[Mention], *, lifted: bool) -> Card:
-    """Who stopped what and why; with Lift, which two people press."""
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """What became of the second person's word on a freeze: who is called for it until when, who gave it, or that it is late."""
+
+    called: tuple[Mention, ...] = ()
+    until: datetime | None = None
+    by: Mention | None = None
+    late: bool = False
+
+
+def freeze_card(
+    resource: str,
+    by: Mention,
+    why: str,
+    lifting: Sequence[Mention],
+    *,
+    lifted: bool,
+    confirming: Confirming | None = None,
+) -> Card:
+    """Who stopped what and why, and who stands behind it; with Lift, which two people press."""
     state = THAWED if lifted else FROZEN
     title = text(by, " froze ", Code(resource), f": {why}")
-    lines = (text("Lifted by ", *parts.people(lifting)),) if lifted else ()
+    now = confirming or Confirming()
+    lines = [text("Lifted by ", *parts.people(lifting))] if lifted else _confirming(now)
     if lifting and not lifted:
-        lines = (text(*parts.people(lifting), " wants to lift it; another person has to agree."),)
+        lines.append(text(*parts.people(lifting), " wants to lift it; another person has to agree."))
     note = text("No statement runs, nothing is granted, break-glass included, until two people lift it.")
-    button = () if lifted else (parts.button("Lift", Do.LIFT, resource),)
+    yes = (parts.button("Confirm", Do.CONFIRM_FREEZE, resource, Style.PRIMARY),)
+    button = () if lifted else (*(yes if now.until and not now.by else ()), parts.button("Lift", Do.LIFT, resource))
     return Card(
         kind="freeze",
         state=state,
         title=title,
         fallback=f"{state.word}: {plain(title)}",
-        lines=lines,
+        lines=tuple(lines),
         notes=() if lifted else (note,),
         buttons=button,
     )
+
+
+def _confirming(now: Confirming) -> list[Text]:
+    if now.by is not None:
+        return [text("Confirmed by ", now.by)]
+    if now.until is None:
+        return []
+    if now.late:
+        return [text("Nobody confirmed it in time; it stays. Called now: ", *parts.people(now.called))]
+    when = Moment(now.until, MomentStyle.TIME)
+    return [text("Another person confirms it by ", when, ": ", *parts.people(now.called))]
 
 
 def allowance_card(id: str, who: Mention, said: Mapping[str, Any], by: Sequence[Mention], *, ended: bool) -> Card:

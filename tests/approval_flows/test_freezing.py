@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from access.errors import Conflict, Denied, HoopError, Invalid
 from access.ids import SessionId
+from access.orders import Freeze
 from access.policy import Action, Policy, decide
 from access.requests import Choice, RequestState
 from access.scopes import Write
 from access.statements import Effect, Statement
 from approval_flows.book import GrantBook
+from approval_flows.desk import Desk
 from tests.approval_flows.test_break_glass import broken, glass
 from tests.fakes.world import ANN, BOB, DANA, DANA_SELF, EVE, IAN, OLGA, PLACE, PROD, SAM, World, evidence_of
 
@@ -141,6 +144,89 @@ async def test_whoever_left_after_asking_does_not_count_alone(world: World) -> N
         await world.desk.lift("prod-db", OLGA.id)
 
 
+async def test_who_asked_to_lift_it_and_left_does_not_count_when_another_does(world: World) -> None:
+    await freeze(world)
+    await world.desk.lift("prod-db", BOB.id)
+    world.remove_from_group("dba", BOB)
+    assert await world.desk.lift("prod-db", SAM.id) is not None
+    assert await world.desk.lift("prod-db", ANN.id) is None
+
+
+async def test_it_begins_at_once_and_a_second_person_confirms_it(world: World) -> None:
+    await freeze(world)
+    (begun,) = await world.events("resource.frozen")
+    assert begun.payload is not None
+    assert begun.payload["told"] == [SAM.id]
+    assert begun.payload["confirm_by"] == "2026-03-02T09:45:00+00:00"
+    confirmed = await world.desk.confirm_freeze("prod-db", ANN.id)
+    assert (confirmed.confirmed_by, confirmed.alone) == (ANN.id, False)
+    with pytest.raises(Conflict, match="frozen already"):
+        await world.desk.confirm_freeze("prod-db", SAM.id)
+    world.clock.advance(3600)
+    await world.desk.tick()
+    assert not await world.events("freeze.unconfirmed")
+
+
+async def test_freezing_it_as_well_confirms_it(world: World) -> None:
+    await freeze(world)
+    (also,) = await world.desk.freeze("prod-db", SAM.id, "the same", cut=True)
+    assert (also.by, also.why, also.confirmed_by) == (OLGA.id, WHY, SAM.id)
+    assert (await world.kinds()).count("resource.frozen") == 1
+
+
+@pytest.mark.parametrize("who", [OLGA, DANA, EVE, IAN])
+async def test_nobody_confirms_their_own_or_what_is_not_theirs(world: World, who: object) -> None:
+    await freeze(world)
+    with pytest.raises((Denied, Conflict)):
+        await world.desk.confirm_freeze("prod-db", who.id)  # type: ignore[attr-defined]
+    assert not await world.events("freeze.confirmed")
+
+
+async def test_nothing_is_confirmed_where_nothing_is_frozen(world: World) -> None:
+    with pytest.raises(Conflict, match="not frozen"):
+        await world.desk.confirm_freeze("prod-db", SAM.id)
+
+
+async def test_nobody_confirming_in_time_calls_everybody_once_and_it_stays(world: World) -> None:
+    await freeze(world)
+    world.clock.advance(15 * 60 - 1)
+    await world.desk.tick()
+    assert not await world.events("freeze.unconfirmed")
+    world.clock.advance(1)
+    for _ in range(3):
+        await world.desk.tick()
+    (late,) = await world.events("freeze.unconfirmed")
+    assert (late.payload or {})["told"] == sorted([ANN.id, BOB.id, SAM.id])
+    with pytest.raises(Denied, match="is frozen"):
+        await world.ask()
+    await world.desk.confirm_freeze("prod-db", BOB.id)
+    assert len(await world.events("freeze.confirmed")) == 1
+
+
+async def test_where_nobody_else_could_confirm_nobody_is_asked(world: World) -> None:
+    world.resources["lonely"] = replace(PROD, name="lonely", owners=("owners",), approvers=("owners",))
+    world.remove_from_group("security", SAM)
+    (alone,) = await world.desk.freeze("lonely", OLGA.id, WHY, cut=False)
+    assert not alone.alone
+
+
+async def test_an_owner_may_want_no_second_person(world: World) -> None:
+    office = replace(world.office, limits=replace(world.office.limits, freeze_confirmed=timedelta(0)))
+    desk = Desk(world.store, office, world.clock)
+    (begun,) = await desk.freeze("prod-db", OLGA.id, WHY, cut=False)
+    assert not begun.alone
+    world.clock.advance(86_400)
+    await desk.tick()
+    assert not await world.events("freeze.unconfirmed")
+
+
+async def test_a_freeze_of_an_older_release_is_read() -> None:
+    old = {"resource": "prod-db", "by": OLGA.id, "why": WHY, "at": "2026-03-02T09:30:00+00:00", "lift_by": None}
+    read = Freeze.from_json(old)
+    assert not read.alone
+    assert Freeze.from_json(read.to_json()) == read
+
+
 async def test_twenty_lifting_at_once_lift_it_once(world: World) -> None:
     await freeze(world)
     answers = await asyncio.gather(
@@ -163,6 +249,10 @@ async def test_a_reason_is_wanted_and_the_same_again_is_told(world: World) -> No
     with pytest.raises(Invalid, match="why"):
         await world.desk.freeze("prod-db", OLGA.id, "  ", cut=False)
     await freeze(world)
+    with pytest.raises(Conflict, match="You froze prod-db yourself; another person confirms it") as refused:
+        await freeze(world)
+    assert "Sam" in refused.value.hint
+    await world.desk.confirm_freeze("prod-db", SAM.id)
     with pytest.raises(Conflict, match="frozen already"):
         await freeze(world)
     with pytest.raises(Invalid):

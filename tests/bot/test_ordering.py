@@ -33,6 +33,50 @@ async def test_a_freeze_is_one_card_that_two_people_lift(stage: Stage) -> None:
     assert not has(card.card, Do.LIFT)
 
 
+async def test_a_freeze_calls_the_others_who_confirm_it(stage: Stage) -> None:
+    reply = await stage.say(OLGA, FREEZE)
+    assert "asked to confirm it" in words(reply.last)
+    await stage.settle()
+    (card,) = stage.chat.in_channel("freeze")
+    (told,) = stage.chat.to(SAM, "freeze")
+    for one in (card.card, told.card):
+        assert "Another person confirms it by 2026-03-02 09:45 UTC: Sam" in words(one)
+    assert not stage.chat.to(OLGA, "freeze")
+    assert "yourself" in words((await stage.press(OLGA, token_of(card.card, Do.CONFIRM_FREEZE))).last)
+    assert "stays frozen" in words((await stage.press(SAM, token_of(told.card, Do.CONFIRM_FREEZE))).last)
+    await stage.settle()
+    for one in (card, told):
+        assert "Confirmed by Sam" in words(one.card)
+        assert not has(one.card, Do.CONFIRM_FREEZE)
+        assert has(one.card, Do.LIFT)
+    for who in (SAM, OLGA):
+        await stage.say(who, "lift prod-db")
+    await stage.settle()
+    assert {one.card.state for one in (card, told)} == {orders.THAWED}
+
+
+async def test_what_nobody_confirms_is_said_once_more_to_everybody(quick: Stage) -> None:
+    await quick.say(OLGA, FREEZE)
+    await quick.settle()
+    quick.clock.advance(15 * 60)
+    for _ in range(2):
+        await quick.world.desk.tick()
+        await quick.settle()
+    (card,) = quick.chat.in_channel("freeze")
+    late = "Nobody confirmed it in time; it stays. Called now: Ann, Bob, Sam"
+    assert late in words(card.card)
+    assert [late in words(one.card) for one in quick.chat.to(SAM, "freeze")] == [True, True]
+    (told,) = quick.chat.to(ANN, "freeze")
+    await quick.press(ANN, token_of(told.card, Do.CONFIRM_FREEZE))
+    await quick.settle()
+    assert all("Confirmed by Ann" in words(one.card) for one in (card, *quick.chat.to(SAM, "freeze")))
+
+
+async def test_freezing_it_as_well_is_told_as_that(quick: Stage) -> None:
+    await quick.say(OLGA, FREEZE)
+    assert "you confirmed it: prod-db" in words((await quick.say(SAM, FREEZE)).last)
+
+
 async def test_the_next_freeze_is_a_card_of_its_own(quick: Stage) -> None:
     for _ in range(2):
         await quick.say(OLGA, FREEZE)
