@@ -45,10 +45,10 @@ async def test_a_freeze_calls_the_others_who_confirm_it(stage: Stage) -> None:
     assert "yourself" in words((await stage.press(OLGA, token_of(card.card, Do.CONFIRM_FREEZE))).last)
     assert "stays frozen" in words((await stage.press(SAM, token_of(told.card, Do.CONFIRM_FREEZE))).last)
     await stage.settle()
-    for one in (card, told):
-        assert "Confirmed by Sam" in words(one.card)
-        assert not has(one.card, Do.CONFIRM_FREEZE)
-        assert has(one.card, Do.LIFT)
+    for copy in (card, told):
+        assert "Confirmed by Sam" in words(copy.card)
+        assert not has(copy.card, Do.CONFIRM_FREEZE)
+        assert has(copy.card, Do.LIFT)
     for who in (SAM, OLGA):
         await stage.say(who, "lift prod-db")
     await stage.settle()
