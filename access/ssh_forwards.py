@@ -36,3 +36,13 @@ class AgentAsked(Fact):
     number: int
     key: str
     purpose: Masked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamCalled(Fact):
+    """A target asked, on a connection that others share, for something of a client that nobody lent it. It got nothing. The stream
+    is the resource."""
+
+    kind: ClassVar[str] = "upstream.called"
+    resource: str
+    what: str

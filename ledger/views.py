@@ -258,6 +258,7 @@ _WORDS = {
     "agent.asked": "the target asked the agent for {purpose} with {key} under statement {number}",
     "account.unlinked": "{platform} account {account} is not linked to {stream} any more",
     "resource.scanned": "{tables} tables are sampled for personal data, up to {rows} rows each",
+    "upstream.called": "{resource} asked for {what} that nobody lent it, and got none",
     "upstream.failed": "{resource} could not be reached{because}",
     "names.found": "a sample of {table} shows names: {columns}",
     "values.looked_up": "statement {number} asks for an exact value of {columns}",

@@ -26,7 +26,7 @@ from proxy.ssh.opening import opened_for
 from proxy.ssh.personal import Doubt, doubt, presented
 from proxy.ssh.reading import request_unit
 from proxy.ssh.remote import RemoteForward, forgive_taking_back
-from proxy.ssh.session import LiveSession
+from proxy.ssh.session import BROKEN, GONE, LiveSession
 
 #: Channels open on one connection at once.
 CHANNELS = 32
@@ -79,14 +79,15 @@ class Door(asyncssh.SSHServer):
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self.abort_unless_in)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncssh's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         gateway = self._gateway
         self._doors.discard(self)
         if self._timer is not None:
             self._timer.cancel()
         if self._session is not None:
             gateway.people[self._session.visitor.person.id] -= 1
-            self._session.lost()
+            # What a client says when it goes is asyncssh's exception too; its words are its own, and not kept.
+            self._session.lost(BROKEN if isinstance(exc, asyncssh.ProtocolError) else GONE)
         elif self._failed:
             gateway.later(self._note_failure())
 

@@ -20,6 +20,7 @@ from access.masking import MaskPolicy
 from access.policy import Policy
 from access.requests import Session
 from access.resources import Resource
+from access.ssh_forwards import UpstreamCalled
 from access.ssh_keys import PublicKeys
 from proxy.admission import Version
 from proxy.ssh.channels import WINDOW
@@ -70,7 +71,7 @@ class SshGateway:
         self.secret = settings.key or ports.entropy.token(32)
         authority = Authority(settings.authority, ports.clock) if settings.authority else None
         self.cork = Cork()
-        self.pool = Pool(ports.vault, ports.clock, self.cork, authority)
+        self.pool = Pool(ports.vault, ports.clock, self.cork, authority, self._uninvited)
         self.certifier = _certifier(self)
         self._masking = masking
         self._acceptor: asyncssh.SSHAcceptor | None = None
@@ -165,6 +166,9 @@ class SshGateway:
         while True:
             await asyncio.sleep(TIDY_SECONDS)
             self.pool.tidy()
+
+    def _uninvited(self, resource: str, what: str) -> None:
+        self.later(self.ports.log.record(UpstreamCalled(stream=resource, resource=resource, what=what)))
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:
         """As `spawn`, for what nobody cancels."""

@@ -43,6 +43,9 @@ LAST_FACTS = 10.0
 #: Remarks that wait for a channel to be said on.
 REMARKS = 8
 
+#: Why a session ended that nobody here ended.
+GONE, BROKEN = "the client disconnected", "the client broke the SSH protocol"
+
 log = logging.getLogger(__name__)
 
 
@@ -262,11 +265,11 @@ class LiveSession:
             "resource": row.resource, "database": row.database, "application": row.application, "client": row.client,
         }  # fmt: skip
 
-    def lost(self) -> None:
+    def lost(self, why: str = GONE) -> None:
         """The client's connection ended."""
         self._lost.set()
         if not self._over.is_set():
-            self._why = "the client disconnected"
+            self._why = why
             self._over.set()
 
     def cut(self, why: str) -> None:

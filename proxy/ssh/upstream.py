@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import asyncssh
 
@@ -72,25 +73,49 @@ class Authority:
         return key, certificate
 
 
-class _Hastened(asyncssh.SSHClient):
-    """A connection to a target that writes together with those of the clients."""
+class _Target(asyncssh.SSHClient):
+    """A connection to a target that writes together with those of the clients, and on which the target opens nothing."""
 
-    def __init__(self, cork: Cork) -> None:
+    def __init__(self, cork: Cork, uninvited: Callable[[str], None]) -> None:
         self._cork = cork
+        self._uninvited = uninvited
+        self._told: set[str] = set()
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self._cork.hasten(conn)
+        # What is lent on a connection of its own takes the place of these (proxy/ssh/lending.py).
+        for name, what in (
+            ("_process_auth_agent_at_openssh_dot_com_open", "an agent"),
+            ("_process_x11_open", "a display"),
+        ):
+            setattr(conn, name, lambda _packet, what=what: self._called(what))
+
+    def _called(self, what: str) -> None:
+        """Recorded once: a target may ask as often as it likes."""
+        if what not in self._told:
+            self._told.add(what)
+            self._uninvited(what)
+        raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "hoop: not lent")
 
 
 class Pool:
     """All upstream connections of this gateway. They belong to the gateway's account, not to a person: what may be done
     on them is decided for every channel."""
 
-    def __init__(self, vault: Vault, clock: Clock, cork: Cork, authority: Authority | None = None) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        clock: Clock,
+        cork: Cork,
+        authority: Authority | None = None,
+        uninvited: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        """`uninvited` hears of what a target asks for that nobody lent it: (name of the resource, what)."""
         self._vault = vault
         self._cork = cork
         self._clock = clock
         self._authority = authority
+        self._uninvited = uninvited
         self._places: dict[str, _Place] = {}
 
     @asynccontextmanager
@@ -175,7 +200,7 @@ class Pool:
                 return await asyncssh.connect(
                     upstream.host,
                     upstream.port,
-                    client_factory=lambda: _Hastened(self._cork),
+                    client_factory=lambda: _Target(self._cork, partial(self._uninvited, resource.name)),
                     username=upstream.user,
                     password=own.password or None,
                     client_keys=own.keys or None,

@@ -323,6 +323,32 @@ async def _(site: Site, _: Path) -> str:
     return "the login goes on as always"
 
 
+async def broken(site: Site, breaks: Callable[[asyncssh.SSHClientConnection], None]) -> str:
+    """One connection breaks the protocol after its login, while another one's command runs."""
+    await site.grant(Read())
+    async with await dana(site) as other:
+        running = await other.create_process("cat")
+        connection = await dana(site)
+        await connection.run("true")
+        breaks(connection)
+        await asyncio.wait_for(connection.wait_closed(), 10)
+        running.stdin.write_eof()
+        assert (await running.wait()).exit_status == 0
+    await site.gone()
+    why = sorted(fact.payload["why"] for fact in await site.facts("session.closed"))
+    return f"the connection is closed, the other goes on; recorded: {', '.join(why)}"
+
+
+@abuse("a packet of 8 MiB after the login")
+async def _(site: Site, _: Path) -> str:
+    return await broken(site, lambda connection: connection.send_packet(2, String(bytes(8 << 20))))
+
+
+@abuse("garbage after the login")
+async def _(site: Site, _: Path) -> str:
+    return await broken(site, lambda connection: connection._send(b"\xff" * 4096))
+
+
 @abuse("sftp: a length of 4 GiB")
 async def _(site: Site, tmp_path: Path) -> str:
     rules(site, files=Files.READ, paths=(f"{tmp_path}/**",))

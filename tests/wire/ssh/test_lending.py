@@ -333,10 +333,14 @@ async def test_an_agent_that_nobody_offered(site: Site, lendable: Target) -> Non
     await site.grant(Interactive())
     await site.ssh("true")
     [kept] = site.gateway.pool._places["web-1"].kept
-    with pytest.raises(asyncssh.ChannelOpenError, match="disabled"):
-        kept.connection._process_auth_agent_at_openssh_dot_com_open(asyncssh.packet.SSHPacket(b""))
-    with pytest.raises(asyncssh.ChannelOpenError, match="disabled"):
-        kept.connection._process_x11_open(asyncssh.packet.SSHPacket(b"\0\0\0\0" * 2))
+    for _ in range(3):
+        with pytest.raises(asyncssh.ChannelOpenError, match="not lent"):
+            kept.connection._process_auth_agent_at_openssh_dot_com_open(asyncssh.packet.SSHPacket(b""))
+        with pytest.raises(asyncssh.ChannelOpenError, match="not lent"):
+            kept.connection._process_x11_open(asyncssh.packet.SSHPacket(b"\0\0\0\0" * 2))
+    await site.gone()
+    called = await site.facts("upstream.called")
+    assert [(fact.stream, fact.payload["what"]) for fact in called] == [("web-1", "an agent"), ("web-1", "a display")]
 
 
 # ---------------------------------------------------------------------------------------- the display
