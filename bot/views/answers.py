@@ -10,7 +10,7 @@ from bot.views import parts
 TRY = State("Not understood", "❔", Tone.WARNING)
 SECRET = State("Looks like a secret", "🔑", Tone.BAD)
 LATER = State("Not available", "⚠", Tone.WARNING)
-MOVED_ON = State("Too late", "ℹ", Tone.QUIET)
+MOVED_ON = State("Nothing changed", "ℹ", Tone.QUIET)
 WENT_WRONG = State("Something went wrong", "⚠", Tone.BAD)
 
 
