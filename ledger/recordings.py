@@ -29,6 +29,7 @@ from ledger.finishing import compress, finish, put_back
 from ledger.seals import Seal, grown, sealed
 from ledger.segments import Pen
 from ledger.syncing import SYNC_SECONDS, RedoLog, Syncer
+from ledger.writeback import Reader
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,6 @@ SEAL_SECONDS = 1.0
 SEAL_PATIENCE = 10
 #: Writes of one recording that may wait to be hashed together; a seal hashes them all.
 UNHASHED_MOST = 256
-#: More than this at once is no cheaper in the redo log than in the file itself.
-PIECE_MOST = 128 * 1024
 
 
 class Recording:
@@ -133,18 +132,15 @@ class Recording:
             if self._descriptor >= 0:
                 writeback.begin(self._descriptor)
 
-    def piece(self) -> redo.Entry | None:
-        """What it grew by since it was durable, for the redo log; None when its own file must take it: too much, or its
-        name is not durable yet. Any thread."""
+    def piece(self, reader: Reader) -> redo.Entry | None:
+        """What it grew by since it was durable, for the redo log; None when its own file must take it: more than can be
+        read at once, or its name is not durable yet. Any thread."""
         with self._lock:
             if self._descriptor < 0 or self._lost or self.durable < 0:
                 return None
             self._pen.quiet = False  # what is written from here on is made durable the next time
             size = self._pen.size - self.durable
-            try:
-                data = os.pread(self._descriptor, size, self.durable) if size <= PIECE_MOST else b""
-            except OSError:
-                return None
+            data = reader.read(self._descriptor, size, self.durable)
             return redo.Entry(self.name, self.durable, data) if len(data) == size else None
 
     def is_kept(self, size: int) -> None:

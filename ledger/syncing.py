@@ -19,12 +19,15 @@ from access.ports import Entropy
 from ledger import redo
 from ledger.files import create, sync_directory, write_all
 from ledger.finishing import REDO_SUFFIX
+from ledger.writeback import Reader
 
 log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 0.1
 #: From so many recordings on the redo log is the cheaper way.
 FEWEST = 3
+#: More than this of one recording at once is no cheaper there than in the file itself.
+PIECE_MOST = 128 * 1024
 ROOM = 8 * 1024 * 1024
 _NAME_BYTES = 8
 
@@ -32,7 +35,7 @@ _NAME_BYTES = 8
 class Grown(Protocol):
     """What this thread wants of a recording; any thread may ask."""
 
-    def piece(self) -> redo.Entry | None:
+    def piece(self, reader: Reader) -> redo.Entry | None:
         """What it grew by since it was durable, perhaps nothing; None when only its own file can take that."""
 
     def is_kept(self, size: int) -> None:
@@ -89,6 +92,7 @@ class Syncer:
         self._make = make
         self._log: RedoLog | None = None
         self._in_log: set[Grown] = set()
+        self._reader = Reader(PIECE_MOST)
         self._waiting: queue.SimpleQueue[Grown | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hoop-recordings-sync", daemon=True)
@@ -119,7 +123,7 @@ class Syncer:
 
     def flush(self, grown: set[Grown]) -> None:
         """Make durable what these recordings hold."""
-        pieces = {recording: piece for recording in grown if self._log and (piece := recording.piece())}
+        pieces = {recording: piece for recording in grown if self._log and (piece := recording.piece(self._reader))}
         grown = grown - {recording for recording, piece in pieces.items() if not piece.data}
         pieces = {recording: piece for recording, piece in pieces.items() if piece.data}
         if len(pieces) >= FEWEST and self._logged(pieces):

@@ -18,10 +18,11 @@ from ledger import finishing, segments
 from ledger import recordings as module
 from ledger.files import create, lock_if_free
 from ledger.finishing import put_back
-from ledger.recordings import PIECE_MOST, Recording, Recordings
+from ledger.recordings import Recording, Recordings
 from ledger.redo import PAGE, Entry, batch, parse
 from ledger.seals import check
-from ledger.syncing import RedoLog, Syncer
+from ledger.syncing import PIECE_MOST, RedoLog, Syncer
+from ledger.writeback import Reader
 from tests.fakes.entropy import SeededEntropy
 from tests.ledger import examples
 from tests.ledger.disk import names
@@ -247,6 +248,17 @@ async def test_a_recording_that_can_not_be_made_durable_is_sealed_no_further(
     place.broken["a"] = errno.EIO
     place.flush(a)
     assert await place.recordings.seal() == 2
+
+
+def test_reading_back_gives_what_is_there_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abc\0def")
+    descriptor = os.open(path, os.O_RDONLY)
+    reader = Reader(5)
+    asked = [(3, 0), (4, 3), (9, 0), (9, 5), (1, 7), (0, 0)]
+    assert [reader.read(descriptor, *each) for each in asked] == [b"abc", b"\0def", b"abc\0d", b"ef", b"", b""]
+    os.close(descriptor)
+    assert reader.read(descriptor, 3, 0) == b""
 
 
 # ------------------------------------------------------------------------------------------ the next process
