@@ -91,6 +91,16 @@ def finished(text: str, masked: str, parameters: frozenset[int]) -> Shown:
     return Shown(declare_masked(visible), complete, parameters)
 
 
+def between(before: str, shown: Shown, after: str, mask: Mask) -> Shown | None:
+    """The rendering of a text between comments; None when it would have to be cut."""
+    ends = [finished(piece, _rendered(piece.encode(), Standing(), mask), frozenset()) for piece in (before, after)]
+    text = f"{ends[0].text}{shown.text}{ends[1].text}"
+    if len(text) > SHOWN_LIMIT:
+        return None
+    complete = shown.complete and all(one.complete for one in ends)
+    return Shown(declare_masked(text), complete, shown.protected_parameters)
+
+
 def without_literals(text: str, mask: Mask) -> str:
     """A statement of somebody else, as the server's activity views quote it: no literal of it is shown."""
     return _rendered(text.encode("utf-8", "replace"), Standing(every=True), mask)

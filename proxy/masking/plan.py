@@ -213,6 +213,10 @@ class Masker:
         """`statement` of a text with this outline."""
         return filled(outline, text, form.literals, self._text)
 
+    def between(self, before: str, shown: Shown, after: str) -> Shown | None:
+        """A rendering with what stands around it; None when that is too long to be shown whole."""
+        return literals.between(before, shown, after, self._text)
+
     def parameters(
         self, values: Sequence[bytes | None], type_oids: Sequence[int], formats: Sequence[int], shown: Shown
     ) -> tuple[Masked | None, ...]:

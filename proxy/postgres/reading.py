@@ -18,13 +18,13 @@ from proxy.masking.plan import Column, Masker
 from proxy.masking.rows import RowPlan
 from proxy.postgres.learned import Learned
 from proxy.postgres.messages import Field, row_description
-from proxy.postgres.templates import Bodies, Kept, Template, same_names
+from proxy.postgres.templates import Bodies, Kept, Template, around, same_names
 from proxy.recording import packed
 from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog
 from proxy.sql.classify import judge
 from proxy.sql.following import after
-from proxy.sql.forms import KINDS, Form, FormMemory, Hiding, Unparsed
+from proxy.sql.forms import KINDS, Form, FormMemory, Hiding, Unparsed, within
 from proxy.sql.forms import form as form_of
 from proxy.sql.known import known
 from proxy.sql.lineage import Lineage, OutputColumn, Tree, trace
@@ -191,7 +191,7 @@ class Reader:
                 self._failed.discard(text)
                 self._long.pop(text, None)
             return kept.reading
-        reading, by_form = self._by_form(text, session)
+        reading, by_form = self._within(text, session) or self._by_form(text, session)
         if len(text) <= _KEPT_BYTES:
             if len(self._cache) >= _KEPT:
                 self._cache.pop(next(iter(self._cache)))
@@ -256,6 +256,16 @@ class Reader:
     def understand(self, text: str, session: j.SqlSession, *, show: bool) -> tuple[Reading, Standing]:
         """A reading and what in it stands against protected columns; rendered by whoever has all detectors, if not here."""
         return self._understood(parse(text), session, show=show)
+
+    def _within(self, text: str, session: j.SqlSession) -> tuple[Reading, bool] | None:
+        """`_by_form` of a text between comments, by what is known of it without them; None for any other."""
+        pieces = None if self.forms is None else within(text)
+        if pieces is None:
+            return None
+        before, core, after = pieces
+        reading, by_form = self._by_form(core, session)
+        found = around(reading, text, before, after, self.masker) if by_form else None
+        return None if found is None else (found, True)
 
     def _by_form(self, text: str, session: j.SqlSession) -> tuple[Reading, bool]:
         """As `_read`, by what is known of texts that differ from this one in their literals; and whether it is one that no

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,20 @@ class Template:
     def anew(self) -> Template:
         """The same for another session, which decides by itself how results are rewritten."""
         return Template(self.node, self.reading.anew(), self.outline)
+
+
+def around(model: Reading, text: str, before: str, after: str, masker: Masker) -> Reading | None:
+    """The reading of `text`, which is that of `model` between these comments; None when all of it cannot be shown. Comments mean
+    nothing, but people see them."""
+    shown = masker.between(before, model.shown, after)
+    if shown is None:
+        return None
+    one, part = model.judged.statements[0], model.parts[0]
+    judged = j.JudgedOne(replace(one.statement, text=text), one.controls)
+    its = j.JudgedOne(replace(part.judged.statement, text=text), part.judged.controls)
+    parsed = Parsed(text, (Unparsed(model.parsed.statements[0].node, text),))
+    combined = replace(model.judged.combined, text=text)
+    return model.like(text, parsed, j.Judged((judged,), combined), shown, (part.like(its),))
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from proxy.native import native
 from proxy.sql.hidden import has_hidden_text
-from proxy.sql.parse import ParsedStatement, parse
+from proxy.sql.parse import ParsedStatement, has_long_run, parse
 
 #: Longer texts and literals have no form (characters).
 MAX_TEXT, MAX_LITERAL = 4096, 256
@@ -44,6 +44,13 @@ _SMALL, _LARGE = "0", "10000000000"
 _INT4_DIGITS = 9
 
 
+#: A comment, as tracing tools put it at an end of a statement: printable ASCII in which no other begins or ends.
+_COMMENT = r"/\*(?:[ -)+-.0-~]|/(?!\*)){0,1024}\*/"
+_BEFORE = re.compile(rf"[ \t\n\r]*{_COMMENT}[ \t\n\r]*")
+_BEGINS = re.compile(r"\s*(?:select|insert|update|delete|with)\b", re.IGNORECASE)
+_AFTER = re.compile(rf"{_COMMENT}[ \t\n\r;]*")
+
+
 class _Doubtful(Exception):
     """The text is not wholly understood."""
 
@@ -66,6 +73,23 @@ def form(text: str) -> Form | None:
         return form_here(text)
     found = native.form(text)
     return None if found is None else Form(*found)
+
+
+def within(text: str) -> tuple[str, str, str] | None:
+    """A text as what stands around it, and itself: comments at its ends, which may be others each time (a trace, a request).
+    None when there are none, it is not certain where they begin, or nothing is won: what is left must look like one statement
+    that has a form, without a comment of a line, so that nothing in it is open where it ends."""
+    if len(text) > MAX_TEXT or "/*" not in text or has_long_run(text):
+        return None
+    first = _BEFORE.match(text)
+    begin = first.end() if first is not None else 0
+    end = text.rfind("/*")
+    if end < begin or _AFTER.fullmatch(text, end) is None:
+        end = len(text)
+    core = text[begin:end]
+    if len(core) == len(text) or "--" in core or ";" in core or not _BEGINS.match(core) or has_hidden_text(text):
+        return None
+    return text[:begin], core, text[end:]
 
 
 def form_here(text: str) -> Form | None:

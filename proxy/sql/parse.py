@@ -60,7 +60,7 @@ def parse_anew(text: str) -> Parsed:
             return Parsed(text, error=f"The statement is longer than the {MAX_JUDGED_BYTES} bytes the gateway judges.")
         if b"\0" in encoded:
             return Parsed(text, error="The statement holds a NUL byte.")
-        if len(encoded) > MAX_OPERATOR_RUN and _OPERATOR_RUN.search(text):
+        if has_long_run(text):
             return Parsed(text, error="The statement holds a run of operator characters that is too long to be judged.")
         return Parsed(text, tuple(_statement(encoded, item) for item in pgparse.parse(text)))
     except pgparse.PGQueryError as error:
@@ -71,6 +71,11 @@ def parse_anew(text: str) -> Parsed:
         return Parsed(text, error="The statement is not valid Unicode text.")
     except Exception as error:  # noqa: BLE001 - whatever a native parser throws means the same: not understood
         return Parsed(text, error=f"The statement could not be parsed ({type(error).__name__}).")
+
+
+def has_long_run(text: str) -> bool:
+    """Whether a text is not given to the parser because of how its operators, or dashes in a comment, stand together."""
+    return len(text) > MAX_OPERATOR_RUN and _OPERATOR_RUN.search(text) is not None
 
 
 _cached = lru_cache(maxsize=_CACHED_TEXTS)(parse_anew)

@@ -23,7 +23,7 @@ from proxy.postgres.learned import Learned
 from proxy.postgres.reading import Reader, Reading
 from proxy.postgres.templates import Template
 from proxy.sql.catalog import Catalog, Column, Relation
-from proxy.sql.forms import MAX_LITERAL, MAX_TEXT, Form, FormMemory, Given, Hiding, form, form_here
+from proxy.sql.forms import MAX_LITERAL, MAX_TEXT, Form, FormMemory, Given, Hiding, form, form_here, within
 from proxy.sql.judged import SqlSession
 from proxy.sql.parse import parse
 from tests.proxy.sql.test_corpus import CORPUS
@@ -76,6 +76,72 @@ def test_what_is_remembered_is_what_judging_it_says(catalog: Catalog, monkeypatc
     for _, heir, _ in trios:
         assert heir.forms is not None
         assert len(heir.forms) > 100
+
+
+#: What tracing tools write, and what somebody might to get around them.
+COMMENTS = (
+    "/*traceparent='00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',route='%2Fpolls'*/", "/* app:shop,line:app/models/a.rb:12 */", "/**/",
+    "/* ana@example.com */", "/* 4111 1111 1111 1111 */", "/* ; DROP TABLE customers */", "/* it's */", '/* "a */', "/* $1 $$ */", "/* -- */",
+    "/* /* */", "/* /* */ */", "/* a */ /* b */", "/*", "*/", "/*/", "/* \u202e */", "/* é */", "/* \n */", "/*+ IndexScan(a) */", "/* a **/", "-- /* x */",
+    "-- x\n/* y */", "/* " + "-" * 600 + " */", "/* " + "x" * 1100 + " */", "/* " + "x y " * 200 + " */", "'/* x */", '"/* x */', "$$/* x */", "/", "-", "*", "+",
+)  # fmt: skip
+
+
+def commented(text: str, dice: Dice) -> str:
+    first, last = (dice.one(COMMENTS[:10] if dice.below(2) else COMMENTS) if dice.below(3) else "" for _ in range(2))
+    space, end = dice.one(("", " ", "\n", "\r\n", "\t")), dice.one(("", "", ";", " ;\n", ";;", "\r"))
+    return f"{space if dice.below(2) else ''}{first}{space}{text}{space}{last}{end}"
+
+
+def test_comments_at_its_ends_change_nothing_of_a_statement(catalog: Catalog) -> None:
+    """Every statement of the corpus between comments, judged by what is known of it without them, and by itself."""
+    maskers = [Masker(policy, catalog, b"k") for policy in POLICIES.values()]
+    pairs = [(Reader(catalog, masker), Reader(catalog, masker)) for masker in maskers]
+    for reader, _ in pairs:
+        reader.forms = FormMemory(patience=0)
+    dice, session, known = Dice(11), SqlSession(role="app", level=Level.WRITE), 0
+    for number, case in enumerate(CORPUS):
+        reader, alone = pairs[number % 3]
+        for _ in range(DEEP):
+            text = commented(case.sql, dice)
+            same(reader.read(text, session, 0), alone.read(text, session, 0, fresh=True))
+            known += reader._within(text, session) is not None
+    assert known > 150
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("SELECT 1 /* a */", ("", "SELECT 1 ", "/* a */")),
+        ("/* a */ SELECT 1", ("/* a */ ", "SELECT 1", "")),
+        (" /* a */\nSELECT 1/* b */ ;\n", (" /* a */\n", "SELECT 1", "/* b */ ;\n")),
+        ("/* a */SELECT /* b */ 1", ("/* a */", "SELECT /* b */ 1", "")),
+        ("/* a */ /* b */ SELECT 1", None),
+        ("SELECT /* a */ 1", None),
+        ("SELECT 1 -- /* a */", None),
+        ("SELECT 1 /* /* a */ */", None),
+        ("SELECT 1 /* \u202e */", None),
+        ("SELECT 1 /* \n */", None),
+        ("/* a */", None),
+        ("BEGIN /* a */", None),
+        ("SELECT 1; SELECT 2 /* a */", None),
+        ("SELECT 1 /* " + "-" * 600 + " */", None),
+    ],
+)
+def test_where_comments_begin(text: str, pieces: tuple[str, str, str] | None) -> None:
+    assert within(text) == pieces
+    assert pieces is None or "".join(pieces) == text
+
+
+def test_another_comment_each_time_is_no_other_form(catalog: Catalog) -> None:
+    reader = Reader(catalog, Masker(POLICIES["rules"], catalog, b"k"))
+    session = SqlSession(role="app", level=Level.WRITE)
+    for number in range(5):
+        text = f"SELECT name FROM customers WHERE id = $1 /*trace='{number:032x}',who='ana@example.com'*/"
+        found = reader.read(text, session, 0)
+        assert found.text == text and found.judged.combined.text == text and "ana@" not in found.shown.text
+    assert reader.forms is not None
+    assert len(reader.forms) == 1
 
 
 #: One text, another of its form, and whether the other's values were judged as well.
