@@ -42,6 +42,7 @@ class Alarm:
     resource: str
     who: str
     text: str
+    link: str = ""
 
 
 class Pager(Protocol):

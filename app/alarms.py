@@ -10,13 +10,15 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 import aiohttp
 
 from access.duty import Alarm, Pager
 from access.errors import Unavailable
 from access.events import StoredEvent
+from access.ids import Prefix
 from access.ports import Store, Tx
 from app.core import Core
 from app.paging import OpsgenieAlerts, PagerDutyEvents
@@ -33,6 +35,8 @@ KINDS = (
     "resource.thawed",
 )
 CURSOR = "alarms"
+#: A moment as the ledger writes it, which nobody who was just woken reads.
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?\+00:00")
 TIMEOUT_SECONDS = 10.0
 MOST_TRIES = 30
 
@@ -49,6 +53,7 @@ def to_json(alarm: Alarm) -> bytes:
         "resource": alarm.resource,
         "who": alarm.who,
         "text": alarm.text,
+        "link": alarm.link,
     }
     return json.dumps(data, ensure_ascii=False, sort_keys=True).encode()
 
@@ -125,8 +130,11 @@ def pagers(core: Core) -> list[Pager]:
 class Alarms:
     """Follows the ledger and pages. Without pagers it only moves on."""
 
-    def __init__(self, store: Store, pagers: Sequence[Pager], name: views.Name = str) -> None:
+    def __init__(
+        self, store: Store, pagers: Sequence[Pager], name: views.Name = str, link: Callable[[str], str] = lambda _: ""
+    ) -> None:
         self._store = store
+        self._link = link
         self._pagers = pagers
         self._name = name
         self._tries = 0
@@ -166,5 +174,6 @@ class Alarms:
             subject=event.stream,
             resource=str(payload.get("resource", "")),
             who=self._name(event.actor),
-            text=views.words(event, self._name),
+            text=_STAMP.sub(r"\1 \2 UTC", views.words(event, self._name)),
+            link=self._link(event.stream) if event.stream.startswith(Prefix.REQUEST.value) else "",
         )

@@ -34,6 +34,7 @@ class PagerDutyEvents:
                 "routing_key": self._key,
                 "event_action": "trigger",
                 "dedup_key": alarm.id,
+                **({"links": [{"href": alarm.link, "text": "Acknowledge, watch, Kill"}]} if alarm.link else {}),
                 "payload": {
                     "summary": f"{alarm.who}: {alarm.text}"[:TEXT_MOST],
                     "source": alarm.resource or alarm.subject,
@@ -64,7 +65,7 @@ class OpsgenieAlerts:
             "entity": alarm.resource,
             "source": "hoop",
             "tags": [alarm.kind],
-            "details": {"subject": alarm.subject},
+            "details": {"subject": alarm.subject, **({"link": alarm.link} if alarm.link else {})},
             "priority": "P1" if alarm.kind in URGENT else "P4",
             **({"responders": [{"type": "team", "name": self._team}]} if self._team else {}),
         }

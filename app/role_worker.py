@@ -56,7 +56,7 @@ class WorkerRole:
             export=core.base / core.settings.ledger.checkpoint_file,
         )
         self._mirror = core.jira.mirror(core.store, bots.world.links, core.name_of) if core.jira else None
-        self._alarms = Alarms(core.store, pagers(core), core.name_of)
+        self._alarms = Alarms(core.store, pagers(core), core.name_of, bots.world.links.request)
         self._schedules = Schedules(bots.kit, core.settings.runbooks.schedules)
         self._timers = Timers(_leader(process), self._jobs(), core.clock.now)
 

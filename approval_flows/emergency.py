@@ -52,7 +52,9 @@ def refusal(emergency: Emergency, command: EmergencyCommand, id: str) -> Conflic
     """Why `command` is not possible now, in words; None if it is."""
     if (emergency.state, command) in EMERGENCY:
         return None
-    return Conflict(f"That is not possible with {id} now: {_WORDS[emergency.state]}.")
+    early = command is EmergencyCommand.CLOSE and emergency.state is not EmergencyState.CLOSED
+    hint = f"Its user says first what was done: /hoop attest {id}" if early else ""
+    return Conflict(f"That is not possible with {id} now: {_WORDS[emergency.state]}.", hint=hint)
 
 
 def _moved(emergency: Emergency, command: EmergencyCommand) -> Emergency:

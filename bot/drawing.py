@@ -116,8 +116,10 @@ def _alarm(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     called = event.payload.get("told", mine)
     people = [world.mention(PersonId(one), ping=event.kind != "emergency.closed") for one in called]
     card = emergencies.alarm_line(case, event.kind, people, str(event.payload.get("note", "")))
-    mine_to_do = delivery.audience == case.request.actor.person
-    return replace(card, buttons=card.buttons if mine_to_do else (), private=bool(delivery.audience))
+    if delivery.audience == case.request.actor.person:
+        return replace(card, private=True)
+    theirs = emergencies.others_buttons(case) if delivery.audience else ()
+    return replace(card, buttons=theirs, private=bool(delivery.audience))
 
 
 def _ready(tx: Tx, world: World, delivery: Delivery) -> Card | None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from access import ports
-from access.emergencies import Finding
+from access.emergencies import EmergencyState, Finding
 from access.errors import Conflict, Invalid
 from access.ids import RequestId, SessionId
 from access.ports import ActionToken
@@ -104,6 +104,8 @@ async def _attest_form(kit: Kit, id: str, token: str) -> Form:
         raise Invalid(f"{request.id} is no use of break-glass.", field="id")
     if request.emergency.ended_at is None:
         raise Conflict("It still lasts.", hint=f"Give it back first: /hoop done {request.id}")
+    if request.emergency.state is not EmergencyState.DUE:
+        raise Conflict(f"{request.id} was attested already.", hint=f"See it: /hoop show {request.id}")
     done = await recorded(kit, request) or "Nothing was run."
     return emergencies.attest_form(request.id, token, done[: emergencies.ACCOUNT_SHOWN])
 

@@ -83,8 +83,9 @@ def _pgpass(url: str) -> str:
 
 def grant_buttons(grant: Grant) -> tuple[Button, ...]:
     """What the owner of live access can do with it."""
+    more = () if grant.emergency else (parts.button("Extend…", Do.EXTEND, grant.id),)
     return (
-        parts.button("Extend…", Do.EXTEND, grant.id),
+        *more,
         parts.button("I'm done", Do.DONE, grant.id),
         parts.button("New token", Do.TOKEN, grant.id),
     )
@@ -206,7 +207,7 @@ def expiring_card(case: Case) -> Card | None:
         fallback=f"Your access to {grant.resource} ends soon.",
         fields=(Field("Ends", line(Moment(grant.expires_at, MomentStyle.TIME))),),
         buttons=(
-            Button("Extend…", Do.EXTEND, grant.id, Style.PRIMARY),
+            *(() if grant.emergency else (Button("Extend…", Do.EXTEND, grant.id, Style.PRIMARY),)),
             parts.button("I'm done", Do.DONE, grant.id),
             Button("Details", Do.SHOW, grant.id, url=case.links.request(case.request.id)),
         ),

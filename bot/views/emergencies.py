@@ -24,6 +24,7 @@ from bot.cards import (
     Mention,
     Moment,
     MomentStyle,
+    Snippet,
     State,
     Strong,
     Style,
@@ -72,6 +73,7 @@ def glass_card(case: Case) -> Card:
         fallback=f"{state.word}: {plain(title)} · {details} ({request.id})",
         lines=_lines(case, now),
         fields=_fields(case, now),
+        blocks=(Snippet(now.account[:ACCOUNT_SHOWN], "What was done"),) if now.account else (),
         notes=_notes(now),
         buttons=_buttons(case, now),
         footer=text(Code(request.id), " · ", Link("watch and replay", case.links.request(request.id))),
@@ -120,8 +122,6 @@ def _fields(case: Case, now: Emergency) -> tuple[Field, ...]:
     ]
     if not now.closed:
         fields.append(Field("Called", parts.people(case.told)))
-    if now.account:
-        fields.append(Field("What was done", text(now.account[:ACCOUNT_SHOWN])))
     return tuple(fields)
 
 
@@ -148,6 +148,11 @@ def _buttons(case: Case, now: Emergency) -> tuple[Button, ...]:
             )
         case _:
             return ()
+
+
+def others_buttons(case: Case) -> tuple[Button, ...]:
+    """What those who look after it can do now."""
+    return _buttons(case, _emergency(case))
 
 
 def own_buttons(case: Case) -> tuple[Button, ...]:

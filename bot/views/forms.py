@@ -176,7 +176,7 @@ _USUAL = (
 )
 _REASONS = {
     DENY: ("Deny", "Why? The requester will read it.", "Deny"),
-    REVOKE: ("Revoke", "Why?", "Revoke now"),
+    REVOKE: ("End access", "Why? It ends at once, with its sessions.", "End it now"),
     KILL: ("Cut", "Why?", "Cut now"),
 }
 

@@ -284,7 +284,7 @@ async def test_an_alarm_pages_once_whatever_is_repeated(paging: FakePaging) -> N
     pagers = (PagerDutyEvents("r0uting", paging.url), OpsgenieAlerts("k0", paging.url, "dba"))
     for pager in pagers:
         await pager.page(ALARM)
-        await pager.page(replace(ALARM, kind="attestation.overdue"))
+        await pager.page(replace(ALARM, kind="attestation.overdue", link="https://hoop.example.com/requests/req_1"))
     first, quiet, alert, low = paging.paged
     assert (first["routing_key"], first["event_action"], first["dedup_key"]) == ("r0uting", "trigger", "w-1")
     assert first["payload"]["summary"] == "Dana: BROKE GLASS on prod-db"
@@ -292,6 +292,8 @@ async def test_an_alarm_pages_once_whatever_is_repeated(paging: FakePaging) -> N
     assert (alert["key"], alert["alias"], alert["priority"]) == ("GenieKey k0", "w-1", "P1")
     assert alert["responders"] == [{"type": "team", "name": "dba"}]
     assert low["priority"] == "P4"
+    assert quiet["links"][0]["href"] == low["details"]["link"] == "https://hoop.example.com/requests/req_1"
+    assert "links" not in first
 
 
 @pytest.mark.parametrize("pager", [PagerDutyEvents, OpsgenieAlerts])

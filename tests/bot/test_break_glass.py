@@ -194,6 +194,35 @@ async def test_another_person_closes_it_with_one_click_or_a_reason(quick: Stage,
     assert word in words(quick.chat.to(DANA, "alarm")[-1].card)
 
 
+async def test_who_is_called_later_has_the_buttons_and_the_way_in_has_none_that_never_works(quick: Stage) -> None:
+    await broken(quick)
+    (way_in,) = quick.chat.to(DANA, "connection")
+    assert not has(way_in.card, Do.EXTEND)
+    assert has(way_in.card, Do.DONE)
+    quick.clock.advance(15 * 60)
+    await quick.world.desk.tick()
+    await quick.settle()
+    (late,) = quick.chat.to(OLGA, "alarm")
+    assert "Nobody acknowledged this in time" in words(late.card)
+    assert has(late.card, Do.REVOKE)
+    await quick.press(OLGA, token_of(late.card, Do.ACKNOWLEDGE))
+    await quick.settle()
+    assert "Acknowledged by Olga" in words(root(quick))
+
+
+async def test_an_attestation_is_given_once_and_closed_after_it(quick: Stage) -> None:
+    request = await over(quick)
+    early = await quick.say(BOB, f"close {request.id} justified")
+    assert "Its user says first what was done" in words(early.last)
+    (due,) = quick.chat.to(DANA, "alarm")
+    button = token_of(due.card, Do.ATTEST)
+    await quick.say(DANA, f"attest {request.id} repaired order 7")
+    await quick.settle()
+    again = await quick.press(DANA, button)
+    assert "attested already" in words(again.last)
+    assert "What was done" in str(root(quick).blocks)
+
+
 async def test_typed_all_the_way(quick: Stage) -> None:
     request = await broken(quick)
     assert "look after" in words((await quick.say(OLGA, f"ack {request.id} watching")).last)
