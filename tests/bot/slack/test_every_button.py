@@ -88,7 +88,7 @@ async def test_who_is_told_by_a_digest_decides_from_it(quick_office: Office) -> 
 async def test_access_is_revoked_from_its_card(quick_office: Office) -> None:
     office = quick_office
     await office.live()
-    assert "Revoke" in await pressed(office, "ann", office.cards()[-1], "Revoke…")
+    assert "End access" in await pressed(office, "ann", office.cards()[-1], "Revoke…")
     await office.ann.submit({"value": "wrong ticket"})
     await office.settle()
     assert "Revoked" in office.cards()[-1].text
