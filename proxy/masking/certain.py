@@ -53,9 +53,9 @@ class Certain:
         found = native.spans(text.encode(), flags)
         return None if found is None else list(found)
 
-    def lines(self, text: str, cell: Callable[[str], str]) -> tuple[str, int] | None:
+    def lines(self, text: str, cell: Callable[[str], str], most: int | None = None) -> tuple[str, int] | None:
         """The whole lines of a text, masked, and how many characters they were. What is not certain is asked of `cell`, line by
-        line; where a line is too long or begins a private key, the rest of the text is not looked at."""
+        line, `most` lines when that is given; where a line is too long or begins a private key, the rest of the text is not looked at."""
         flags = self.flags
         if flags is None:
             return None
@@ -66,7 +66,7 @@ class Certain:
             return line if after is before else after.encode("utf-8", "surrogatepass")
 
         data = text.encode("utf-8", "surrogatepass")
-        masked, consumed, changed = native.mask_lines(data, flags, LONGEST_LINE, len(data), asked)
+        masked, consumed, changed = native.mask_lines(data, flags, LONGEST_LINE, most or len(data), asked)
         if changed:
             self._detectors.noted(changed)
         size = consumed if len(data) == len(text) else len(data[:consumed].decode("utf-8", "surrogatepass"))

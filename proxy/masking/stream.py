@@ -11,6 +11,7 @@ detectors, which are asked about the rest.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from access.masking import Masked, declare_masked
 from proxy.masking.ansi import mask_through
@@ -29,6 +30,8 @@ _CUT_ZONE = 1_024
 _WORDS_BEFORE = 48
 #: From this many characters on it is worth to look at many lines at once first.
 _BLOCK = 2_048
+#: Lines that only the detectors can tell, before it is asked whether that was enough for now (a line takes up to a third of a millisecond).
+_ASKED = 2
 
 _LINE_END = re.compile(r"[\n\r]")
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -43,15 +46,19 @@ class StreamMasker:
         self._certain = Certain(detectors)
         self._held = ""
         self._in_key = False
+        #: Text waits that could be looked through at once: `feed("")` goes on with it.
+        self.unfinished = False
         self._follow_keys = "secret" in detectors.strategies
 
-    def feed(self, text: str) -> Masked:
-        """The masked form of what can be given out now (often nothing: the line is not complete)."""
+    def feed(self, text: str, enough: Callable[[], bool] | None = None) -> Masked:
+        """The masked form of what can be given out now (often nothing: the line is not complete). When `enough` says so, the rest
+        of it is left for later; nothing may be fed before that but an empty text."""
         self._held += text
+        self.unfinished = False
         at = self._quiet_end()
         out = [self._held[:at]]
         while True:
-            lines, size = self._lines(at)
+            lines, size = self._lines(at, None if enough is None else _ASKED)
             out.append(lines)
             at += size
             end = self._segment_end(at)
@@ -59,6 +66,9 @@ class StreamMasker:
                 break
             out.append(self._masked(self._held[at:end]))
             at = end
+            if enough is not None and enough():
+                self.unfinished = True
+                break
         self._held = self._held[at:]
         return declare_masked("".join(out))
 
@@ -69,17 +79,18 @@ class StreamMasker:
 
     def flush(self) -> Masked:
         """The masked form of everything held. What follows is looked at as the start of a new line."""
+        before = self.feed("") if self.unfinished else ""
         held, self._held = self._held, ""
-        return declare_masked(self._masked(held) if held else "")
+        return declare_masked(before + (self._masked(held) if held else ""))
 
-    def _lines(self, start: int) -> tuple[str, int]:
+    def _lines(self, start: int, most: int | None) -> tuple[str, int]:
         """The lines from `start` that the compiled part takes, masked, and how long they were."""
         if self._in_key:
             return "", 0
         end = max(self._held.rfind("\n", start), self._held.rfind("\r", start)) + 1
         if not end:
             return "", 0
-        return self._certain.lines(self._held[start:end], self._plain) or ("", 0)
+        return self._certain.lines(self._held[start:end], self._plain, most) or ("", 0)
 
     def _quiet_end(self) -> int:
         """The end of what need not be looked at line by line: whole lines, or most of a long one, without any sign."""

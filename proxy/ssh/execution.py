@@ -221,7 +221,7 @@ class Execution(Admitting):
         return Tape(number)
 
     def stream(self) -> Stream:
-        return Stream(self.session.detectors)
+        return Stream(self.session.detectors, enough=self._pace.enough)
 
     async def _on(self, connection: asyncssh.SSHClientConnection) -> Run | None:
         """None when the target cannot have heard of the command."""
@@ -309,14 +309,16 @@ class Execution(Admitting):
         if self.session.detectors:
             self._pace.put(data, datatype)
         else:
-            self.printed(data, datatype)
+            _ = self.printed(data, datatype)
 
-    def printed(self, data: bytes, datatype: int | None) -> None:
-        """Mask it, record it, give it out."""
+    def printed(self, data: bytes, datatype: int | None) -> bool:
+        """Mask it, record it, give it out. True when some of it is left for later."""
         self._spoke = self.session.clock.monotonic()
         stream = self._streams.get(datatype)
-        if stream is not None and not self.cut_because:
-            self._let_through(stream.feed(data), datatype, stream)
+        if stream is None or self.cut_because:
+            return False
+        self._let_through(stream.feed(data), datatype, stream)
+        return stream.unfinished
 
     def flush(self) -> None:
         """The last of what was held back."""

@@ -104,7 +104,9 @@ class Interactive(Execution):
         return Tape(number, RECORDED_BYTES)
 
     def stream(self) -> Stream:
-        return Stream(self.session.detectors, terminal=True)
+        # What a terminal shows is masked twice, in step, so none of it can be left for later.
+        enough = self._pace.enough if self._terminal is None else None
+        return Stream(self.session.detectors, terminal=True, enough=enough)
 
     def connection(self, *, fresh: bool = False) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
         """A certificate for one command has no terminal."""
@@ -166,15 +168,15 @@ class Interactive(Execution):
 
     # ---------------------------------------------------------------------------------------- output
 
-    def printed(self, data: bytes, datatype: int | None) -> None:
+    def printed(self, data: bytes, datatype: int | None) -> bool:
         if self._screen is None:
-            super().printed(data, datatype)
-            return
+            return super().printed(data, datatype)
         if self.cut_because:
-            return
+            return False
         self._show(*self._screen.feed(data, self.session.clock.monotonic()))
         if self._screen.holding and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._paused)
+        return False
 
     def _paused(self) -> None:
         self._timer = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from access.masking import declare_masked
@@ -27,7 +28,10 @@ class BinaryMasker:
         self._detectors = detectors
         self._held = ""
 
-    def feed(self, text: str) -> str:
+    #: It never leaves anything for later: most of what is no text passes.
+    unfinished = False
+
+    def feed(self, text: str, enough: Callable[[], bool] | None = None) -> str:  # noqa: ARG002 - as StreamMasker
         """What can be given out now: all but a run that may go on."""
         text = self._held + text
         ends = _trailing_run(text)
@@ -64,8 +68,12 @@ class Stream:
     """Masks one stream of bytes. Text is UTF-8; from the first byte that is not, every byte is a character of its own,
     so that whatever the detectors leave alone passes unchanged. On a `terminal` only the bytes that are not UTF-8 are."""
 
-    def __init__(self, detectors: Detectors, *, terminal: bool = False) -> None:
+    def __init__(
+        self, detectors: Detectors, *, terminal: bool = False, enough: Callable[[], bool] | None = None
+    ) -> None:
+        """`enough` says when others are to have a turn; then `unfinished` is true until an empty piece was fed, maybe several."""
         self._detectors = detectors
+        self._enough = enough
         self._masker: StreamMasker | BinaryMasker | None = StreamMasker(detectors) if detectors else None
         self._terminal = terminal
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape" if terminal else "strict")
@@ -73,6 +81,11 @@ class Stream:
         self.binary = False
         #: Something is held back until its line ends.
         self.holding = False
+
+    @property
+    def unfinished(self) -> bool:
+        """More could be let through at once: `feed(b"")` goes on."""
+        return self._masker is not None and self._masker.unfinished
 
     def feed(self, data: bytes) -> bytes:
         """What can be let through now."""
@@ -83,7 +96,7 @@ class Stream:
         if self.binary:
             return self._bytes(self._masker.feed(data.decode("latin-1")))
         text, rest = self._decoded(data)
-        out = self._bytes(self._masker.feed(text))
+        out = self._bytes(self._masker.feed(text, None if rest else self._enough))
         if rest:
             out += self._to_binary() + self.feed(rest)
         return out

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 #: How long one command's output is worked on before others have a turn, in seconds.
-SLICE_SECONDS = 0.005
+SLICE_SECONDS = 0.003
 #: Bytes that are worked on at once: few until it is known how fast that goes.
-PIECE_MIN, PIECE_MAX = 4 * 1024, 32 * 1024
+PIECE_MIN, PIECE_MAX = 2 * 1024, 32 * 1024
 
 
 class Loop(Protocol):
@@ -31,12 +31,13 @@ class Pace:
 
     def __init__(
         self,
-        take: Callable[[bytes, int | None], None],
+        take: Callable[[bytes, int | None], bool],
         source: Callable[[], Source | None],
         monotonic: Callable[[], float],
         loop: Loop,
         full: int,
     ) -> None:
+        """`take` answers whether it left some of it for later (`enough`); then it is called again, with nothing."""
         self._take, self._source, self._monotonic, self._loop, self._full = take, source, monotonic, loop, full
         self._waiting: deque[tuple[bytes, int | None]] = deque()
         self._size = 0
@@ -89,6 +90,10 @@ class Pace:
         if not self._waiting:
             self._tell()
 
+    def enough(self) -> bool:
+        """Whether what is worked on now has had its slice."""
+        return self._monotonic() >= self._until
+
     # ---------------------------------------------------------------------------------------- turns
 
     def _again(self) -> None:
@@ -115,10 +120,14 @@ class Pace:
                 self._waiting.appendleft((data[self._piece :], datatype))
                 data = data[: self._piece]
             self._size -= len(data)
-            self._take(data, datatype)
+            left = self._take(data, datatype)
             began, now = now, self._monotonic()
-            fitting = len(data) * SLICE_SECONDS / max(now - began, 1e-6)
-            self._piece = int(min(PIECE_MAX, max(PIECE_MIN, fitting)))
+            if left:
+                self._waiting.appendleft((b"", datatype))
+                self._piece = max(PIECE_MIN, self._piece // 2)
+            elif data:
+                fitting = len(data) * SLICE_SECONDS / max(now - began, 1e-6)
+                self._piece = int(min(PIECE_MAX, 2 * self._piece, max(PIECE_MIN, fitting)))
         if not self._waiting:
             if not self._slow:
                 self._resume()

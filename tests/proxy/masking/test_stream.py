@@ -41,6 +41,34 @@ def test_any_chunking_gives_the_same_text(text: str, cuts: list[int]) -> None:
     assert streamed(text, *cuts) == streamed(text) == streamed(text, *range(len(text)))
 
 
+@given(TEXTS, st.lists(st.integers(0, 400), max_size=4), st.lists(st.booleans(), min_size=1, max_size=6))
+def test_work_that_is_interrupted_gives_the_same_text(text: str, cuts: list[int], stops: list[bool]) -> None:
+    """However often it is said to be enough; what is flushed is finished first."""
+    masker, asked = StreamMasker(EVERY), 0
+
+    def enough() -> bool:
+        nonlocal asked
+        asked += 1
+        return stops[asked % len(stops)]
+
+    out, at = "", 0
+    for cut in (*sorted(cuts), len(text)):
+        out += masker.feed(text[at:cut], enough)
+        at = max(at, cut)
+        while masker.unfinished and cut != len(text):
+            out += masker.feed("", enough)
+    assert out + masker.flush() == streamed(text)
+
+
+def test_it_is_asked_after_a_few_slow_lines() -> None:
+    masker, lines = StreamMasker(EVERY), "é tel: 030 901820 or password=hunter2 now, please\n" * 500
+    out, turns = str(masker.feed(lines, lambda: True)), 1
+    while masker.unfinished:
+        out, turns = out + masker.feed("", lambda: True), turns + 1
+    assert turns > 20
+    assert out == streamed(lines)
+
+
 @given(TEXTS)
 def test_single_lines_are_masked_as_a_whole_text_is(text: str) -> None:
     line = text.replace("\n", " ").replace("\r", " ")

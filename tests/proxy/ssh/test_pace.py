@@ -31,11 +31,12 @@ class Stage:
     def resume_reading(self) -> None:
         self.reading = True
 
-    def take(self, data: bytes, datatype: int | None) -> None:
+    def take(self, data: bytes, datatype: int | None) -> bool:
         self.taken.append((data, datatype))
         self.now += self.cost * len(data)
         if self.at_take is not None:
             self.at_take()
+        return False
 
     def turn(self) -> float:
         """One turn of the loop; how long it took."""
@@ -80,7 +81,7 @@ def test_many_pieces_that_arrive_in_one_turn_share_its_slice() -> None:
 def test_output_and_errors_keep_their_order() -> None:
     stage = Stage(5e-6)
     for number in range(9):
-        stage.pace.put(b"%d" % number * 3000, number % 2 or None)
+        stage.pace.put(b"%d" % number * 1500, number % 2 or None)
     stage.turns()
     assert [data[:1] + (b"e" if kind else b"o") for data, kind in stage.taken] == [
         b"0o", b"1e", b"2o", b"3e", b"4o", b"5e", b"6o", b"7e", b"8o",
@@ -94,6 +95,28 @@ def test_pieces_grow_only_while_that_is_quick() -> None:
         stage.turns()
     assert max(len(data) for data, _ in quick.taken) == PIECE_MAX
     assert max(len(data) for data, _ in slow.taken) == PIECE_MIN
+
+
+def test_what_is_left_for_later_comes_before_anything_else() -> None:
+    """A piece that turns out to be slow is worked on for its slice only, however long it is."""
+    stage = Stage(0)
+    left = 0
+
+    def take(data: bytes, _datatype: int | None) -> bool:
+        nonlocal left
+        stage.taken.append((data, None))
+        left += len(data)
+        while left and not stage.pace.enough():
+            left -= 1
+            stage.now += 5e-6
+        return left > 0
+
+    stage.pace = Pace(take, lambda: stage, lambda: stage.now, stage, FULL)
+    stage.pace.put(DATA, None)
+    assert max(stage.turns()) <= SLICE_SECONDS + 1e-5
+    assert stage.text == DATA and not left and not stage.pace
+    sizes = [len(data) for data, _ in stage.taken]
+    assert 0 in sizes and max(sizes) <= 2 * PIECE_MIN  # once that is known, pieces are small
 
 
 def test_a_full_queue_stops_the_source_until_it_is_empty() -> None:
