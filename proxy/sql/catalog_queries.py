@@ -135,8 +135,8 @@ _MARKED = {
 }  # fmt: skip
 
 #: Changes whenever any definition does: every change of a catalog row writes another version of the row, by another
-#: transaction and at another place. All of them count, not the newest: an older transaction may commit later.
+#: transaction and at another place. All of them count, not the newest: an older transaction may commit later. (`bit_xor` came with 14.)
 MARK = " UNION ALL ".join(
-    f"SELECT '{table}', count(*), bit_xor(hashtextextended(ctid::text || ' ' || xmin::text, 0)) FROM pg_catalog.{table}{which}"  # noqa: S608 - from the list above
+    f"SELECT '{table}', count(*), sum(hashtextextended(ctid::text || ' ' || xmin::text, 0))::text FROM pg_catalog.{table}{which}"  # noqa: S608 - from the list above
     for table, which in _MARKED.items()
 )

@@ -100,13 +100,13 @@ def test_comments_at_its_ends_change_nothing_of_a_statement(catalog: Catalog) ->
     for reader, _ in pairs:
         reader.forms = FormMemory(patience=0)
     dice, session, known = Dice(11), SqlSession(role="app", level=Level.WRITE), 0
-    for number, case in enumerate(CORPUS):
+    for number, case in enumerate(CORPUS if DEEP > 1 else CORPUS[::2]):
         reader, alone = pairs[number % 3]
         for _ in range(DEEP):
             text = commented(case.sql, dice)
             same(reader.read(text, session, 0), alone.read(text, session, 0, fresh=True))
             known += reader._within(text, session) is not None
-    assert known > 150
+    assert known > 70
 
 
 @pytest.mark.parametrize(
