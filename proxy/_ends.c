@@ -20,16 +20,21 @@
 
 /* Bytes of one read at most; as much as uvloop reads. */
 #define RECEIVED_MOST (256 * 1024)
-/* What a turn looks at at most, and how often it looks again before the rest of the loop gets its turn. */
+/* What a turn looks at at most, and how often it looks again before the rest of the loop gets its turn. What it stayed awake
+ * for does not count, for so many nanoseconds. */
 #define EVENTS 64
 #define LOOKS 4
-/* A question is not larger: what is larger is no small query, and its answer is not worth to be awake for. */
-#define QUESTION_MOST 4096
+#define TURN_MOST 1000000
+/* A question and its answer are not larger: what is larger is no small query, and what follows it not worth to be awake for. */
+#define SMALL_MOST 4096
 /* After staying awake in vain it does not for so many turns, twice as many each time, up to two to this. */
 #define VAIN_MOST 10
 
 typedef Py_ssize_t Size;
 typedef struct End End;
+
+/* How often staying awake was in vain, and how many turns it will not be tried for. */
+typedef struct { int vain, skips; } Luck;
 
 typedef struct {
     PyObject_HEAD
@@ -37,8 +42,9 @@ typedef struct {
     Size room;
     unsigned char *buffer;
     int64_t patience;
-    Size asked;
-    int descriptor, vain, skips;
+    Size asked, told;
+    Luck answers, questions;
+    int descriptor;
     char turning;
 } Poller;
 
@@ -73,7 +79,7 @@ static int watch(End *self, int operation) {
 
 /* Whether an answer is expected of it. */
 static void expect(End *self, int answer) {
-    if (self->asked == answer || !self->answers) return;
+    if (self->asked == answer) return;
     self->asked = (char)answer;
     self->poller->asked += answer ? 1 : -1;
 }
@@ -156,7 +162,8 @@ static PyObject *End_write(End *self, PyObject *data) {
         return PyObject_CallOneArg(self->port[WRITE], data);
     }
     Size size = PyBytes_GET_SIZE(data), taken = sent(self, PyBytes_AS_STRING(data), size);
-    if (self->descriptor >= 0) expect(self, size <= QUESTION_MOST);
+    if (self->descriptor >= 0 && self->answers) expect(self, size <= SMALL_MOST);
+    else if (self->descriptor >= 0 && size <= SMALL_MOST) self->poller->told++;
     if (taken == size) Py_RETURN_NONE;
     self->behind = 1;
     PyObject *rest = PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + taken, size - taken);
@@ -279,11 +286,13 @@ static int64_t nanoseconds(void) {
     return clock_gettime(CLOCK_MONOTONIC, &now) ? 0 : (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Nothing is there. When one answer is expected, and the last ones came quickly, stay awake for it, behind everybody else who
- * has something to do: to be woken takes longer than a small query. */
+/* Nothing is there. When one answer is expected, or one was just told whose client may ask again, and the last ones came
+ * quickly, stay awake for it, behind everybody else who has something to do: to be woken takes longer than a small query. */
 static int stay_awake(Poller *self, struct epoll_event *events) {
-    if (self->asked != 1 || !self->patience) return 0; /* where many are under way, others need the CPU more */
-    if (self->skips) { self->skips--; return 0; }
+    Luck *luck = self->asked ? &self->answers : &self->questions;
+    /* Where many are under way, others need the CPU more. */
+    if ((self->asked ? self->asked : self->told) != 1 || !self->patience) return 0;
+    if (luck->skips) { luck->skips--; return 0; }
     int count, descriptor = self->descriptor;
     int64_t patience = self->patience;
     Py_BEGIN_ALLOW_THREADS
@@ -293,8 +302,8 @@ static int stay_awake(Poller *self, struct epoll_event *events) {
         count = epoll_wait(descriptor, events, EVENTS, 0);
     } while (!count && nanoseconds() < until);
     Py_END_ALLOW_THREADS
-    if (count > 0) self->vain = 0;
-    else self->skips = 1 << (self->vain < VAIN_MOST ? ++self->vain : VAIN_MOST);
+    if (count > 0) luck->vain = 0;
+    else luck->skips = 1 << (luck->vain < VAIN_MOST ? ++luck->vain : VAIN_MOST);
     return count;
 }
 
@@ -304,10 +313,13 @@ static PyObject *Poller_turn(Poller *self, PyObject *unused) {
     if (self->turning) Py_RETURN_NONE;
     self->turning = 1;
     int result = 0;
+    int64_t until = nanoseconds() + TURN_MOST;
+    self->told = 0;
     for (int look = 0; look < LOOKS && result >= 0 && self->descriptor >= 0; look++) {
         struct epoll_event events[EVENTS];
         int count = epoll_wait(self->descriptor, events, EVENTS, 0);
-        if (!count) count = stay_awake(self, events);
+        if (!count && (count = stay_awake(self, events)) > 0 && nanoseconds() < until) look--;
+        self->told = 0;
         if (count <= 0) {
             if (count < 0 && errno != EINTR) { PyErr_SetFromErrno(PyExc_OSError); result = -1; }
             break;
@@ -378,7 +390,11 @@ static PyMethodDef Poller_methods[] = {
 };
 static PyMemberDef Poller_members[] = {
     {"asked", T_PYSSIZET, offsetof(Poller, asked), READONLY, "How many answers are expected."},
-    {"skips", T_INT, offsetof(Poller, skips), READONLY, "How many turns it will not stay awake for."},
+    {"told", T_PYSSIZET, offsetof(Poller, told), READONLY, "How many were answered in this look."},
+    {"skips", T_INT, offsetof(Poller, answers) + offsetof(Luck, skips), READONLY,
+     "How many turns it will not stay awake for an answer."},
+    {"idle", T_INT, offsetof(Poller, questions) + offsetof(Luck, skips), READONLY,
+     "How many turns it will not stay awake for the next question."},
     {NULL, 0, 0, 0, NULL},
 };
 static PyTypeObject PollerType = {
@@ -386,7 +402,8 @@ static PyTypeObject PollerType = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .tp_new = Poller_new, .tp_traverse = (traverseproc)Poller_traverse,
     .tp_clear = (inquiry)Poller_clear, .tp_dealloc = (destructor)Poller_dealloc, .tp_methods = Poller_methods,
     .tp_members = Poller_members,
-    .tp_doc = "Poller(patience=0)\n\nSockets that are read together. It stays awake for an answer so many seconds at most. Raises OSError.",
+    .tp_doc = "Poller(patience=0)\n\nSockets that are read together. It stays awake for an answer or the next question so many\n"
+    "seconds at most. Raises OSError.",
 };
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "proxy._ends", .m_size = -1};

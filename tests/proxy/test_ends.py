@@ -30,7 +30,7 @@ NO_C = pytest.mark.skipif(ends is None, reason="the compiled part is not install
 class Pair:
     """A socket in a poller, its peer, and what its owner was told."""
 
-    def __init__(self, poller: Any) -> None:
+    def __init__(self, poller: Any, *, answers: bool = True) -> None:
         self.ours, self.theirs = socket.socketpair()
         self.ours.setblocking(False)
         self.theirs.setblocking(False)
@@ -40,7 +40,7 @@ class Pair:
         self.waiting = 0
         self.end = poller.add(
             self.ours.fileno(), self.got.append, lambda: self.told.append("over"), self.told.append,
-            self.transport.append, lambda: self.waiting, True,
+            self.transport.append, lambda: self.waiting, answers,
         )  # fmt: skip
         self.end.resume()
 
@@ -266,6 +266,74 @@ def test_who_waited_in_vain_does_not_for_a_while():
     poller.close()
     client.close()
     server.close()
+
+
+def _echo(poller: Any) -> Pair:
+    """A client that is answered at once, and has asked."""
+    client = Pair(poller, answers=False)
+    client.end.hand_to(client.end.write)
+    client.theirs.setblocking(True)
+    client.theirs.send(b"1")
+    return client
+
+
+@NO_C
+def test_the_next_question_is_read_in_the_same_turn():
+    poller = ends.Poller(30)
+    client, heard = _echo(poller), []
+
+    def ask_again() -> None:
+        heard.append(client.theirs.recv(100))
+        client.theirs.send(bytes(5000))  # whose answer is not small: nothing is expected after it
+
+    other = threading.Thread(target=ask_again)
+    other.start()
+    poller.turn()
+    other.join()
+    assert heard == [b"1"] and client.theirs.recv(6000) == bytes(5000) and poller.idle == 0
+    poller.close()
+    client.close()
+
+
+@NO_C
+def test_who_does_not_ask_again_is_not_waited_for_next_time():
+    poller = ends.Poller(1e-6)
+    client, seen = _echo(poller), []
+    for _ in range(5):
+        poller.turn(), poller.turn()  # the second finds nothing, and is not counted
+        seen.append(poller.idle)
+        client.theirs.send(b"1")
+    assert seen == [2, 1, 0, 4, 3] and poller.skips == 0
+    poller.turn()
+    both = [client, _echo(poller)]
+    for one in both:
+        one.theirs.send(b"1")
+    before = poller.idle
+    poller.turn()
+    assert poller.idle == before  # where many are answered, nobody is waited for
+    poller.close()
+    for one in both:
+        one.close()
+
+
+@NO_C
+def test_a_turn_ends_although_somebody_always_asks():
+    poller = ends.Poller(30)
+    client, stop = _echo(poller), threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            client.theirs.send(client.theirs.recv(100) or b"1")
+
+    other = threading.Thread(target=ask)
+    other.start()
+    poller.turn()
+    stop.set()
+    client.end.write(b"last")
+    other.join(10)
+    assert not other.is_alive()
+    poller.close()
+    client.close()
 
 
 @NO_C
