@@ -18,7 +18,9 @@ AGAIN_SECONDS = 2.0
 #: How old a catalog gets before it is read again whatever its mark says, in seconds.
 REFRESH_SECONDS = 300.0
 #: How often the mark of a database that somebody is connected to is looked at, and how long that may take, in seconds.
-LOOK_SECONDS, LOOKING_SECONDS = 10.0, 5.0
+LOOK_SECONDS, LOOKING_SECONDS = 8.0, 5.0
+#: How often it is found out who is due, as a part of that.
+_TICKS = 4
 #: Looking takes at most one part of so many of the time.
 _SHARE = 100
 
@@ -148,7 +150,7 @@ class Catalogs:
         """Look after those that somebody uses every few seconds, and read all of them again every few minutes, until
         cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS / _TICKS)
             in_use = used()
             for key, entry in list(self._entries.items()):
                 resource = resources(key[0])
