@@ -184,8 +184,10 @@ class Office:
         """Access asked for and approved by clicks in Slack."""
         card = await self.asked()
         await self.ann.press(card, "Approve")
+        async with asyncio.timeout(20):  # on a busy machine not all that follows is under way when it is first quiet
+            while not (grants := await self.store.read(lambda tx: tx.grants(limit=1))):
+                await self.settle()
         await self.settle()
-        grants = await self.store.read(lambda tx: tx.grants(limit=1))
         return grants[0]
 
     def cards(self) -> list[Message]:
