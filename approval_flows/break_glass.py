@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from access.actors import Actor, Person, PersonId, actor_key
-from access.emergencies import Emergency, Finding
+from access.emergencies import Emergency, EmergencyState, Finding
 from access.errors import Conflict, Denied, HoopError, Invalid
 from access.events import (
     AttestationDue,
@@ -346,6 +346,19 @@ def open_ones(tx: Tx) -> list[AccessRequest]:
     """Every use that is not closed."""
     found = (tx.request(RequestId(key)) for key, _ in tx.docs(KIND, limit=MOST_OPEN))
     return [one for one in found if one is not None and one.emergency is not None]
+
+
+def waiting_for(tx: Tx, person: PersonId) -> list[AccessRequest]:
+    """The uses somebody was called for, or is to account for, that want something of them now, the oldest first: to
+    acknowledge or to close another's, to attest their own."""
+
+    def theirs(request: AccessRequest, now: Emergency) -> bool:
+        if request.actor.person == person:
+            return now.state is EmergencyState.DUE
+        return person in now.told and now.state in {EmergencyState.OPEN, EmergencyState.ATTESTED}
+
+    found = [one for one in open_ones(tx) if one.emergency is not None and theirs(one, one.emergency)]
+    return sorted(found, key=lambda one: one.created_at)
 
 
 def nudge(office: Office, tx: Tx) -> int:

@@ -15,6 +15,7 @@ from access.ports import EVERYTHING, Tx
 from access.requests import AccessRequest, Grant, RequestState
 from access.resources import Resource
 from access.scopes import scope_name, standing_scope
+from approval_flows.break_glass import waiting_for as broken_glass
 from approval_flows.deputising import kept
 from approval_flows.opening import openings
 from bot.cards import Card
@@ -76,7 +77,7 @@ async def pending(kit: Kit, intent: Pending, who: Caller, reply: Reply) -> None:
     person = kit.person(who)
 
     def build(tx: Tx) -> Card:
-        rows = list(waiting_for(kit, tx, person.id))
+        rows = [*broken_glass(tx, person.id), *waiting_for(kit, tx, person.id)]
         page = min(intent.page, max(1, -(-len(rows) // lists.MOST)))
         here = rows[(page - 1) * lists.MOST : page * lists.MOST]
         cases = [case for row in here if (case := case_of(tx, kit.world, row.id))]

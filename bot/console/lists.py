@@ -17,6 +17,7 @@ from access.ports import EVERYTHING, Directory, Tx
 from access.requests import AccessRequest, Grant, RequestState, Session
 from access.resources import Resource
 from access.scopes import scope_said, standing
+from approval_flows.break_glass import waiting_for as broken_glass
 from approval_flows.deputising import kept
 from approval_flows.opening import openings
 from bot.console import messages
@@ -109,8 +110,8 @@ class Lists:
         )
 
     def waiting(self, tx: Tx, me: Person, now: datetime) -> list[AccessRequest]:
-        """Pending requests this person, or somebody whose place they take now, was asked to decide, oldest first; never
-        their own."""
+        """Broken glass that wants something of this person, then pending requests they, or somebody whose place they take
+        now, were asked to decide and did not vote on, oldest first; never their own."""
         taken = [one for one in kept(tx) if one.to == me.id and one.lasts(now)]
 
         def asked(request: AccessRequest) -> bool:
@@ -118,7 +119,9 @@ class Lists:
             return any(person in request.approvers for person in (me.id, *instead))
 
         pending = [one for one in tx.requests(states=(RequestState.PENDING,), limit=EVERYTHING) if one.expires_at > now]
-        return [one for one in reversed(pending) if one.actor.person != me.id and asked(one)]
+        theirs = [one for one in reversed(pending) if one.actor.person != me.id and asked(one)]
+        voted = {one.id for one in theirs if any(vote.person == me.id for vote in tx.reviews(one.id, one.revision))}
+        return [*broken_glass(tx, me.id), *(one for one in theirs if one.id not in voted)]
 
     def access(self, tx: Tx, me: Person, now: datetime) -> tuple[Access, ...]:
         """Live standing access, the one that ends first at the top."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from access.actors import Person
+from access.emergencies import EmergencyState
 from access.policy import Policy
 from access.ports import Outlook
 from access.requests import AccessRequest, Ask, Grant, RequestState, Session
@@ -34,6 +35,7 @@ from bot.links import Links
 from bot.usage import USAGE
 from bot.views import parts
 from bot.views.access import grant_buttons
+from bot.views.emergencies import glass_card, own_buttons
 from bot.views.requests import approvable_in_channel
 from bot.views.sessions import session_line
 
@@ -116,6 +118,10 @@ def taken_over_card(giver: Mention, waiting: Sequence[Case]) -> Card:
 
 def _pending_item(case: Case) -> Item:
     request = case.request
+    if request.emergency is not None:
+        card = glass_card(case)
+        own = own_buttons(case) if request.emergency.state is EmergencyState.DUE else ()
+        return Item(card.title, (text(card.state.word, " · ", Code(request.id)),), own or card.buttons)
     title = text(case.who, parts.via(request), f" {parts.asks(request)} ", Code(request.resource))
     why = ": ".join(part for part in (request.ticket, request.reason) if part)
     lines: list[Text] = [text(why)] if why else []

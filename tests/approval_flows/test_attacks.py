@@ -96,6 +96,14 @@ ATTACKS: dict[str, tuple[str, str]] = {
         "", "ann delegates eve 5d\ndana runs UPDATE write\nann proposes DELETE write\ndana accepts\n! eve approves -> does not wait for your approval"),
     "a text that does more than was asked for": ("", "dana runs UPDATE write\n! ann proposes DROP ddl drop -> more than was asked for"),
     "a freeze lifted by one": ("", "dana asks read 1h\nsam freezes\nsam lifts\n! sam lifts -> second person\n! ann approves -> is frozen"),
+    "a freeze lifted together with somebody who left": (
+        "", "dana asks read 1h\nsam freezes\nsam lifts\nleaves sam security\nolga lifts\n! ann approves -> is frozen"),
+    "one voice twice, by handing one's place over after the vote": (
+        TWO, "dana asks read 1h\nann approves\nann delegates bob 5d\n! bob approves -> also for you"),
+    "a link of step-up after another took their yes back": (
+        STEPS.replace("true}}", "true}, need: 2}"),
+        "dana asks read 1h\nann opens link\nlink\nbob opens link\nann denies\n! link -> already denied by Ann"),
+    "a no of somebody who said yes and left": (TWO, "dana asks read 1h\nann approves\nleaves ann dba\n! ann denies -> not an approver"),
     "broken glass made longer by an ordinary request": (
         GLASS, "oncall dana\ndana breaks read 30m\n! ann extends 30m -> not extended\ndana asks read 8h"),
     "broken glass in the name of an agent": (GLASS, "oncall dana\n! dana breaks read 30m through claude -> agent does not"),

@@ -17,7 +17,7 @@ from bot.grammar import parse
 from bot.intents import Incomplete, Mistake
 from bot.views import emergencies
 from tests.approval_flows.test_break_glass import REASON, glass, wanted
-from tests.bot.stage import Stage, has, token_of, words
+from tests.bot.stage import FakeReply, Stage, has, token_of, words
 from tests.fakes.world import ANN, BOB, DANA, DANA_SELF, EVE, OLGA, SAM
 
 GOLDEN = Path(__file__).parent / "golden" / "emergencies"
@@ -221,6 +221,24 @@ async def test_an_attestation_is_given_once_and_closed_after_it(quick: Stage) ->
     again = await quick.press(DANA, button)
     assert "attested already" in words(again.last)
     assert "What was done" in str(root(quick).blocks)
+
+
+async def test_what_is_to_be_done_about_it_is_among_what_waits(quick: Stage) -> None:
+    def wants(reply: FakeReply) -> set[Do]:
+        return {button.do for item in reply.last.items for button in item.buttons}
+
+    request = await broken(quick)
+    assert Do.ACKNOWLEDGE in wants(await quick.say(OLGA, "pending"))
+    assert wants(await quick.say(DANA, "pending")) == set()
+    await quick.say(OLGA, f"ack {request.id}")
+    assert wants(await quick.say(OLGA, "pending")) == set()
+    await quick.say(DANA, f"done {request.id}")
+    assert wants(await quick.say(DANA, "pending")) == {Do.ATTEST}
+    await quick.say(DANA, f"attest {request.id} repaired order 7")
+    assert wants(await quick.say(DANA, "pending")) == set()
+    assert Do.JUSTIFIED in wants(await quick.say(BOB, "pending"))
+    await quick.say(BOB, f"close {request.id} justified")
+    assert wants(await quick.say(BOB, "pending")) == set()
 
 
 async def test_typed_all_the_way(quick: Stage) -> None:

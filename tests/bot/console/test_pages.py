@@ -11,9 +11,10 @@ from access.scopes import Write
 from bot.console import messages
 from bot.console.messages import Message, private_channel
 from bot.console.pages import SHOWN
+from tests.approval_flows.test_break_glass import broken, glass
 from tests.bot.console.conftest import Open
 from tests.bot.console.scene import CHANNEL, HOUR, Scene, masked_evidence
-from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA
+from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA, two_people
 
 
 async def test_the_first_page_is_the_first_channel(opened: Open) -> None:
@@ -96,6 +97,26 @@ async def test_waiting_shows_what_this_person_may_decide_with_its_buttons(scene:
         page = await opened(somebody).page("/waiting")
         assert "Nothing waits for you" in page
         assert "data-waiting=" not in page
+
+
+async def test_what_one_voted_on_waits_for_others(scene: Scene, opened: Open) -> None:
+    scene.world.flows = (two_people(),)
+    assert scene.world.office.flows.reload()
+    request = await scene.asked()
+    await scene.world.approve(request, ANN)
+    assert "Nothing waits" in await opened(ANN).page("/waiting")
+    assert 'data-do="approve"' in await opened(BOB).page("/waiting")
+
+
+async def test_broken_glass_waits_for_who_looks_after_it(scene: Scene, opened: Open) -> None:
+    request = await broken(glass(scene.world))
+    await scene.announce()
+    page = await opened(OLGA).page("/waiting")
+    assert 'data-do="acknowledge"' in page
+    assert 'data-waiting="1"' in page
+    assert "Nothing waits" in await opened(DANA).page("/waiting")
+    await scene.world.desk.acknowledge(request.id, OLGA.id)
+    assert "Nothing waits" in await opened(OLGA).page("/waiting")
 
 
 async def test_what_is_over_waits_for_nobody(scene: Scene, opened: Open) -> None:
