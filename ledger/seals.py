@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,17 @@ def seals_in(kind: str, payload: dict[str, Any] | None) -> Iterator[Seal]:
             yield Seal(segment, size, head)
 
 
+def telling(seals: Iterable[Seal], new: Seal) -> tuple[Seal, ...]:
+    """Of the heads of one recording those that say all: the greatest made while it grew, and the final ones.
+
+    A later head made while it grew is of all before it. A final one need not be: after a crash it is of what was found on
+    the disk, and may be of less than was sealed before.
+    """
+    every = dict.fromkeys((*seals, new))
+    growing = max((seal for seal in every if not seal.final), key=lambda seal: seal.size, default=None)
+    return (*(() if growing is None else (growing,)), *(seal for seal in every if seal.final))
+
+
 def check(data: bytes, seals: Iterable[Seal]) -> list[str]:
     """What in a recording's bytes contradicts the heads the ledger holds of it, in words; empty when nothing does."""
     problems = []
@@ -78,12 +89,12 @@ class Checked:
         return "\n".join(lines)
 
 
-def check_all(seals: Iterable[Seal], read: Callable[[str], bytes]) -> Checked:
-    """Compare every sealed recording that is here. `read` raises Invalid for one that is not."""
+def check_all(recordings: Iterable[Sequence[Seal]], read: Callable[[str], bytes]) -> Checked:
+    """Compare every sealed recording that is here with its heads. `read` raises Invalid for one that is not."""
     checked = Checked()
-    for seal in seals:
+    for seals in recordings:
         try:
-            data = read(seal.segment)
+            data = read(seals[0].segment)
         except Invalid:
             checked.missing += 1
             continue
@@ -91,5 +102,5 @@ def check_all(seals: Iterable[Seal], read: Callable[[str], bytes]) -> Checked:
             checked.problems.append(problem.message)
             continue
         checked.recordings += 1
-        checked.problems += check(data, [seal])
+        checked.problems += check(data, seals)
     return checked

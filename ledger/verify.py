@@ -18,7 +18,7 @@ from ledger.checkpoints import heads_from
 from ledger.engines import DATABASE_ERRORS, open_engine, translate
 from ledger.journal import EVENTS
 from ledger.notes import Note, is_signed_by, parse_notes, root_of
-from ledger.seals import SEALS, Seal, seals_in
+from ledger.seals import SEALS, Seal, seals_in, telling
 from ledger.store import Store, as_transaction
 
 MANY = 100
@@ -50,8 +50,8 @@ class VerifyReport:
     checkpoints: int = 0
     exported: int = 0
     problems: list[Problem] = field(default_factory=list)
-    #: The last head of each recording. It is of everything before it, so that the heads before it say nothing more.
-    seals: dict[str, Seal] = field(default_factory=dict)
+    #: The heads of each recording that say all (`seals.telling`).
+    seals: dict[str, tuple[Seal, ...]] = field(default_factory=dict)
     caveats: list[str] = field(default_factory=list)
 
     @property
@@ -206,7 +206,8 @@ class _Check:
             for writer, pairs in json.loads(row.payload)["events"].items():
                 self._erased.setdefault(writer, []).extend((first, last) for first, last in pairs)
         elif row.kind in SEALS:
-            self.report.seals.update((seal.segment, seal) for seal in seals_in(row.kind, json.loads(row.payload)))
+            for seal in seals_in(row.kind, json.loads(row.payload)):
+                self.report.seals[seal.segment] = telling(self.report.seals.get(seal.segment, ()), seal)
 
     def finish(self) -> None:
         """What can be said only at the end: erasures and cut tails."""

@@ -12,7 +12,7 @@ from access.errors import Invalid, Unavailable
 from access.ports import Tx
 from ledger import segments, views
 from ledger.recordings import Recordings
-from ledger.seals import Seal, check, check_all, grown, sealed, seals_in
+from ledger.seals import Seal, check, check_all, grown, sealed, seals_in, telling
 from ledger.sessions import SessionLog
 from ledger.store import Store
 from ledger.verify import verify_store
@@ -72,7 +72,7 @@ def test_recordings_that_are_not_here_are_no_problem_unreadable_ones_are() -> No
         return here[name]
 
     names = ("d/a.seg", "d/b.seg", "d/broken.seg", "d/gone.seg")
-    checked = check_all([seal(10, final=True, segment=name) for name in names], read)
+    checked = check_all([[seal(10, final=True, segment=name)] for name in names], read)
     assert (checked.recordings, checked.missing) == (2, 1)
     assert checked.text().splitlines() == [
         "recordings: 2 compared with what was sealed",
@@ -80,7 +80,37 @@ def test_recordings_that_are_not_here_are_no_problem_unreadable_ones_are() -> No
         "NOT INTACT: The recording d/broken.seg can not be read: damaged.",
         "note: 1 recordings are not on this node",
     ]
-    assert "intact: every one" in check_all([seal(10, segment="d/a.seg")], read).text()
+    assert "intact: every one" in check_all([[seal(10, segment="d/a.seg")]], read).text()
+
+
+def test_the_greatest_head_and_the_final_ones_say_all() -> None:
+    heads = [seal(2), seal(7), seal(4), seal(10, final=True), seal(10, final=True)]
+    kept: tuple[Seal, ...] = ()
+    for each in heads:
+        kept = telling(kept, each)
+    assert kept == (seal(7), seal(10, final=True))
+    assert telling((seal(10, final=True),), seal(3)) == (seal(3), seal(10, final=True)), "in whatever order"
+
+
+@pytest.mark.parametrize("lost", [b"", b"changed"])
+async def test_what_was_sealed_and_is_not_there_after_a_crash_is_told(
+    store: Store, tmp_path: Path, lost: bytes
+) -> None:
+    """Whoever shortens or changes a recording that a crash left does not get it sealed anew and called intact."""
+    recordings = Recordings(tmp_path, SessionLog(store), node=store.writer)
+    await recordings.start()
+    recording = recordings.open(examples.session())
+    recording.write(b"dropped")
+    await recordings.seal()
+    left = tmp_path / "left"
+    (left / recording.name).parent.mkdir(parents=True)
+    (left / recording.name).write_bytes(segments.MAGIC + segments.framed(b"one", *filter(None, [lost])))
+    after = Recordings(left, SessionLog(store))
+    assert await after.finish_left_behind() == [recording.name]
+    report = await verify_store(store)
+    (problem,) = check_all(report.seals.values(), after.read).problems
+    assert "sealed" in problem
+    await recordings.close()
 
 
 async def test_the_last_seal_and_the_end_of_the_session_are_one_commit(store: Store, tmp_path: Path) -> None:
@@ -108,6 +138,6 @@ async def test_the_last_seal_and_the_end_of_the_session_are_one_commit(store: St
     ]
     path = tmp_path / (recording.name + segments.COMPRESSED)
     path.write_bytes(segments.compress(segments.MAGIC + segments.framed(b"two")))
-    (problem,) = check_all(report.seals.values(), recordings.read).problems
+    problem, *_ = check_all(report.seals.values(), recordings.read).problems
     assert "are not what was sealed" in problem
     await recordings.close()
