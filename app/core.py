@@ -24,7 +24,7 @@ from access.tickets import NoTickets
 from app import config_build
 from app.clock import SystemClock, SystemEntropy
 from app.config_file import Loaded
-from app.flows import FlowsWanted, flows_and_duty
+from app.flows import FlowsWanted, Ground, flows_and_duty
 from app.on_call import Roster
 from app.settings import Settings
 from approval_flows.book import GrantBook
@@ -162,7 +162,8 @@ async def open_core(
     jira = jira_of(settings, vault, directory, clock)
     await store.start()
     try:
-        on_call, shelf = await flows_and_duty(flows, settings, loaded.base, directory, resources, vault, clock, store)
+        ground = Ground(settings, loaded.base, directory, resources, vault, clock, store)
+        on_call, shelf = await flows_and_duty(flows, ground)
         tickets = jira.tickets if jira else NoTickets()
         office = Office(directory, resources, entropy, limits(settings), shelf, on_call, tickets)
         yield Core(

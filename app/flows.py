@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,27 @@ from approval_flows.on_call_file import OnCallFile, parse_schedules, read_schedu
 from approval_flows.shelf import FlowSet, FlowShelf, build, load_folder, load_shipped
 
 LOOK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the flows and schedules of a process are read with."""
+
+    settings: Settings
+    base: Path
+    directory: Directory
+    resources: Mapping[str, Resource]
+    vault: Vault
+    clock: Clock
+    store: Store
+
+    def on_call(self, earlier: str = "") -> Roster:
+        """`on_call_of` it."""
+        return on_call_of(self.settings, self.base, self.directory, self.vault, self.clock, earlier)
+
+    async def kept(self) -> LastGood:
+        """The last good version that the store keeps; nothing where there is none."""
+        return await self.store.read(kept) or LastGood()
 
 
 class FlowsWanted(Enum):
@@ -83,54 +105,38 @@ def shelf_of(
     return shelf
 
 
-async def flows_and_duty(
-    wanted: FlowsWanted,
-    settings: Settings,
-    base: Path,
-    directory: Directory,
-    resources: Mapping[str, Resource],
-    vault: Vault,
-    clock: Clock,
-    store: Store,
-) -> tuple[Roster, FlowShelf]:
+async def flows_and_duty(wanted: FlowsWanted, ground: Ground) -> tuple[Roster, FlowShelf]:
     """The schedules and flows of this process. Raises Invalid with every problem that stands in the way."""
     if wanted is FlowsWanted.NONE:
         return Roster(None, None), FlowShelf(lambda: (FlowSet(), ()))
     if wanted is FlowsWanted.GOOD:
-        return await _good(settings, base, directory, resources, vault, clock, store)
-    earlier = await _kept(store) if wanted is FlowsWanted.KEPT else LastGood()
-    on_call = on_call_of(settings, base, directory, vault, clock, earlier.on_call)
+        return await _good(ground)
+    earlier = await ground.kept() if wanted is FlowsWanted.KEPT else LastGood()
+    on_call = ground.on_call(earlier.on_call)
     await on_call.refresh()
-    return on_call, shelf_of(settings, base, directory, resources, on_call, earlier)
+    return on_call, shelf_of(ground.settings, ground.base, ground.directory, ground.resources, on_call, earlier)
 
 
-async def _good(
-    settings: Settings,
-    base: Path,
-    directory: Directory,
-    resources: Mapping[str, Resource],
-    vault: Vault,
-    clock: Clock,
-    store: Store,
-) -> tuple[Roster, FlowShelf]:
+async def _good(ground: Ground) -> tuple[Roster, FlowShelf]:
     """The good files. What can not be done without goes by the last good version; a file of schedules that has none, has no
     schedules, and a flow that wants one of them is broken with it."""
     earlier = LastGood()
     troubles: tuple[FlowProblem, ...] = ()
     old: tuple[str, ...] = ()
     try:
-        on_call = on_call_of(settings, base, directory, vault, clock)
+        on_call = ground.on_call()
     except Invalid:
-        earlier = await _kept(store)
-        on_call, troubles, old = _other_schedules(settings, base, directory, vault, clock, earlier)
+        earlier = await ground.kept()
+        on_call, troubles, old = _other_schedules(ground, earlier)
     await on_call.refresh()
-    if not settings.approvals.flows:
+    directory, resources, folder = ground.directory, ground.resources, ground.settings.approvals.flows
+    if not folder:
         flows, problems = load_shipped()
         return on_call, FlowShelf(lambda: (flows, (*problems, *troubles)), _instead(old, earlier) if old else "")
-    found = load_good_parts(base / settings.approvals.flows, directory, resources, on_call.schedules())
+    found = load_good_parts(ground.base / folder, directory, resources, on_call.schedules())
     problems = (*troubles, *found.problems)
     if found.doubtful:
-        earlier = await _kept(store)
+        earlier = await ground.kept()
         again = good_parts(earlier.flows, (), directory, resources, on_call.schedules())
         if not earlier.flows or again.doubtful:
             raise Invalid(
@@ -142,22 +148,16 @@ async def _good(
     return on_call, FlowShelf(lambda: (found.flows, problems), notice)
 
 
-async def _kept(store: Store) -> LastGood:
-    found = await store.read(kept)
-    return found if found is not None else LastGood()
-
-
-def _other_schedules(
-    settings: Settings, base: Path, directory: Directory, vault: Vault, clock: Clock, earlier: LastGood
-) -> tuple[Roster, tuple[FlowProblem, ...], tuple[str, ...]]:
+def _other_schedules(ground: Ground, earlier: LastGood) -> tuple[Roster, tuple[FlowProblem, ...], tuple[str, ...]]:
     """What there is beside a broken file of schedules, what is wrong with that, and its name where its last good version is
     gone by."""
-    path = base / settings.approvals.on_call
-    _, troubles = read_schedules(path, directory)
-    if earlier.on_call and not parse_schedules(str(path), earlier.on_call, directory)[1]:
-        return on_call_of(settings, base, directory, vault, clock, earlier.on_call), troubles, (str(path),)
-    without = settings.approvals.model_copy(update={"on_call": ""})
-    return on_call_of(settings.model_copy(update={"approvals": without}), base, directory, vault, clock), troubles, ()
+    path = ground.base / ground.settings.approvals.on_call
+    _, troubles = read_schedules(path, ground.directory)
+    if earlier.on_call and not parse_schedules(str(path), earlier.on_call, ground.directory)[1]:
+        return ground.on_call(earlier.on_call), troubles, (str(path),)
+    without = ground.settings.approvals.model_copy(update={"on_call": ""})
+    settings = ground.settings.model_copy(update={"approvals": without})
+    return replace(ground, settings=settings).on_call(), troubles, ()
 
 
 def _instead(files: Sequence[str], earlier: LastGood) -> str:
