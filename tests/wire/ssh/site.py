@@ -7,9 +7,9 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,8 @@ class Target:
     directory: Path
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    #: Variables of the server itself, besides those of the tests.
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known_hosts(self) -> Path:
@@ -117,7 +119,9 @@ class Target:
             )
         )  # fmt: skip
         Path("/run/sshd").mkdir(exist_ok=True)
-        self.process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [SSHD, "-D", "-e", "-f", str(config)], stderr=subprocess.DEVNULL, env={**os.environ, **self.environment}
+        )
         for _ in range(200):
             try:
                 __import__("socket").create_connection(("127.0.0.1", self.port), 0.2).close()

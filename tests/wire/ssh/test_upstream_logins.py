@@ -1,8 +1,9 @@
-"""How the gateway is let in by a target, and how it knows that it is the right one: OpenSSH's own server, and for passwords
-asyncssh's, because OpenSSH asks the system's accounts for those."""
+"""How the gateway is let in by a target, and how it knows that it is the right one: OpenSSH's own server, and asyncssh's for
+passwords that are asked for by keyboard-interactive, which OpenSSH does through PAM."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -145,6 +146,41 @@ async def test_a_password_of_the_vault(tmp_path: Path, interactive: bool) -> Non
             said = await says(replace(resource, upstream=replace(upstream, secret=secret)))
             assert expected in said
             assert password not in said
+
+
+#: The account of the tests with the password "correct horse", instead of what /etc/shadow says; nothing of the machine changes.
+SHADOW = r"""
+#define _GNU_SOURCE
+#include <shadow.h>
+#include <pwd.h>
+struct spwd *getspnam(const char *name) {
+    static struct spwd one = {.sp_pwdp = "$6$hooptests$42itfnshcbBUh4cXabDLRBVQAHoPJ/rBGKJxFg59KwNhtQqj9L6yRJw/ta9sQ0VGIDAGszEW5a8li/EqBy3k7/",
+                              .sp_lstchg = 20000, .sp_max = 99999, .sp_warn = 7, .sp_inact = -1, .sp_expire = -1};
+    one.sp_namp = (char *)name;
+    return &one;
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+async def test_a_password_at_openssh(tmp_path: Path) -> None:
+    (tmp_path / "shadow.c").write_text(SHADOW)
+    run("cc", "-shared", "-fPIC", "-o", tmp_path / "shadow.so", tmp_path / "shadow.c")
+    asking = Target(tmp_path / "asking", environment={"LD_PRELOAD": str(tmp_path / "shadow.so")})
+    asking.start("Match all", "PasswordAuthentication yes", "PermitRootLogin yes", "PubkeyAuthentication no")
+    try:
+        for password, expected in (
+            ("correct horse", "in"),
+            ("wrong", f"does not let {ACCOUNT} in"),
+            ("", "credential"),
+        ):
+            said = await says(reached(asking, private_key="", secret=kept(tmp_path / "password", password)))
+            assert expected in said
+            assert not password or password not in said
+        # the account's key is not taken there, so it was the password
+        assert "does not let" in await says(reached(asking))
+    finally:
+        asking.stop()
 
 
 async def test_hashed_names_in_known_hosts(target: Target, tmp_path: Path) -> None:
