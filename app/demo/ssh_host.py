@@ -69,7 +69,7 @@ class SshHost:
     channel: "#prod-db"
     ssh:
       files: write
-      paths: ["{self.folder}/**"]
+      paths: ["{self.folder}/*.log", "{self.folder}/public/**"]
 """
 
 

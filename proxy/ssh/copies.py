@@ -50,7 +50,7 @@ class Copying(Execution):
         statement = statement_of(self.asked.text, copy, real)
         why = files.outside(statement, rules, real)
         if why:
-            return await self.refuse("files", Refusal(why))
+            return await self.refuse("files", Refusal(why, files.LISTED))
         await self.access(Read(), self.asked.text)
         return await self.heard(gate, self.statement(statement, "ssh"))
 

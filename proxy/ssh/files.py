@@ -93,6 +93,10 @@ def change(found: Attributes) -> tuple[str, str]:
     return "TOUCH", ""
 
 
+#: Said to who is refused for one of these reasons.
+LISTED = "The owner of the resource lists what may be transferred: ssh.files and ssh.paths. Rule: files."
+
+
 def outside(statement: Statement, rules: SshRules, paths: Iterable[str]) -> str:
     """Why the owner's switches do not let an operation through; empty when they do."""
     if rules.files is Files.NONE:

@@ -76,6 +76,7 @@ class Passing(Admitting):
         self._gate: Gate = self.gate()
         self._version: asyncio.Future[bytes] | None = None
         self._ended = False
+        self._said = b""
         self._extensions: frozenset[bytes] | None = None
 
     def give_up(self, why: str) -> None:

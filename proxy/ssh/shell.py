@@ -146,7 +146,7 @@ def _walk(node: Node, line: Line, depth: int, *, fed: bool) -> None:
         return
     elif kind == "test_command":
         if not _inside(node, line, depth) and not _TEST.match(_text(node)):
-            line.doubts.append("a test that does more than look")
+            line.doubts.append("a test in brackets that writes, or whose words are computed")
     else:
         named = kind.replace("_", " ")
         line.doubts.append(f"a {named}" if kind in _CONTROL else f"the {named} in it")

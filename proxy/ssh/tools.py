@@ -271,6 +271,10 @@ def _listing(argv: Argv, mode: str) -> Finding:
     return opaque(why, READ) if why else found(READ, verb="TAR", reads=argv.operands())
 
 
+def directory(_argv: Argv) -> Finding:
+    return opaque("cd changes what the names behind it mean, so write whole paths instead", READ)
+
+
 def environment(_argv: Argv) -> Finding:
     return opaque("the environment may hold secrets", READ)
 
@@ -324,5 +328,6 @@ TOOLS: Mapping[str, Rule] = {
     **dict.fromkeys(("chmod", "chown", "chgrp", "chattr"), ownership),
     **dict.fromkeys(("kill", "killall", "pkill"), kill),
     **dict.fromkeys(("env", "printenv", "set"), environment),
+    **dict.fromkeys(("cd", "pushd", "popd"), directory),
     "crontab": crontab, "tar": archive, "eval": evaluation,
 }  # fmt: skip

@@ -34,6 +34,8 @@ _JQ_MORE = re.compile(r"(?<![.\w])env\b|\$ENV|\$__|\b(?:include|import|input_fil
 #: All that may follow a `%` in a format: `%n` sets a variable (`PATH`), and is not among it.
 _CONVERSION = re.compile(r"%(?:%|[-+ #0-9.*']*(?:[bqQsdiouxXfFeEgGaAc]|\([^)]*\)T))")
 _NO_FILES = frozenset({"echo", "printf", "expr", "seq", "sleep", "true", "false", ":", "type", "which", "tr", "basename", "dirname"})  # fmt: skip
+#: Which is no other option of lsof's in any version, as other words behind -s could be.
+_LSOF_STATES = re.compile(r"\A-s(?:TCP|UDP):[A-Z0-9_,^]+\Z")
 #: What makes a shell compute a word that a builtin of it takes for a number or for the name of a variable.
 _COMPUTED = re.compile(r"[\[$`]")
 
@@ -55,7 +57,8 @@ def reader(argv: Argv) -> Finding:
 
 def strange(argv: Argv) -> str:
     """Why an option of a tool that looks is doubtful; empty when all are known."""
-    odd = given(argv.args, LOOKING[argv.name]).strange
+    args = [word for word in argv.args if argv.name != "lsof" or not _LSOF_STATES.match(word.text)]
+    odd = given(args, LOOKING[argv.name]).strange
     return f"{argv.name} {odd}" if odd else ""
 
 

@@ -295,9 +295,12 @@ class Transfer(Passing):
         gate, paths = self._gate, (*statement.reads, *statement.writes)
         one = self.statement(statement, files.PROTOCOL)
         why = files.outside(statement, self._rules, paths)
-        answer = await self.ask(gate, gate.refuse(one, "files", Refusal(why)) if why else gate.admit(one))
+        answer = await self.ask(gate, gate.refuse(one, "files", Refusal(why, files.LISTED)) if why else gate.admit(one))
         if isinstance(answer, Refusal):
-            self.client.error(m.refused(answer))
+            # A client that is refused one file asks for it in other ways too; the person reads it once.
+            said, self._said = self._said, m.refused(answer)
+            if said != self._said:
+                self.client.error(self._said)
             raise Denied(f"hoop: {answer.message}")
         self.session.in_use(answer.verdict.level)
         self._send(Pending(number, kind, admitted=answer, path=paths[0]), body)

@@ -45,6 +45,7 @@ date +%s
 hostname -f
 ip addr show
 ss -tlnp
+lsof -iTCP -sTCP:LISTEN -P -n
 iptables -L -n
 crontab -l
 dpkg -l
@@ -234,6 +235,8 @@ cat /etc/shado?
 cat /etc/sh*
 cat /proc/1/environ
 cat ~/.ssh/id_ed25519
+cat /srv/deploy_key
+cd /etc && ls
 cat .ssh/id_rsa
 cat /srv/.env
 head -c 10 < /etc/shadow
