@@ -168,8 +168,8 @@ class Recording:
             return self._durable_here >= self.durable
 
     def head(self) -> Seal | None:
-        """What seals what there is; None when it did not grow."""
-        return None if self._pen.size == self.sealed else self._head(final=False)
+        """What seals what there is; None when it did not grow, or will never be durable."""
+        return None if self._lost or self._pen.size == self.sealed else self._head(final=False)
 
     def _head(self, *, final: bool) -> Seal:
         self._hash_all()

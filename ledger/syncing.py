@@ -119,7 +119,12 @@ class Syncer:
             self._ended.wait(SYNC_SECONDS * 0.7)
             while not self._waiting.empty():
                 batch.append(self._waiting.get())
-            self.flush({recording for recording in batch if recording is not None})
+            grown = {recording for recording in batch if recording is not None}
+            try:
+                self.flush(grown)
+            except Exception:  # whatever it is, memory or a mistake: this thread must go on
+                log.exception("recordings were not made durable together, now each by itself")
+                _sync(grown)
 
     def flush(self, grown: set[Grown]) -> None:
         """Make durable what these recordings hold."""

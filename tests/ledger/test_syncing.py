@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from access.errors import Unavailable
-from ledger import finishing, segments
+from ledger import finishing, redo, segments, syncing
 from ledger import recordings as module
 from ledger.files import create, lock_if_free
 from ledger.finishing import put_back
@@ -205,6 +205,36 @@ def test_no_room_for_a_redo_log_is_no_reason_to_stop(
     assert names(place.directory, "*.redo") == []
 
 
+def test_whatever_fails_the_thread_goes_on_and_nobody_waits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = _writing(place)
+    monkeypatch.setattr(syncing, "SYNC_SECONDS", 0)
+
+    def broken(token: bytes, entries: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(redo, "batch", broken)
+    done = threading.Semaphore(0)
+    real = Recording.sync
+
+    def sync(recording: Recording) -> bool:
+        try:
+            return real(recording)
+        finally:
+            done.release()
+
+    monkeypatch.setattr(Recording, "sync", sync)
+    for each in opened:  # before the thread begins: it takes them together
+        each.write(b"x")
+        place.syncer.soon(each)
+    place.syncer.start()
+    assert all(done.acquire(timeout=10) for _ in opened)
+    assert [each.durable for each in opened] == [8 + 5] * 3
+    opened[0].write(b"y")
+    place.syncer.soon(opened[0])
+    assert done.acquire(timeout=10), "it is still there"
+    place.syncer.stop()
+
+
 async def test_at_the_end_nothing_is_left(tmp_path: Path) -> None:
     log = Log()
     recordings = Recordings(tmp_path, log, entropy=SeededEntropy())
@@ -217,8 +247,8 @@ async def test_at_the_end_nothing_is_left(tmp_path: Path) -> None:
     for each in opened:
         each.write(b"y")
     assert await recordings.seal() == 3
-    (redo,) = names(tmp_path, "*.redo")
-    assert len(list(parse((tmp_path / redo).read_bytes()))) >= 3
+    (left,) = names(tmp_path, "*.redo")
+    assert len(list(parse((tmp_path / left).read_bytes()))) >= 3
     await recordings.close()
     assert names(tmp_path, "*") == [DAY, "finishing.lock"]
     for each in opened:
