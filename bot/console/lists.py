@@ -22,6 +22,7 @@ from approval_flows.deputising import kept
 from approval_flows.opening import openings
 from bot.console import messages
 from bot.console.messages import Message, private_channel
+from bot.deliveries import View
 
 LISTED = 60
 PLATFORM = "console"
@@ -156,9 +157,12 @@ class Lists:
 
     # -------------------------------------------------------------------------------------------- requests
 
-    def request_card(self, tx: Tx, request: RequestId, me: Person) -> list[Message]:
-        """The request's card in the console: the channel's copy, or the viewer's own private one."""
+    def request_card(self, tx: Tx, request: RequestId, me: Person, *, own: bool = False) -> list[Message]:
+        """The request's card in the console: the channel's copy, or the viewer's private one; with `own` that one first,
+        which has what its requester can do."""
         refs = [ref for ref in tx.refs(request) if ref.platform == PLATFORM and ref.audience in {"", me.id}]
+        if own:
+            refs = [ref for ref in refs if ref.kind == View.MIRROR.value] or refs
         found = [messages.get(tx, ref.message) for ref in sorted(refs, key=lambda ref: ref.audience)]
         visible = [m for m in found if m is not None and may_see_message(m, me.id)]
         return visible[:1]

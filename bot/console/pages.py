@@ -128,7 +128,7 @@ class Pages:
 
         def read(tx: Tx) -> list[Message]:
             waiting = self._lists.waiting(tx, me.person, viewer.now)
-            return [card for r in waiting for card in self._lists.request_card(tx, r.id, me.person)]
+            return [card for r in waiting for card in self._lists.request_card(tx, r.id, me.person, own=_own(r, me))]
 
         found = await self._store.read(read)
         drawn = [self._context.draw.message(message, viewer) for message in found]
@@ -265,3 +265,7 @@ def _here(request: web.Request, me: Me) -> str:
     path = request.path[len(me.base) :] or "/"
     query = {name: value for name, value in request.query.items() if name == "thread"}
     return path + (f"?{urlencode(query)}" if query else "")
+
+
+def _own(request: AccessRequest, me: Me) -> bool:
+    return request.actor.person == me.person.id

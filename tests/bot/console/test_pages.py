@@ -117,6 +117,10 @@ async def test_broken_glass_waits_for_who_looks_after_it(scene: Scene, opened: O
     assert "Nothing waits" in await opened(DANA).page("/waiting")
     await scene.world.desk.acknowledge(request.id, OLGA.id)
     assert "Nothing waits" in await opened(OLGA).page("/waiting")
+    (grant,) = await scene.world.grants(request.id)
+    await scene.world.desk.done(grant.id, DANA.id)
+    await scene.announce()
+    assert 'data-do="attest"' in await opened(DANA).page("/waiting")
 
 
 async def test_what_is_over_waits_for_nobody(scene: Scene, opened: Open) -> None:
