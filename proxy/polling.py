@@ -13,8 +13,9 @@ from typing import Protocol
 
 from proxy.native import ends
 
-#: How long the process stays awake for an answer, in seconds: a small query takes less, and being woken takes about as long.
-#: It does so only while the last answers came as quickly, behind everybody else who has something to do.
+#: How long the process stays awake for an answer, and for the next question of who was just answered, in seconds: a small query
+#: takes less, and being woken takes about as long. It does so only where exactly one is waited for, while the last ones came
+#: as quickly, behind everybody else who has something to do.
 PATIENCE = 0.0002
 
 log = logging.getLogger(__name__)
