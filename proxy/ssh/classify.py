@@ -143,6 +143,8 @@ def _simple(command: Simple, total: _Sum, depth: int) -> None:
     rule = TOOLS.get(name, unknown)
     finding = rule(Argv(name, args, command.fed))
     total.take(finding if finding.verb else replace(finding, verb=name.upper()))
+    # Names of files that the shell puts into a line that is read again are part of its program.
+    computed = computed or any(word.glob for word in args)
     for inner in _inner_lines(finding, total, computed=computed, depth=depth):
         _line(inner, total, depth + 1)
     for run in finding.runs:

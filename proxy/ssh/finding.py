@@ -63,6 +63,10 @@ class Argv:
                 return True
         return False
 
+    def could_be_option(self) -> str:
+        """A pattern in whose place the shell may put a file's name that is an option; empty when there is none."""
+        return next((word.text for word in self.args if word.glob and word.text.startswith(("*", "?", "[", "-"))), "")
+
 
 Rule = Callable[[Argv], Finding]
 

@@ -140,7 +140,7 @@ _TABLE: Mapping[str, Commands] = {
         never=("pre-invoke", "post-invoke", "status-logger", "root", "admindir", "instdir", "log"),
         options=_set("--no-pager"),
     ),
-    "rpm": Commands(read=_set("-q -qa -qi -ql -qf --query -V"), danger=_set("-e --erase"), opaque=_set("-i -U -ivh -Uvh --install --upgrade"),
+    "rpm": Commands(read=_set("-q -qa -qi -ql -qf --query"), danger=_set("-e --erase"), opaque=_set("-i -U -ivh -Uvh --install --upgrade"),
         never=("pipe", "eval", "define", "undefine", "macros", "rcfile", "load", "predefine", "root", "dbpath"), short="ED",
         options=_set("--all --info --list --file --changelog --last --requires --provides --scripts --queryformat --qf --whatprovides --docfiles --configfiles"),
         letters="qailcdsR",
@@ -155,7 +155,7 @@ _TABLE: Mapping[str, Commands] = {
         options=_set("--no-pager --property --all --value --full"), letters="pal"),
     "loginctl": Commands(read=_set("list-sessions list-users session-status user-status"), danger=_set("terminate-session terminate-user kill-session kill-user"), never=("host", "machine"), short="HM",
         options=_set("--no-pager --property --all --value --full --no-legend"), letters="pal"),
-    "nginx": Commands(read=_set("-t -v -V -T"), short="cgpes", options=frozenset(), letters="tvVTq"),
+    "nginx": Commands(read=_set("-v -V"), write=_set("-t -T"), short="cgpes", options=frozenset(), letters="tvVTq"),
 }  # fmt: skip
 
 
@@ -163,6 +163,8 @@ def commanded(argv: Argv) -> Finding:
     """Effect by the tool's command; what is before it must be known too."""
     table = _TABLE[argv.name]
     texts = list(argv.texts)
+    if pattern := argv.could_be_option():
+        return opaque(f"{argv.name} with {pattern}: a file name could be taken for an option", *_worst(table, texts))
     if (table.never or table.short) and argv.has(table.short, *table.never):
         return opaque(f"{argv.name} with an option that makes it run or write something else", *_worst(table, texts))
     if strange := _strange(table, texts):
@@ -293,6 +295,8 @@ _PSQL_VALUED = frozenset({"-d", "-h", "-p", "-U", "-F"})
 def psql(argv: Argv) -> Finding:
     """`psql -c SQL` is judged as SQL, without this server's catalog: what it cannot know counts as unknown."""
     texts, statements = list(argv.texts), []
+    if any(word.glob for word in argv.args):
+        return opaque("psql with a pattern: a file name could be taken for an option or for SQL")
     while texts:
         option = texts.pop(0)
         if option in {"-c", "--command"} and texts:

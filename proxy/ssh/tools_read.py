@@ -107,7 +107,7 @@ def _recursive(argv: Argv) -> bool:
 
 def ps(argv: Argv) -> Finding:
     """`ps -e` lists all processes; `ps e` (and -E) shows their environments."""
-    if any("env" in text.lower() for text in argv.texts):
+    if any("env" in text.lower() for text in argv.texts) or any(word.glob for word in argv.args):
         return opaque("ps shows the environment of processes", READ)
     valued = {"-o", "-C", "-u", "-U", "-p", "-g", "-t", "--sort", "-q"}
     for before, text in zip(("", *argv.texts), argv.texts, strict=False):
