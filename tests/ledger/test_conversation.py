@@ -79,6 +79,21 @@ async def test_messages_of_one_target_leave_in_order_targets_do_not_wait_for_eac
     assert await words(store) == ["a2", "b1"]
 
 
+async def test_one_line_is_seen_in_order_up_to_what_waits(store: Store, clock: ManualClock) -> None:
+    await put(store, item(word="a1"), item("slack:C2", "b1"), item(word="a2"), item(word="a3"))
+
+    async def line(**which: Any) -> list[str]:
+        return [one.payload["text"] for one in await store.read(lambda tx: tx.outbox(target="slack:C1", **which))]
+
+    assert await line() == await line(kind="card") == ["a1", "a2", "a3"]
+    assert (await line(limit=2), await line(kind="other")) == (["a1", "a2"], [])
+    second = (await store.read(lambda tx: tx.outbox(target="slack:C1")))[1]
+    await store.transact(lambda tx: tx.settle(second.id, retry_at=START + timedelta(seconds=5)))
+    assert await line() == ["a1"]
+    clock.advance(5)
+    assert await line() == ["a1", "a2", "a3"]
+
+
 async def test_a_failed_message_blocks_only_its_target_until_its_time(store: Store, clock: ManualClock) -> None:
     await put(store, item(word="a1"), item(word="a2"), item("slack:C2", "b1"))
     first = (await store.read(lambda tx: tx.outbox()))[0]
