@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 
 from access.scopes import Admin
@@ -14,7 +15,7 @@ from tests.wire.peers.arena import ALLOW_ALL
 CLEAN = "DELETE FROM scratch WHERE id >= 7000"
 
 
-def differences(field: Field, server: EmbeddedPostgres, seeds: range) -> dict[int, str]:
+def differences(field: Field, server: EmbeddedPostgres, seeds: Iterable[int]) -> dict[int, str]:
     """Seed → where the gateway's answers differ from the server's."""
     field.policy(ALLOW_ALL)
     field.access(Admin())

@@ -69,7 +69,8 @@ SUITES = {
         ),
         Suite(
             "pg8000", "pg8000", lambda: sdist("pg8000"),
-            lambda _: ("test", "--ignore-glob=*/auth/*", "--ignore=test/test_readme.py", "--benchmark-disable"),
+            # Its own settings, which are none: otherwise pytest takes those of a folder above.
+            lambda _: ("-c", "pyproject.toml", "test", "--ignore-glob=*/auth/*", "--ignore=test/test_readme.py", "--benchmark-disable"),
             needs=("pytest-mock", "pytest-benchmark", "py-cpuinfo", "pytz"),
         ),
         Suite(
