@@ -44,7 +44,7 @@ class Segment:
 
 
 class Pen:
-    """The end of a segment file. `append` is one write(2) for all of its records; `_lane.c` has the same in C.
+    """The end of a segment file. `append` is one write(2) for all of its records; `proxy/_pen.h` has the same in C.
 
     `attention` is called when what was written waits for something: to be hashed (`most` pieces in `unhashed`) or, unless
     `quiet`, to be made durable. `trouble` is called with the error number when nothing, or not all (0), was written; it
