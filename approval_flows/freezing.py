@@ -10,7 +10,7 @@ use anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from access.actors import PersonId
@@ -25,7 +25,7 @@ from access.events import (
     ThawAsked,
 )
 from access.orders import FREEZE, Freeze
-from access.ports import EVERYTHING, Tx
+from access.ports import EVERYTHING, Directory, Tx
 from access.resources import Resource
 from approval_flows import flow
 from approval_flows.lifecycle import clock_time
@@ -66,9 +66,8 @@ def freeze(office: Office, tx: Tx, name: str, by: PersonId, why: str, *, cut: bo
 
 def _begin(office: Office, tx: Tx, resource: Resource, by: PersonId, why: str, *, cut: bool) -> Freeze:
     within = office.limits.freeze_confirmed
-    told = _others(office, (*resource.owners, office.limits.security_group), by) or _others(
-        office, resource.approvers, by
-    )
+    first = (*resource.owners, office.limits.security_group)
+    told = _others(office.directory, first, by) or _others(office.directory, resource.approvers, by)
     confirm_by = tx.now + within if within and _may_confirm(office, resource, by) else None
     begun = Freeze(resource.name, by, why, tx.now, confirm_by=confirm_by)
     tx.put_doc(FREEZE, resource.name, begun.to_json())
@@ -78,7 +77,7 @@ def _begin(office: Office, tx: Tx, resource: Resource, by: PersonId, why: str, *
         resource=resource.name,
         why=why,
         cut=cut,
-        told=told,
+        told=[str(one) for one in told],
         confirm_by=confirm_by.isoformat() if confirm_by else "",
     )
     tx.append(fact)
@@ -86,15 +85,32 @@ def _begin(office: Office, tx: Tx, resource: Resource, by: PersonId, why: str, *
     return begun
 
 
-def _others(office: Office, groups: Iterable[str], by: PersonId) -> list[str]:
+def _others(directory: Directory, groups: Iterable[str], by: PersonId) -> list[PersonId]:
     """The active members of these groups, without `by`."""
-    found = frozenset[PersonId]().union(*(office.directory.members(group) for group in groups if group))
-    active = [one for one in found if one != by and not isinstance(flow.active_person(office.directory, one), Denied)]
-    return sorted(map(str, active))
+    found = frozenset[PersonId]().union(*(directory.members(group) for group in groups if group))
+    return sorted(one for one in found if one != by and not isinstance(flow.active_person(directory, one), Denied))
 
 
-def _may_confirm(office: Office, resource: Resource, by: PersonId) -> list[str]:
-    return _others(office, (*resource.owners, *resource.approvers, office.limits.security_group), by)
+def confirmers(directory: Directory, resource: Resource, security: str, by: PersonId) -> list[PersonId]:
+    """Who can stand behind what `by` froze: its owners, its approvers and the security group, as they are now."""
+    return _others(directory, (*resource.owners, *resource.approvers, security), by)
+
+
+def _may_confirm(office: Office, resource: Resource, by: PersonId) -> list[PersonId]:
+    return confirmers(office.directory, resource, office.limits.security_group, by)
+
+
+def waiting_for(
+    tx: Tx, directory: Directory, resources: Mapping[str, Resource], security: str, person: PersonId
+) -> list[Freeze]:
+    """The freezes this person could confirm now, the oldest first. It waits for whoever may, not only for who was called."""
+
+    def theirs(one: Freeze) -> bool:
+        resource = resources.get(one.resource)
+        return one.alone and resource is not None and person in confirmers(directory, resource, security, one.by)
+
+    found = (Freeze.from_json(data) for _, data in tx.docs(FREEZE, limit=EVERYTHING))
+    return sorted(filter(theirs, found), key=lambda one: one.at)
 
 
 def confirm(office: Office, tx: Tx, name: str, by: PersonId) -> Freeze | HoopError:
@@ -119,7 +135,7 @@ def _confirm_all(office: Office, tx: Tx, name: str, asked: Iterable[Resource], b
         return confirmed
     if any(one.alone for one in frozen_now):
         mine = next(one for one in frozen_now if one.alone)
-        who = ", ".join(map(office.name, map(PersonId, _may_confirm(office, office.resources[mine.resource], by))))
+        who = ", ".join(map(office.name, _may_confirm(office, office.resources[mine.resource], by)))
         return Conflict(f"You froze {name} yourself; another person confirms it.", hint=f"These people can: {who}.")
     return Conflict(f"{name} is frozen already.", hint=f"To let it go on: /hoop lift {name}")
 
@@ -133,7 +149,7 @@ def nudge(office: Office, tx: Tx) -> int:
             continue
         tx.put_doc(FREEZE, one.resource, replace(one, reported=True).to_json())
         resource = office.resources.get(one.resource)
-        told = _may_confirm(office, resource, one.by) if resource is not None else []
+        told = [str(who) for who in _may_confirm(office, resource, one.by)] if resource is not None else []
         tx.append(FreezeUnconfirmed(stream=one.resource, actor="gateway", resource=one.resource, told=told))
         written += 1
     return written

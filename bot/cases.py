@@ -11,12 +11,14 @@ from access.actors import Actor, PersonId
 from access.events import StoredEvent
 from access.ids import GrantId, RequestId, SessionId
 from access.openings import Opening
+from access.orders import Freeze
 from access.policy import Action, Policy
 from access.ports import Desk, Directory, Progress, Tx
 from access.requests import AccessRequest, Ask, Grant, GrantState, RequestState, Review, Session
 from access.resources import Protocol, Resource
 from access.scopes import Level, Scope, Unmask, level_of, standing
 from access.statements import Effect
+from approval_flows import freezing
 from approval_flows.deputising import kept
 from approval_flows.flow import INSTEAD
 from approval_flows.opening import opening_of
@@ -53,6 +55,10 @@ class World:
         """A person by the directory's name; somebody unknown to it by the last part of the id."""
         known = self.directory.person(person)
         return Mention(person, known.name if known else fallback or str(person).rpartition("|")[2], ping)
+
+    def freezes(self, tx: Tx, person: PersonId) -> list[Freeze]:
+        """The freezes that this person could confirm now."""
+        return freezing.waiting_for(tx, self.directory, self.resources, self.security_group, person)
 
     def progress(self, tx: Tx, request: AccessRequest) -> Progress:
         """How far this request is, and who could decide it now."""

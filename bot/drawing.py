@@ -209,8 +209,9 @@ def _taken_over(tx: Tx, world: World, delivery: Delivery) -> Card | None:
 def _digest(tx: Tx, world: World, delivery: Delivery) -> Card | None:
     """What waits for this person and what is theirs now, in one message; nothing when there is nothing."""
     rows = tx.requests(states=[RequestState.PENDING], limit=DIGEST_MOST)
-    waiting = [
-        case
+    frozen = [orders.freeze_item(one, world.mention(one.by)) for one in world.freezes(tx, delivery.person)]
+    waiting = frozen + [
+        lists.pending_item(case)
         for row in reversed(rows)
         if tx.now < row.expires_at
         and any(one.id == delivery.person for one in world.progress(tx, row).deciders)

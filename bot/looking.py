@@ -11,6 +11,7 @@ from access.actors import Person, PersonId
 from access.errors import Invalid
 from access.explain import explain
 from access.ids import GrantId, Prefix, RequestId, SessionId, parse_id
+from access.orders import Freeze
 from access.ports import EVERYTHING, Tx
 from access.requests import AccessRequest, Grant, RequestState
 from access.resources import Resource
@@ -18,8 +19,8 @@ from access.scopes import scope_name, standing_scope
 from approval_flows.break_glass import waiting_for as broken_glass
 from approval_flows.deputising import kept
 from approval_flows.opening import openings
-from bot.cards import Card
-from bot.cases import actor_mention, case_of, case_of_grant, usable, visit_of
+from bot.cards import Card, Item
+from bot.cases import World, actor_mention, case_of, case_of_grant, usable, visit_of
 from bot.completion import Known, Suggestion, complete
 from bot.deciding import counts, may_look
 from bot.durations import resolve
@@ -29,6 +30,7 @@ from bot.permitted import may_end, standing_of, verbs_of
 from bot.platform import Caller, Reply
 from bot.views import lists, verdicts
 from bot.views.access import opening_item
+from bot.views.orders import freeze_item
 from bot.views.parts import mentions_of
 from bot.views.requests import request_card, review_card
 from bot.views.sessions import session_card
@@ -77,13 +79,20 @@ async def pending(kit: Kit, intent: Pending, who: Caller, reply: Reply) -> None:
     person = kit.person(who)
 
     def build(tx: Tx) -> Card:
-        rows = [*broken_glass(tx, person.id), *waiting_for(kit, tx, person.id)]
+        frozen = kit.world.freezes(tx, person.id)
+        rows: list[Freeze | AccessRequest] = [*frozen, *broken_glass(tx, person.id), *waiting_for(kit, tx, person.id)]
         page = min(intent.page, max(1, -(-len(rows) // lists.MOST)))
-        here = rows[(page - 1) * lists.MOST : page * lists.MOST]
-        cases = [case for row in here if (case := case_of(tx, kit.world, row.id))]
-        return lists.pending_card(cases, len(rows), page)
+        here = (_waiting_item(kit.world, tx, row) for row in rows[(page - 1) * lists.MOST : page * lists.MOST])
+        return lists.pending_card([item for item in here if item is not None], len(rows), page)
 
     await show(kit, who, reply, build)
+
+
+def _waiting_item(world: World, tx: Tx, row: Freeze | AccessRequest) -> Item | None:
+    if isinstance(row, Freeze):
+        return freeze_item(row, world.mention(row.by))
+    case = case_of(tx, world, row.id)
+    return lists.pending_item(case) if case else None
 
 
 async def sessions(kit: Kit, intent: Sessions, who: Caller, reply: Reply) -> None:

@@ -15,6 +15,7 @@ from bot.kit import Kit
 from bot.platform import Caller, Reply
 from bot.tokens import subject
 from bot.views.answers import done_card
+from bot.views.orders import CONFIRMERS
 
 
 async def begin(kit: Kit, intent: Begin, who: Caller, reply: Reply) -> None:
@@ -41,7 +42,7 @@ async def deny_all(kit: Kit, intent: DenyAll, who: Caller, reply: Reply) -> None
         await reply.card(done_card(f"It was frozen already; you confirmed it: {names}.", hint=_LIFTING))
         return
     sessions = "Open sessions are being cut." if intent.cut else "Sessions stay connected; shells are cut."
-    wanted = "Another owner, approver or member of security is asked to confirm it. " if frozen[0].alone else ""
+    wanted = f"{CONFIRMERS} is asked to confirm it. " if frozen[0].alone else ""
     await reply.card(done_card(f"Frozen: {names}. {sessions}", hint=f"{wanted}{_LIFTING}"))
 
 
@@ -63,7 +64,7 @@ async def lift(kit: Kit, intent: Lift, who: Caller, reply: Reply) -> None:
         await reply.card(done_card(f"Lifted: {intent.resource} goes on."))
         return
     hint = f"They say: /hoop lift {intent.resource}"
-    await reply.card(done_card("Noted. Another owner, approver or member of security has to agree.", hint=hint))
+    await reply.card(done_card(f"Noted. {CONFIRMERS} has to agree.", hint=hint))
 
 
 async def allow(kit: Kit, intent: Allow, who: Caller, reply: Reply) -> None:

@@ -31,7 +31,7 @@ class Standing:
 _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
     Verb.APPROVE: lambda one: one.decides,
     Verb.DENY: lambda one: one.decides,
-    Verb.PENDING: lambda one: one.decides,
+    Verb.PENDING: lambda one: one.decides or one.guards,
     Verb.PROPOSE: lambda one: one.decides,
     Verb.ALLOW: lambda one: one.decides,
     Verb.DELEGATE: lambda one: one.decides,

@@ -13,10 +13,12 @@ from urllib.parse import quote
 
 from access.actors import Person, PersonId
 from access.ids import GrantId, RequestId, SessionId
+from access.orders import Freeze
 from access.ports import EVERYTHING, Directory, Tx
 from access.requests import AccessRequest, Grant, RequestState, Session
 from access.resources import Resource
 from access.scopes import scope_said, standing
+from approval_flows import freezing
 from approval_flows.break_glass import waiting_for as broken_glass
 from approval_flows.deputising import kept
 from approval_flows.opening import openings
@@ -102,7 +104,7 @@ class Lists:
         """Everything the navigation shows."""
         mine = tx.requests(states=(RequestState.PENDING,), person=me.id, limit=LISTED)
         return Side(
-            waiting=len(self.waiting(tx, me, now)),
+            waiting=len(self.waiting(tx, me, now)) + len(self.freezes(tx, me)),
             my_pending=sum(1 for request in mine if request.expires_at > now),
             open_sessions=len(tx.sessions(open_only=True, person=me.id, limit=LISTED)),
             access=self.access(tx, me, now),
@@ -123,6 +125,10 @@ class Lists:
         theirs = [one for one in reversed(pending) if one.actor.person != me.id and asked(one)]
         voted = {one.id for one in theirs if any(vote.person == me.id for vote in tx.reviews(one.id, one.revision))}
         return [*broken_glass(tx, me.id), *(one for one in theirs if one.id not in voted)]
+
+    def freezes(self, tx: Tx, me: Person) -> list[Freeze]:
+        """Freezes this person could confirm now, the oldest first."""
+        return freezing.waiting_for(tx, self.directory, self.resources, self.security_group, me.id)
 
     def access(self, tx: Tx, me: Person, now: datetime) -> tuple[Access, ...]:
         """Live standing access, the one that ends first at the top."""
@@ -166,6 +172,15 @@ class Lists:
         found = [messages.get(tx, ref.message) for ref in sorted(refs, key=lambda ref: ref.audience)]
         visible = [m for m in found if m is not None and may_see_message(m, me.id)]
         return visible[:1]
+
+    def freeze_card(self, tx: Tx, resource: str, me: Person) -> list[Message]:
+        """The card of the resource's latest freeze: the viewer's private copy, else the channel's."""
+        begun = [event.position for event in tx.events_of(resource) if event.kind == "resource.frozen"]
+        kinds = {f"{View.FREEZE.value}:{begun[-1]}{late}" for late in ("", "+")} if begun else set()
+        refs = [ref for ref in tx.refs(resource) if ref.kind in kinds and ref.platform == PLATFORM]
+        mine = [ref for ref in refs if ref.audience == me.id]
+        found = (messages.get(tx, ref.message) for ref in mine or refs)
+        return [message for message in found if message is not None and may_see_message(message, me.id)][:1]
 
     def requests(self, tx: Tx) -> list[AccessRequest]:
         """Everybody's, newest first: their cards stand in channels that everybody reads."""

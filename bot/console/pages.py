@@ -127,8 +127,11 @@ class Pages:
         viewer = self._context.identity.viewer(me)
 
         def read(tx: Tx) -> list[Message]:
-            waiting = self._lists.waiting(tx, me.person, viewer.now)
-            return [card for r in waiting for card in self._lists.request_card(tx, r.id, me.person, own=_own(r, me))]
+            lists, frozen = self._lists, self._lists.freezes(tx, me.person)
+            waiting = lists.waiting(tx, me.person, viewer.now)
+            cards = [lists.freeze_card(tx, one.resource, me.person) for one in frozen]
+            cards += [lists.request_card(tx, one.id, me.person, own=_own(one, me)) for one in waiting]
+            return [card for found in cards for card in found]
 
         found = await self._store.read(read)
         drawn = [self._context.draw.message(message, viewer) for message in found]

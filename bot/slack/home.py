@@ -25,7 +25,7 @@ from bot.cards import Card, Form, text
 from bot.cases import usable
 from bot.intents import My, Pending, Settings, WhoAmI
 from bot.loops import follow
-from bot.planning import KINDS
+from bot.planning import KINDS, ORDERS
 from bot.platform import Caller, Conversation, RetryLater
 from bot.slack import limits, render, rich
 from bot.slack.api import Api, SlackRefused, SlackUnreachable
@@ -143,7 +143,7 @@ class Home:
         if not events:
             return False
         people = await self._store.transact(lambda tx: _advance(tx, events))
-        if people:
+        if people is None or people:
             await self.refresh(people)
             await asyncio.sleep(self._pause)
         return True
@@ -205,9 +205,11 @@ class Home:
         return str(answer["view"]["hash"])
 
 
-def _advance(tx: Tx, events: Sequence[StoredEvent]) -> frozenset[PersonId]:
-    """Move on, and say whose Home the events touch."""
+def _advance(tx: Tx, events: Sequence[StoredEvent]) -> frozenset[PersonId] | None:
+    """Move on, and say whose Home the events touch; None: everybody's, as a freeze waits for many and is rare."""
     tx.set_cursor(HOME, max(tx.cursor(HOME), events[-1].position))
+    if any(event.kind in ORDERS for event in events):
+        return None
     people: set[PersonId] = set()
     for stream in {event.stream for event in events}:
         people |= _touched(tx, stream)

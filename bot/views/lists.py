@@ -89,9 +89,9 @@ def _recent_item(request: AccessRequest) -> Item:
     return Item(title, note, (parts.button("Request again", Do.AGAIN, request.id),))
 
 
-def pending_card(cases: Sequence[Case], total: int | None = None, page: int = 1) -> Card:
-    """What waits for the viewer, oldest first: one page of `total`."""
-    title, items = "Waiting for your decision", [_pending_item(case) for case in cases]
+def pending_card(items: Sequence[Item], total: int | None = None, page: int = 1) -> Card:
+    """What waits for the viewer: one page of `total`."""
+    title = "Waiting for your decision"
     card = _list("pending", title, items, "Nothing waits for you.")
     if total is None or total <= len(items):
         return card
@@ -102,9 +102,9 @@ def pending_card(cases: Sequence[Case], total: int | None = None, page: int = 1)
     return replace(card, fallback=f"{title}: {total}", notes=(text(more),))
 
 
-def digest_card(waiting: Sequence[Case], grants: Sequence[Grant], ahead: Sequence[Item]) -> Card:
+def digest_card(waiting: Sequence[Item], grants: Sequence[Grant], ahead: Sequence[Item]) -> Card:
     """The day's one message: what waits for a decision, what access there is and what can be begun."""
-    items = [*map(_pending_item, waiting), *ahead, *map(_grant_item, grants)]
+    items = [*waiting, *ahead, *map(_grant_item, grants)]
     said = f"{len(waiting)} for my decision, {len(grants) + len(ahead)} of my own"
     return replace(_list("digest", "Today", items, "Nothing."), fallback=f"Today: {said}", lines=(text(f"{said}."),))
 
@@ -112,11 +112,12 @@ def digest_card(waiting: Sequence[Case], grants: Sequence[Grant], ahead: Sequenc
 def taken_over_card(giver: Mention, waiting: Sequence[Case]) -> Card:
     """What waits already for somebody who decides in another's place from now on."""
     said = f"{len(waiting)} already {'waits' if len(waiting) == 1 else 'wait'} for you in {giver.name}'s place"
-    card = _list("taken_over", "Now yours to decide", [*map(_pending_item, waiting)], "Nothing.")
+    card = _list("taken_over", "Now yours to decide", [*map(pending_item, waiting)], "Nothing.")
     return replace(card, fallback=f"{said}.", lines=(text(f"{said}."),))
 
 
-def _pending_item(case: Case) -> Item:
+def pending_item(case: Case) -> Item:
+    """A request, or a use of break-glass, that waits for the viewer."""
     request = case.request
     if request.emergency is not None:
         card = glass_card(case)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from access.delegations import Delegation
+from access.orders import Freeze
 from bot.cards import (
     Card,
     Code,
@@ -33,11 +34,13 @@ THAWED = State("Freeze lifted", "💧", Tone.GOOD)
 PROPOSED = State("Proposed, needs another yes", "⏳", Tone.WAITING)
 IN_FORCE = State("Allowed ahead", "✅", Tone.GOOD)
 OVER = State("Taken back", "⏹", Tone.QUIET)
+CONFIRMERS = "Another owner, approver or member of security"
 
 
 @dataclass(frozen=True, slots=True)
 class Confirming:
-    """What became of the second person's word on a freeze: who is called for it until when, who gave it, or that it is late."""
+    """What became of the second person's word on a freeze: wanted until when, who was called for it in private (others may
+    give it as well), who gave it, or that it is late."""
 
     called: tuple[Mention, ...] = ()
     until: datetime | None = None
@@ -82,8 +85,22 @@ def _confirming(now: Confirming) -> list[Text]:
         return []
     if now.late:
         return [text("Nobody confirmed it in time; it stays. Called now: ", *parts.people(now.called))]
-    when = Moment(now.until, MomentStyle.TIME)
-    return [text("Another person confirms it by ", when, ": ", *parts.people(now.called))]
+    called = [text("Called now: ", *parts.people(now.called))] if now.called else []
+    return [_wanted(now.until), *called]
+
+
+def _wanted(until: datetime) -> Text:
+    return text(f"{CONFIRMERS} confirms it by ", Moment(until, MomentStyle.TIME), ".")
+
+
+def freeze_item(freeze: Freeze, by: Mention) -> Item:
+    """A freeze among what waits for the viewer, who can confirm it."""
+    lines = [text(freeze.why)]
+    if freeze.confirm_by is not None:
+        late = text("Nobody confirmed it in time; it stays until two people lift it.")
+        lines.append(late if freeze.reported else _wanted(freeze.confirm_by))
+    yes = parts.button("Confirm", Do.CONFIRM_FREEZE, freeze.resource, Style.PRIMARY)
+    return Item(text(f"{FROZEN.icon} ", by, " froze ", Code(freeze.resource)), tuple(lines), (yes,))
 
 
 def allowance_card(id: str, who: Mention, said: Mapping[str, Any], by: Sequence[Mention], *, ended: bool) -> Card:

@@ -17,6 +17,7 @@ from access.scopes import Write
 from access.statements import Effect, Statement
 from approval_flows.book import GrantBook
 from approval_flows.desk import Desk
+from approval_flows.freezing import waiting_for
 from tests.approval_flows.test_break_glass import broken, glass
 from tests.fakes.world import ANN, BOB, DANA, DANA_SELF, EVE, IAN, OLGA, PLACE, PROD, SAM, World, evidence_of
 
@@ -180,6 +181,39 @@ async def test_nobody_confirms_their_own_or_what_is_not_theirs(world: World, who
     with pytest.raises((Denied, Conflict)):
         await world.desk.confirm_freeze("prod-db", who.id)  # type: ignore[attr-defined]
     assert not await world.events("freeze.confirmed")
+
+
+async def waits_for(world: World, who: object) -> list[str]:
+    """Whose freeze of what waits for this person's word."""
+    office, person = world.office, who.id  # type: ignore[attr-defined]
+    resources, security = office.resources, office.limits.security_group
+    found = await world.store.read(lambda tx: waiting_for(tx, office.directory, resources, security, person))
+    return [one.resource for one in found]
+
+
+async def test_an_unconfirmed_one_waits_for_everybody_who_may_confirm_it(world: World) -> None:
+    await freeze(world)
+    for who in (ANN, BOB, SAM):
+        assert await waits_for(world, who) == ["prod-db"]
+    for who in (OLGA, DANA, EVE, IAN):
+        assert await waits_for(world, who) == []
+    world.remove_from_group("dba", BOB)
+    assert await waits_for(world, BOB) == []
+    world.clock.advance(3600)
+    await world.desk.tick()
+    assert await waits_for(world, ANN) == ["prod-db"], "late is not confirmed"
+    await world.desk.confirm_freeze("prod-db", ANN.id)
+    assert await waits_for(world, SAM) == []
+
+
+async def test_one_that_was_lifted_or_whose_resource_is_gone_waits_for_nobody(world: World) -> None:
+    await freeze(world)
+    kept = world.resources.pop("prod-db")
+    assert await waits_for(world, SAM) == []
+    world.resources["prod-db"] = kept
+    for who in (OLGA, ANN):
+        await world.desk.lift("prod-db", who.id)
+    assert await waits_for(world, SAM) == []
 
 
 async def test_nothing_is_confirmed_where_nothing_is_frozen(world: World) -> None:

@@ -338,7 +338,8 @@ class Stage:
         self.executor = FakeExecutor(self.world)
         self.runbooks = Catalog()
         self.places = Places((CHAT,))
-        self.bot = Bot(self.world.directory, self.world.resources, POLICY, Links("https://hoop.test"), self.world.desk)
+        links = Links("https://hoop.test")
+        self.bot = Bot(self.world.directory, self.world.resources, POLICY, links, self.world.desk, "security")
         self.restart()
 
     def restart(self) -> None:

@@ -181,7 +181,7 @@ CARDS: dict[str, Card | None] = {
     "session_open": sessions.session_card(Visit(SESSION, DANA, links=LINKS)),
     "session_summary": sessions.session_card(Visit(CLOSED, DANA, (REFUSED,), LINKS)),
     "my": lists.my_card(MINE),
-    "pending": lists.pending_card([case(), case(HELD)]),
+    "pending": lists.pending_card([lists.pending_item(one) for one in (case(), case(HELD))]),
     "who": lists.who_card(PROD, WAYS, [(DANA, GRANT)]),
     "help_exec": lists.help_card(Verb.EXEC),
     "error_conflict": answers.error_card(Conflict("Bob approved it already.", hint="Nothing to do.")),

@@ -14,7 +14,7 @@ from bot.console.pages import SHOWN
 from tests.approval_flows.test_break_glass import broken, glass
 from tests.bot.console.conftest import Open
 from tests.bot.console.scene import CHANNEL, HOUR, Scene, masked_evidence
-from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA, two_people
+from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA, SAM, two_people
 
 
 async def test_the_first_page_is_the_first_channel(opened: Open) -> None:
@@ -121,6 +121,24 @@ async def test_broken_glass_waits_for_who_looks_after_it(scene: Scene, opened: O
     await scene.world.desk.done(grant.id, DANA.id)
     await scene.announce()
     assert 'data-do="attest"' in await opened(DANA).page("/waiting")
+
+
+async def test_a_freeze_waits_for_whoever_may_confirm_it(scene: Scene, opened: Open) -> None:
+    """Sam was written to, Ann was not: both see it, each the copy that is theirs to see, and whoever begins again sees the new one."""
+    for _ in range(2):
+        await scene.world.desk.freeze("prod-db", OLGA.id, "restoring from backup", cut=False)
+        await scene.announce()
+        for somebody in (ANN, SAM):
+            page = await opened(somebody).page("/waiting")
+            assert page.count('data-do="confirm_freeze"') == 1
+            assert "restoring from backup" in page
+            assert 'data-waiting="1"' in page
+        for somebody in (DANA, OLGA):
+            assert "Nothing waits" in await opened(somebody).page("/waiting")
+        await scene.world.desk.confirm_freeze("prod-db", ANN.id)
+        assert "Nothing waits" in await opened(SAM).page("/waiting")
+        for somebody in (OLGA, SAM):
+            await scene.world.desk.lift("prod-db", somebody.id)
 
 
 async def test_what_is_over_waits_for_nobody(scene: Scene, opened: Open) -> None:

@@ -12,7 +12,7 @@ from tests.bot.slack.office import Office, labels, said, words
 from tests.bot.slack.test_product import hold, requests
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import MemoryStore
-from tests.fakes.world import DANA, PROD
+from tests.fakes.world import DANA, OLGA, PROD
 
 # ------------------------------------------------------------------------------------------------ the thread of a session
 
@@ -118,6 +118,19 @@ async def test_home_follows_decisions_made_anywhere_and_over_a_restart(quick_off
     await office.stage.world.desk.done(grant.id, DANA.id)
     await office.start()
     await wait_for(lambda: "postgresql://" not in words(dana.content["blocks"]))
+
+
+async def test_home_shows_a_freeze_to_whoever_may_confirm_it(quick_office: Office) -> None:
+    office = quick_office
+    await office.ann.open_home()
+    await office.idle()
+    home = office.ann.home
+    assert home is not None
+    await office.stage.world.desk.freeze("prod-db", OLGA.id, "restoring from backup", cut=False)
+    await wait_for(lambda: "Confirm" in labels(home.content["blocks"]))
+    await office.ann.press(home, "Confirm")
+    await office.settle()
+    await wait_for(lambda: "Nothing waits for you" in words(home.content["blocks"]))
 
 
 async def test_home_is_published_over_a_version_somebody_else_made(quick_office: Office) -> None:
