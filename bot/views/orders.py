@@ -90,7 +90,7 @@ def _confirming(now: Confirming) -> list[Text]:
 
 
 def _wanted(until: datetime) -> Text:
-    return text(f"{CONFIRMERS} confirms it by ", Moment(until, MomentStyle.TIME), ".")
+    return text(f"{CONFIRMERS} confirms it by ", Moment(until, MomentStyle.TIME))
 
 
 def freeze_item(freeze: Freeze, by: Mention) -> Item:
@@ -100,7 +100,7 @@ def freeze_item(freeze: Freeze, by: Mention) -> Item:
         late = text("Nobody confirmed it in time; it stays until two people lift it.")
         lines.append(late if freeze.reported else _wanted(freeze.confirm_by))
     yes = parts.button("Confirm", Do.CONFIRM_FREEZE, freeze.resource, Style.PRIMARY)
-    return Item(text(f"{FROZEN.icon} ", by, " froze ", Code(freeze.resource)), tuple(lines), (yes,))
+    return Item(text(by, " froze ", Code(freeze.resource)), tuple(lines), (yes,))
 
 
 def allowance_card(id: str, who: Mention, said: Mapping[str, Any], by: Sequence[Mention], *, ended: bool) -> Card:
