@@ -95,7 +95,9 @@ async def _login_link(core: Core, arguments: argparse.Namespace) -> int:
 async def _sessions(core: Core, arguments: argparse.Namespace) -> int:
     for session in await core.store.read(lambda tx: tx.sessions(open_only=arguments.open)):
         ended = f"ended {session.closed_at:%H:%M:%S}: {session.why_closed}" if session.closed_at else "open"
-        counts = f"{session.statements} statements, {session.refused} refused, {session.masked} masked values"
+        statements = f"{session.statements} statement{'' if session.statements == 1 else 's'}"
+        values = f"{session.masked} masked value{'' if session.masked == 1 else 's'}"
+        counts = f"{statements}, {session.refused} refused, {values}"
         print(
             f"{session.id}  {session.opened_at:%Y-%m-%d %H:%M:%S}  {session.actor}  {session.resource}  {counts}  {ended}"
         )

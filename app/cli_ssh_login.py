@@ -124,7 +124,10 @@ def _certified(ssh: str, gate: Gate, resource: str, arguments: argparse.Namespac
             stdout=subprocess.PIPE, check=False,
         )  # fmt: skip
         if asked.returncode or b"-cert-v01@openssh.com " not in asked.stdout:
-            raise Unavailable("The gateway gave no certificate.", hint="What it said is above.")
+            raise Unavailable(
+                "The gateway gave no certificate.",
+                hint="What it said is above. Was it the question about the host key that took long? Then run this again.",
+            )
         new.replace(gate.key)
         public.replace(gate.folder / "key.pub")
         descriptor = os.open(gate.certificate, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

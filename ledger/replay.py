@@ -237,6 +237,8 @@ class Show:
                 yield "o", f"-- {remark(moment)}\n"
             case "statement":
                 yield "o", _typed(self._prompt, visible(_text(data, "text"), keep="\n\t"))
+                if data.get("verdict") == "deny":
+                    yield "o", f"-- refused, it did not run: rule {_line(data, 'rule')}\n"
             case "terminal":
                 self._terminals[number] = Drawing()
                 yield "r", _size(data)

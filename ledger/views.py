@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -163,6 +164,8 @@ class _Fields(dict[str, str]):
         self["assured"] = f" [{self['assurance']}]" if self.get("assurance") else ""
         self["in_place"] = f" for {self['stands_for']}" if self.get("stands_for") else ""
         self["from_start"] = f", from {self['start']} on" if self.get("start") else ""
+        reasoned = " ".join(part for part in (self.get("ticket", ""), self.get("reason", "")) if part)
+        self["reasoned"] = f": {reasoned}" if reasoned else ""
         self["noted"] = f": {self['note']}" if self.get("note") else ""
         text = f"took the text of {self['author']}" if self.get("author") else ""
         self["changed"] = text or "changed to {} for {} s".format(self.get("scope"), self.get("duration_s"))
@@ -173,6 +176,8 @@ class _Fields(dict[str, str]):
         return "?"
 
 
+#: How times are recorded: always in UTC.
+_TIME = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00\Z")
 _PEOPLE = frozenset({"by", "person", "approvers", "told", "author", "to", "giver", "stands_for"})
 
 
@@ -184,11 +189,13 @@ def _plain(key: str, value: object, name: Name) -> str:
         return f"{value.get('kind', value)}{tables}"
     if value is None:
         return ""
+    if isinstance(value, str) and _TIME.match(value):
+        return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S}Z"
     return name(str(value)) if key in _PEOPLE and value else str(value)
 
 
 _WORDS = {
-    "access.requested": "asked for {ask} ({scope}) on {resource}: {reason} {ticket}",
+    "access.requested": "asked for {ask} ({scope}) on {resource}{reasoned}",
     "review.given": "voted {choice}{in_place} on revision {revision}{noted}{less}{assured}",
     "review.refused": "tried to {choice} and may not{because}",
     "request.decided": "{state} by {by}{noted}",
@@ -202,7 +209,7 @@ _WORDS = {
     "stage.reached": "enough approvals for now; asked next: {stage}",
     "request.reminded": "reminded those who can decide (reminder {number})",
     "request.escalated": "nobody decided in time; more people may decide now (escalation {number})",
-    "emergency.opened": "BROKE GLASS on {resource} ({scope}) until {until}: {reason} {ticket}",
+    "emergency.opened": "BROKE GLASS on {resource} ({scope}) until {until}{reasoned}",
     "emergency.refused": "tried to break glass on {resource} and may not{because}",
     "emergency.acknowledged": "acknowledged it{noted}",
     "emergency.escalated": "nobody acknowledged in time; called: {told}",

@@ -35,6 +35,8 @@ def unwrappable(unit: Unit, verdict: Verdict) -> Refusal | None:
     )
 
 
+#: The rule of `access.policy` for what the judge could not read: a mistake in the text, or too much for it.
+NOT_UNDERSTOOD = "not-understood"
 _ALLOWED = {
     Level.NONE: "Nothing is allowed without live access, but what was approved.",
     Level.READ: "A read grant allows reads; single changes can be approved.",
@@ -46,8 +48,11 @@ _ALLOWED = {
 
 def completed(refusal: Refusal, rule: str, level: Level, resource: str) -> Refusal:
     """A refusal that says what would be allowed and what to do next, whoever made it."""
-    detail = refusal.detail or f"{_ALLOWED[level]} Rule: {rule}."
-    hint = refusal.hint or f"Why: /hoop why {resource} -- …  More access: /hoop request {resource} …"
+    unread = rule == NOT_UNDERSTOOD
+    allowed = "What is not understood is not sent to the server." if unread else _ALLOWED[level]
+    more = "" if unread else f"  More access: /hoop request {resource} …"
+    detail = refusal.detail or f"{allowed} Rule: {rule}."
+    hint = refusal.hint or f"Why: /hoop why {resource} -- …{more}"
     return replace(refusal, detail=detail, hint=hint)
 
 

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable
 
-WIDTH = 110
+WIDTH = 112
 _ESCAPE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 

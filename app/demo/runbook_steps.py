@@ -28,7 +28,7 @@ async def runbook(tour: Tour) -> None:
     expect(await _status(tour) == "paid", "nothing changed by looking")
     tour.report.good("The dry run showed the order, masked, in the thread; nothing changed.")
     preview = _with_button(await dana.press(looked.buttons["apply"]), "start_run")
-    tour.report.show(preview.text, "dana sees:")
+    tour.report.show(preview.shown, "dana sees:")
     done = await _approved(tour, preview, "")
     expect(await _status(tour) == "refunded", "the order refunded")
     expect("2 of 2 steps" in done.text and "rollback" in done.buttons, "both steps, and the rollback on offer")
@@ -49,7 +49,7 @@ async def runbook(tour: Tour) -> None:
 async def _said(tour: Tour, command: str) -> list[Seen]:
     answers = await tour.people["dana"].say(command)
     for answer in answers:
-        tour.report.show(answer.text, "dana sees:")
+        tour.report.show(answer.shown, "dana sees:")
     return answers
 
 
@@ -66,11 +66,11 @@ async def _approved(tour: Tour, preview: Seen, word: str) -> Seen:
     card = await bob.wait_for(
         CHANNEL, lambda m: "command" in m.kinds and "runbook" in m.text and word in m.text and "approve" in m.buttons
     )
-    tour.report.show(card.text, "#prod-db:")
+    tour.report.show(card.shown, "#prod-db:")
     await bob.press(card.buttons["approve"])
     thread = f"{CHANNEL}?thread={card.id}"
     result = await dana.wait_for(thread, lambda m: "result" in m.kinds and "rerun" in m.buttons)
-    tour.report.show(result.text, "thread:")
+    tour.report.show(result.shown, "thread:")
     return result
 
 

@@ -91,7 +91,7 @@ async def _held(tour: Tour, ssh: Ssh, thread: str, made: Path) -> None:
     card = await tour.people["ann"].wait_for(
         thread, lambda m: "held" in m.kinds and "approve" in m.buttons and "touch" in m.text
     )
-    tour.report.show(card.text, "thread:")
+    tour.report.show(card.shown, "thread:")
     await tour.people["bob"].press(card.buttons["approve"])
     await asyncio.wait_for(process.communicate(), 15)
     expect(process.returncode == 0 and _there(made), "the file made, once Bob approved")

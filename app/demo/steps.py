@@ -24,10 +24,10 @@ from app.demo.visitor import Seen
 async def ask(tour: Tour) -> None:
     answers = await tour.people["dana"].say("/hoop request prod-db 1h INC-42 debugging a failed refund")
     for answer in answers:
-        tour.report.show(answer.text, "dana sees:")
+        tour.report.show(answer.shown, "dana sees:")
     card = await tour.people["ann"].wait_for(CHANNEL, lambda m: "request" in m.kinds and "INC-42" in m.text)
     tour.card, tour.request = card.id, found(REQUEST, card.text, "a request id")
-    tour.report.show(card.text, "#prod-db:")
+    tour.report.show(card.shown, "#prod-db:")
     for words in ("Dana Developer", "prod-db", "INC-42", "debugging a failed refund", "1h", "Ann Admin", "Bob Base"):
         expect(words in card.text, f"“{words}” on the card")
     expect("approve" in card.buttons, "an Approve button on the card")
@@ -39,7 +39,7 @@ async def own_request(tour: Tour) -> None:
     card = await dana.wait_for(CHANNEL, lambda m: m.id == tour.card)
     answers = await dana.press(card.buttons["approve"])
     for answer in answers:
-        tour.report.show(answer.text, "dana sees:")
+        tour.report.show(answer.shown, "dana sees:")
     expect(any("own" in answer.text.lower() for answer in answers), "a refusal of her own vote")
     after = await dana.wait_for(CHANNEL, lambda m: m.id == tour.card)
     expect("approve" in after.buttons, "the request still waiting")
@@ -52,15 +52,15 @@ async def approve(tour: Tour) -> None:
     await ann.press(card.buttons["approve"])
     after = await dana.wait_for(CHANNEL, lambda m: m.id == tour.card and "approve" not in m.buttons)
     expect("Ann Admin" in after.text, "who approved, on the same card")
-    tour.report.show(after.text, "#prod-db:")
+    tour.report.show(after.shown, "#prod-db:")
     tour.report.good("One click; the same card updated in place.")
     connection = await dana.wait_for("/private", lambda m: URL.search(m.text) is not None)
     secret = await dana.wait_for("/private", lambda m: TOKEN.search(m.text) is not None)
     tour.url, tour.token = found(URL, connection.text, "a connection string"), found(TOKEN, secret.text, "a token")
     expect(connection.id != secret.id, "connection string and token in two messages")
     expect(tour.token not in connection.text, "no token beside the connection string")
-    tour.report.show(connection.text, "dana, private:")
-    tour.report.show(secret.text.replace(tour.token, f"{tour.token[:9]}…"), "dana, private:")
+    tour.report.show(connection.shown, "dana, private:")
+    tour.report.show(secret.shown.replace(tour.token, f"{tour.token[:9]}…"), "dana, private:")
     strangers = await ann.page("/private")
     expect(tour.token not in strangers.text, "the token visible to Dana only")
     tour.report.good("Connection string and token came separately, to Dana alone.")
@@ -69,7 +69,7 @@ async def approve(tour: Tour) -> None:
 # ------------------------------------------------------------------------------------------------ using
 
 
-SELECT = "SELECT id, name, email AS contact, phone, card_number, ssn, birth_date, city, plan FROM customers ORDER BY id LIMIT 3;"
+SELECT = "SELECT name, email, phone, card_number, ssn, birth_date, city, plan FROM customers ORDER BY id LIMIT 3;"
 VIEW = "SELECT id, who, contact, call_me, city FROM customer_contacts WHERE id = 7;"
 COMPUTED = "SELECT upper(email) AS e, left(phone, 6) AS p, count(*) OVER () AS n FROM customers LIMIT 1;"
 TICKET = "SELECT id, subject, body FROM support_tickets WHERE id IN (1, 2, 3) ORDER BY id;"
@@ -112,7 +112,7 @@ async def hold(tour: Tour) -> None:
         notice = await psql.printed_until("req_")
         tour.report.show(f"shop=> {DELETE}\n{notice}")
         card = await tour.held("DELETE FROM orders WHERE id = 42")
-        tour.report.show(card.text, "thread:")
+        tour.report.show(card.shown, "thread:")
         expect((await tour.truth("SELECT count(*) FROM orders WHERE id = 42"))[0][0] == 1, "nothing deleted yet")
         await tour.people["bob"].press(card.buttons["approve"])
         printed = await psql.run("")
@@ -147,12 +147,12 @@ async def from_chat(tour: Tour) -> None:
     command = f"/hoop exec prod-db -- {UPDATE}"
     tour.report.show(command, "dana types:")
     for answer in await tour.people["dana"].say(command):
-        tour.report.show(answer.text, "dana sees:")
+        tour.report.show(answer.shown, "dana sees:")
     card = await tour.people["ann"].wait_for(CHANNEL, lambda m: "command" in m.kinds and "approve" in m.buttons)
-    tour.report.show(card.text, "#prod-db:")
+    tour.report.show(card.shown, "#prod-db:")
     await tour.people["ann"].press(card.buttons["approve"])
     result = await tour.people["dana"].wait_for(f"{CHANNEL}?thread={card.id}", lambda m: "result" in m.kinds)
-    tour.report.show(result.text, "thread:")
+    tour.report.show(result.shown, "thread:")
     row = (await tour.truth("SELECT plan, email, name FROM customers WHERE id = 3"))[0]
     expect(row[0] == "team", "the row updated")
     expect(row[1] not in result.text and row[2] not in result.text, "a masked result")
@@ -167,16 +167,17 @@ async def agent(tour: Tour) -> None:
     answers = await dana.say("/hoop agent token claude --on prod-db")
     text = " ".join(answer.text for answer in answers)
     tour.agent_url, tour.agent_token = found(URL, text, "a connection string"), found(TOKEN, text, "a token")
-    tour.report.show(text.replace(tour.agent_token, f"{tour.agent_token[:9]}…"), "dana sees:")
+    shown = " · ".join(answer.shown for answer in answers)
+    tour.report.show(shown.replace(tour.agent_token, f"{tour.agent_token[:9]}…"), "dana sees:")
     async with tour.psql(agent=True) as psql:
         psql.send("DELETE FROM order_items WHERE order_id = 7 AND line = 2;")
         tour.report.show(await psql.printed_until("req_"), "claude's psql:")
         card = await tour.held("order_items")
-        tour.report.show(card.text, "thread:")
+        tour.report.show(card.shown, "thread:")
         expect("Dana Developer" in card.text and "claude" in card.text, "the human via the agent on the card")
         refused = await dana.press(card.buttons["approve"])
         for answer in refused:
-            tour.report.show(answer.text, "dana sees:")
+            tour.report.show(answer.shown, "dana sees:")
         expect(any("agent" in answer.text.lower() for answer in refused), "the agent's human refused as approver")
         await tour.people["bob"].press(card.buttons["approve"])
         tour.report.show(await psql.run(""), "claude's psql:")
@@ -206,7 +207,7 @@ async def revoke(tour: Tour) -> None:
         took = loop.time() - started
         tour.report.show(f"shop=> SELECT pg_sleep(60);\n{printed}")
         for answer in answers:
-            tour.report.show(answer.text, "ann sees:")
+            tour.report.show(answer.shown, "ann sees:")
         expect("revoked" in printed.lower(), "the reason in the client's error")
         expect(took < 1.0, f"the session cut within a second, it took {took:.2f} s")
         expect((await tour.truth(sleeping))[0][0] == 0, "the statement cancelled upstream")
@@ -221,7 +222,7 @@ async def replay(tour: Tour) -> None:
         return linked and "Session closed" in message.text and "revoked" in message.text
 
     message = await dana.wait_for(tour.thread, summary)
-    tour.report.show(message.text, "thread:")
+    tour.report.show(message.shown, "thread:")
     thread = await dana.page(tour.thread)
     sessions = [
         parse_id(match[0], Prefix.SESSION)

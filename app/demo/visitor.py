@@ -16,12 +16,24 @@ _VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "use", "path", "c
 POLL_SECONDS = 0.05
 
 
+#: What begins and ends a part of a message, and what goes between the parts where they are shown one after the other.
+_BEGINS = frozenset({"div", "h3", "p", "li", "pre", "tr", "table"})
+_ENDS = _BEGINS | {"dd"}
+_WORDS = frozenset({"bdi", "code", "strong", "time"})
+_AFTER = {"button": "]\0", "dt": ": ", "td": " | ", "th": " | "}
+_BETWEEN = " · "
+#: What frames a message: who, when, threads.
+_FRAME = frozenset({"message-head", "replies", "card-foot"})
+
+
 @dataclass(slots=True)
 class Seen:
-    """One message of a page: its id, all of its text, and its buttons (what they do → token)."""
+    """One message of a page: its id, all of its text, the same as it is told (`shown`: its parts apart, buttons in brackets,
+    without its frame), and its buttons (what they do → token)."""
 
     id: str
     text: str = ""
+    shown: str = ""
     kinds: list[str] = field(default_factory=list)
     buttons: dict[str, str] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
@@ -37,9 +49,12 @@ class Page(HTMLParser):
         self.text = ""
         self._depth = 0
         self._inside = 0
+        self._frame = 0
         self.feed(html)
         for message in self.messages:
             message.text = " ".join(message.text.split())
+            parts = (" ".join(part.split()).removesuffix(" |") for part in message.shown.split("\0"))
+            message.shown = _BETWEEN.join(part for part in parts if part not in {"", "[ ]"})
         self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -52,6 +67,9 @@ class Page(HTMLParser):
             self._inside = self._depth
         if self._inside:
             self._note(tag, given)
+            if not self._frame and not _FRAME.isdisjoint(given.get("class", "").split()):
+                self._frame = self._depth
+            self._tell("\0[" if tag == "button" else "\0" if tag in _BEGINS else "")
 
     def _note(self, tag: str, given: dict[str, str]) -> None:
         message = self.messages[-1]
@@ -65,15 +83,25 @@ class Page(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in _VOID:
             return
+        self._tell(_AFTER.get(tag, "\0" if tag in _ENDS else "" if tag in _WORDS else " "))
+        if self._frame == self._depth:
+            self._frame = 0
         if self._inside and self._depth == self._inside:
             self._inside = 0
         self._depth -= 1
-        self.handle_data(" ")
+        self.text += " "
+        if self.messages:
+            self.messages[-1].text += " "
 
     def handle_data(self, data: str) -> None:
         self.text += data
         if self._inside:
             self.messages[-1].text += data
+            self._tell(data)
+
+    def _tell(self, what: str) -> None:
+        if self._inside and not self._frame:
+            self.messages[-1].shown += what
 
 
 class Visitor:
@@ -105,7 +133,8 @@ class Visitor:
         async with self._http.post(f"{self._base}/~{self.wire_name}{path}", json=body, headers=headers) as response:
             data: dict[str, Any] = await response.json()
         if "error" in data:
-            return [Seen("", f"{data['error']}. {data.get('message', '')}")]
+            said = f"{data['error']}. {data.get('message', '')}"
+            return [Seen("", said, said)]
         return [message for answer in data["answers"] for message in Page(answer["html"]).messages]
 
     async def wait_for(self, path: str, wanted: Callable[[Seen], bool], seconds: float = 10.0) -> Seen:

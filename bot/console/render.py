@@ -23,6 +23,7 @@ from bot.visible import visible
 _JOIN = Markup("")
 _TONES = {"waiting": "wait", "good": "good", "bad": "bad", "warning": "wait", "quiet": "calm"}
 _TONE_ICONS = {"wait": "clock", "good": "check", "bad": "stop", "calm": "dot"}
+_DOTS = {"🟢": "good", "🟡": "wait", "🔴": "bad"}
 _STATE_ICONS = {
     "✅": "check",
     "✔": "check",
@@ -81,6 +82,14 @@ def zone_of(name: str) -> tzinfo:
 def words(value: str) -> Markup:
     """Text with hidden characters written out and marked, kept apart from its surroundings' direction."""
     return _marked(escape(visible(value)))
+
+
+def _plain(value: str) -> Markup:
+    """Words of a line. A mark of risk at their beginning is drawn: not every machine has a font with it."""
+    tone = _DOTS.get(value[:1])
+    return (
+        words(value) if tone is None else Markup('<span class="mark-dot {}"></span>{}').format(tone, words(value[1:]))
+    )
 
 
 def _marked(shown: Markup) -> Markup:
@@ -162,7 +171,7 @@ def line(spans: Iterable[Any], viewer: Viewer) -> Markup:
 def _span(span: Any, viewer: Viewer) -> Markup:
     match span:
         case str():
-            return words(span)
+            return _plain(span)
         case {"code": str(value)}:
             return Markup("<code>{}</code>").format(words(value))
         case {"strong": str(value)}:

@@ -71,7 +71,7 @@ class Door(asyncssh.SSHServer):
         if len(self._doors) > gateway.settings.connections or self._failures.too_many(self._address):
             conn.abort()
             return
-        self._hurry(gateway.settings.login_seconds)
+        self._hurry(max(gateway.settings.greeting_seconds, gateway.settings.login_seconds))
 
     def _hurry(self, seconds: float) -> None:
         """Give whoever is at the door this long to come in."""
@@ -109,6 +109,8 @@ class Door(asyncssh.SSHServer):
     # ---------------------------------------------------------------------------------------- proving
 
     def begin_auth(self, username: str) -> bool:
+        if not self._name:  # the person has looked at the host key, if they were asked about it
+            self._hurry(self._gateway.settings.login_seconds)
         self._name = username
         self._visitor = None
         return True

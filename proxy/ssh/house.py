@@ -94,6 +94,8 @@ class Settings:
     connections: int = 500
     connections_per_person: int = 50
     login_seconds: float = 20.0
+    #: Until a client says who it is: at a first visit ssh asks its person about the host key, and they look it up.
+    greeting_seconds: float = 60.0
     drain: float = 30.0
     #: Resources that a forward reaches by the PostgreSQL gateway, and where that listens.
     databases: frozenset[str] = frozenset()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.__main__ import main
+from app.__main__ import MODULES, main, parser
 
 CONFIG = """
 store: {key: "file:store.key"}
@@ -159,3 +159,12 @@ def test_an_unforeseen_error_is_no_traceback(hoop: Run, monkeypatch: pytest.Monk
     assert status == 1
     assert "unexpected RuntimeError" in err
     assert "hunter2" not in err
+
+
+def test_the_help_of_every_command_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (*MODULES, "ledger erase", "runbooks lint", "key remove"):
+        with pytest.raises(SystemExit):
+            parser().parse_args([*name.split(), "--help"])
+        usage, said, *_ = capsys.readouterr().out.split("\n\n")
+        assert usage.startswith(f"usage: hoop {name}")
+        assert said.endswith(".") and not said.startswith("positional"), name

@@ -39,7 +39,8 @@ STORY = recording(
     ["row", T0 + 1002, 1, {"values": ["2", None]}],
     ["done", T0 + 1003, 1, {"tag": "SELECT 70", "rows": 70, "masked": 2}],
     ["statement", T0 + 5000, 2, {"text": "DROP TABLE customers", "verdict": "deny", "rule": "no-drop"}],
-    ["error", T0 + 5001, 2, {"code": "42501", "message": "refused by rule no-drop"}],
+    ["statement", T0 + 6000, 5, {"text": "SELECT nope", "verdict": "allow", "rule": "r1"}],
+    ["error", T0 + 6001, 5, {"code": "42703", "message": "column does not exist"}],
     ["statement", T0 + 9000, 3, {"text": "DELETE FROM t WHERE id = '***'", "verdict": "hold", "request": "req_1"}],
     ["held", T0 + 9001, 3, {"request": "req_1", "text": "DELETE …"}],
     ["notice", T0 + 9002, 3, {"text": "waiting for approval of req_1"}],
@@ -62,7 +63,9 @@ app-> FROM customers
  2  |
 (70 rows, the first 2 were kept)
 app=> DROP TABLE customers
-ERROR:  42501: refused by rule no-drop
+-- refused, it did not run: rule no-drop
+app=> SELECT nope
+ERROR:  42703: column does not exist
 app=> DELETE FROM t WHERE id = '***'
 -- held for approval as req_1
 NOTICE:  waiting for approval of req_1
@@ -81,7 +84,7 @@ def test_the_screen_is_what_psql_shows() -> None:
 
 
 def test_the_timeline_has_each_statement_with_what_came_of_it() -> None:
-    opened, select, drop, held, copied, closed = timeline(STORY)
+    opened, select, drop, failing, held, copied, closed = timeline(STORY)
     assert (opened.number, opened.remarks) == (0, ["session opened by dana via claude on prod-db/app with psql"])
     assert (select.text, select.verdict, select.rule, select.effects) == (
         "SELECT id, email\nFROM customers",
@@ -93,7 +96,8 @@ def test_the_timeline_has_each_statement_with_what_came_of_it() -> None:
     assert (select.columns, select.rows) == (("id", "email"), [("1", "a***@example.com"), ("2", None)])
     assert (select.total, select.masked) == (70, 2)
     assert isinstance(select.text, Masked)
-    assert (drop.failed, drop.outcome) == (True, "42501: refused by rule no-drop")
+    assert (drop.verdict, drop.rule, drop.outcome) == ("deny", "no-drop", "")
+    assert (failing.failed, failing.outcome) == (True, "42703: column does not exist")
     assert held.request == "req_1"
     assert held.remarks == [
         "held for approval as req_1",

@@ -68,7 +68,7 @@ async def test_the_history_of_a_request_includes_its_sessions(store: Store) -> N
     await store.transact(story)
     lines = await store.read(lambda tx: views.request_history(tx, RequestId("req_1"), name))
     assert [line.text for line in lines] == [
-        "asked for access (read) on prod-db: INC-42 ⟨U+202E⟩ ",
+        "asked for access (read) on prod-db: INC-42 ⟨U+202E⟩",
         "approved by @otto: be quick",
         "ran [write] under rule writes (req_1): UPDATE t SET Straße = '***'",
         "recording x sealed at 2 bytes",
@@ -159,6 +159,7 @@ def test_every_fact_has_words_and_they_name_only_its_fields(kind: str) -> None:
         "assured",
         "in_place",
         "noted",
+        "reasoned",
         "as_request",
         "stream",
         "to_person",
@@ -231,3 +232,29 @@ async def test_everything_about_an_id(store: Store, about: str, kinds: list[str]
 
     await store.transact(work)
     assert [line.kind for line in await store.read(lambda tx: views.about(tx, about, name))] == kinds
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "said"),
+    [
+        (
+            "access.requested",
+            {"ask": "access", "scope": {"kind": "read"}, "resource": "db", "reason": "a look", "ticket": "INC-1"},
+            "asked for access (read) on db: INC-1 a look",
+        ),
+        (
+            "access.requested",
+            {"ask": "statement", "scope": {"kind": "once"}, "resource": "db", "reason": "", "ticket": ""},
+            "asked for statement (once) on db",
+        ),
+        (
+            "credential.issued",
+            {"wire_name": "dana", "resource": "db", "expires_at": "2026-03-02T10:00:00.123456+00:00"},
+            "credential for dana on db issued until 2026-03-02 10:00:00Z",
+        ),
+    ],
+)
+def test_words_leave_out_what_is_empty_and_write_times_as_lists_do(
+    kind: str, payload: dict[str, Any], said: str
+) -> None:
+    assert views.words(event(kind, payload)) == said

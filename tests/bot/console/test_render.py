@@ -35,7 +35,19 @@ from bot.cards import (
     Tone,
     text,
 )
-from bot.console.render import Viewer, avatar, card, day_name, initials, left, local_address, moment, words, zone_of
+from bot.console.render import (
+    Viewer,
+    avatar,
+    card,
+    day_name,
+    initials,
+    left,
+    line,
+    local_address,
+    moment,
+    words,
+    zone_of,
+)
 from bot.views import parts
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -282,3 +294,9 @@ def test_countdowns_are_ticked_by_the_page() -> None:
 
 def test_words_are_escaped_once() -> None:
     assert words("a & <b>") == "a &amp; &lt;b&gt;"
+
+
+def test_a_mark_of_risk_is_drawn_and_its_word_stays() -> None:
+    shown = str(line(["🔴 high: shows protected values"], VIEWER))
+    assert shown == '<span class="mark-dot bad"></span> high: shows protected values'
+    assert "mark-dot" not in str(line(["high 🔴"], VIEWER))

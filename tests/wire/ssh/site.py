@@ -285,7 +285,11 @@ async def open_site(
         clock=clock, entropy=entropy, store=store, directory=people, credentials=credentials, vault=Files(), grants=book,
         desk=desk, log=log, recordings=recordings,
     )  # fmt: skip
-    given = replace(settings or Settings(login_seconds=3), drain=0.2, host_key=host_key.export_private_key().decode())
+    given = replace(
+        settings or Settings(login_seconds=3, greeting_seconds=3),
+        drain=0.2,
+        host_key=host_key.export_private_key().decode(),
+    )
     gateway = SshGateway(
         ports, keys, given, {resource.name: resource}, policy or Policy(hold_seconds=20), {resource.name: mask}
     )

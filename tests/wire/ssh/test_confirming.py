@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
 import asyncssh
 import pytest
@@ -163,3 +164,20 @@ def test_asking_is_slowed_down_by_name_and_by_address() -> None:
     assert [asked.may(f"p{n}", "10.9.9.9") for n in range(confirming.PER_ADDRESS + 1)][-2:] == [True, False]
     clock.advance(confirming.WINDOW + 1)
     assert asked.may("dana", "10.9.9.9")
+
+
+async def test_who_looks_up_the_host_key_has_longer_than_who_logs_in(site: Site) -> None:
+    site.gateway.settings = replace(site.gateway.settings, login_seconds=0.05, greeting_seconds=0.4)
+    loop = asyncio.get_running_loop()
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.gateway.port)
+    begun = loop.time()
+    try:
+        writer.write(b"SSH-2.0-x\r\n")
+        async with asyncio.timeout(5):
+            while await reader.read(1 << 16):
+                pass
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+    assert loop.time() - begun > 0.3
