@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 SEAL_SECONDS = 1.0
 #: How often a seal looks whether what it is of is durable; what is not is sealed the next time.
 SEAL_PATIENCE = 10
-#: Writes of one recording that may wait to be hashed together; a seal hashes them all.
-UNHASHED_MOST = 256
+#: Bytes of one recording that may wait to be hashed together; a seal hashes them all.
+UNHASHED_MOST = 32 * 1024
 
 
 class Recording:
@@ -56,18 +56,18 @@ class Recording:
         self._lost = False
         self._lock = threading.Lock()
         self._descriptor = self._create()
-        self._pen = owner.pen(self._descriptor, UNHASHED_MOST, self._attend, self._trouble)
+        self.pen = owner.pen(self._descriptor, UNHASHED_MOST, self._attend, self._trouble)
         self._begin()
 
     def write(self, *records: bytes) -> None:
         """Append records, all or none; when this returns, the kernel has them. Raises Unavailable: then nothing may be
         forwarded."""
-        self._pen.append(*records)
+        self.pen.append(*records)
 
     @property
     def writer(self) -> Callable[..., None]:
         """What `write` does, for those who do that often."""
-        return self._pen.append
+        return self.pen.append
 
     def _create(self) -> int:
         try:
@@ -84,19 +84,19 @@ class Recording:
             raise self._unavailable(error.strerror or "write failed") from error
         if written != len(segments.MAGIC):
             self._trouble(0)
-        self._pen.size = written
+        self.pen.size = written
         self._attend()
 
     def _attend(self) -> None:
         """Something was written: it is hashed when there is enough of it, and made durable now or soon."""
-        if len(self._pen.unhashed) >= UNHASHED_MOST:
+        if self.pen.unhashed >= UNHASHED_MOST:
             self._hash_all()
         if self._owner.strict:
             self.sync()
             if self._broken:
                 raise self._unavailable(self._broken)
-        elif not self._pen.quiet:
-            self._pen.quiet = True
+        elif not self.pen.quiet:
+            self.pen.quiet = True
             self._owner.grown(self)
 
     def _trouble(self, number: int) -> NoReturn:
@@ -112,19 +112,18 @@ class Recording:
 
     def _hash_all(self) -> None:
         """Many small pieces are hashed at once, which costs a fraction of hashing each."""
-        self._hash.update(b"".join(self._pen.unhashed))
-        self._pen.unhashed.clear()
+        self._hash.update(self.pen.take())
 
     def _cut_back(self) -> None:
         """Take back half a record, so that the next one can be read."""
         try:
-            os.ftruncate(self._descriptor, self._pen.size)
+            os.ftruncate(self._descriptor, self.pen.size)
         except OSError as error:
             self._break(f"half a record could not be taken back: {error.strerror}")
 
     def _break(self, why: str) -> None:
         """Nothing is written any more."""
-        self._broken, self._pen.descriptor = why, -1
+        self._broken, self.pen.descriptor = why, -1
 
     def begin_sync(self) -> None:
         """Begin what `sync` will wait for: of many recordings all at once, which the file system does together."""
@@ -138,8 +137,8 @@ class Recording:
         with self._lock:
             if self._descriptor < 0 or self._lost or self.durable < 0:
                 return None
-            self._pen.quiet = False  # what is written from here on is made durable the next time
-            size = self._pen.size - self.durable
+            self.pen.quiet = False  # what is written from here on is made durable the next time
+            size = self.pen.size - self.durable
             data = reader.read(self._descriptor, size, self.durable)
             return redo.Entry(self.name, self.durable, data) if len(data) == size else None
 
@@ -152,8 +151,8 @@ class Recording:
         """Make durable what was written; whether everything that is durable anywhere is so in the file itself. Any thread.
         A failure ends the recording: the kernel may have dropped pages."""
         with self._lock:
-            self._pen.quiet = False  # what is written from here on is synced the next time
-            size = self._pen.size
+            self.pen.quiet = False  # what is written from here on is synced the next time
+            size = self.pen.size
             if self._descriptor >= 0 and not self._lost and size > self._durable_here:
                 try:
                     os.fdatasync(self._descriptor)
@@ -169,11 +168,11 @@ class Recording:
 
     def head(self) -> Seal | None:
         """What seals what there is; None when it did not grow, or will never be durable."""
-        return None if self._lost or self._pen.size == self.sealed else self._head(final=False)
+        return None if self._lost or self.pen.size == self.sealed else self._head(final=False)
 
     def _head(self, *, final: bool) -> Seal:
         self._hash_all()
-        return Seal(self.name, self._pen.size, self._hash.copy().hexdigest(), final)
+        return Seal(self.name, self.pen.size, self._hash.copy().hexdigest(), final)
 
     async def close(self, commit: Callable[[Fact], Awaitable[None]] | None = None) -> None:
         """Seal, make durable, compress. Safe to call twice. `commit` records the seal, together with what else it knows.

@@ -46,9 +46,10 @@ class Segment:
 class Pen:
     """The end of a segment file. `append` is one write(2) for all of its records; `proxy/_pen.h` has the same in C.
 
-    `attention` is called when what was written waits for something: to be hashed (`most` pieces in `unhashed`) or, unless
-    `quiet`, to be made durable. `trouble` is called with the error number when nothing, or not all (0), was written; it
-    raises, and `append` does when it does not. EMSGSIZE: one of them is no record.
+    Records that nobody waits for are `held` until the next append, which writes them first; `turns` says how often held ones
+    were written. `attention` is called when what was written waits for something: to be hashed (`most` bytes are `unhashed`)
+    or, unless `quiet`, to be made durable. `trouble` is called with the error number when nothing, or not all (0), was
+    written; it raises, and `append` does when it does not: then what was held still is. EMSGSIZE: one of them is no record.
     """
 
     def __init__(
@@ -57,17 +58,20 @@ class Pen:
         self.descriptor = descriptor
         self.size = 0
         self.quiet = False
-        self.unhashed: list[bytes] = []
+        self.unhashed = 0
+        self.held = 0
+        self.turns = 0
         self._most = most
         self._attention = attention
         self._trouble = trouble
+        self._recorded: list[bytes] = []
+        self._waiting: list[bytes] = []
 
     def append(self, *records: bytes) -> None:
-        """Append records, all or none."""
-        try:
-            data = framed(*records)
-        except ValueError:
-            self._give_up(errno.EMSGSIZE)
+        """Append what is held and these records, all or none."""
+        data = b"".join((*self._waiting, self._framed(records)))
+        if not data:
+            return
         written, problem = -1, errno.EBADF
         if self.descriptor >= 0:
             try:
@@ -76,10 +80,37 @@ class Pen:
                 problem = error.errno or errno.EIO
         if written != len(data):
             self._give_up(problem if written < 0 else 0)
-        self.unhashed.append(data)
+        self._recorded.append(data)
+        self.unhashed += written
         self.size += written
-        if not self.quiet or len(self.unhashed) >= self._most:
+        if self.held:
+            self._waiting.clear()
+            self.held = 0
+            self.turns += 1
+        if not self.quiet or self.unhashed >= self._most:
             self._attention()
+
+    def hold(self, *records: bytes) -> None:
+        """They wait for the next append, all or none."""
+        self._waiting.append(self._framed(records))
+        self.held += len(records)
+
+    def flush(self) -> None:
+        """Append what is held."""
+        self.append()
+
+    def take(self) -> bytes:
+        """What was recorded and not taken before, to be hashed."""
+        data = b"".join(self._recorded)
+        self._recorded.clear()
+        self.unhashed = 0
+        return data
+
+    def _framed(self, records: tuple[bytes, ...]) -> bytes:
+        try:
+            return framed(*records)
+        except ValueError:
+            self._give_up(errno.EMSGSIZE)
 
     def _give_up(self, number: int) -> NoReturn:
         """Nothing was recorded: always an error, whatever `trouble` does."""

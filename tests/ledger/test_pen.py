@@ -98,7 +98,8 @@ def test_what_is_appended_is_in_the_file_in_order_and_waits_to_be_hashed(desk: D
         desk.pen.append(*records)
         wanted += framed(*records)
         assert path.stat().st_size == desk.pen.size == len(wanted)
-    assert path.read_bytes() == wanted == b"".join(desk.pen.unhashed) and len(desk.pen.unhashed) == 200
+    assert path.read_bytes() == wanted and desk.pen.unhashed == len(wanted)
+    assert desk.pen.take() == wanted and desk.pen.take() == b"" and not desk.pen.unhashed
     assert not desk.numbers and desk.attended == 200
 
 
@@ -112,14 +113,14 @@ def test_all_records_of_one_call_are_one_write(make: Callable[..., Any]) -> None
 
 def test_it_asks_for_attention_when_it_is_not_quiet_or_has_much(make: Callable[..., Any], path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    desk = Desk(make, descriptor, most=3)
+    desk = Desk(make, descriptor, most=15)
     desk.pen.append(b"a")
     desk.pen.quiet = True
     desk.pen.append(b"b")
     assert desk.attended == 1
     desk.pen.append(b"c")
     assert desk.attended == 2
-    desk.pen.unhashed.clear()
+    desk.pen.take()
     desk.pen.append(b"d")
     assert desk.attended == 2 and desk.pen.quiet is True
     os.close(descriptor)
@@ -132,7 +133,7 @@ def test_the_longest_record_and_a_longer_one(desk: Desk, path: Path) -> None:
         with pytest.raises(Trouble):
             desk.pen.append(*wrong)
     assert desk.numbers == [errno.EMSGSIZE] * 4 and path.stat().st_size == desk.pen.size == 13 + BIG
-    assert len(desk.pen.unhashed) == 1 and desk.attended == 1
+    assert desk.pen.unhashed == 13 + BIG and desk.attended == 1
 
 
 @pytest.mark.parametrize("room", [0, 1, 3, 4, 5, 50, 107])
@@ -141,7 +142,7 @@ def test_a_file_that_cannot_grow(desk: Desk, path: Path, room: int) -> None:
     with room_for(9 + room), pytest.raises(Trouble):
         desk.pen.append(b"x" * 50, b"y" * 50)
     assert desk.numbers == [0 if room else errno.EFBIG] and path.stat().st_size == 9 + room
-    assert desk.pen.size == 9 and desk.pen.unhashed == [framed(b"first")] and desk.attended == 1
+    assert desk.pen.size == 9 and desk.pen.take() == framed(b"first") and desk.attended == 1
 
 
 def test_a_full_disk(make: Callable[..., Any]) -> None:
@@ -258,6 +259,83 @@ def test_what_attention_raises_is_raised(make: Callable[..., Any], path: Path) -
     with pytest.raises(Unavailable, match="not durable"):
         pen.append(b"x")
     os.close(descriptor)
+
+
+# ------------------------------------------------------------------------------------------------ what waits
+
+
+def test_what_is_held_goes_before_the_next_record_by_the_same_write(make: Callable[..., Any]) -> None:
+    ours, theirs = os.pipe2(os.O_DIRECT)
+    pen = Desk(make, theirs).pen
+    pen.hold(b"one")
+    pen.hold(b"two", b"three")
+    assert (pen.held, pen.turns, pen.size, pen.unhashed) == (3, 0, 0, 0)
+    pen.append(b"four")
+    assert os.read(ours, 4096) == framed(b"one", b"two", b"three", b"four") == pen.take()
+    assert (pen.held, pen.turns) == (0, 1)
+    pen.append(b"five")
+    assert (pen.held, pen.turns, os.read(ours, 4096)) == (0, 1, framed(b"five"))
+    pen.hold(b"six")
+    pen.flush()
+    pen.flush()
+    pen.append()
+    assert (pen.held, pen.turns, os.read(ours, 4096)) == (0, 2, framed(b"six"))
+    assert pen.size == len(framed(b"one", b"two", b"three", b"four", b"five", b"six"))
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_what_is_held_is_not_hashed_and_outlives_taking(desk: Desk, path: Path) -> None:
+    desk.pen.append(b"a" * 3000)
+    desk.pen.hold(b"b" * 2000)
+    assert desk.pen.take() == framed(b"a" * 3000) and desk.pen.take() == b""
+    desk.pen.append(b"c")
+    assert desk.pen.take() == framed(b"b" * 2000, b"c")
+    assert path.read_bytes() == framed(b"a" * 3000, b"b" * 2000, b"c")
+
+
+@pytest.mark.parametrize("room", [0, 3, 20])
+def test_what_is_held_stays_so_when_nothing_can_be_written(desk: Desk, path: Path, room: int) -> None:
+    desk.pen.hold(b"h" * 20)
+    for _ in range(2):
+        with room_for(room), pytest.raises(Trouble):
+            desk.pen.append(b"lost")
+        with room_for(room), pytest.raises(Trouble):
+            desk.pen.flush()
+        os.truncate(path, 0)
+    assert (desk.pen.held, desk.pen.size, desk.pen.unhashed) == (1, 0, 0)
+    desk.pen.append(b"next")
+    assert path.read_bytes() == framed(b"h" * 20, b"next") == desk.pen.take()
+
+
+def test_what_is_no_record_does_not_wait(desk: Desk) -> None:
+    desk.pen.hold(b"good")
+    for wrong in ((b"",), (b"good", b""), (b"x" * (BIG + 1),), (b"good", b"x" * (BIG + 1))):
+        with pytest.raises(Trouble):
+            desk.pen.hold(*wrong)
+        with pytest.raises(Trouble):
+            desk.pen.append(*wrong)
+    assert desk.numbers == [errno.EMSGSIZE] * 8 and desk.pen.held == 1
+    desk.pen.flush()
+    assert desk.pen.take() == framed(b"good")
+
+
+@NO_C
+def test_a_handler_that_runs_while_it_writes_can_not_write(full_pipe: tuple[int, int]) -> None:
+    ours, theirs = full_pipe
+    told: list[str] = []
+
+    def ring() -> None:
+        for what in (lambda: mine.pen.append(b"x"), lambda: mine.pen.hold(b"x"), mine.pen.flush, mine.pen.take):
+            with pytest.raises(RuntimeError, match="being written"):
+                what()
+        told.append("refused")
+        os.read(ours, 1 << 20)
+
+    mine = Desk(short_way.Pen, theirs)
+    with alarm(ring):
+        mine.pen.append(b"kept")
+    assert os.read(ours, 1 << 20) == framed(b"kept") and told and mine.pen.size == 8
 
 
 @NO_C

@@ -330,11 +330,14 @@ def compare_pens(tally: Tally, seed: int, count: int) -> None:
     for number in range(count):
         dice = random.Random(f"pens {seed} {number}")
         calls = [
-            [
-                dice.randbytes(dice.choice((0, 1, 9, 300, 70_000)) if dice.random() < 0.3 else 20)
-                for _ in range(dice.randrange(4))
-            ]
-            for _ in range(6)
+            (
+                dice.choice(("append", "append", "hold", "hold", "flush", "take", "quiet")),
+                [
+                    dice.randbytes(dice.choice((0, 1, 9, 300, 70_000)) if dice.random() < 0.3 else 20)
+                    for _ in range(dice.randrange(4))
+                ],
+            )
+            for _ in range(12)
         ]
         where = dice.choice(("file", "full", "pipe", "closed"))
         told = [_written(make, where, calls) for make in (segments.Pen, native_module.short_way.Pen)]
@@ -343,7 +346,7 @@ def compare_pens(tally: Tally, seed: int, count: int) -> None:
             tally.differences.append(f"pens {seed} {number}: {where}")
 
 
-def _written(make: Callable[..., Any], where: str, calls: list[list[bytes]]) -> tuple[object, ...]:
+def _written(make: Callable[..., Any], where: str, calls: list[tuple[str, list[bytes]]]) -> tuple[object, ...]:
     ours, theirs = os.pipe2(os.O_NONBLOCK)
     descriptor = -1 if where == "closed" else theirs
     if where in {"file", "full"}:
@@ -354,10 +357,19 @@ def _written(make: Callable[..., Any], where: str, calls: list[list[bytes]]) -> 
         said.append(number)
         raise Fault
 
-    pen = make(descriptor, 3, lambda: said.append(-1), trouble)
-    for records in calls:
+    pen = make(descriptor, 90, lambda: said.append(-1), trouble)
+    taken = []
+    for move, records in calls:
         with suppress(Fault):
-            pen.append(*records)
+            if move == "take":
+                taken.append(pen.take())
+            elif move == "quiet":
+                pen.quiet = not pen.quiet
+            elif move == "flush":
+                pen.flush()
+            else:
+                (pen.hold if move == "hold" else pen.append)(*records)
+        said += [pen.size, pen.unhashed, pen.held, pen.turns]
     there = (
         os.pread(descriptor, 1 << 20, 0)
         if where == "file"
@@ -367,4 +379,4 @@ def _written(make: Callable[..., Any], where: str, calls: list[list[bytes]]) -> 
     )
     for one in {ours, theirs, descriptor} - {-1}:
         os.close(one)
-    return said, pen.size, list(pen.unhashed), there
+    return said, taken, pen.take(), there
