@@ -18,7 +18,8 @@ from app.supervise import STATE, seen
 from app.targets import Targets
 from proxy.masking.literals import make_visible
 from proxy.native import native
-from proxy.sql import doctor
+from proxy.postgres import doctor
+from proxy.problems import SERIOUS
 from proxy.sql.catalog import Catalog
 from proxy.ssh.doctor import examine
 from proxy.ssh.packets import Cork
@@ -83,7 +84,7 @@ async def _doctor(core: Core, arguments: argparse.Namespace) -> int:
         print(f"note     {note}")
     if arguments.fix:
         print("\n".join(["", *doctor.role(catalog, policy, database, arguments.role)]))
-    return 1 if any(problem.weight == doctor.SERIOUS for problem in problems) else 0
+    return 1 if any(problem.weight == SERIOUS for problem in problems) else 0
 
 
 async def _server(core: Core, resource: Resource) -> int:

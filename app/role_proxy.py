@@ -14,8 +14,9 @@ from app.runbooks import secrets
 from app.ssh_host_key import host_key
 from app.targets import absolute
 from ledger.sessions import SessionLog
+from proxy.house import Ports, Settings
 from proxy.masking.presidio import Worker, detectors
-from proxy.server import Gateway, Ports, Settings
+from proxy.server import Gateway
 from proxy.ssh.house import Settings as SshSettings
 from proxy.ssh.server import SshGateway
 from proxy.tls import ServerTls

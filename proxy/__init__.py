@@ -6,6 +6,8 @@
 - **Gate** (`gate`): judge → record → forward → outcome, for every protocol; it parks on a **Question** to a port.
 - **Recording** (`recording`): what a record is.
 - **Session, Gateway, Upstream** (`session`, `server`, `upstream`): the only files with sockets.
-- `postgres/`: messages (bytes ↔ values), startup and login, conversation (states), client (Executor), judge (Judge).
+- **House** (`house`, `ssh/house`): the gateway as its connections see it; `watch` ends sessions whose access is over.
+- `postgres/`: messages (bytes ↔ values), startup and login, exchange (what is under way), conversation (states), client
+  (Executor), judge (Judge), doctor. `ssh/`: the same for SSH.
 - `sql/`: what a statement does. `masking/`: what leaves a protected target.
 """

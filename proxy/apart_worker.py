@@ -14,7 +14,8 @@ from typing import IO, Any
 
 from proxy.apart import MEMORY
 from proxy.masking.plan import Masker
-from proxy.postgres.reading import Reader, Reading
+from proxy.postgres.reader import Reader
+from proxy.postgres.reading import Reading
 from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog
 from proxy.sql.judged import SqlSession

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from access.actors import Actor, Agent, Person, PersonId, actor_key
 from access.errors import Unavailable
@@ -20,15 +19,16 @@ from access.scopes import Level, OfRunbook, reach_of
 from access.statements import Effect
 from proxy.admission import Bearer
 from proxy.apart import Recipe
+from proxy.house import House
 from proxy.masking.plan import Masker
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.facts import Facts
 from proxy.postgres.frames import Splitter
 from proxy.postgres.guarded import TRACKED
-from proxy.postgres.reading import Reader, Sampled
+from proxy.postgres.reader import Reader, Sampled
 from proxy.postgres.scanning import ASKED, Scanning
-from proxy.postgres.scram import MECHANISM, AuthenticationFailed, ScramServer, Verifier
+from proxy.postgres.scram import ScramServer
 from proxy.postgres.startup import Hello, Refused, find_resource
 from proxy.postgres.state import SqlState
 from proxy.recording import Kind, record
@@ -38,10 +38,8 @@ from proxy.sql.catalog import Catalog
 from proxy.sql.judged import SqlSession
 from proxy.sql.settings import Answer, change
 from proxy.upstream import Connected, Dialling, UpstreamUnreachable
+from proxy.verifiers import MECHANISM, AuthenticationFailed, Verifier
 from proxy.wire import Lost, Wire
-
-if TYPE_CHECKING:
-    from proxy.server import Gateway
 
 #: What the gateway sets itself on every upstream connection (notes: settings that are pinned).
 PINNED = {"client_encoding": "UTF8", "standard_conforming_strings": "on", "backslash_quote": "safe_encoding"}
@@ -76,7 +74,7 @@ def _not_in(hello: Hello) -> Refused:
 class Arrival:
     """One connection on its way in."""
 
-    gateway: Gateway
+    gateway: House
     wire: Wire
 
     async def authenticate(self, hello: Hello) -> Visitor:
@@ -367,13 +365,11 @@ class Arrival:
         masker = session.conversation.reader.masker
         greeting = [m.parameter_status(name, masker.parameter_status(name, value)) for name, value in shown.items()]
         self.wire.write(b"".join([*greeting, m.key_data(*key), m.ready(m.IDLE)]))
-        gateway.sessions[session.row.id] = session
-        gateway.keys[key] = session.row.id
+        gateway.joined(session, key)
         try:
             await session.run()
         finally:
-            gateway.sessions.pop(session.row.id, None)
-            gateway.keys.pop(key, None)
+            gateway.left(session, key)
 
 
 def _open_record(row: Session, visitor: Visitor) -> bytes:

@@ -10,8 +10,6 @@ import ssl
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from access.actors import PersonId
 from access.errors import HoopError
@@ -21,31 +19,21 @@ from access.masking import MaskPolicy
 from access.masking_events import NamesFound
 from access.policy import Policy
 from access.ports import (
-    Clock,
-    Credentials,
-    Desk,
-    Directory,
-    Entropy,
-    Grants,
-    Recordings,
-    Secrets,
-    SessionLog,
-    Store,
     Tx,
-    Vault,
 )
 from access.requests import Session
 from access.resources import Resource
 from proxy.admission import Version
 from proxy.apart import Apart
 from proxy.arrival import Arrival, Visitor
-from proxy.catalogs import Catalogs, Key, Loader, Marker
+from proxy.catalogs import Catalogs, Key
 from proxy.entrance import Entrance, Guest
 from proxy.express import Sweeper
+from proxy.house import CancelKey, Ports, Settings
 from proxy.listening import Doorway, Listener, Newcomer
 from proxy.lookups import Lookups
 from proxy.masking.detectors import Detector
-from proxy.masking.impressions import NAMES, Impression, Impressions, Sample
+from proxy.masking.impressions import NAMES, Impression, Impressions
 from proxy.polling import Poller, close_poller, open_poller
 from proxy.postgres import messages as m
 from proxy.postgres.learned import Learned
@@ -53,64 +41,12 @@ from proxy.postgres.startup import Cancel, Refused
 from proxy.session import LiveSession
 from proxy.siblings import Siblings
 from proxy.sql.catalog import Catalog
-from proxy.tls import ServerTls
-from proxy.upstream import Dialer, DirectDialer
 from proxy.watch import Watch
 from proxy.wire import Lost, Wire
 
-HANDSHAKE_SECONDS = 10.0
 BEAT_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """What the gateway needs of the other rooms."""
-
-    clock: Clock
-    entropy: Entropy
-    store: Store
-    directory: Directory
-    credentials: Credentials
-    vault: Vault
-    grants: Grants
-    desk: Desk
-    log: SessionLog
-    recordings: Recordings
-    catalogs: Loader
-    #: Says whether a catalog must be read again; without it they are read every few minutes.
-    marks: Marker | None = None
-    #: Reads samples of tables, where the masking policy wants columns judged by them.
-    samples: Sample | None = None
-    dialer: Dialer = field(default_factory=DirectDialer)
-    secrets: Secrets | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Where to listen and what to put up with. `tls` is offered when given; `key` seeds what must be stable but secret
-    (mock authentication, hashes in masks). Times are in seconds.
-
-    `arriving` connections may be on their way in, `arriving_per_address` of them from one address; the oldest makes room.
-    `siblings` is the directory where gateways that share the port meet.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    node: str = "node"
-    tls: ServerTls | None = None
-    require_tls: bool = False
-    key: bytes = field(default=b"", repr=False)
-    connections: int = 2000
-    connections_per_person: int = 50
-    arriving: int = 500
-    arriving_per_address: int = 100
-    drain: float = 30.0
-    handshake: float = HANDSHAKE_SECONDS
-    reuse_port: bool = False
-    clear_rows: int = 1000
-    siblings: Path | None = None
 
 
 class Gateway:
@@ -142,7 +78,7 @@ class Gateway:
         self.poller: Poller | None = None
         self.sessions: dict[SessionId, LiveSession] = {}
         #: Cancel keys as the clients have them.
-        self.keys: dict[tuple[int, bytes], SessionId] = {}
+        self.keys: dict[CancelKey, SessionId] = {}
         #: Grows with every change of grants or people.
         self.version = Version()
         self.people: Counter[PersonId] = Counter()
@@ -326,6 +262,16 @@ class Gateway:
             await Arrival(self, wire).live(visitor)
         finally:
             self.people[person] -= 1
+
+    def joined(self, session: LiveSession, key: CancelKey) -> None:
+        """A session is open; who has this key may cancel what it runs."""
+        self.sessions[session.row.id] = session
+        self.keys[key] = session.row.id
+
+    def left(self, session: LiveSession, key: CancelKey) -> None:
+        """It is not any more."""
+        self.sessions.pop(session.row.id, None)
+        self.keys.pop(key, None)
 
     async def refused(self, resource: str, name: str, client: str, why: str) -> None:
         """Record a login that failed."""

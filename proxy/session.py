@@ -20,7 +20,7 @@ from proxy.express import Express, Moves, Sweeper, express
 from proxy.polling import Poller
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
-from proxy.postgres.reading import Reader
+from proxy.postgres.reader import Reader
 from proxy.recording import Kind, record
 from proxy.sql.catalog import Catalog
 from proxy.upstream import Connected, Dialling

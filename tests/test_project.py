@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import grimp
 import jsonschema
 import pytest
 import yaml
@@ -51,6 +53,16 @@ def test_every_room_is_packaged_and_under_the_import_contract() -> None:
     assert present <= contracted, f"not under the import contract: {present - contracted}"
     layers = " | ".join(PYPROJECT["tool"]["importlinter"]["contracts"][0]["layers"])
     assert set(re.findall(r"[a-z_]+", layers)) == set(ROOMS)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Also not for types only, and not within a function: what a module is made of can be read from top to bottom."""
+    graph = grimp.build_graph(*ROOMS, cache_dir=None)
+    below = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    try:
+        graphlib.TopologicalSorter(below).prepare()
+    except graphlib.CycleError as circle:
+        pytest.fail(f"take one of these imports away: {' <- '.join(circle.args[1])}")
 
 
 def test_every_room_says_what_it_is() -> None:

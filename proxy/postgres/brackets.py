@@ -8,24 +8,21 @@ the client hears is what it would hear of the whole text.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from proxy.admission import Unit
 from proxy.postgres import messages as m
 from proxy.postgres import spending
+from proxy.postgres.exchange import Exchange
 from proxy.postgres.reading import Reading
 from proxy.sql import judged as j
 from proxy.sql.parse import ParsedStatement
-
-if TYPE_CHECKING:
-    from proxy.postgres.conversation import Conversation
 
 BEGUN, COMMITTED = (m.message(m.COMPLETE, m.cstring(tag)) for tag in ("BEGIN", "COMMIT"))
 _PLAIN = {"kind", "location"}
 _LEAST = 3
 
 
-def inside(conv: Conversation, unit: Unit, reading: Reading) -> Reading | None:
+def inside(conv: Exchange, unit: Unit, reading: Reading) -> Reading | None:
     """What stands between a plain BEGIN and a plain COMMIT; None when the text is anything else, when something in it has to
     do with transactions or the session, or when a transaction is open already."""
     statements, parts = reading.parsed.statements, reading.parts

@@ -8,28 +8,27 @@ is another one. A held statement is asked about when it is executed, or, when it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from access.masking import ForApprover, declare_masked
 from access.policy import Action
 from access.scopes import Level
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
-from proxy.postgres import giving, hidden, sending, units, writable
+from proxy.postgres import admitting, giving, hidden, sending, units, writable
 from proxy.postgres import messages as m
+from proxy.postgres.admitting import CANCELLED
 from proxy.postgres.batches import Batch, Item
-from proxy.postgres.cancelling import CANCELLED
+from proxy.postgres.counting import mixed
+from proxy.postgres.exchange import Exchange
 from proxy.postgres.frames import FrameError
+from proxy.postgres.lane import Lane
 from proxy.postgres.reading import Reading
 from proxy.postgres.sending import NOTHING
-from proxy.postgres.spending import controls, mixed
+from proxy.postgres.spending import controls
 from proxy.postgres.state import Prepared
 from proxy.postgres.steps import Portal
 from proxy.postgres.values import exact_value
 from proxy.sql import judged as j
-
-if TYPE_CHECKING:
-    from proxy.postgres.conversation import Conversation
 
 #: A batch longer than this is judged and sent in pieces, so that a client cannot fill the memory before its Sync.
 BATCH_CAP = 8 * 1024 * 1024
@@ -55,16 +54,16 @@ class Stop(Exception):
         self.rule = rule
 
 
-def segment(conv: Conversation, first: bytes) -> Steps[None]:
+def segment(conv: Exchange, lane: Lane, first: bytes) -> Steps[None]:
     """Take a batch from its first message to its end."""
     if conv.facts.scanning is not None:
         raise FrameError("a session that samples tables takes simple queries only")
     conv.collecting = True
-    conv.collecting = yield from _segment(conv, first)
+    conv.collecting = yield from _segment(conv, lane, first)
     conv.cancelled = conv.cancelled and conv.collecting
 
 
-def _segment(conv: Conversation, first: bytes) -> Steps[bool]:
+def _segment(conv: Exchange, lane: Lane, first: bytes) -> Steps[bool]:
     """Whether only a part of it was sent, which the gateway has cut off itself: a cancel means the rest of it as well."""
     if conv.responses.skipping:
         if first[0] == m.SYNC:
@@ -107,16 +106,16 @@ def _segment(conv: Conversation, first: bytes) -> Steps[bool]:
     repeatable = closed and conv.own is None and not part
     yield from sending.send(conv, batch, closing=frames[-1])
     if repeatable:
-        conv.lane.remember_batch(conv, batch)
+        lane.remember_batch(conv, batch)
     return part
 
 
-def _cancelled(conv: Conversation, frames: Iterable[bytes]) -> bool:
+def _cancelled(conv: Exchange, frames: Iterable[bytes]) -> bool:
     """Whether a cancel came that means a batch with these messages: one that runs something, here or before them."""
     return conv.cancelled and (conv.responses.working or any(frame[0] == m.EXECUTE for frame in frames))
 
 
-def _collect(conv: Conversation, first: bytes) -> Steps[tuple[list[bytes], bool]]:
+def _collect(conv: Exchange, first: bytes) -> Steps[tuple[list[bytes], bool]]:
     """The messages up to a Sync or Flush; and whether it is one that the gateway has put there to keep to its limits."""
     frames, size = [first], len(first)
     while frames[-1][0] not in {m.SYNC, m.FLUSH}:
@@ -135,7 +134,7 @@ def _collect(conv: Conversation, first: bytes) -> Steps[tuple[list[bytes], bool]
 # ------------------------------------------------------------------------------------------------ looking
 
 
-def _study(conv: Conversation, frames: list[bytes]) -> Steps[None]:
+def _study(conv: Exchange, frames: list[bytes]) -> Steps[None]:
     """Have the long texts of a batch understood before it is looked at: those it parses, and those it binds."""
     conv.state.set_level(conv.gate.level())
     for frame in frames:
@@ -159,7 +158,7 @@ def _name(name: str) -> str:
     return name
 
 
-def look(conv: Conversation, frames: list[bytes]) -> Batch:
+def look(conv: Exchange, frames: list[bytes]) -> Batch:
     """What a batch means and whether it may go on at all; changes nothing. Raises Stop."""
     conv.state.set_level(conv.gate.level())
     batch = Batch()
@@ -180,7 +179,7 @@ def look(conv: Conversation, frames: list[bytes]) -> Batch:
     return batch
 
 
-def _look_one(conv: Conversation, batch: Batch, frame: bytes, following: list[bytes]) -> int | None:
+def _look_one(conv: Exchange, batch: Batch, frame: bytes, following: list[bytes]) -> int | None:
     """Add one message; where what can only be judged later begins: -1 at this message, 0 behind it, None nowhere."""
     kind = frame[0]
     if kind == m.PARSE:
@@ -202,13 +201,13 @@ def _look_one(conv: Conversation, batch: Batch, frame: bytes, following: list[by
     return None
 
 
-def _renames(conv: Conversation, portal: Portal) -> bool:
+def _renames(conv: Exchange, portal: Portal) -> bool:
     """Whether running it may change what the messages behind it mean: settings, names, the transaction."""
     parts = conv.read_body(portal.parsed).parts
     return any(not isinstance(control, _STEADY) for part in parts for control in part.judged.controls)
 
 
-def _commits_what_is_before(conv: Conversation, batch: Batch, portal: Portal) -> bool:
+def _commits_what_is_before(conv: Exchange, batch: Batch, portal: Portal) -> bool:
     """Whether the rows of what runs before it must be counted first."""
     policy = conv.facts.bearer.policy
     counts = policy.max_rows or any(rule.max_rows is not None for rule in policy.rules)
@@ -216,7 +215,7 @@ def _commits_what_is_before(conv: Conversation, batch: Batch, portal: Portal) ->
     return bool(counts and executes and any(isinstance(c, j.Commit) for c in controls(conv.read_body(portal.parsed))))
 
 
-def _look_parse(conv: Conversation, batch: Batch, frame: bytes) -> Item:
+def _look_parse(conv: Exchange, batch: Batch, frame: bytes) -> Item:
     message = m.parse_parse(frame)
     if len(message.text) > units.TEXT_CAP:
         raise Stop(units.TOO_LONG, units.unread(conv, m.text(message.text)), "too-long")
@@ -235,7 +234,7 @@ def _look_parse(conv: Conversation, batch: Batch, frame: bytes) -> Item:
     return Item(frame, m.PARSE, message.name, prepared=prepared)
 
 
-def _prepared(conv: Conversation, batch: Batch, name: str) -> Prepared:
+def _prepared(conv: Exchange, batch: Batch, name: str) -> Prepared:
     found = batch.statements[name] if name in batch.statements else conv.state.prepared.get(name)
     if found is None:
         shown = conv.reader.masker.text(name)
@@ -243,7 +242,7 @@ def _prepared(conv: Conversation, batch: Batch, name: str) -> Prepared:
     return found
 
 
-def _portal(conv: Conversation, batch: Batch, name: str) -> Portal:
+def _portal(conv: Exchange, batch: Batch, name: str) -> Portal:
     """A portal by name; a cursor that was declared in SQL is one too."""
     found = batch.portals[name] if name in batch.portals else conv.portals.get(name)
     if found is not None and name not in batch.portals and not conv.state.opened(name, found.parsed):
@@ -256,7 +255,7 @@ def _portal(conv: Conversation, batch: Batch, name: str) -> Portal:
     return found
 
 
-def _look_bind(conv: Conversation, batch: Batch, frame: bytes) -> Item:
+def _look_bind(conv: Exchange, batch: Batch, frame: bytes) -> Item:
     message = m.parse_bind(frame)
     prepared = _prepared(conv, batch, _name(message.statement))
     portal = Portal(message.portal, prepared.parsed, results=message.results, prepared=prepared, bind=message)
@@ -264,7 +263,7 @@ def _look_bind(conv: Conversation, batch: Batch, frame: bytes) -> Item:
     return Item(frame, m.BIND, message.portal, prepared=prepared, portal=portal)
 
 
-def _look_target(conv: Conversation, batch: Batch, frame: bytes) -> Item:
+def _look_target(conv: Exchange, batch: Batch, frame: bytes) -> Item:
     target = m.parse_target(frame)
     _name(target.name)
     if target.kind == "S":
@@ -282,7 +281,7 @@ def _look_close(batch: Batch, frame: bytes) -> Item:
     return Item(frame, m.CLOSE, target.kind + target.name)
 
 
-def _judge(conv: Conversation, batch: Batch, item: Item, *, closed: bool) -> None:
+def _judge(conv: Exchange, batch: Batch, item: Item, *, closed: bool) -> None:
     """The unit of a portal, once; refused here when it cannot run at all."""
     portal = item.portal
     if portal is None:
@@ -305,7 +304,7 @@ def _judge(conv: Conversation, batch: Batch, item: Item, *, closed: bool) -> Non
         raise Stop(wire, item.unit)
 
 
-def _unit(conv: Conversation, portal: Portal, reading: Reading, *, wrappable: bool) -> Unit:
+def _unit(conv: Exchange, portal: Portal, reading: Reading, *, wrappable: bool) -> Unit:
     bind = portal.bind
     text = portal.parsed.text.encode()
     # The text of PREPARE is not what runs: an approval of the one is none of the other.
@@ -341,7 +340,7 @@ def _exact(bind: m.Bind, types: tuple[int, ...]) -> Iterator[ForApprover | None]
 # ------------------------------------------------------------------------------------------------ admitting
 
 
-def _admit(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
+def _admit(conv: Exchange, batch: Batch) -> Steps[Refusal | None]:
     """Run the gate for every portal this batch uses, in order."""
     for item in batch.items:
         portal = item.portal
@@ -349,7 +348,7 @@ def _admit(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
             continue
         if item.kind == m.BIND and (batch.executed(portal) or conv.gate.decide(item.unit).action is Action.ALLOW):
             continue
-        admitted = yield from conv.admit(item.unit)
+        admitted = yield from admitting.admit(conv, item.unit)
         if isinstance(admitted, Refusal):
             _forget(conv, batch)
             return admitted
@@ -357,7 +356,7 @@ def _admit(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
     return None
 
 
-def _given(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
+def _given(conv: Exchange, batch: Batch) -> Steps[Refusal | None]:
     """Put secrets in their places; what was let through without them did not run."""
     problem = yield from giving.put(conv, batch)
     if problem is not None:
@@ -365,21 +364,21 @@ def _given(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
     return problem
 
 
-def _forget(conv: Conversation, batch: Batch, why: str = "not run: a later one was refused") -> None:
+def _forget(conv: Exchange, batch: Batch, why: str = "not run: a later one was refused") -> None:
     """What was let through of a batch that is not sent did not run."""
     for portal in {id(i.portal): i.portal for i in batch.items if i.kind == m.BIND and i.portal}.values():
         if portal.admitted is not None:
             conv.gate.conclude(portal.admitted, "failed", declare_masked(why))
 
 
-def _refuse(conv: Conversation, refusal: Refusal, *, closed: bool) -> Steps[None]:
+def _refuse(conv: Exchange, refusal: Refusal, *, closed: bool) -> Steps[None]:
     """One error, everything up to the Sync discarded, one ReadyForQuery."""
     yield from hidden.fail_transaction(conv)
     conv.say_refusal(refusal)
     yield from _discard(conv, closed=closed)
 
 
-def _discard(conv: Conversation, *, closed: bool) -> Steps[None]:
+def _discard(conv: Exchange, *, closed: bool) -> Steps[None]:
     """What comes before the next Sync is not looked at."""
     while not closed:
         frame = yield from conv.next_frame()

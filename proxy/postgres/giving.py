@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from access.errors import HoopError
+from access.scopes import SecretUse
 from proxy.admission import Refusal
 from proxy.conversation import Steps, Study
 from proxy.postgres import messages as m
 from proxy.postgres.batches import Batch, Item
+from proxy.postgres.exchange import Exchange
 from proxy.revealing import reveal_all, uses, withheld
 
-if TYPE_CHECKING:
-    from access.scopes import SecretUse
-    from proxy.postgres.conversation import Conversation
 
-
-def put(conv: Conversation, batch: Batch) -> Steps[Refusal | None]:
+def put(conv: Exchange, batch: Batch) -> Steps[Refusal | None]:
     """Fill in what this batch is given; the refusal when it cannot be, and then none of it goes on."""
     for item in batch.items:
         admitted = item.portal.admitted if item.kind == m.BIND and item.portal is not None else None

@@ -6,14 +6,10 @@ They go by the extended protocol under a name of their own: a Query would drop t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from proxy.conversation import Steps
 from proxy.postgres import messages as m
+from proxy.postgres.exchange import Exchange
 from proxy.postgres.steps import Expect, Step
-
-if TYPE_CHECKING:
-    from proxy.postgres.conversation import Conversation
 
 #: The gateway's statements and portals. A client that takes the name makes its own session's changes fail.
 NAME = "hoop"
@@ -26,21 +22,23 @@ _CLOSE = m.message(m.CLOSE, b"P" + m.cstring(NAME)) + m.message(m.CLOSE, b"S" + 
 FAIL_TRANSACTION = "hoop refused"
 
 
-def fail_transaction(conv: Conversation) -> Steps[None]:
+def fail_transaction(conv: Exchange) -> Steps[None]:
     """Make the upstream fail whatever transaction is open, and swallow its error."""
     if conv.responses.status != m.IN_TRANSACTION and not conv.responses.unsynced:
         return
-    yield from conv.hidden_query(FAIL_TRANSACTION)
+    conv.responses.queue.append(Step(Expect.QUERY, hidden=True))
+    conv.out.to_upstream.append(m.query(FAIL_TRANSACTION))
+    yield from conv.quiet()
 
 
-def run(conv: Conversation, *statements: str) -> Steps[list[Step]]:
+def run(conv: Exchange, *statements: str) -> Steps[list[Step]]:
     """Run statements one after the other up to a Sync. Returns the Execute of each, with its rows, tag or error."""
     executes = send(conv, *statements)
     yield from conv.quiet()
     return executes
 
 
-def send(conv: Conversation, *statements: str) -> list[Step]:
+def send(conv: Exchange, *statements: str) -> list[Step]:
     """The same without waiting: the steps are complete when everything was answered."""
     queue, out = conv.responses.queue, conv.out.to_upstream
     executes = []
@@ -70,7 +68,7 @@ class Pulse:
     """Keeps the server from ending a session that waits for people (idle_session_timeout and
     idle_in_transaction_session_timeout begin anew with every statement). Nobody waits for its answers."""
 
-    def __init__(self, conv: Conversation) -> None:
+    def __init__(self, conv: Exchange) -> None:
         self._conv = conv
         self._asked: Step | None = None
         self._blocked: tuple[str, ...] = ()
@@ -89,19 +87,19 @@ class Pulse:
         return self._blocked
 
 
-def _waiting(conv: Conversation, row: list[bytes | None]) -> str:
+def _waiting(conv: Exchange, row: list[bytes | None]) -> str:
     pid, user, application = (conv.reader.masker.text((value or b"").decode("utf-8", "replace")) for value in row)
     if application.startswith("hoop/ses_"):
         return application.removeprefix("hoop/")[:_NAME_SHOWN]
     return f"{user[:_NAME_SHOWN]} ({application[:_NAME_SHOWN] or 'no name'}, pid {pid})"
 
 
-def _close(conv: Conversation) -> None:
+def _close(conv: Exchange) -> None:
     conv.responses.queue.extend((Step(Expect.CLOSE, hidden=True), Step(Expect.CLOSE, hidden=True)))
     conv.out.to_upstream.append(_CLOSE)
 
 
-def settle(conv: Conversation) -> Steps[None]:
+def settle(conv: Exchange) -> Steps[None]:
     """End the transaction that only a Parse has opened: it would hold locks while people decide."""
     conv.responses.queue.append(Step(Expect.SYNC, hidden=True))
     conv.out.to_upstream.append(m.SYNC_MESSAGE)

@@ -22,7 +22,8 @@ from proxy.masking.plan import Masker
 from proxy.postgres.client import LOOKING
 from proxy.postgres.extended import bound_form
 from proxy.postgres.protection import refused
-from proxy.postgres.reading import Reader, Reading, bound
+from proxy.postgres.reader import Reader
+from proxy.postgres.reading import Reading, bound
 from proxy.postgres.state import SqlState
 from proxy.postgres.units import TEXT_CAP, TOO_LONG, at_once, with_parameters
 from proxy.runs import described

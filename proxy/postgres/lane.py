@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from struct import Struct
-from typing import TYPE_CHECKING
 
 from access.policy import Verdict
 from access.ports import Clock
@@ -21,6 +20,7 @@ from proxy.admission import Admitted, Unit
 from proxy.gate import Gate
 from proxy.postgres import messages as m
 from proxy.postgres.batches import Batch
+from proxy.postgres.exchange import Exchange
 from proxy.postgres.frames import run_of
 from proxy.postgres.kept import kept_values
 from proxy.postgres.outlines import outline
@@ -29,9 +29,6 @@ from proxy.postgres.state import Prepared
 from proxy.postgres.steps import Expect, Portal, Run, Step
 from proxy.postgres.units import with_parameters
 from proxy.recording import ROWS_KEPT, packed, result
-
-if TYPE_CHECKING:
-    from proxy.postgres.conversation import Conversation
 
 #: How many texts a session remembers its verdict on, and how long they may be in bytes.
 KNOWN, KNOWN_BYTES = 256, 4096
@@ -111,7 +108,7 @@ class Lane:
         if known is not None:
             _keep(self.exact, frame, known)
 
-    def remember_batch(self, conv: Conversation, batch: Batch) -> None:
+    def remember_batch(self, conv: Exchange, batch: Batch) -> None:
         """Keep the verdict on a batch that was sent, if it is one that may come again: one plain read, to its end."""
         bind = next((item for item in batch.items if item.kind == m.BIND), None)
         data = b"".join([*(item.frame for item in batch.items), m.SYNC_MESSAGE])
@@ -145,7 +142,7 @@ class Lane:
 
     # ---------------------------------------------------------------------------------------- both ways
 
-    def take(self, conv: Conversation, data: bytes) -> bool:
+    def take(self, conv: Exchange, data: bytes) -> bool:
         """Whether these bytes are a whole query that may go the short way; then it is recorded and forwarded."""
         if not conv.free:
             return False
@@ -163,7 +160,7 @@ class Lane:
         conv.out.to_upstream.append(data)
         return True
 
-    def _like(self, conv: Conversation, data: bytes) -> tuple[Known | None, bytes]:
+    def _like(self, conv: Exchange, data: bytes) -> tuple[Known | None, bytes]:
         """What was decided about this batch with other values, and the packed statement with these."""
         found = outline(data)
         known = None if found is None else self._valid(self._alike.get(found.key), conv.state.epoch)
@@ -175,7 +172,7 @@ class Lane:
         return known, self.gate.packed(unit, known.verdict)
 
     @staticmethod
-    def _described(conv: Conversation, known: Known) -> bool:
+    def _described(conv: Exchange, known: Known) -> bool:
         """Whether it is known by now what the rows of a batch that does not describe them look like."""
         columns = None if known.bound is None else known.bound.portal.known_columns()
         if columns is None:
@@ -186,12 +183,12 @@ class Lane:
         return True
 
     @staticmethod
-    def still(conv: Conversation, known: Known) -> bool:
+    def still(conv: Exchange, known: Known) -> bool:
         """Whether the statement that a batch binds is the one it was."""
         bound = known.bound
         return bound is None or bound.parses or conv.state.prepared.get(bound.name) is bound.prepared
 
-    def leave(self, conv: Conversation) -> None:
+    def leave(self, conv: Exchange) -> None:
         """What went the short way, if anything did, is not answered by a small result: as if it had gone the long way."""
         known, self.under_way = self.under_way, None
         if known is None:
@@ -219,7 +216,7 @@ class Lane:
         parsed = bound.prepared.parsed
         return Portal("", parsed, known.reading, bound.portal.results, bound.prepared, admitted=admitted)
 
-    def answer(self, conv: Conversation, data: bytes) -> bool:
+    def answer(self, conv: Exchange, data: bytes) -> bool:
         """Whether this is a whole small answer; then it is told and recorded."""
         found = self._answer(conv, data)
         if found is None:
@@ -232,7 +229,7 @@ class Lane:
             self.settle(conv, known)
         return True
 
-    def settle(self, conv: Conversation, known: Known) -> None:
+    def settle(self, conv: Exchange, known: Known) -> None:
         """What a batch leaves behind: the unnamed statement, and within a transaction the unnamed portal."""
         bound = known.bound
         if bound is None:
@@ -242,7 +239,7 @@ class Lane:
         if conv.responses.status != m.IDLE:
             conv.open_portal(self._portal(known))
 
-    def _answer(self, conv: Conversation, data: bytes) -> tuple[bytes, bytes] | None:
+    def _answer(self, conv: Exchange, data: bytes) -> tuple[bytes, bytes] | None:
         known = self.under_way
         assert known is not None
         start, end = len(known.begins), len(data) - _READY_BYTES
@@ -270,7 +267,7 @@ class Lane:
         return self._told(conv, looks, data, (start, first, at, end), count) if whole else None
 
     @staticmethod
-    def _learn(conv: Conversation, known: Known, description: bytes) -> None:
+    def _learn(conv: Exchange, known: Known, description: bytes) -> None:
         """The next answer to a batch that looks like this one goes the short way. (A Query learns on the long way.)"""
         if known.bound is not None:
             part, masker = known.reading.parts[0], conv.reader.masker
@@ -285,7 +282,7 @@ class Lane:
         return text
 
     def _told(
-        self, conv: Conversation, looks: Shape, data: bytes, cuts: tuple[int, int, int, int], count: int
+        self, conv: Exchange, looks: Shape, data: bytes, cuts: tuple[int, int, int, int], count: int
     ) -> tuple[bytes, bytes]:
         """Mask the rows, tell and record them with their completion. `cuts`: where the description, the rows, the
         completion and the end begin."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from access.policy import Action, Verdict
 from proxy.admission import Admitted, Refusal
@@ -11,16 +10,14 @@ from proxy.conversation import Steps
 from proxy.postgres import messages as m
 from proxy.postgres import writable
 from proxy.postgres.batches import Batch, Item
+from proxy.postgres.exchange import Exchange
 from proxy.postgres.spending import Over, Own
 from proxy.postgres.steps import Expect, Portal, Run, Step
-
-if TYPE_CHECKING:
-    from proxy.postgres.conversation import Conversation
 
 NOTHING = Verdict(Action.ALLOW, "empty")
 
 
-def send(conv: Conversation, batch: Batch, *, closing: bytes) -> Steps[None]:
+def send(conv: Exchange, batch: Batch, *, closing: bytes) -> Steps[None]:
     if not conv.responses.unsynced and conv.own is None:
         conv.state.begin_unit(conv.responses.status)
     _send_items(conv, batch, closed=closing[0] == m.SYNC)
@@ -32,7 +29,7 @@ def send(conv: Conversation, batch: Batch, *, closing: bytes) -> Steps[None]:
         conv.out.to_upstream.append(closing)
 
 
-def send_sync(conv: Conversation, batch: Batch) -> Steps[None]:
+def send_sync(conv: Exchange, batch: Batch) -> Steps[None]:
     """A Sync; the end of the gateway's own transaction, if there is one."""
     own = conv.own
     conv.responses.queue.append(Step(Expect.SYNC, hidden=own is not None))
@@ -51,7 +48,7 @@ def send_sync(conv: Conversation, batch: Batch) -> Steps[None]:
         conv.out.to_client.append(m.ready(conv.responses.status))
 
 
-def _over(conv: Conversation, batch: Batch, own: Own, over: Over) -> Steps[None]:
+def _over(conv: Exchange, batch: Batch, own: Own, over: Over) -> Steps[None]:
     """Ask about a batch of one change again, and run just that once more when people agree to the numbers."""
     unit, admitted, reading = own.pieces[-1]
     run = own.runs[-1]
@@ -80,7 +77,7 @@ def _over(conv: Conversation, batch: Batch, own: Own, over: Over) -> Steps[None]
     conv.out.to_upstream.append(m.SYNC_MESSAGE)
 
 
-def _send_items(conv: Conversation, batch: Batch, *, closed: bool) -> None:
+def _send_items(conv: Exchange, batch: Batch, *, closed: bool) -> None:
     """Queue what will be answered and send it."""
     asked: set[int] = set()
     for item in batch.items:
@@ -94,7 +91,7 @@ def _send_items(conv: Conversation, batch: Batch, *, closed: bool) -> None:
         conv.out.to_upstream.append(item.frame)
 
 
-def _step(conv: Conversation, item: Item) -> Step:
+def _step(conv: Exchange, item: Item) -> Step:
     if item.kind == m.PARSE and item.prepared is not None:
         prepared = item.prepared
         return Step(Expect.PARSE, done=lambda: conv.state.define(item.name, prepared))
@@ -106,7 +103,7 @@ def _step(conv: Conversation, item: Item) -> Step:
     return Step(Expect.DESCRIBE, described=item.portal or item.prepared)
 
 
-def _send_execute(conv: Conversation, item: Item, portal: Portal, asked: set[int], *, last: bool) -> None:
+def _send_execute(conv: Exchange, item: Item, portal: Portal, asked: set[int], *, last: bool) -> None:
     reading = portal.reading or conv.read_body(portal.parsed)
     run = Run(portal.admitted or Admitted(0, NOTHING), reading, portal=portal, passing=not last)
     writable.belongs(conv, run)

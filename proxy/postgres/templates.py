@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from access.statements import Statement
 from proxy.masking.outline import Outline
 from proxy.masking.plan import Masker
+from proxy.postgres.reading import Reading
 from proxy.sql import judged as j
 from proxy.sql.forms import Form, Unparsed
 from proxy.sql.lineage import Tree
 from proxy.sql.parse import Parsed
-
-if TYPE_CHECKING:
-    from proxy.postgres.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from access.masking import ForApprover, Masked, declare_masked
 from access.statements import Effect, Statement
@@ -13,14 +12,14 @@ from proxy.admission import Refusal, Unit
 from proxy.conversation import Steps, Study
 from proxy.masking.literals import Standing
 from proxy.masking.presidio import FREE_TEXT_SPACES
+from proxy.postgres import admitting
 from proxy.postgres import messages as m
+from proxy.postgres.exchange import Exchange
 from proxy.postgres.protection import refused
-from proxy.postgres.reading import NEAR, Part, Reader, Reading, bound
+from proxy.postgres.reader import NEAR, Reader
+from proxy.postgres.reading import Part, Reading, bound
 from proxy.postgres.scanning import wanted
 from proxy.sql import judged as j
-
-if TYPE_CHECKING:
-    from proxy.postgres.conversation import Conversation
 
 #: What a statement that is run in a transaction of the gateway's own may be, beside plain.
 _ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Execute)
@@ -40,7 +39,7 @@ _UNREAD_SHOWN = 200
 
 
 def make(
-    conv: Conversation,
+    conv: Exchange,
     reading: Reading,
     text: bytes,
     *,
@@ -72,7 +71,7 @@ def make(
     )
 
 
-def study(conv: Conversation, text: str, values: Sequence[bytes | None] = ()) -> Steps[None]:
+def study(conv: Exchange, text: str, values: Sequence[bytes | None] = ()) -> Steps[None]:
     """Have a long text understood elsewhere before it is read (empty: not known yet), and the tables it reads looked at that nobody knows yet."""
     ahead = conv.reader.masker.ahead
     if ahead is not None and any(_is_free(one) for one in (text.encode(), *values)):
@@ -103,18 +102,18 @@ def _rehearsed(reader: Reader, text: str, values: Sequence[bytes | None]) -> Non
         reader.masker.text("" if value is None else value.decode("utf-8", "replace"))
 
 
-def _understand(conv: Conversation, text: str) -> Steps[None]:
+def _understand(conv: Exchange, text: str) -> Steps[None]:
     if conv.reader.is_far(text, conv.state.epoch):
         yield from conv.gate.ask(Study(partial(conv.reader.study, text, conv.state.session(), conv.state.epoch)))
 
 
-def unread(conv: Conversation, statement: str) -> Unit:
+def unread(conv: Exchange, statement: str) -> Unit:
     """What is recorded of a text that is too long to be read: that there was one, and how it began."""
     beginning = statement[:_UNREAD_SHOWN] + "…"
     return make(conv, conv.read(beginning), beginning.encode(), complete=False, wrappable=False)
 
 
-def refused_by_wire(conv: Conversation, reading: Reading, values: Sequence[bytes | None] = ()) -> Refusal | None:
+def refused_by_wire(conv: Exchange, reading: Reading, values: Sequence[bytes | None] = ()) -> Refusal | None:
     """What the wire itself knows cannot be let through, with the values it is bound with."""
     if conv.facts.scanning is not None and isinstance(asked := wanted(reading, conv.reader.catalog), Refusal):
         return asked
@@ -140,7 +139,7 @@ def _goes_on_after_an_end(reading: Reading) -> bool:
     return any(isinstance(c, j.Commit | j.Rollback | j.RollbackTo) for part in before for c in part.judged.controls)
 
 
-def _settings(conv: Conversation, reading: Reading) -> tuple[tuple[str, str], ...]:
+def _settings(conv: Exchange, reading: Reading) -> tuple[tuple[str, str], ...]:
     """What the text means also depends on: settings, and the bodies behind the names it executes."""
     known = conv.state.prepared
     names = [c.name for part in reading.parts for c in part.judged.controls if isinstance(c, j.Execute)]
@@ -171,9 +170,9 @@ def with_parameters(text: Masked, shown: tuple[Masked | None, ...]) -> Masked:
     return declare_masked("\n".join([text, *lines]))
 
 
-def function_call(conv: Conversation) -> Steps[None]:
+def function_call(conv: Exchange) -> Steps[None]:
     """Refuse a FunctionCall message."""
     unit = make(conv, conv.read("-- a FunctionCall message"), b"", complete=False, wrappable=False)
     told = "function calls by protocol message do not pass the gateway"
     refusal = yield from conv.gate.refuse(unit, "wire", Refusal(told, hint="Use SELECT function(…)."))
-    yield from conv.refuse_simple(refusal)
+    yield from admitting.refuse(conv, refusal)

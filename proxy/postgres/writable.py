@@ -7,23 +7,20 @@ it is counted. The completion is told only when the COMMIT is done: what the cli
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from proxy.admission import Admitted, Refusal, Unit
 from proxy.conversation import Steps
-from proxy.postgres import brackets, cancelling, hidden, spending
+from proxy.postgres import admitting, brackets, counting, hidden, spending
 from proxy.postgres import messages as m
+from proxy.postgres.exchange import Exchange
 from proxy.postgres.spending import Over, Own, Piece, Spending
 from proxy.postgres.steps import Expect, Run, Step
 from proxy.sql import judged as j
 
-if TYPE_CHECKING:
-    from proxy.postgres.conversation import Conversation
-
 NOT_OPENED = "the transaction could not be opened"
 
 
-def prepare(conv: Conversation, pieces: Sequence[Piece]) -> Steps[Refusal | bytes | None]:
+def prepare(conv: Exchange, pieces: Sequence[Piece]) -> Steps[Refusal | bytes | None]:
     """Before something is sent: open the transaction that it needs, read the counters, or check them at a COMMIT."""
     budgets = tuple(dict.fromkeys(one for _, admitted, _ in pieces for one in admitted.verdict.budgets))
     if budgets and any(len(reading.parts) > 1 and spending.ends_or_begins(reading) for _, _, reading in pieces):
@@ -33,10 +30,10 @@ def prepare(conv: Conversation, pieces: Sequence[Piece]) -> Steps[Refusal | byte
         _becomes_the_clients(conv, conv.own)
     if conv.spending is not None and ends:
         if any(isinstance(control, j.Commit) for control in ends):
-            return (yield from spending.before_commit(conv, *pieces[-1][:2]))
+            return (yield from counting.before_commit(conv, *pieces[-1][:2]))
         conv.spending = None
-    if spending.in_transaction(conv):
-        return (yield from spending.within_transaction(conv, budgets)) if budgets else None
+    if counting.in_transaction(conv):
+        return (yield from counting.within_transaction(conv, budgets)) if budgets else None
     counted = budgets and not any(spending.ends_transactions(unit) for unit, _, _ in pieces)
     if conv.own is None and (counted or any(admitted.wrap for _, admitted, _ in pieces)):
         refusal = yield from begin(conv, Spending(budgets=budgets))
@@ -48,13 +45,13 @@ def prepare(conv: Conversation, pieces: Sequence[Piece]) -> Steps[Refusal | byte
     return None
 
 
-def _becomes_the_clients(conv: Conversation, own: Own) -> None:
+def _becomes_the_clients(conv: Exchange, own: Own) -> None:
     """BEGIN behind changes that were not synced: the server takes them into the client's transaction."""
     _conclude(conv, own, "succeeded")
     conv.spending, conv.own = own.spending, None
 
 
-def query(conv: Conversation, frame: bytes, unit: Unit, run: Run, *, bracketed: bool = False) -> Steps[None]:
+def query(conv: Exchange, frame: bytes, unit: Unit, run: Run, *, bracketed: bool = False) -> Steps[None]:
     """A Query, in the transaction that `prepare` opened. Over its budget it is asked about again, with the numbers.
     `bracketed`: that transaction stands for a BEGIN and a COMMIT of the client (see `brackets`)."""
     if bracketed:
@@ -78,25 +75,25 @@ def query(conv: Conversation, frame: bytes, unit: Unit, run: Run, *, bracketed: 
         once = len(run.reading.parts) == 1 and not run.shown and not run.copy_bytes
         again = yield from ask_again(conv, unit, run.admitted, over, may_repeat=once)
         if isinstance(again, Refusal):
-            yield from conv.refuse_simple(again)
+            yield from admitting.refuse(conv, again)
             return
         refusal = yield from begin_again(conv, again, over)
         if refusal is not None:
-            yield from conv.refuse_simple(refusal)
+            yield from admitting.refuse(conv, refusal)
             return
         run = Run(again, run.reading)
     if not conv.closing:
         conv.out.to_client.append(m.ready(conv.responses.status))
 
 
-def belongs(conv: Conversation, run: Run) -> None:
+def belongs(conv: Exchange, run: Run) -> None:
     """Inside of a transaction of the gateway's own nothing is done before its COMMIT."""
     if conv.own is not None:
         run.wrapped = True
         conv.own.runs.append(run)
 
 
-def begin_again(conv: Conversation, again: Admitted, over: Over) -> Steps[Refusal | None]:
+def begin_again(conv: Exchange, again: Admitted, over: Over) -> Steps[Refusal | None]:
     """The transaction of what was approved with its numbers: no table may lose more rows than people saw."""
     budgets = tuple(dict.fromkeys((*again.verdict.budgets, over.budget)))
     refusal = yield from begin(conv, Spending(budgets=budgets, approved=over.changes))
@@ -106,22 +103,19 @@ def begin_again(conv: Conversation, again: Admitted, over: Over) -> Steps[Refusa
 
 
 def ask_again(
-    conv: Conversation, unit: Unit, admitted: Admitted, over: Over, *, may_repeat: bool
+    conv: Exchange, unit: Unit, admitted: Admitted, over: Over, *, may_repeat: bool
 ) -> Steps[Admitted | Refusal]:
     """Ask people about what was rolled back, now that its numbers are known; or refuse it."""
     hint = "" if may_repeat or not over.budget.hold else "Run it by itself and without RETURNING to have it approved."
     refusal = over.refusal(hint=hint)
     told: Admitted | Refusal = refusal
     if not conv.closing:
-        conv.holding = True
-        told = yield from conv.gate.overdrawn(unit, admitted, over.budget, refusal, ask=may_repeat)
-        yield from conv.quiet()
-        conv.holding = False
-        told = cancelling.awaited(conv, told)
+        asking = conv.gate.overdrawn(unit, admitted, over.budget, refusal, ask=may_repeat)
+        told = yield from admitting.awaited(conv, asking)
     return told
 
 
-def begin(conv: Conversation, spent: Spending) -> Steps[Refusal | None]:
+def begin(conv: Exchange, spent: Spending) -> Steps[Refusal | None]:
     """Open it; a Refusal when the server does not (on a standby, for example)."""
     if not conv.responses.unsynced:
         conv.state.begin_unit(conv.responses.status)
@@ -143,7 +137,7 @@ def begin(conv: Conversation, spent: Spending) -> Steps[Refusal | None]:
     return problem or Refusal(message, "The statement was not run.", code=error.get("C", "25006"))
 
 
-def end(conv: Conversation) -> Steps[Over | None]:
+def end(conv: Exchange) -> Steps[Over | None]:
     """COMMIT what succeeded and is within its budgets, ROLLBACK everything else; tell the client and the ledger how it
     ended. What is over its budget is told by the caller."""
     own, conv.own = conv.own or Own(), None
@@ -170,7 +164,7 @@ def end(conv: Conversation) -> Steps[Over | None]:
     return over
 
 
-def _commit(conv: Conversation, own: Own) -> Steps[bool]:
+def _commit(conv: Exchange, own: Own) -> Steps[bool]:
     """Whether it failed."""
     steps = yield from hidden.run(conv, "COMMIT")
     if not _told(conv, steps) and steps[0].tag == "COMMIT":
@@ -181,7 +175,7 @@ def _commit(conv: Conversation, own: Own) -> Steps[bool]:
     return True
 
 
-def _told(conv: Conversation, steps: Sequence[Step]) -> bool:
+def _told(conv: Exchange, steps: Sequence[Step]) -> bool:
     """Tell the client the error of a statement of the gateway's own, which is one of the client's statement."""
     error = next((step.error for step in steps if step.error), None)
     if error is not None:
@@ -189,14 +183,14 @@ def _told(conv: Conversation, steps: Sequence[Step]) -> bool:
     return error is not None
 
 
-def _conclude(conv: Conversation, own: Own, outcome: str) -> None:
+def _conclude(conv: Exchange, own: Own, outcome: str) -> None:
     for run in own.runs:
         said = run.outcome if run.outcome in {"unknown", "failed"} else outcome
         conv.gate.conclude(run.admitted, said, conv.reader.masker.text(run.detail))
     own.runs.clear()
 
 
-def not_prepared(conv: Conversation, admitted: Sequence[Admitted], problem: Refusal | bytes) -> Steps[None]:
+def not_prepared(conv: Exchange, admitted: Sequence[Admitted], problem: Refusal | bytes) -> Steps[None]:
     """What was let through does not run after all; the client hears why."""
     for one in admitted:
         conv.gate.conclude(one, "failed", conv.reader.masker.text(NOT_OPENED))
@@ -207,7 +201,7 @@ def not_prepared(conv: Conversation, admitted: Sequence[Admitted], problem: Refu
         conv.out.to_client.append(problem)
 
 
-def lost(conv: Conversation) -> None:
+def lost(conv: Exchange) -> None:
     """The upstream is gone before the COMMIT was answered."""
     for own in (conv.own, conv.ending):
         if own is not None:

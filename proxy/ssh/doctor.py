@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import asyncssh
 
 from access.resources import Resource, Upstream
-from proxy.sql.doctor import SERIOUS, Problem
+from proxy.problems import SERIOUS, Problem
 from proxy.ssh.login import fingerprint
 from proxy.ssh.upstream import CONNECT_SECONDS, Pool, UpstreamUnreachable
 

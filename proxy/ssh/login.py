@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from access.actors import Actor, Agent, Person
 from access.ports import Clock
-from proxy.postgres.scram import AuthenticationFailed, Verifier
+from proxy.verifiers import AuthenticationFailed, Verifier
 
 #: Failed proofs on one connection before it is closed.
 ATTEMPTS = 6

@@ -19,7 +19,7 @@ from ledger.recordings import Recordings
 from ledger.segments import Pen
 from proxy.masking.plan import Masker
 from proxy.native import short_way
-from proxy.postgres.reading import Reader
+from proxy.postgres.reader import Reader
 from proxy.recording import Kind, assembled, head, packed
 from proxy.sql.catalog import Catalog, Column, Function, Relation, Volatility
 from proxy.sql.judged import SqlSession

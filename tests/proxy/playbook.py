@@ -21,7 +21,7 @@ from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.facts import Facts
 from proxy.postgres.frames import Splitter
-from proxy.postgres.reading import Reader
+from proxy.postgres.reader import Reader
 from proxy.postgres.state import SqlState
 from proxy.recording import unpack
 from proxy.sql.catalog import Catalog

@@ -32,7 +32,8 @@ from identity.tokens import Address, CredentialService
 from ledger.recordings import Recordings
 from ledger.replay import Entry, timeline
 from ledger.sessions import SessionLog
-from proxy.server import Gateway, Ports, Settings
+from proxy.house import Ports, Settings
+from proxy.server import Gateway
 from proxy.sql import sampling
 from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.catalog_loader import catalog_mark, load_catalog

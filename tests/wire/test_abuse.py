@@ -16,9 +16,9 @@ import psycopg
 import pytest
 
 from app.embedded_postgres import EmbeddedPostgres
+from proxy.house import Settings
 from proxy.postgres import messages as m
 from proxy.postgres.login import Login, LoginFailed
-from proxy.server import Settings
 from tests.wire.conftest import MASK
 from tests.wire.site import Site, open_site
 

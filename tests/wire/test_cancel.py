@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from app.embedded_postgres import EmbeddedPostgres
+from proxy.house import Settings
 from proxy.postgres import messages as m
-from proxy.server import Gateway, Settings
+from proxy.server import Gateway
 from tests.wire.site import Site, open_site
 
 

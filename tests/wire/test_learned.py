@@ -12,7 +12,7 @@ from access.policy import Policy
 from access.scopes import Admin, Read
 from app.embedded_postgres import EmbeddedPostgres
 from proxy.masking.strategies import REDACTED
-from proxy.postgres import reading
+from proxy.postgres import reader
 from proxy.sql.parse import parse_anew
 from tests.wire.site import Site, open_site
 
@@ -45,7 +45,7 @@ async def test_what_the_connections_of_an_application_learn_from_each_other(
         parsed.append(text)
         return parse_anew(text)
 
-    monkeypatch.setattr(reading, "parse_anew", counted)
+    monkeypatch.setattr(reader, "parse_anew", counted)
     async with open_site(postgres, postgres_database, tmp_path, mask=MASK, policy=Policy(hold_seconds=1)) as site:
         options = await site.access(Read())
         first = await another(options)

@@ -16,8 +16,8 @@ import pytest
 
 from access.resources import Upstream, UpstreamTls
 from app.embedded_postgres import EmbeddedPostgres
+from proxy.house import Settings
 from proxy.postgres import messages as m
-from proxy.server import Settings
 from proxy.tls import ServerTls
 from proxy.upstream import Dialling, DirectDialer, UpstreamUnreachable
 from proxy.wire import Lost, Wire

@@ -19,7 +19,7 @@ from access.requests import Choice, Place
 from access.scopes import Read, Unmask, unmask_scope
 from app.embedded_postgres import EmbeddedPostgres
 from identity.directory import StaticDirectory
-from proxy.server import Settings
+from proxy.house import Settings
 from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS
 from tests.wire.site import Site, open_site
 

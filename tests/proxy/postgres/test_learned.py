@@ -13,9 +13,10 @@ from access.masking import ColumnRule, MaskPolicy, Strategy
 from access.scopes import Level
 from proxy.masking.plan import Masker
 from proxy.postgres import learned as module
-from proxy.postgres import reading
+from proxy.postgres import reader
 from proxy.postgres.learned import Learned
-from proxy.postgres.reading import Reader, Reading, Shape
+from proxy.postgres.reader import Reader
+from proxy.postgres.reading import Reading, Shape
 from proxy.postgres.templates import same_names
 from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.forms import FormMemory, form
@@ -59,7 +60,7 @@ class Sight:
             self.parsed += 1
             return parse_anew(text)
 
-        monkeypatch.setattr(reading, "parse_anew", counted)
+        monkeypatch.setattr(reader, "parse_anew", counted)
 
     def teach(self, mine: Masker | None = None, session: SqlSession = SESSION) -> Reader:
         one = mine or masker()

@@ -7,7 +7,8 @@ import scramp
 
 from identity.tokens import scram_verifier
 from proxy.postgres import messages as m
-from proxy.postgres.scram import MECHANISM, AuthenticationFailed, ScramServer, Verifier
+from proxy.postgres.scram import ScramServer
+from proxy.verifiers import MECHANISM, AuthenticationFailed, Verifier
 
 VERIFIER = Verifier.parse(scram_verifier("the token", b"s" * 16))
 KEY = b"k" * 32

@@ -20,7 +20,8 @@ from proxy.masking.plan import Masker
 from proxy.native import native
 from proxy.postgres import learned as learned_of
 from proxy.postgres.learned import Learned
-from proxy.postgres.reading import Reader, Reading
+from proxy.postgres.reader import Reader
+from proxy.postgres.reading import Reading
 from proxy.postgres.templates import Template
 from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.forms import MAX_LITERAL, MAX_TEXT, Form, FormMemory, Given, Hiding, form, form_here, within

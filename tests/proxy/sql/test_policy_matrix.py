@@ -20,7 +20,7 @@ from app import config_build
 from app.config_file import load
 from proxy.masking.plan import Masker
 from proxy.postgres.judge import understood
-from proxy.postgres.reading import Reader
+from proxy.postgres.reader import Reader
 from proxy.sql.catalog import Catalog
 
 HERE = Path(__file__).parent

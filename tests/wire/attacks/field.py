@@ -21,7 +21,7 @@ from access.requests import EXECUTOR, Choice, Grant, RequestState
 from access.scopes import Once, Scope
 from access.statements import Digest
 from app.embedded_postgres import EmbeddedPostgres
-from proxy.server import Settings
+from proxy.house import Settings
 from tests.fakes.world import ANN, DANA, DANA_SELF
 from tests.wire.attacks.oracle import Oracle
 from tests.wire.attacks.raw import Raw, Said

@@ -32,7 +32,8 @@ from ledger.recordings import Recordings
 from ledger.sealing import Sealer
 from ledger.sessions import SessionLog
 from ledger.store import Store
-from proxy.server import Gateway, Ports, Settings
+from proxy.house import Ports, Settings
+from proxy.server import Gateway
 from tests.fakes.world import EVERYBODY, GROUPS
 from tests.ledger.examples import KEY
 from tests.wire.site import SECRET, OneSecret, _catalog

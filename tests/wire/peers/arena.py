@@ -13,7 +13,7 @@ from urllib.parse import quote
 from access.policy import Action, Policy
 from access.scopes import Admin, Level, Scope
 from access.statements import Effect
-from proxy.server import Settings
+from proxy.house import Settings
 from tests.fakes.world import EVERYBODY, a_person
 from tests.wire.site import Server, Site, open_site
 

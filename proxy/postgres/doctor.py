@@ -7,7 +7,6 @@ leak it through anything the gateway failed to see.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -15,22 +14,13 @@ import psycopg
 from access.masking import MaskPolicy
 from proxy.masking.rules import Rules
 from proxy.masking.strategies import REDACTED
+from proxy.problems import SERIOUS, WORTH_KNOWING, Problem
 from proxy.sql.catalog import Catalog, Relation
 
-SERIOUS, WORTH_KNOWING = "serious", "note"
 _SYSTEM = frozenset({"pg_catalog", "information_schema", "pg_toast"})
 _READABLE = frozenset("rpfvm")
 #: Schema of the views that show protected columns as masked.
 MASKED = "masked"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing an owner may want to change: what it is, and why it matters."""
-
-    weight: str
-    what: str
-    why: str
 
 
 #: (weight, query that gives names and nothing when all is well, what, why). `{}` is the names.
