@@ -20,11 +20,13 @@ typedef Py_ssize_t Size;
 /* What a Short is given, by name (PORTS). */
 enum {
     LANE, RESPONSES, STATE, COUNTERS, EXACT, TAGS, LATE, VERSION, MONOTONIC, WALL, RECORD, FORWARD, REPLY, OWNER, SOON, FAILED,
-    CLIENT, UPSTREAM, STILL, SETTLE, TAG, TELL_FAILURES, KEPT, PACK, PARTS, PORTS
+    CLIENT, UPSTREAM, SETTLE, TAG, TELL_FAILURES, KEPT, PACK, PARTS, ALIKE,
+    BATCH_KEY, BATCH_STATEMENT, PORTS
 };
 static char *port_names[] = {
     "lane", "responses", "state", "counters", "exact", "tags", "late", "version", "monotonic", "wall", "record", "forward",
-    "reply", "owner", "soon", "failed", "client", "upstream", "still", "settle", "tag", "tell_failures", "kept", "pack", "parts", NULL,
+    "reply", "owner", "soon", "failed", "client", "upstream", "settle", "tag", "tell_failures", "kept", "pack", "parts", "alike",
+    "batch_key", "batch_statement", NULL,
 };
 
 /* The unchanging parts of records (proxy/recording.py, `PARTS`). */
@@ -38,10 +40,11 @@ typedef struct { PyObject *name; PyTypeObject *type, *seen; Size offset; char se
     X(version, "version") X(value, "value") X(until, "until") X(packed, "packed") X(bound, "bound") X(begins, "begins") \
     X(shape, "shape") X(reading, "reading") X(shapes, "shapes") X(plan, "plan") X(told, "told") X(names, "names") \
     X(columns, "columns") X(plain, "plain") X(rewrite, "rewrite") X(plan_masked, "masked") X(masked, "masked") X(rows, "rows") \
-    X(statements, "statements") X(waits, "waits")
+    X(statements, "statements") X(waits, "waits") X(parses, "parses") X(name, "name") X(prepared, "prepared") X(types, "types") \
+    X(known_types, "types") X(blank, "blank")
 #define AS_WORD(id, name) static Word word_##id;
 WORDS(AS_WORD)
-static PyObject *zero;
+static PyObject *zero, *unnamed;
 
 typedef struct {
     PyObject_HEAD
@@ -168,6 +171,27 @@ static int when_of(Short *self, long number, When *when) {
 
 /* ---------------------------------------------------------------------------------------------- from the client */
 
+/* Whether the statement of this name that the session has, if any, is this one: 1, 0, or -1 for an error. */
+static int defines(Short *self, PyObject *name, PyObject *prepared) {
+    PyObject *all = get(self->port[STATE], &word_prepared);
+    if (!all) return -1;
+    PyObject *one = PyDict_Check(all) ? PyDict_GetItemWithError(all, name) : NULL;
+    int same = PyErr_Occurred() ? -1 : one == prepared;
+    Py_DECREF(all);
+    return same;
+}
+
+/* Whether a batch finds the statement that it binds as it was (Lane.still). */
+static int is_still(Short *self, PyObject *bound) {
+    int parses = is_true(bound, &word_parses);
+    if (parses) return parses;
+    PyObject *name = get(bound, &word_name), *prepared = name ? get(bound, &word_prepared) : NULL;
+    int same = prepared ? defines(self, name, prepared) : -1;
+    Py_XDECREF(prepared);
+    Py_XDECREF(name);
+    return same;
+}
+
 /* Whether a remembered verdict still holds: 1, 0, or -1 for an error (Lane._valid, Known.short, Lane.still). */
 static int holds(Short *self, PyObject *known) {
     int is_short = is_true(known, &word_brief);
@@ -194,12 +218,7 @@ static int holds(Short *self, PyObject *known) {
     if (!(at < ends)) return 0;
     PyObject *bound = get(known, &word_bound);
     if (!bound) return -1;
-    int still = 1;
-    if (bound != Py_None) {
-        PyObject *answer = PyObject_CallOneArg(self->port[STILL], known);
-        still = answer ? PyObject_IsTrue(answer) : -1;
-        Py_XDECREF(answer);
-    }
+    int still = bound == Py_None ? 1 : is_still(self, bound);
     Py_DECREF(bound);
     return still;
 }
@@ -230,17 +249,50 @@ static int record(Short *self, PyObject *one) {
     return done(told);
 }
 
-static PyObject *statement(Short *self, PyObject *known, long number) {
+static PyObject *statement(Short *self, PyObject *packed, long number) {
     When when;
-    PyObject *head = part(self, STATEMENT), *packed = when_of(self, number, &when) < 0 ? NULL : bytes_of(known, &word_packed);
-    if (!packed) return NULL;
+    PyObject *head = part(self, STATEMENT);
+    if (when_of(self, number, &when) < 0) return NULL;
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(head) + WHEN_SIZE + PyBytes_GET_SIZE(packed));
     if (bytes) {
         unsigned char *to = copy_bytes((unsigned char *)PyBytes_AS_STRING(bytes), head);
         copy_bytes(copy_when(to, when), packed);
     }
-    Py_DECREF(packed);
     return bytes;
+}
+
+/* What is filled in with the values of a batch like this one, while they are of the types they were: a new reference, or NULL. */
+static PyObject *blank_of(PyObject *known) {
+    PyObject *bound = get(known, &word_bound), *prepared = NULL, *types = NULL, *were = NULL, *blank = NULL;
+    if (bound && bound != Py_None) prepared = get(bound, &word_prepared);
+    if (prepared) types = get(prepared, &word_types);
+    if (types) were = get(known, &word_known_types);
+    if (were && were == types) blank = get(known, &word_blank);
+    Py_XDECREF(were);
+    Py_XDECREF(types);
+    Py_XDECREF(prepared);
+    Py_XDECREF(bound);
+    return blank;
+}
+
+/* What was decided about a batch with other values (Lane._like), and the packed statement with these: new references. NULL when
+ * it is not for here; an error may be set then. */
+static PyObject *like(Short *self, PyObject *data, PyObject **packed) {
+    unsigned char first = PyBytes_GET_SIZE(data) ? *(Bytes)PyBytes_AS_STRING(data) : 0;
+    if ((first != 'P' && first != 'B') || !PyDict_GET_SIZE(self->port[ALIKE]) || self->port[BATCH_KEY] == Py_None) return NULL;
+    PyObject *key = PyObject_CallOneArg(self->port[BATCH_KEY], data), *known = NULL, *blank = NULL;
+    if (key && key != Py_None) known = PyDict_GetItemWithError(self->port[ALIKE], key);
+    Py_XINCREF(known);
+    Py_XDECREF(key);
+    if (known) blank = blank_of(known);
+    if (blank && blank != Py_None) {
+        PyObject *arguments[] = {data, blank};
+        *packed = PyObject_Vectorcall(self->port[BATCH_STATEMENT], arguments, 2, NULL);
+        if (*packed && !PyBytes_CheckExact(*packed)) Py_CLEAR(*packed);
+    }
+    Py_XDECREF(blank);
+    if (!*packed) Py_CLEAR(known);
+    return known;
 }
 
 /* 1 = recorded and forwarded (or the session ends because it cannot be recorded), 0 = not for here, -1 = an error. */
@@ -250,16 +302,16 @@ static int take(Short *self, PyObject *data) {
     int free = under == Py_None;
     Py_DECREF(under);
     if (!free || !PyBytes_CheckExact(data)) return 0;
-    PyObject *known = PyDict_GetItemWithError(self->port[EXACT], data);
-    if (!known) return PyErr_Occurred() ? -1 : 0;
-    Py_INCREF(known);
-    PyObject *one = NULL, *counted = NULL;
+    PyObject *known = PyDict_GetItemWithError(self->port[EXACT], data), *packed = NULL, *one = NULL, *counted = NULL;
+    if (known) Py_INCREF(known);
+    else if (PyErr_Occurred() || !(known = like(self, data, &packed))) return PyErr_Occurred() ? -1 : 0;
     int result = holds(self, known);
     if (result <= 0) goto end;
     result = -1;
+    if (!packed && !(packed = bytes_of(known, &word_packed))) goto end;
     long number = number_of(self->port[COUNTERS], &word_statements) + 1;
     if (PyErr_Occurred() || !(counted = PyLong_FromLong(number)) || set(self->port[COUNTERS], &word_statements, counted) < 0) goto end;
-    if (!(one = statement(self, known, number))) goto end;
+    if (!(one = statement(self, packed, number))) goto end;
     if (set(self->port[LANE], &word_under_way, known) < 0 || set(self->port[LANE], &word_number, counted) < 0
         || set(self->port[RESPONSES], &word_begun, Py_True) < 0) goto end;
     int written = record(self, one);
@@ -269,6 +321,7 @@ static int take(Short *self, PyObject *data) {
 end:
     Py_XDECREF(counted);
     Py_XDECREF(one);
+    Py_XDECREF(packed);
     Py_DECREF(known);
     return result;
 }
@@ -438,6 +491,16 @@ static int count(Short *self, Word *word, long more) {
     return result;
 }
 
+/* Whether a batch leaves nothing behind that is not there already (Lane.settle). */
+static int is_settled(Short *self, PyObject *bound) {
+    int parses = is_true(bound, &word_parses);
+    if (parses < 0 || self->status != 'I') return parses < 0 ? -1 : 0;
+    PyObject *prepared = parses ? get(bound, &word_prepared) : NULL;
+    int settled = !parses ? 1 : prepared ? defines(self, unnamed, prepared) : -1;
+    Py_XDECREF(prepared);
+    return settled;
+}
+
 /* Over: the client has it, the record waits for the next statement. */
 static int finish(Short *self, PyObject *known, PyObject *shown, PyObject *told) {
     if (set(self->port[LANE], &word_under_way, Py_None) < 0
@@ -447,9 +510,9 @@ static int finish(Short *self, PyObject *known, PyObject *shown, PyObject *told)
     if (known_to_wait < 0 || (!known_to_wait && done(PyObject_CallNoArgs(self->port[SOON])) < 0)) return -1;
     PyObject *bound = get(known, &word_bound);
     if (!bound) return -1;
-    int failed = bound == Py_None ? 0 : done(PyObject_CallOneArg(self->port[SETTLE], known));
+    int settled = bound == Py_None ? 1 : is_settled(self, bound);
     Py_DECREF(bound);
-    return failed;
+    return settled < 0 ? -1 : settled ? 0 : done(PyObject_CallOneArg(self->port[SETTLE], known));
 }
 
 /* 1 = a whole small answer, told and recorded; 0 = not for here; -1 = an error. */
@@ -557,7 +620,7 @@ static int Short_init(Short *self, PyObject *args, PyObject *names) {
         Py_XSETREF(self->port[i], Py_NewRef(port));
     }
     PyObject *parts = self->port[PARTS];
-    int fits = PyDict_Check(self->port[EXACT]) && PyDict_Check(self->port[TAGS]) && PyList_Check(self->port[LATE])
+    int fits = PyDict_Check(self->port[EXACT]) && PyDict_Check(self->port[ALIKE]) && PyDict_Check(self->port[TAGS]) && PyList_Check(self->port[LATE])
         && PyTuple_Check(parts) && PyTuple_GET_SIZE(parts) == PART_COUNT;
     for (int i = 0; fits && i < PART_COUNT; i++) fits = PyBytes_CheckExact(PyTuple_GET_ITEM(parts, i));
     if (fits && own_clocks(self) == 0) return 0;
@@ -593,7 +656,7 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "proxy._lan
 PyMODINIT_FUNC PyInit__lane(void) {
 #define MAKE_WORD(id, text) if (!(word_##id.name = PyUnicode_InternFromString(text))) return NULL;
     WORDS(MAKE_WORD)
-    if (!(zero = PyLong_FromLong(0)) || PyType_Ready(&ShortType) < 0 || PyType_Ready(&PenType) < 0) return NULL;
+    if (!(zero = PyLong_FromLong(0)) || !(unnamed = PyUnicode_InternFromString("")) || PyType_Ready(&ShortType) < 0 || PyType_Ready(&PenType) < 0) return NULL;
     PyObject *made = PyModule_Create(&module);
     if (made && (PyModule_AddObjectRef(made, "Short", (PyObject *)&ShortType) < 0
         || PyModule_AddObjectRef(made, "Pen", (PyObject *)&PenType) < 0)) Py_CLEAR(made);

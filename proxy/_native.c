@@ -2,7 +2,7 @@
  *
  * Everything here exists in Python as well (`proxy/postgres/frames.py`, `kept.py`, `masking/rows.py`, `copyout.py`) and
  * gives the same bytes; `tests/proxy/test_native.py` compares them. What is in a value is told by `_native_look.h`, as far
- * as that is certain; of everything else the Python cell of the column is asked. `_native_form.h` cuts statements.
+ * as that is certain; of everything else the Python cell of the column is asked. `_native_form.h` cuts statements, `_native_batch.h` batches.
  *
  * Reading never goes past the end of a buffer: every function takes (pointer, length) and checks before it looks.
  */
@@ -10,6 +10,7 @@
 #include <Python.h>
 #include "_native_look.h"
 #include "_native_form.h"
+#include "_native_batch.h"
 
 /* How a column is treated. The numbers are those of masking/swift.py. */
 enum { PASS, CALL, CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, SCAN };
@@ -577,6 +578,52 @@ static PyObject *form(PyObject *self, PyObject *text) {
     return NULL;
 }
 
+PyDoc_STRVAR(batch_key_doc, "batch_key(data) -> bytes | None\n\n`Outline.key` of a batch (postgres/outlines.py); None when it has no outline.");
+static PyObject *batch_key(PyObject *self, PyObject *data) {
+    Batch batch;
+    if (!PyBytes_Check(data)) { PyErr_SetString(PyExc_TypeError, "bytes are expected"); return NULL; }
+    Bytes p = (Bytes)PyBytes_AS_STRING(data);
+    Size n = PyBytes_GET_SIZE(data);
+    if (!batch_in(p, n, &batch)) Py_RETURN_NONE;
+    PyObject *key = PyBytes_FromStringAndSize(NULL, key_size(n, &batch));
+    if (key) write_key((unsigned char *)PyBytes_AS_STRING(key), p, n, &batch);
+    return key;
+}
+
+/* A part of a blank: bytes. */
+static int told_of(PyObject *blank, Size index, Told *part) {
+    PyObject *one = PyTuple_GET_ITEM(blank, index);
+    if (!PyBytes_Check(one)) return -1;
+    part->data = (Bytes)PyBytes_AS_STRING(one), part->size = PyBytes_GET_SIZE(one);
+    return 0;
+}
+
+/* What postgres/blanks.py made; -1 with an error set when it is anything else. */
+static int blank_of(PyObject *given, Blank *blank) {
+    Told kinds;
+    int fits = PyTuple_Check(given) && PyTuple_GET_SIZE(given) == 5 && PyLong_Check(PyTuple_GET_ITEM(given, 1))
+        && !told_of(given, 0, &kinds) && !told_of(given, 2, &blank->before) && !told_of(given, 3, &blank->text) && !told_of(given, 4, &blank->between);
+    if (!fits) { PyErr_SetString(PyExc_TypeError, "a blank is kinds, what is looked for, and three pieces of bytes"); return -1; }
+    blank->kinds = kinds.data, blank->count = kinds.size, blank->looks_for = PyLong_AsLongLong(PyTuple_GET_ITEM(given, 1));
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+PyDoc_STRVAR(batch_statement_doc,
+"batch_statement(data, blank) -> bytes | None\n\nThe packed statement (`Gate.packed`) with the values of a batch, where it is certain how they are told; None = the twins tell.");
+static PyObject *batch_statement(PyObject *self, PyObject *const *args, Size given) {
+    Batch batch;
+    Blank blank;
+    Filled all;
+    if (given != 2 || !PyBytes_Check(args[0])) { PyErr_SetString(PyExc_TypeError, "bytes and a blank are expected"); return NULL; }
+    if (blank_of(args[1], &blank) < 0) return NULL;
+    Bytes p = (Bytes)PyBytes_AS_STRING(args[0]);
+    Size n = PyBytes_GET_SIZE(args[0]);
+    if (!batch_in(p, n, &batch) || !filled(p, n, &batch, &blank, &all)) Py_RETURN_NONE;
+    PyObject *packed = PyBytes_FromStringAndSize(NULL, all.size);
+    if (packed) write_filled((unsigned char *)PyBytes_AS_STRING(packed), &blank, &all);
+    return packed;
+}
+
 /* The words of a dict of bytes and small numbers. */
 static int taken(PyObject *dict, Words *words) {
     PyObject *key, *means;
@@ -612,7 +659,9 @@ static PyMethodDef methods[] = {
     {"run_of", run_of, METH_VARARGS, run_of_doc}, {"payloads", payloads, METH_VARARGS, payloads_doc},
     {"pack_texts", (PyCFunction)(void (*)(void))pack_texts, METH_FASTCALL, pack_texts_doc}, {"look", look, METH_VARARGS, look_doc},
     {"spans", spans, METH_VARARGS, spans_doc},
-    {"configure", configure, METH_VARARGS, configure_doc}, {"form", form, METH_O, form_doc}, {NULL, NULL, 0, NULL},
+    {"configure", configure, METH_VARARGS, configure_doc}, {"form", form, METH_O, form_doc},
+    {"batch_key", batch_key, METH_O, batch_key_doc},
+    {"batch_statement", (PyCFunction)(void (*)(void))batch_statement, METH_FASTCALL, batch_statement_doc}, {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "proxy._native", .m_size = -1, .m_methods = methods};

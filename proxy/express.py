@@ -76,7 +76,8 @@ def express(conv: Conversation, moves: Moves) -> Express:
     ports: Mapping[str, Any] = {
         "lane": lane, "responses": conv.responses, "state": conv.state, "counters": gate.counters, "exact": lane.exact, "tags": lane.tags,
         "version": lane.version, "monotonic": conv.clock.monotonic, "wall": wall(conv.clock), "parts": PARTS,
-        "still": lambda known: lane.still(conv, known), "settle": lambda known: lane.settle(conv, known), "tag": lane.tag,
+        "alike": lane.alike, "batch_key": native and native.batch_key, "batch_statement": native and native.batch_statement,
+        "settle": lambda known: lane.settle(conv, known), "tag": lane.tag,
         "tell_failures": conv.responses.tell_failures, "kept": kept_values, "pack": None if native is None else native.pack_texts,
         "record": moves.record, "forward": moves.forward, "reply": moves.reply, "failed": moves.failed, "late": moves.owner.late, "owner": moves.owner,
         "client": moves.client, "upstream": moves.upstream, "soon": moves.soon,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from access.masking import Masked, MaskPolicy, declare_masked
 from proxy.masking import literals, messages
-from proxy.masking.context import Context, of_names
+from proxy.masking.context import NO_CONTEXT, Context, of_names
 from proxy.masking.copyout import CopyFormat, CopyPlan
 from proxy.masking.detectors import Detector, Detectors
 from proxy.masking.explain import PlanLines
@@ -18,7 +18,7 @@ from proxy.masking.quick import quickly
 from proxy.masking.rows import RowPlan
 from proxy.masking.rules import STATEMENT, Rules
 from proxy.masking.strategies import REDACTED, looks_masked
-from proxy.masking.swift import Cell
+from proxy.masking.swift import Cell, looks_for
 from proxy.masking.types import Kind, kind_of
 from proxy.masking.values import Watcher, guarded, redacted, replaced
 from proxy.masking.why import reasons
@@ -225,6 +225,11 @@ class Masker:
         `type_oids` may be shorter than `values` (0 = not known); `formats` follow Bind: none, one for all, or each.
         """
         return literals.parameters(values, type_oids, formats, shown, self._text)
+
+    @property
+    def rules_out(self) -> int | None:
+        """What the compiled part must rule out of a bind parameter that may be told as it is; None = it cannot."""
+        return looks_for(self._detectors, NO_CONTEXT)
 
     def why(self, output: Sequence[OutputColumn] | None, *, touched: bool) -> tuple[Masked, ...]:
         """Why the columns of a statement's result are masked, a line each."""

@@ -18,12 +18,14 @@ from access.ports import Clock
 from access.scopes import OfRunbook, Once
 from proxy.admission import Admitted, Unit
 from proxy.gate import Gate
+from proxy.native import native
 from proxy.postgres import messages as m
 from proxy.postgres.batches import Batch
+from proxy.postgres.blanks import Blank, blank
 from proxy.postgres.exchange import Exchange
 from proxy.postgres.frames import run_of
 from proxy.postgres.kept import kept_values
-from proxy.postgres.outlines import outline
+from proxy.postgres.outlines import batch_key, outline
 from proxy.postgres.reading import Reading, Shape, remembered, shape
 from proxy.postgres.state import Prepared
 from proxy.postgres.steps import Expect, Portal, Run, Step
@@ -70,6 +72,9 @@ class Known:
     begins: bytes = b""
     shape: Shape | None = None
     bound: Bound | None = None
+    #: What its values are filled into, for values of these types.
+    blank: Blank | None = None
+    types: tuple[int, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -86,7 +91,7 @@ class Lane:
     #: Command tags, packed, by their messages.
     tags: dict[bytes, bytes] = field(default_factory=dict)
     #: By the bytes of a batch without its values.
-    _alike: dict[bytes, Known] = field(default_factory=dict)
+    alike: dict[bytes, Known] = field(default_factory=dict)
 
     def known(self, frame: bytes, epoch: int) -> Known | None:
         """What was decided about these bytes, while nothing happened since that could change it."""
@@ -129,7 +134,7 @@ class Lane:
         )
         known.short = name.describes
         if name.values:
-            _keep(self._alike, name.key, known)
+            _keep(self.alike, name.key, known)
         else:
             _keep(self.exact, data, known)
 
@@ -149,7 +154,7 @@ class Lane:
         known, statement = self.known(data, conv.state.epoch), b""
         if known is not None:
             statement = known.packed
-        elif data[0] in _EXTENDED and self._alike:
+        elif data[0] in _EXTENDED and self.alike:
             known, statement = self._like(conv, data)
         if known is None or not (known.short or self._described(conv, known)) or not self.still(conv, known):
             return False
@@ -162,14 +167,30 @@ class Lane:
 
     def _like(self, conv: Exchange, data: bytes) -> tuple[Known | None, bytes]:
         """What was decided about this batch with other values, and the packed statement with these."""
-        found = outline(data)
-        known = None if found is None else self._valid(self._alike.get(found.key), conv.state.epoch)
-        if found is None or known is None or known.bound is None:
+        key = batch_key(data)
+        known = None if key is None else self._valid(self.alike.get(key), conv.state.epoch)
+        if known is None or known.bound is None:
             return None, b""
+        quick = self._filled(conv, known, known.bound, data)
+        found = outline(data) if quick is None else None
+        if found is None:
+            return (known, quick) if quick is not None else (None, b"")
         bound, shown = known.bound, known.reading.shown
         values = conv.reader.masker.parameters(found.values, bound.prepared.types, bound.formats, shown)
         unit = replace(bound.unit, shown=with_parameters(shown.text, values), parameters=values)
         return known, self.gate.packed(unit, known.verdict)
+
+    @staticmethod
+    def _filled(conv: Exchange, known: Known, bound: Bound, data: bytes) -> bytes | None:
+        """The packed statement, where C is certain how the values are told."""
+        types, shown, masker = bound.prepared.types, known.reading.shown, conv.reader.masker
+        if known.types is not types:  # the server may say which they are later on
+            known.types = types
+            known.blank = blank(known.packed, bound.unit.parameters, types, bound.formats, shown, masker.rules_out)
+        if known.blank is None:
+            return None
+        packed_statement: bytes | None = native.batch_statement(data, known.blank)
+        return packed_statement
 
     @staticmethod
     def _described(conv: Exchange, known: Known) -> bool:

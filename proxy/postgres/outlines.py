@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import Struct, error
 
+from proxy.native import native
 from proxy.postgres import messages as m
 
 _LENGTH = Struct(">I").unpack_from
@@ -34,6 +35,15 @@ def outline(data: bytes) -> Outline | None:
         return _outline(data)
     except (error, ValueError, IndexError):
         return None
+
+
+def batch_key(data: bytes) -> bytes | None:
+    """`Outline.key`; None when there is no outline."""
+    if native is not None:
+        key: bytes | None = native.batch_key(data)
+        return key
+    found = outline(data)
+    return None if found is None else found.key
 
 
 def _outline(data: bytes) -> Outline | None:

@@ -60,6 +60,7 @@ def main(rounds: int, minutes: float, wanted: tuple[str, ...]) -> None:
                 run.measure("latency", lambda: small.latency(place, rounds))
                 run.measure("latency, extended protocol", lambda: small.extended(place, rounds))
                 run.measure("throughput", lambda: small.throughput(place, rounds))
+                run.measure("throughput, extended protocol", lambda: small.drivers(place, min(rounds, 3)))
             if "live" in wanted:
                 run.measure("connecting", lambda: live.connecting(place, rounds))
                 run.measure("approving", lambda: live.approving(place, rounds))

@@ -138,9 +138,37 @@ def throughput(place: Place, rounds: int, seconds: int = 6, *, workers: int = 1)
     return figures
 
 
-def _pgbench(place: Place, target: Target, script: Path, seconds: int) -> tuple[float, float]:
+def drivers(place: Place, rounds: int, seconds: int = 3) -> list[Figure]:
+    """32 clients of pgbench that ask as drivers do: by the extended protocol with another value each time, the statement with
+    each (`extended`) or once (`prepared`)."""
+    script = place.home / "selectn.sql"
+    script.write_text("\\set n random(1, 1000000)\nSELECT :n;\n")
+    targets = [target for target in place.targets.values() if target.name != "direct"]
+    figures: list[Figure] = []
+    for mode in ("extended", "prepared"):
+        costs: dict[str, list[float]] = {target.name: [] for target in targets}
+
+        def measure(target: Target, mode: str = mode, costs: dict[str, list[float]] = costs) -> float:
+            tps, cost = _pgbench(place, target, script, seconds, mode)
+            costs[target.name].append(cost)
+            return tps
+
+        found = interleaved(targets, rounds, measure)
+        figures += [Figure(f"TPS, {CLIENTS} clients, {mode}, {name}", "/s", values) for name, values in found.items()]
+        figures += [Figure(f"CPU per query, {CLIENTS} clients, {mode}, {name}", "µs", costs[name]) for name in costs]
+        if "pgbouncer" in found:
+            ratios = _ratios(found["gateway"], found["pgbouncer"])
+            figures.append(Figure(f"TPS / pgbouncer, {CLIENTS} clients, {mode}", "×", ratios, more=True))
+            ratios = _ratios(costs["gateway"], costs["pgbouncer"])
+            figures.append(Figure(f"CPU per query / pgbouncer, {CLIENTS} clients, {mode}", "×", ratios))
+    return figures
+
+
+def _pgbench(place: Place, target: Target, script: Path, seconds: int, mode: str = "simple") -> tuple[float, float]:
     """Transactions a second, and microseconds of CPU each, once all clients are in and warm: from second 1 on."""
-    command = [place.bench, "-n", "-f", str(script), "-c", str(CLIENTS), "-j", "2", "-T", str(seconds + 2), "-P", "1"]
+    command = [
+        place.bench, "-n", "-f", str(script), "-c", str(CLIENTS), "-j", "2", "-T", str(seconds + 2), "-P", "1", "-M", mode,
+    ]  # fmt: skip
     process = subprocess.Popen(
         command, env=target.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

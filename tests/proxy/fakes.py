@@ -136,7 +136,7 @@ class Starring(RowPlan):
 
 
 class PlainMasker(Masker):
-    """Masks columns named `secret` and the word `classified`; everything else passes."""
+    """Masks columns named `secret` and the word `classified`; bound values are masked by the policy, everything else passes."""
 
     def touched(self, lineage: Lineage) -> bool:
         return False
@@ -162,11 +162,6 @@ class PlainMasker(Masker):
 
     def rendered(self, text: str, standing: Standing) -> Shown:
         return Shown(declare_masked(self.hide(text)), "classified" not in text)
-
-    def parameters(
-        self, values: Sequence[bytes | None], type_oids: Sequence[int], formats: Sequence[int], shown: Shown
-    ) -> tuple[Masked | None, ...]:
-        return tuple(None if v is None else declare_masked(self.hide(v.decode("utf-8", "replace"))) for v in values)
 
     def text(self, value: str) -> Masked:
         return declare_masked(self.hide(value))

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from access.actors import Actor, Agent, Person, PersonId
 from access.ids import GrantId, RequestId, SessionId
-from access.masking import MaskPolicy
+from access.masking import MaskPolicy, Strategy
 from access.policy import Policy
 from access.requests import AccessRequest, Ask, Grant, RequestState
 from access.resources import Protocol, Resource, Upstream
@@ -83,7 +83,8 @@ class Play:
         )
         read_only = isinstance(self.scope or Read(), Read) if self.read_only is None else self.read_only
         catalog = Catalog.of()
-        reader = Reader(catalog, PlainMasker(MaskPolicy(), catalog, b"k"), judge=simple_judge, trace=simple_trace)
+        masker = PlainMasker(MaskPolicy(entities={"email": Strategy.REDACT}), catalog, b"k")
+        reader = Reader(catalog, masker, judge=simple_judge, trace=simple_trace)
         state = SqlState("app", {"search_path": '"$user", public'})
         self.conversation = Conversation(
             Facts(bearer, "app", read_only=read_only), reader, state, self.clock, dict(PARAMETERS)

@@ -38,6 +38,7 @@ from tests.proxy.playbook import (
 
 _TEXTS = ("SELECT id, secret FROM t", "SELECT 1", "SELECT secret FROM t", "BEGIN", "ROLLBACK", "DELETE FROM t", "é", "")
 _NAMES = (("id", "secret"), ("id",), ("secret",), (), ("ID", "ä"))
+_VALUES = (b"1", b"2", b"7", None, b"", b"\xff", b"\n", b"\0", b"\xc3\xa9", b"x" * 300, b"x" * 2801, b"a@example.com")
 _ENDS = (IDLE, IDLE, IDLE, OPEN, BROKEN)
 _LENGTHS = (0, 1, 3, 4, 5, 6, 0x7FFF, 0x8000, 2**31 - 1, 2**31, 2**32 - 5, 2**32 - 1)
 
@@ -64,7 +65,7 @@ class Long(Play):
 
     def perform(self) -> Play:
         self.conversation.lane.exact.clear()
-        self.conversation.lane._alike.clear()
+        self.conversation.lane.alike.clear()
         return super().perform()
 
 
@@ -100,15 +101,30 @@ def _answer(dice: random.Random, begins: bytes, names: tuple[str, ...]) -> bytes
     return whole
 
 
-def _batch(dice: random.Random, *, describes: bool) -> tuple[bytes, bytes]:
-    """A series of messages, and what its answer begins with."""
-    text = dice.choice(_TEXTS[:3])
-    values = dice.choice(([], [], [b"1"], [b"2"], [None], [b"\xff"]))
-    results = dice.choice(([], [], [0], [1]))
+@dataclass(frozen=True)
+class Asked:
+    """A question that comes again and again, each time with other values; `begins` is what its answer begins with."""
+
+    before: bytes
+    values: int = 0
+    behind: bytes = b""
+    results: tuple[int, ...] = ()
+    begins: bytes = b""
+
+    def data(self, dice: random.Random) -> bytes:
+        if not self.behind:
+            return self.before
+        values = [dice.choice((*_VALUES, dice.randbytes(4))) for _ in range(self.values)]
+        return self.before + bind("", "", values, self.results) + self.behind
+
+
+def _batch(dice: random.Random, *, describes: bool) -> Asked:
+    """A series of messages."""
     parses = dice.random() < 0.8
-    data = (m.parse("", text) if parses else b"") + bind("", "", values, results)
-    data += m.describe("P", "") if describes else b""
-    return data + execute() + m.SYNC_MESSAGE, (PARSED if parses else b"") + BOUND
+    before = m.parse("", dice.choice(_TEXTS[:3])) if parses else b""
+    behind = (m.describe("P", "") if describes else b"") + execute() + m.SYNC_MESSAGE
+    results = dice.choice(((), (), (0,), (1,)))
+    return Asked(before, dice.choice((0, 0, 1, 1, 2, 17)), behind, results, (PARSED if parses else b"") + BOUND)
 
 
 def _damaged(data: bytes, dice: random.Random) -> bytes:
@@ -152,14 +168,14 @@ def _chunks(data: bytes, dice: random.Random, often: float) -> list[bytes]:
 def script(dice: random.Random, tally: Tally, *, describes: bool) -> list[tuple[str, bytes]]:
     """Who says what. A few questions come again and again: the short way is for those."""
     few = [
-        (*(_batch(dice, describes=describes) if dice.random() < 0.5 else (m.query(dice.choice(_TEXTS[:3])), b"")), dice.choice(_NAMES))
+        (_batch(dice, describes=describes) if dice.random() < 0.5 else Asked(m.query(dice.choice(_TEXTS[:3]))), dice.choice(_NAMES))
         for _ in range(2)
     ]  # fmt: skip
     hurt, cut = dice.choice((0.0, 0.05, 0.3)), dice.choice((0.0, 0.1, 0.4))
     said: list[tuple[str, bytes]] = []
     for _ in range(dice.randrange(4, 14)):
-        ask, begins, names = dice.choice(few) if dice.random() < 0.9 else (m.query(dice.choice(_TEXTS)), b"", _NAMES[0])
-        answer = _answer(dice, begins, names)
+        asked, names = dice.choice(few) if dice.random() < 0.9 else (Asked(m.query(dice.choice(_TEXTS))), _NAMES[0])
+        ask, answer = asked.data(dice), _answer(dice, asked.begins, names)
         if len(said) > 6:
             for_client = dice.random() < hurt / 3
             ask = _damaged(ask, dice) if for_client else ask
@@ -269,7 +285,7 @@ class Stop(BaseException):
     """As KeyboardInterrupt."""
 
 
-_PORTS = ("version", "monotonic", "wall", "record", "forward", "reply", "soon", "still", "settle", "tag", "tell_failures", "kept", "pack")  # fmt: skip
+_PORTS = ("version", "monotonic", "wall", "record", "forward", "reply", "soon", "settle", "batch_key", "batch_statement", "tag", "tell_failures", "kept", "pack")  # fmt: skip
 _WRONG: tuple[Any, ...] = (None, -1, 1 << 70, float("nan"), float("inf"), -1.0, "", b"", b"\xc0", object(), [])
 
 
@@ -291,11 +307,10 @@ def compare_faults(tally: Tally, seed: int, count: int) -> None:
         dice = random.Random(f"faults {seed} {number}")
         chosen = set(dice.sample(_PORTS, dice.choice((1, 1, 2, len(_PORTS)))))
         play = _faulty(dice, chosen, dice.choice((0.05, 0.5)))
-        ask = dice.choice((m.query(_TEXTS[0]), _batch(dice, describes=True)[0]))
-        begins = PARSED + BOUND if ask[:1] == b"P" else (BOUND if ask[:1] == b"B" else b"")
+        asked = dice.choice((Asked(m.query(_TEXTS[0])), _batch(dice, describes=True)))
         tally.sessions += 1
         for _ in range(dice.randrange(3, 10)):
-            for what, data in (("client", ask), ("upstream", _answer(dice, begins, _NAMES[0]))):
+            for what, data in (("client", asked.data(dice)), ("upstream", _answer(dice, asked.begins, _NAMES[0]))):
                 tally.steps += 1
                 with suppress(
                     Fault, Stop, Unavailable, TypeError, ValueError, OverflowError, RuntimeError, AttributeError

@@ -68,13 +68,14 @@ def _inside(path: str, seed: int, count: int) -> int:
     comparing.compare_rows(tally, seed, count // 10)
     comparing.compare_streams(tally, seed, count // 200)
     comparing.compare_forms(tally, seed, count // 10)
+    comparing.compare_batches(tally, seed, count // 20)
     ways = lanes.Tally()
     lanes.compare_lanes(ways, seed, count // 50)
     lanes.compare_faults(ways, seed, count // 50)
     lanes.compare_pens(ways, seed, count // 100)
     sockets.compare_sockets(ways, seed, count // 200)
     print(
-        f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; {tally.streams} streams; {tally.forms} forms; "
+        f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; {tally.streams} streams; {tally.forms} forms; {tally.batches} batches, {tally.filled} told in C; "
         f"{len(tally.differences)} differences"
     )
     print(

@@ -16,8 +16,9 @@ def test_a_million_texts_are_masked_alike() -> None:
     comparing.compare_rows(tally, 20261130, 50_000)
     comparing.compare_streams(tally, 20261130, 3_000)
     comparing.compare_forms(tally, 20261130, 200_000)
+    comparing.compare_batches(tally, 20261130, 50_000)
     assert tally.differences == []
-    assert tally.certain > 200_000 and tally.found > 20_000
+    assert tally.certain > 200_000 and tally.found > 20_000 and tally.filled > 10_000
 
 
 def test_the_short_way_is_the_same_in_c_over_many_sessions() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -12,6 +14,8 @@ from access.statements import Digest
 from proxy.gate import VERDICT_SECONDS
 from proxy.native import short_way
 from proxy.postgres import messages as m
+from proxy.postgres.exchange import Exchange
+from proxy.postgres.lane import Known, Lane
 from proxy.postgres.outlines import outline
 from proxy.recording import ROWS_KEPT
 from tests.proxy.playbook import (
@@ -287,6 +291,90 @@ def test_other_values_go_the_short_way_too_and_are_recorded():
         slow.client(batch(value)).upstream(failed("57014") + IDLE)
     assert recorded == [one[3]["parameters"] for one in slow.records if one[0] == "statement"]  # type: ignore[index]
     assert "result" in play.client(batch(b"1")).upstream(ANSWER).kinds()
+
+
+WITH_VALUE = "SELECT id, secret FROM t WHERE id = $1"
+
+
+def valued(value: bytes | None, *, parse: bytes = m.parse("", WITH_VALUE), name: str = "", form: int = 0) -> bytes:
+    bound = bind(name, values=[value])
+    bound = m.message(m.BIND, bound[5:].replace(b"\0\0\0\1", struct.pack(">HHH", 1, form, 1), 1))
+    return parse + bound + DESCRIBE + EXECUTE + m.SYNC_MESSAGE
+
+
+def parameters(play: Play) -> list[object]:
+    return [one[3]["parameters"] for one in play.records if one[0] == "statement"]  # type: ignore[index]
+
+
+def test_only_values_that_may_be_personal_are_told_in_python(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[bytes] = []
+    real = Lane._like
+    play = series(valued(b"1"))
+
+    def like(lane: Lane, conv: Exchange, data: bytes) -> tuple[Known | None, bytes]:
+        asked.append(data)
+        return real(lane, conv, data)
+
+    play.client(valued(b"2")).upstream(ANSWER)  # the blank is made when it is needed
+    monkeypatch.setattr(Lane, "_like", like)
+    for value in (b"3", None, b"ada@example.com", b"a\x07b", b"4"):
+        play.client(valued(value)).upstream(ANSWER)
+    assert parameters(play) == [["2"], ["3"], [None], ["«masked»"], ["a⟨U+0007⟩b"], ["4"]]
+    assert play.kinds() == ["statement", "result"] * 6
+    if "c" in request.node.callspec.id:
+        assert asked == [valued(b"ada@example.com"), valued(b"a\x07b")]
+
+
+def test_values_are_told_by_what_the_server_says_of_their_types():
+    play = Play().client(m.parse("s", WITH_VALUE), m.SYNC_MESSAGE).upstream(PARSED, IDLE)
+
+    def bound(number: int) -> bytes:
+        return valued(struct.pack(">i", number), parse=b"", name="s", form=1)
+
+    answer = ANSWER.removeprefix(PARSED)
+    series(bound(1), answer, play, times=3)
+    play.client(bound(2)).upstream(answer)
+    play.client(m.describe("S", "s"), m.SYNC_MESSAGE)
+    play.upstream(m.message(m.PARAMETERS, b"\0\1\0\0\0\x17"), described("id", "secret"), IDLE)
+    for number in (3, 4, 5):
+        play.client(bound(number)).upstream(answer)
+    unknown = "(4 bytes in binary format)"
+    assert parameters(play) == [[unknown], ["3"], ["4"], ["5"]] and play.kinds()[-2:] == ["statement", "result"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda play: setattr(play, "version", 1),
+        lambda play: play.conversation.state.touch(),
+        lambda play: play.clock.advance(VERDICT_SECONDS),
+    ],
+)
+def test_other_values_are_judged_anew_after_any_change(spoil: Callable[[Play], None]):
+    play = series(valued(b"1"), times=3)
+    assert play.client(valued(b"2")).upstream(ANSWER).kinds() == ["statement", "result"]
+    spoil(play)
+    assert play.client(valued(b"3")).upstream(ANSWER).kinds()[-1] == "done"
+
+
+def test_other_values_for_a_name_that_means_something_else_are_judged_anew():
+    def bound(value: bytes) -> bytes:
+        return valued(value, parse=b"", name="s")
+
+    play, answer = Play().client(m.parse("s", WITH_VALUE), m.SYNC_MESSAGE).upstream(PARSED, IDLE), ANSWER[5:]
+    series(bound(b"1"), answer, play, times=3)
+    assert play.client(bound(b"2")).upstream(answer).kinds() == ["statement", "result"]
+    # The same name again, without anything that a change would be seen by: only the statement itself is another.
+    play.conversation.state.prepared["s"] = replace(play.conversation.state.prepared["s"])
+    assert play.client(bound(b"3")).upstream(answer).kinds()[-1] == "done"
+
+
+def test_other_values_need_grants_of_their_own_where_one_command_was_approved():
+    once = grant(Once(Digest("d")), id="grt_2")
+    play = series(valued(b"1"), play=Play(grants=[grant(Read()), once]), times=3)
+    assert "result" not in play.client(valued(b"2")).upstream(ANSWER).kinds()
 
 
 def test_where_one_command_was_approved_values_are_judged_each_time():
