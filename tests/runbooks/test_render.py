@@ -17,6 +17,7 @@ from runbooks.render import (
     written,
 )
 from tests.runbooks.attacks import ATTACKS
+from tests.tables import every
 
 
 def load(text: str) -> Runbook:
@@ -59,10 +60,13 @@ PLACES = (
 )
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda value: ascii(value)[:30])
 @pytest.mark.parametrize("template", PLACES)
-def test_no_value_ever_changes_the_statement(template: str, attack: str) -> None:
+def test_no_value_ever_changes_the_statement(template: str) -> None:
     runbook = load(template)
+    every(ATTACKS, lambda attack: _does_not_change_the_statement(runbook, attack))
+
+
+def _does_not_change_the_statement(runbook: Runbook, attack: str) -> None:
     plain = rendered(runbook, x="v")
     values, wrong = check(runbook, {"x": attack})
     if wrong:
@@ -77,8 +81,11 @@ WORDS = (
 )
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda value: ascii(value)[:30])
-def test_a_word_is_one_of_the_files_own_even_when_the_check_was_skipped(attack: str) -> None:
+def test_a_word_is_one_of_the_files_own_even_when_the_check_was_skipped() -> None:
+    every(ATTACKS, _is_no_word_of_the_files_own)
+
+
+def _is_no_word_of_the_files_own(attack: str) -> None:
     runbook = load(WORDS)
     assert check(runbook, {"t": attack, "d": attack})[1].keys() == {"t", "d"}
     with pytest.raises(Invalid):

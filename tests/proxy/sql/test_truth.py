@@ -17,6 +17,7 @@ from proxy.sql.parse import parse
 from tests.proxy.sql.corpus.case import Case
 from tests.proxy.sql.server import Server, copy_of
 from tests.proxy.sql.test_corpus import CORPUS
+from tests.tables import every
 
 READ = frozenset({Effect.READ})
 
@@ -71,10 +72,12 @@ def test_what_is_called_a_read_changes_nothing(
     assert everything_that_lasts(state) == before
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in CORPUS if case.runs and Flag.MULTI not in (case.flags or ())], ids=str
-)
-def test_every_table_that_changes_is_named(case: Case, server: Server, catalog: Catalog) -> None:
+def test_every_table_that_changes_is_named(server: Server, catalog: Catalog) -> None:
+    run = [case for case in CORPUS if case.runs and Flag.MULTI not in (case.flags or ())]
+    every(run, lambda case: _every_table_that_changes_is_named(case, server, catalog), str)
+
+
+def _every_table_that_changes_is_named(case: Case, server: Server, catalog: Catalog) -> None:
     judged = judge(parse(case.sql), catalog, SqlSession(role="app", level=case.level)).combined
     if (
         not judged.understood
@@ -93,8 +96,11 @@ def test_every_table_that_changes_is_named(case: Case, server: Server, catalog: 
     assert {name for name in changed if not name.startswith("pg_temp")} <= set(judged.writes)
 
 
-@pytest.mark.parametrize("case", CORPUS, ids=str)
-def test_the_parser_says_what_the_server_says(case: Case, server: Server) -> None:
+def test_the_parser_says_what_the_server_says(server: Server) -> None:
+    every(CORPUS, lambda case: _the_parser_says_what_the_server_says(case, server), str)
+
+
+def _the_parser_says_what_the_server_says(case: Case, server: Server) -> None:
     parsed = parse(case.sql)
     if len(parsed.statements) > 1 or len(case.sql) > 2_000:
         return  # the server prepares one statement at a time; beyond its limits the parser may refuse more
