@@ -149,7 +149,17 @@ def _operator_commands(commands: Commands) -> None:
     verify.add_argument(
         "--checkpoints", type=Path, help="exported checkpoints to check against (default: the settings')"
     )
-    verify.add_argument("--recordings", action="store_true", help="compare the recordings on this node as well")
+    verify.add_argument(
+        "--recordings", action="store_true", help="compare the recordings as well; a missing one is a finding"
+    )
+    verify.add_argument(
+        "--also-in",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="another node's recordings, or an archive",
+    )
     events = what.add_parser("events", help="print events, newest last")
     events.add_argument("--of", default="", help="only of one request, grant or session")
     events.add_argument("--limit", type=int, default=50, help="how many (default: 50)")

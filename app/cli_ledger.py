@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from access.errors import Invalid
 from access.ids import Prefix, SessionId, parse_id
 from app.cli_operate import operator, with_core
 from app.cli_setup import load_or_explain
+from app.clock import SystemClock
+from app.config_file import Loaded
 from app.core import Core, key_bytes, store_url
 from identity.vault import SecretVault
 from ledger import views
@@ -19,7 +22,7 @@ from ledger.checkpoints import public_key_of
 from ledger.recordings import Recordings, stored
 from ledger.replay import asciicast, render_terminal
 from ledger.retention import erase
-from ledger.seals import check_all
+from ledger.seals import check_all, gone_by_policy
 from ledger.segments import name_of
 from ledger.sessions import SessionLog
 from ledger.verify import verify
@@ -62,18 +65,38 @@ def _verify(arguments: argparse.Namespace) -> int:
     exported: Path = arguments.checkpoints or loaded.base / loaded.settings.ledger.checkpoint_file
     if arguments.checkpoints and not exported.is_file():
         raise Invalid(f"{exported} is not a file.")
+    places = _places(loaded, arguments)
     report = verify(
         store_url(loaded.settings, loaded.base, vault),
         public_key=public_key_of(key_bytes(vault, loaded.settings.ledger.signing_key)),
         exported=exported if exported.is_file() else None,
     )
     print(report.text())
-    if not arguments.recordings:
+    if not places:
         return 0 if report.ok else 1
-    directory = loaded.base / loaded.settings.recordings.path
-    checked = check_all(report.seals.values(), partial(stored, directory))
+    today = SystemClock().now().date()
+    gone = partial(gone_by_policy, erased=report.erased_streams, keep=loaded.settings.recordings.keep, today=today)
+    checked = check_all(report.seals.values(), partial(_stored_in, places), gone)
     print(checked.text())
-    return 0 if report.ok and not checked.problems else 1
+    return 0 if report.ok and checked.ok else 1
+
+
+def _places(loaded: Loaded, arguments: argparse.Namespace) -> list[Path]:
+    """Where recordings are looked for; nowhere when nobody asked for them."""
+    for other in arguments.also_in:
+        if not other.is_dir():
+            raise Invalid(f"{other} is not a directory.", hint="--also-in takes one like recordings.path.")
+    if not (arguments.recordings or arguments.also_in):
+        return []
+    return [loaded.base / loaded.settings.recordings.path, *arguments.also_in]
+
+
+def _stored_in(places: list[Path], name: str) -> bytes:
+    """A recording from the first of the directories that has it, in whatever state."""
+    for place in places[:-1]:
+        with suppress(Invalid):
+            return stored(place, name)
+    return stored(places[-1], name)
 
 
 async def _events(core: Core, arguments: argparse.Namespace) -> int:

@@ -45,6 +45,10 @@ class RecordingSettings(Section):
 
     path: str = Field(default="recordings", description="Directory of the segment files.")
     strict: bool = Field(default=False, description="fsync every record before its statement is forwarded.")
+    keep: Duration | None = Field(
+        default=None,
+        description="Your own clean-up may remove what is older; a younger one that is gone fails `hoop ledger verify --recordings`.",
+    )
 
 
 class LedgerSettings(Section):

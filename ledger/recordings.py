@@ -10,6 +10,7 @@ start (`finishing`). Implements `access.ports.Recordings`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import logging
@@ -328,8 +329,8 @@ def stored(directory: Path, name: str) -> bytes:
         raise Invalid(f"{name!r} is not the name of a recording.", field="recording")
     compressed = path.with_name(path.name + segments.COMPRESSED)
     try:
-        # The plain file first: it goes away only after the compressed one is whole.
-        if path.exists():
+        # The plain file first: it goes away only after the compressed one is whole, perhaps at this moment.
+        with contextlib.suppress(FileNotFoundError):
             return path.read_bytes()
         return segments.decompress(compressed.read_bytes())
     except FileNotFoundError:

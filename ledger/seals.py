@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 from access.errors import Invalid, Unavailable
 from access.events import RecordingSealed, RecordingsSealed
+from ledger.segments import SUFFIX
 
 SEALS = frozenset({RecordingSealed.kind, RecordingsSealed.kind})
+#: So many of the recordings that are missing are named; all are counted.
+NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +80,62 @@ def check(data: bytes, seals: Iterable[Seal]) -> list[str]:
 
 @dataclass(slots=True)
 class Checked:
-    """What comparing recordings with their seals found. `missing` are not on this node: moved away, or somebody else's."""
+    """What comparing recordings with their seals found. `missing` are gone and nothing says why, `removed` by policy."""
 
     recordings: int = 0
-    missing: int = 0
+    removed: int = 0
+    missing: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems and not self.missing
 
     def text(self) -> str:
         """For a person, in lines."""
         lines = [f"recordings: {self.recordings} compared with what was sealed"]
-        lines += [f"NOT INTACT: {problem}" for problem in self.problems] or ["intact: every one is what was sealed"]
-        lines += [f"note: {self.missing} recordings are not on this node"] if self.missing else []
+        lines += [f"NOT INTACT: {problem}" for problem in self.problems]
+        lines += [f"MISSING: {name} was sealed and is not here" for name in self.missing[:NAMED]]
+        more = len(self.missing) - NAMED
+        lines += [f"MISSING: and {more} more"] if more > 0 else []
+        if self.missing:
+            hint = (
+                "other nodes' and archived recordings are looked for with --also-in DIR, retention is recordings.keep"
+            )
+            lines.append(f"{len(self.missing)} missing: {hint}")
+        lines += ["intact: every one is what was sealed"] if self.ok else []
+        lines += [f"note: {self.removed} recordings are gone by policy: past recordings.keep, or erased on record"] * (
+            self.removed > 0
+        )
         return "\n".join(lines)
 
 
-def check_all(recordings: Iterable[Sequence[Seal]], read: Callable[[str], bytes]) -> Checked:
-    """Compare every sealed recording that is here with its heads. `read` raises Invalid for one that is not."""
+def gone_by_policy(segment: str, erased: Collection[str], keep: timedelta | None, today: date) -> bool:
+    """Whether it is right that a recording is not there: past its time, or what its session did was erased on record."""
+    path = PurePosixPath(segment)
+    if path.name.removesuffix(SUFFIX) in erased:
+        return True
+    try:
+        day = date.fromisoformat(path.parent.name)
+    except ValueError:
+        return False
+    return keep is not None and day < today - keep
+
+
+def check_all(
+    recordings: Iterable[Sequence[Seal]], read: Callable[[str], bytes], gone: Callable[[str], bool] = lambda _: False
+) -> Checked:
+    """Compare every sealed recording with its heads. `read` raises Invalid for one that is not there, `gone` explains."""
     checked = Checked()
     for seals in recordings:
+        name = seals[0].segment
         try:
-            data = read(seals[0].segment)
+            data = read(name)
         except Invalid:
-            checked.missing += 1
+            if gone(name):
+                checked.removed += 1
+            else:
+                checked.missing.append(name)
             continue
         except Unavailable as problem:
             checked.problems.append(problem.message)

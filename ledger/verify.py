@@ -52,6 +52,8 @@ class VerifyReport:
     problems: list[Problem] = field(default_factory=list)
     #: The heads of each recording that say all (`seals.telling`).
     seals: dict[str, tuple[Seal, ...]] = field(default_factory=dict)
+    #: What was erased as a whole, on record: requests, grants, sessions.
+    erased_streams: set[str] = field(default_factory=set)
     caveats: list[str] = field(default_factory=list)
 
     @property
@@ -203,6 +205,7 @@ class _Check:
         elif payload_digest(row.salt, row.payload) != row.payload_digest:
             self._bad("its payload is not the one that was recorded: the digest differs", row)
         elif row.kind == PayloadsErased.kind:
+            self.report.erased_streams.add(row.stream)
             for writer, pairs in json.loads(row.payload)["events"].items():
                 self._erased.setdefault(writer, []).extend((first, last) for first, last in pairs)
         elif row.kind in SEALS:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from app.__main__ import MODULES, main, parser
+from app.config_file import load
+from app.core import open_core
+from ledger.recordings import Recordings
+from ledger.sessions import SessionLog
+from tests.ledger import examples
 
 CONFIG = """
 store: {key: "file:store.key"}
@@ -133,6 +141,55 @@ def test_verify_and_erase(ready: Run) -> None:
     assert (status, out) == (1, "")
     assert "nothing of req_00000000" in err
     assert ready("ledger", "verify")[0] == 0
+
+
+async def _recorded(config: Path, session: str, day: datetime) -> Path:
+    """A sealed recording of a session that was opened on that day."""
+    loaded = load(config, {})
+    async with open_core(loaded) as core:
+        recordings = Recordings(core.base / "recordings", SessionLog(core.store), node=core.store.writer)
+        await recordings.start()
+        recording = recordings.open(examples.session(session, opened_at=day))
+        recording.write(b"SELECT 1")
+        await recordings.seal()
+        await recording.close()
+        await recordings.close()
+    return config.parent / "recordings" / f"{recording.name}.zst"
+
+
+def test_a_recording_that_nothing_explains_fails_the_verification(ready: Run, tmp_path: Path) -> None:
+    config, now = tmp_path / "hoop.yaml", datetime.now(UTC)
+    old = asyncio.run(_recorded(config, "ses_old00000", now - timedelta(days=50)))
+    new = asyncio.run(_recorded(config, "ses_new00000", now))
+    assert ready("ledger", "verify", "--recordings")[0] == 0
+    archive = tmp_path / "archive"
+    shutil.move(old.parent, archive / old.parent.name)
+    status, out, _ = ready("ledger", "verify", "--recordings")
+    assert (status, f"MISSING: {old.parent.name}/ses_old00000.seg" in out) == (1, True)
+    assert ready("ledger", "verify")[0] == 0, "without --recordings nobody asked for them"
+    status, out, _ = ready("ledger", "verify", "--also-in", str(archive))
+    assert (status, "2 compared" in out) == (0, True)
+    status, _, err = ready("ledger", "verify", "--also-in", str(tmp_path / "nowhere"))
+    assert (status, "nowhere is not a directory" in err) == (1, True)
+
+    config.write_text(CONFIG + "recordings: {keep: 30d}\n")
+    status, out, _ = ready("ledger", "verify", "--recordings")
+    assert (status, "1 recordings are gone by policy" in out) == (0, True)
+    new.unlink()
+    status, out, _ = ready("ledger", "verify", "--recordings")
+    assert (status, "ses_new00000.seg was sealed" in out, "ses_old" in out) == (1, True, False)
+    assert ready("ledger", "erase", "--of", "ses_new00000", "--reason", "asked by the person")[0] == 0
+    status, out, _ = ready("ledger", "verify", "--recordings")
+    assert (status, "2 recordings are gone by policy" in out) == (0, True)
+    config.write_text(CONFIG)
+    assert ready("ledger", "verify", "--recordings")[0] == 1, "a shorter memory explains nothing any more"
+
+
+def test_a_changed_copy_here_is_not_excused_by_a_good_one_elsewhere(ready: Run, tmp_path: Path) -> None:
+    here = asyncio.run(_recorded(tmp_path / "hoop.yaml", "ses_new00000", datetime.now(UTC)))
+    shutil.copytree(here.parent, tmp_path / "archive" / here.parent.name)
+    here.write_bytes(here.read_bytes()[:-9])
+    assert ready("ledger", "verify", "--also-in", str(tmp_path / "archive"))[0] == 1
 
 
 def test_a_wrong_key_is_said_to_be_one(ready: Run, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from access.errors import Invalid, Unavailable
 from access.ports import Tx
 from ledger import segments, views
 from ledger.recordings import Recordings
-from ledger.seals import Seal, check, check_all, grown, sealed, seals_in, telling
+from ledger.seals import NAMED, Seal, check, check_all, gone_by_policy, grown, sealed, seals_in, telling
 from ledger.sessions import SessionLog
 from ledger.store import Store
 from ledger.verify import verify_store
@@ -61,7 +62,7 @@ def test_a_ledger_of_an_older_release_sealed_each_by_itself() -> None:
     assert list(seals_in("recording.sealed", payload)) == [seal(4)]
 
 
-def test_recordings_that_are_not_here_are_no_problem_unreadable_ones_are() -> None:
+def test_recordings_that_are_gone_changed_or_unreadable_are_named() -> None:
     here: Mapping[str, bytes] = {"d/a.seg": DATA, "d/b.seg": DATA + b"!"}
 
     def read(name: str) -> bytes:
@@ -73,14 +74,58 @@ def test_recordings_that_are_not_here_are_no_problem_unreadable_ones_are() -> No
 
     names = ("d/a.seg", "d/b.seg", "d/broken.seg", "d/gone.seg")
     checked = check_all([[seal(10, final=True, segment=name)] for name in names], read)
-    assert (checked.recordings, checked.missing) == (2, 1)
+    assert (checked.recordings, checked.missing, checked.removed, checked.ok) == (2, ["d/gone.seg"], 0, False)
     assert checked.text().splitlines() == [
         "recordings: 2 compared with what was sealed",
         "NOT INTACT: d/b.seg was closed with 10 bytes, now it has 11",
         "NOT INTACT: The recording d/broken.seg can not be read: damaged.",
-        "note: 1 recordings are not on this node",
+        "MISSING: d/gone.seg was sealed and is not here",
+        "1 missing: other nodes' and archived recordings are looked for with --also-in DIR, retention is recordings.keep",
     ]
-    assert "intact: every one" in check_all([[seal(10, segment="d/a.seg")]], read).text()
+    good = check_all([[seal(10, segment="d/a.seg")]], read)
+    assert good.ok
+    assert "intact: every one" in good.text()
+    assert "MISSING" not in good.text()
+
+
+def test_a_missing_one_alone_is_not_intact_and_one_that_policy_removed_is_a_note() -> None:
+    def read(name: str) -> bytes:
+        raise Invalid("There is no recording of that name.")
+
+    gone = [[seal(10, segment=f"d/s{n}.seg")] for n in range(NAMED + 2)]
+    checked = check_all(gone, read)
+    assert not checked.ok
+    assert "intact" not in checked.text()
+    assert checked.text().count("MISSING: d/") == NAMED
+    assert "MISSING: and 2 more" in checked.text()
+    removed = check_all(gone[:2], read, lambda name: name == "d/s1.seg")
+    assert (removed.ok, removed.removed, removed.missing) == (False, 1, ["d/s0.seg"])
+    by_policy = check_all(gone[1:2], read, lambda _: True)
+    assert by_policy.ok
+    assert "note: 1 recordings are gone by policy" in by_policy.text()
+
+
+@pytest.mark.parametrize(
+    ("segment", "keep", "expected"),
+    [
+        ("2026-03-01/ses_1.seg", None, False),
+        ("2026-03-01/ses_1.seg", 30, True),
+        ("2026-03-01/ses_1.seg", 31, False),
+        ("2026-03-01/ses_1.seg", 400, False),
+        ("2026-04-01/ses_1.seg", 1, False),
+        ("2027-01-01/ses_1.seg", 1, False),
+        ("2026-03-31/ses_erased.seg", None, True),
+        ("2026-03-31/ses_erased2.seg", None, False),
+        ("ses_erased/ses_1.seg", None, False),
+        ("9999-12-31/ses_1.seg", 400, False),
+        ("today/ses_1.seg", 1, False),
+        ("ses_1.seg", 1, False),
+        ("../2020-01-01.seg", 1, False),
+    ],
+)
+def test_what_explains_that_a_recording_is_gone(segment: str, keep: int | None, expected: bool) -> None:
+    kept = None if keep is None else timedelta(days=keep)
+    assert gone_by_policy(segment, {"ses_erased", "ledger"}, kept, date(2026, 4, 1)) is expected
 
 
 def test_the_greatest_head_and_the_final_ones_say_all() -> None:
