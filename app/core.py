@@ -27,6 +27,7 @@ from app.config_file import Loaded
 from app.flows import FlowsWanted, Ground, flows_and_duty
 from app.on_call import Roster
 from app.settings import Settings
+from app.telemetry import filtered_logs
 from approval_flows.book import GrantBook
 from approval_flows.desk import Desk
 from approval_flows.flow import Limits
@@ -36,7 +37,7 @@ from identity.directory import StaticDirectory
 from identity.links import WebLogins
 from identity.ssh_keys import KeyBook
 from identity.tokens import Address, CredentialService
-from identity.vault import SecretVault
+from identity.vault import RedactingFilter, SecretVault
 from ledger.sealing import KEY_BYTES, Sealer
 from ledger.store import Store
 
@@ -151,9 +152,17 @@ def jira_of(settings: Settings, vault: SecretVault, directory: StaticDirectory, 
 async def open_core(
     loaded: Loaded, clock: Clock | None = None, *, flows: FlowsWanted = FlowsWanted.ALL
 ) -> AsyncIterator[Core]:
-    """Build everything and open the store; closes it at the end. Raises Unavailable with what to do."""
-    settings, clock, entropy = loaded.settings, clock or SystemClock(), SystemEntropy()
+    """Build everything and open the store; closes it at the end. No secret that is read meanwhile is logged. Raises
+    Unavailable with what to do."""
     vault = SecretVault(base=loaded.base)
+    with filtered_logs(RedactingFilter(vault)):
+        async with _opened(loaded, vault, clock or SystemClock(), flows) as core:
+            yield core
+
+
+@asynccontextmanager
+async def _opened(loaded: Loaded, vault: SecretVault, clock: Clock, flows: FlowsWanted) -> AsyncIterator[Core]:
+    settings, entropy = loaded.settings, SystemEntropy()
     directory = StaticDirectory(config_build.people(settings), {})
     resources = config_build.resources(settings)
     sealer = Sealer(key_bytes(vault, settings.store.key), entropy=entropy)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,8 +25,8 @@ class _JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+        if record.exc_info or record.exc_text:
+            entry["exception"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
         return json.dumps(entry, ensure_ascii=False)
 
 
@@ -38,6 +39,19 @@ def configure_logging(style: Literal["text", "json", "debug"] = "text") -> None:
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if style == "debug" else logging.INFO, force=True)
     for noisy in ("aiohttp", "alembic", "apscheduler", "asyncio", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@contextmanager
+def filtered_logs(taking_out: logging.Filter) -> Iterator[None]:
+    """Every record that is logged meanwhile passes this filter first, whoever logs it."""
+    handlers = list(logging.getLogger().handlers)
+    for handler in handlers:
+        handler.addFilter(taking_out)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(taking_out)
 
 
 @dataclass(frozen=True, slots=True)
