@@ -30,11 +30,19 @@ class Commands:
         )
 
 
+class _Version(argparse.Action):
+    """`hoop --version`, which people try first: the command of that name."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.exit(_run(argparse.Namespace(command="version")))
+
+
 def parser() -> argparse.ArgumentParser:
     """Every command and option."""
     top = argparse.ArgumentParser(prog="hoop", description="Access and approvals in chat, enforced on the wire.")
     top.add_argument("--config", "-c", type=Path, default=Path("hoop.yaml"), help="settings file (default: hoop.yaml)")
     top.add_argument("--log", choices=("text", "json", "debug"), default="text", help="the log on standard error")
+    top.add_argument("--version", nargs=0, action=_Version, help="print the version")
     commands = Commands(top, "command", "COMMAND")
 
     serve = commands.add_parser("serve", help="run the gateway")

@@ -200,8 +200,11 @@ def test_a_wrong_key_is_said_to_be_one(ready: Run, tmp_path: Path) -> None:
     assert "c2hvcnQ" not in err
 
 
-def test_version_and_schema(hoop: Run) -> None:
+def test_version_and_schema(hoop: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert hoop("version")[1].startswith("hoop 0.")
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0 and capsys.readouterr().out == hoop("version")[1]
     assert '"title": "hoop.yaml"' in hoop("config", "schema")[1]
 
 
