@@ -15,7 +15,6 @@ RequestId = NewType("RequestId", str)
 GrantId = NewType("GrantId", str)
 SessionId = NewType("SessionId", str)
 CredentialId = NewType("CredentialId", str)
-RunId = NewType("RunId", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _FOLD = str.maketrans({"i": "1", "l": "1", "o": "0"})
@@ -28,7 +27,6 @@ class Prefix(StrEnum):
     GRANT = "grt"
     SESSION = "ses"
     CREDENTIAL = "crd"
-    RUN = "run"
     ALLOWANCE = "alw"
     DELEGATION = "dlg"
     PROPOSAL = "prp"
@@ -39,13 +37,12 @@ _LENGTH = {
     Prefix.GRANT: 10,
     Prefix.SESSION: 12,
     Prefix.CREDENTIAL: 12,
-    Prefix.RUN: 8,
     Prefix.ALLOWANCE: 8,
     Prefix.DELEGATION: 8,
     Prefix.PROPOSAL: 8,
 }
 ENTROPY_BYTES = 8
-_SHAPE = re.compile(r"(?ia)\A(req|grt|ses|crd|run|alw|dlg|prp)[-_]([0-9a-z]{6,12})\Z")
+_SHAPE = re.compile(r"(?ia)\A(req|grt|ses|crd|alw|dlg|prp)[-_]([0-9a-z]{6,12})\Z")
 
 
 def new_id(prefix: Prefix, entropy: bytes) -> str:

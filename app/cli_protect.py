@@ -25,8 +25,6 @@ from proxy.ssh.doctor import examine
 from proxy.ssh.packets import Cork
 from proxy.ssh.upstream import Pool
 
-_MOST_ROWS = 10_000
-
 
 def target(core: Core, named: str) -> tuple[Resource, str]:
     """A resource and one of its databases. Raises Invalid naming what there is."""

@@ -19,7 +19,6 @@ from ledger.engines import DATABASE_ERRORS, open_engine, translate
 from ledger.journal import EVENTS
 from ledger.notes import Note, is_signed_by, parse_notes, root_of
 from ledger.seals import SEALS, Seal, seals_in, telling
-from ledger.store import Store, as_transaction
 
 MANY = 100
 _CHECKPOINTS = select(tables.checkpoint).order_by(tables.checkpoint.c.number)
@@ -91,13 +90,6 @@ def verify(url: str, *, public_key: bytes | None = None, exported: Path | None =
             return verify_connection(connection, public_key=public_key, exported=exported)
     except DATABASE_ERRORS as error:
         raise translate(error, engine.url.render_as_string(hide_password=True)) from error
-
-
-async def verify_store(store: Store, *, public_key: bytes | None = None, exported: Path | None = None) -> VerifyReport:
-    """The same for an open store, beside its writer."""
-    return await store.read(
-        lambda tx: verify_connection(as_transaction(tx).connection, public_key=public_key, exported=exported)
-    )
 
 
 def verify_connection(

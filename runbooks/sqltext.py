@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runbooks.model import Slot, Use
+from runbooks.model import Slot
 from runbooks.pipeline import OPEN, Action, Malformed, find_end, parse_action
 
 Pieces = tuple[str | Slot, ...]
@@ -237,8 +237,3 @@ class Cutter:
 def cut_statements(text: str, line: int, place: Placing) -> list[Piece]:
     """The statements of a text whose first line is `line` of its file. Raises NotSql."""
     return Cutter(text, line, place).cut()
-
-
-def plain_use(slot: Slot) -> bool:
-    """Whether the value is bound, so that it can be anything."""
-    return slot.use is Use.BIND

@@ -38,7 +38,6 @@ _BIGGEST = 2**63
 _QUIET = re2.Options()
 _QUIET.log_errors = False  # they are told on their line, not on the error output
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
-_ONE_LINE = frozenset(Kind) - {Kind.LINES}
 
 
 class Refused(Exception):

@@ -22,7 +22,7 @@ MAX_COMMAND = 30_000
 
 NARROW = "narrow"
 REQUEST, EXEC, DENY, EXTEND, REVOKE, KILL, AGENT = "request", "exec", "deny", "extend", "revoke", "kill", "agent"
-TARGET, RESOURCE = "target", "resource"
+RESOURCE = "resource"
 
 
 def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str]) -> Form:

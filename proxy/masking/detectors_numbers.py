@@ -52,12 +52,10 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 _GROUPED_CARD = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5}")
 _SSN_FORM = re.compile(r"\d{3}([ -])\d{2}\1\d{4}")
-_NHS_FORM = re.compile(r"\d{3}([ -])\d{3}\1\d{4}")
 _CPF_FORM = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d{2}")
 _CNPJ_FORM = re.compile(r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}")
 _AADHAAR_FORM = re.compile(r"\d{4}([ -])\d{4}\1\d{4}")
 _TAX_FORM = re.compile(r"\d{2} \d{3} \d{3} \d{3}")
-_NIR_FORM = re.compile(r"[1-8] \d{2} \d{2} \d{2} \d{3} \d{3} \d{2}")
 _PHONE_NATIONAL = re.compile(
     r"\(\d{2,5}\)[ .\-/]?\d{2,5}(?:[ .\-/]?\d{2,5}){0,3}"  # (030) 123456, (415) 555-2671
     r"|[2-9]\d{2}([.\- ])[2-9]\d{2}\1\d{4}"  # 415-555-2671

@@ -47,10 +47,6 @@ _KINDS: dict[Kind, tuple[int, ...]] = {
 }  # fmt: skip
 _BY_OID = {oid: kind for kind, oids in _KINDS.items() for oid in oids}
 
-#: Arrays of numbers and dates: they matter only when the column's name does.
-NUMBER_ARRAYS = frozenset({1005, 1007, 1016, 1021, 1022, 1231})
-DATE_ARRAYS = frozenset({1115, 1182, 1185})
-
 
 def kind_of(type_oid: int) -> Kind:
     """The kind of a type; every type nobody knows is OTHER."""

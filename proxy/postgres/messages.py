@@ -236,14 +236,6 @@ def parse_notification(frame: bytes) -> tuple[int, str, str]:
     return process, channel.decode("utf-8", "replace"), payload.decode("utf-8", "replace")
 
 
-def parse_copy_response(frame: bytes) -> tuple[int, tuple[int, ...]]:
-    """Overall format (0 text, 1 binary) and the columns' formats of a CopyIn- or CopyOutResponse."""
-    reader = Reader(frame)
-    overall, formats = reader.raw(1)[0], reader.int16s()
-    reader.end()
-    return overall, formats
-
-
 def parse_key_data(frame: bytes) -> tuple[int, bytes]:
     """Process id and cancel secret of a BackendKeyData."""
     reader = Reader(frame)

@@ -6,7 +6,7 @@ duplicate keys, a role in `options`, and runs statements on a replication connec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import unpack_from
 
@@ -176,15 +176,6 @@ def _words(options: str) -> list[str]:
         else:
             word = (word or "") + (next(characters, "") if character == "\\" else character)
     return words if word is None else [*words, word]
-
-
-def check_settings(hello: Hello, problem: Callable[[str, str], str | None]) -> dict[str, str]:
-    """The settings to pass on. `problem` says why one may not be (None = it may). Raises Refused naming the first."""
-    for name, value in hello.settings.items():
-        why = problem(name, value)
-        if why is not None:
-            raise Refused("42501", why, "Connect without this setting.")
-    return dict(hello.settings)
 
 
 def find_resource(resources: Mapping[str, Resource], database: str) -> tuple[Resource, str]:

@@ -7,7 +7,7 @@ must be known is not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
@@ -204,10 +204,6 @@ class Catalog:
     def says_the_same(self, other: Catalog) -> bool:
         """Whether both were read from a server and nothing that was read differs."""
         return bool(self.mark and other.mark) and (self.version, self.registered) == (other.version, other.registered)
-
-    def with_registered(self, registered: frozenset[str]) -> Catalog:
-        """The same snapshot with the owner's list of harmless functions."""
-        return replace(self, registered=registered)
 
     def resolve(self, name: Sequence[str], search_path: Sequence[str]) -> Relation | None:
         """The relation PostgreSQL would find: `name` is (relation,) or (schema, relation) or (database, schema,

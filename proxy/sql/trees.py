@@ -55,23 +55,6 @@ def range_vars(tree: Any) -> list[Fields]:
     return found
 
 
-def _aliases(tree: Any) -> set[str]:
-    """The names under which single FROM items stand in a tree; not those of whole joins."""
-    found: set[str] = set()
-    todo: list[Any] = [tree]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, list):
-            todo.extend(one)
-        elif isinstance(one, Mapping):
-            if "aliasname" not in one.get("alias", {}):
-                found.update([one["relname"]] if "relname" in one else [])
-            elif "jointype" not in one:
-                found.add(one["alias"]["aliasname"])
-            todo.extend(value for value in one.values() if isinstance(value, list | dict))
-    return found
-
-
 class Names:
     """What names stand in a statement's FROM items and expressions; gathered once, asked often."""
 

@@ -37,7 +37,6 @@ class _Sum:
     flags: set[Flag] = field(default_factory=set)
     doubts: list[str] = field(default_factory=list)
     commands: int = 0
-    transfer: bool = False
 
     def doubt(self, why: str) -> None:
         self.effects.add(OPAQUE)
@@ -124,7 +123,6 @@ def _simple(command: Simple, total: _Sum, depth: int) -> None:
     """One command and everything that it runs in turn."""
     total.commands += 1
     words = command.words
-    total.transfer |= _transfers(command)
     while True:
         if not words or not words[0].static or words[0].glob or not words[0].text:
             total.doubt("the command itself is only known when it runs")

@@ -25,8 +25,6 @@ from proxy.ssh.messages import CUT, REFUSED, SESSION, UNREACHABLE, login_name
 LINES = 200
 LINE_MAX = 500
 CONNECT_SECONDS = 10.0
-#: A command may wait for the target, but not for ever, in seconds.
-RUN_SECONDS = 3600.0
 #: Bytes of output that are read for the extract.
 KEPT_BYTES = 64 * 1024
 

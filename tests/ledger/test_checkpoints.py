@@ -16,10 +16,10 @@ from ledger.checkpoints import Checkpoints, public_key_of
 from ledger.notes import ORIGIN, Note, is_signed_by, parse_notes, root_of
 from ledger.sealing import Sealer
 from ledger.store import Store
-from ledger.verify import verify_store
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 from tests.ledger.examples import KEY
+from tests.ledger.verifying import verify_store
 
 SEED = bytes(range(32))
 

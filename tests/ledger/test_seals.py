@@ -16,8 +16,8 @@ from ledger.recordings import Recordings
 from ledger.seals import NAMED, Seal, check, check_all, gone_by_policy, grown, sealed, seals_in, telling
 from ledger.sessions import SessionLog
 from ledger.store import Store
-from ledger.verify import verify_store
 from tests.ledger import examples
+from tests.ledger.verifying import verify_store
 
 DATA = b"0123456789"
 

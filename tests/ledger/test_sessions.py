@@ -12,9 +12,9 @@ from access.ports import Tx
 from access.requests import GrantState
 from ledger.sessions import LOST, SessionLog
 from ledger.store import Store
-from ledger.verify import verify_store
 from tests.fakes.clock import START, ManualClock
 from tests.ledger import examples
+from tests.ledger.verifying import verify_store
 
 
 async def kinds(store: Store) -> list[str]:

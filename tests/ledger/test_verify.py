@@ -18,10 +18,11 @@ from ledger.engines import database_url
 from ledger.retention import erase
 from ledger.sealing import Sealer
 from ledger.store import Store
-from ledger.verify import VerifyReport, verify, verify_store
+from ledger.verify import VerifyReport, verify
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 from tests.ledger.examples import KEY
+from tests.ledger.verifying import verify_store
 
 SEED = bytes(range(32))
 EVENTS = 10

@@ -185,7 +185,7 @@ async def test_catalogs_that_nobody_loaded_from_a_server_are_never_taken_for_the
     assert not Catalog.of().says_the_same(Catalog.of())
     one = replace(Catalog.of(), mark="a")
     assert one.says_the_same(replace(one, mark="b")) and not one.says_the_same(replace(one, version="other"))
-    assert not one.says_the_same(one.with_registered(frozenset({"public.f"})))
+    assert not one.says_the_same(replace(one, registered=frozenset({"public.f"})))
 
 
 async def test_those_in_use_are_looked_after_and_all_are_read_again_in_time(

@@ -26,7 +26,6 @@ WELL_FORMED: list[tuple[Callable[[bytes], object], bytes, object]] = [
     (m.parse_pair, m.parameter_status("a", "b"), ("a", "b")),
     (m.parse_tag, m.message(m.COMPLETE, b"SELECT 1\0"), "SELECT 1"),
     (m.parse_notification, m.notification(7, "c", "p"), (7, "c", "p")),
-    (m.parse_copy_response, m.message(m.COPY_OUT, b"\x01\0\x02\0\x01\0\x01"), (1, (1, 1))),
     (m.parse_key_data, m.key_data(9, b"1234"), (9, b"1234")),
     (m.parse_ready, m.ready(m.FAILED), m.FAILED),
 ]  # fmt: skip
@@ -56,7 +55,7 @@ def test_every_cut_is_wrong_or_read_and_never_another_error(
 
 
 PARSERS = [m.parse_query, m.parse_parse, m.parse_bind, m.parse_target, m.parse_execute, m.parse_row_description,
-           m.parse_fields, m.parse_pair, m.parse_copy_response, m.parse_ready]  # fmt: skip
+           m.parse_fields, m.parse_pair, m.parse_ready]  # fmt: skip
 
 
 @given(st.sampled_from(PARSERS), st.binary(max_size=80))
