@@ -8,7 +8,7 @@ Errors: everything here raises only `access.errors` (Denied, Invalid, Conflict, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -269,32 +269,6 @@ class Store(Protocol):
 
 
 # ---------------------------------------------------------------------------------------------- recordings
-
-
-class Recording(Protocol):
-    """One session's recording while it is open."""
-
-    @property
-    def name(self) -> str: ...
-
-    def write(self, *records: bytes) -> None:
-        """Append records, all by one write(2), before returning (they survive kill -9). Raises Unavailable: then none
-        of them is there, and nothing may be forwarded. Synchronous: microseconds; fsync follows within 100 ms unless
-        the settings are strict."""
-
-    @property
-    def writer(self) -> Callable[..., None]:
-        """What `write` does, for those who do that often."""
-
-    async def close(self, commit: Callable[[Fact], Awaitable[None]] | None = None) -> None:
-        """Seal: final hash to the ledger (by `commit`, together with what else it knows), compress, hand to storage.
-        Does nothing the second time."""
-
-
-class Recordings(Protocol):
-    """The recordings of this node."""
-
-    def open(self, session: Session) -> Recording: ...
 
 
 class SessionLog(Protocol):

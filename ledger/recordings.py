@@ -4,7 +4,7 @@ One file per session, `<directory>/<day>/<session>.seg`. A record is handed to t
 a kill -9; a thread makes everything durable at most 100 ms later (`syncing`; at once when strict): in the file itself, or
 of many sessions together in the redo log of the process, `<directory>/<random>.redo`. Closed segments are compressed.
 The process that writes a file holds a lock on it; what nobody holds was left behind by a crash and is finished at the next
-start (`finishing`). Implements `access.ports.Recordings`.
+start (`finishing`). Implements `access.recordings.Recordings`.
 """
 
 from __future__ import annotations
@@ -64,11 +64,6 @@ class Recording:
         """Append records, all or none; when this returns, the kernel has them. Raises Unavailable: then nothing may be
         forwarded."""
         self.pen.append(*records)
-
-    @property
-    def writer(self) -> Callable[..., None]:
-        """What `write` does, for those who do that often."""
-        return self.pen.append
 
     def _create(self) -> int:
         try:

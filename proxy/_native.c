@@ -15,12 +15,6 @@
 /* How a column is treated. The numbers are those of masking/swift.py. */
 enum { PASS, CALL, CONSTANT, EMAIL_SHAPE, PHONE_SHAPE, WORDS_SHAPE, SCAN };
 
-static uint32_t read32(Bytes p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
-
-static void write32(unsigned char *p, uint32_t value) {
-    p[0] = value >> 24, p[1] = value >> 16, p[2] = value >> 8, p[3] = value;
-}
-
 /* ---------------------------------------------------------------------------------------------- a growing output */
 
 /* Bytes for Python that grow; all zero is an empty one. */
@@ -467,51 +461,20 @@ static PyObject *payloads(PyObject *self, PyObject *args) {
     return NULL;
 }
 
-/* A text as MessagePack. Longer ones than `longest` bytes, and what is not UTF-8, are not for here. */
-static int pack_text(Out *out, Bytes v, Size n, Size longest) {
-    if (n > longest || n > 0xffff || !valid_utf8(v, v + n)) return 1;
-    unsigned char head[3] = {(unsigned char)(0xa0 | n), 0, 0};
-    Size size = 1;
-    if (n > 255) head[0] = 0xda, head[1] = n >> 8, head[2] = (unsigned char)n, size = 3;
-    else if (n > 31) head[0] = 0xd9, head[1] = (unsigned char)n, size = 2;
-    return put(out, head, size) < 0 || put(out, v, n) < 0 ? -1 : 0;
-}
-
 PyDoc_STRVAR(pack_texts_doc,
 "pack_texts(rows, longest) -> bytes | None\n\n"
 "Whole DataRow messages as MessagePack arrays of texts, one behind the other; None when a value is longer than `longest`\n"
 "bytes or not UTF-8, or a message is no row.");
 static PyObject *pack_texts(PyObject *self, PyObject *const *args, Size given) {
     if (given != 2 || !PyBytes_Check(args[0])) { PyErr_SetString(PyExc_TypeError, "bytes and a number are expected"); return NULL; }
-    Size longest = PyLong_AsSsize_t(args[1]), at = 0, all = PyBytes_GET_SIZE(args[0]);
-    Out out = {NULL, NULL, 0, 0};
+    Size longest = PyLong_AsSsize_t(args[1]), all = PyBytes_GET_SIZE(args[0]);
     if (longest == -1 && PyErr_Occurred()) return NULL;
-    Bytes p = (Bytes)PyBytes_AS_STRING(args[0]);
-    int odd = 0;
-    while (!odd && at < all) {
-        if (all - at < 7) { odd = 1; break; }
-        int64_t size = (int64_t)read32(p + at + 1) + 1;
-        if (p[at] != 'D' || size < 7 || size > all - at) { odd = 1; break; }
-        Size count = p[at + 5] << 8 | p[at + 6], field = at + 7, end = at + (Size)size;
-        unsigned char head[3] = {(unsigned char)(0x90 | count), 0, 0};
-        if (count > 15) head[0] = 0xdc, head[1] = count >> 8, head[2] = (unsigned char)count;
-        odd = put(&out, head, count > 15 ? 3 : 1);
-        for (; !odd && count > 0; count--) {
-            if (end - field < 4) { odd = 1; break; }
-            int32_t length = (int32_t)read32(p + field);
-            field += 4;
-            if (length < 0) { odd = put(&out, "\xc0", 1); continue; }
-            if (length > end - field) { odd = 1; break; }
-            odd = pack_text(&out, p + field, length, longest);
-            field += length;
-        }
-        odd = odd ? odd : field != end;
-        at = end;
-    }
-    if (!odd) return finished(&out);
-    Py_CLEAR(out.bytes);
-    if (PyErr_Occurred()) return NULL;
-    Py_RETURN_NONE;
+    PyObject *packed = PyBytes_FromStringAndSize(NULL, all);
+    if (!packed) return NULL;
+    Size size = pack_rows((unsigned char *)PyBytes_AS_STRING(packed), (Bytes)PyBytes_AS_STRING(args[0]), all, longest);
+    if (size < 0) { Py_DECREF(packed); Py_RETURN_NONE; }
+    if (size != all) _PyBytes_Resize(&packed, size); /* NULL when it fails */
+    return packed;
 }
 
 /* ---------------------------------------------------------------------------------------------- the module */

@@ -8,12 +8,7 @@
  *
  * Reading never goes past the end of a value: everything takes (pointer, length) or (pointer, end) and checks first.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-typedef const unsigned char *Bytes;
-typedef ptrdiff_t Size;
+#include "_bytes.h"
 
 /* What a policy looks for in a column. The numbers are those of masking/swift.py. */
 enum {
@@ -171,19 +166,6 @@ static Size next_digit(Bytes text, Size i, Size end) {
 }
 
 /* ---------------------------------------------------------------------------------------------- UTF-8 */
-
-static int valid_utf8(Bytes p, Bytes end) {
-    while (p < end) {
-        unsigned char c = *p;
-        int more = c < 0x80 ? 0 : c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : -1;
-        if (more < 0 || end - p <= more) return 0;
-        if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) || (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f)) return 0;
-        for (int i = 1; i <= more; i++)
-            if ((p[i] & 0xc0) != 0x80) return 0;
-        p += more + 1;
-    }
-    return 1;
-}
 
 /* Whether all that is not ASCII is letters of Latin, Greek and Cyrillic, or dashes, quotes, dots and the euro: nothing that
  * counts as a digit or a space, or as an ASCII letter in another case. */

@@ -16,6 +16,7 @@ from access.policy import Policy, Verdict
 from access.requests import Grant
 from access.resources import Resource
 from access.statements import Binding, Statement
+from proxy.native import in_c
 
 #: SQLSTATEs of a refusal: insufficient_privilege, query_canceled.
 REFUSED, CANCELLED = "42501", "57014"
@@ -77,9 +78,10 @@ class Refusal:
     code: str = REFUSED
 
 
+@in_c
 @dataclass(slots=True)
 class Version:
-    """Grows with every change of what verdicts depend on. Called, it says how often that was; `_lane.c` reads `value`."""
+    """Grows with every change of what something depends on. Called, it says how often that was."""
 
     value: int = 0
 
@@ -106,6 +108,7 @@ class Bearer:
     version: Callable[[], int]
 
 
+@in_c
 @dataclass(slots=True)
 class Counters:
     """The totals of a session."""

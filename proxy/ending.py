@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from access.events import Fact
-from access.ports import Recording, SessionLog
+from access.ports import SessionLog
+from access.recordings import Recording
 from access.requests import Session
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from access.ports import Clock
+from access.recordings import Pen
 from proxy.native import native, short_way
 from proxy.postgres.conversation import Conversation
 from proxy.postgres.kept import kept_values
@@ -22,29 +23,28 @@ LATE_SECONDS = 0.01
 
 
 class Waiting(Protocol):
-    """Somebody with records that wait."""
+    """Somebody whose pen holds records."""
 
-    late: list[bytes]
-    waits: bool
+    @property
+    def pen(self) -> Pen: ...
 
-    def catch_up(self) -> None:
-        """Write them."""
+    def swept(self) -> None:
+        """Write them: it is not known to wait any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """What is done with bytes: `record` raises what `failed` is told, and then nothing is forwarded; `forward` and `reply`
-    are of the wires; `client` and `upstream` take what does not go the short way; `soon` is called
-    when something waits with `owner` that it does not know to wait."""
+    """What is done with bytes: `pen` records, and raises what `failed` is told, and then nothing is forwarded; `forward` and
+    `reply` are of the wires; `client` and `upstream` take what does not go the short way; `soon` is called
+    when the pen holds something and `Express.waits` is not set. What is in C of these is used without a call."""
 
-    record: Callable[..., None]
+    pen: Pen
     forward: Callable[[bytes], object]
     reply: Callable[[bytes], object]
     failed: Callable[[BaseException], None]
     client: Callable[[bytes], object]
     upstream: Callable[[bytes], object]
     soon: Callable[[], None]
-    owner: Waiting
 
 
 class Express(Protocol):
@@ -52,6 +52,8 @@ class Express(Protocol):
 
     client: Callable[[bytes], object]
     upstream: Callable[[bytes], object]
+    #: The sweeper knows that the pen holds something.
+    waits: bool
 
     def arm(self, free: bool, status: int) -> None:  # noqa: FBT001 - as in C
         """How things are after whatever did not go the short way."""
@@ -63,6 +65,7 @@ class Plain:
     def __init__(self, moves: Moves) -> None:
         self.client = moves.client
         self.upstream = moves.upstream
+        self.waits = False
 
     def arm(self, free: bool, status: int) -> None:  # noqa: FBT001
         """Nothing: `Lane` looks itself."""
@@ -74,12 +77,12 @@ def express(conv: Conversation, moves: Moves) -> Express:
         return Plain(moves)
     lane, gate = conv.lane, conv.gate
     ports: Mapping[str, Any] = {
-        "lane": lane, "responses": conv.responses, "state": conv.state, "counters": gate.counters, "exact": lane.exact, "tags": lane.tags,
+        "passage": lane.passage, "counters": gate.counters, "epoch": conv.state.changes, "exact": lane.exact, "tags": lane.tags,
         "version": lane.version, "monotonic": conv.clock.monotonic, "wall": wall(conv.clock), "parts": PARTS,
-        "alike": lane.alike, "batch_key": native and native.batch_key, "batch_statement": native and native.batch_statement,
+        "state": conv.state, "alike": lane.alike, "batch_key": native and native.batch_key, "batch_statement": native and native.batch_statement,
         "settle": lambda known: lane.settle(conv, known), "tag": lane.tag,
-        "tell_failures": conv.responses.tell_failures, "kept": kept_values, "pack": None if native is None else native.pack_texts,
-        "record": moves.record, "forward": moves.forward, "reply": moves.reply, "failed": moves.failed, "late": moves.owner.late, "owner": moves.owner,
+        "tell_failures": conv.responses.tell_failures, "kept": kept_values,
+        "pen": moves.pen, "forward": moves.forward, "reply": moves.reply, "failed": moves.failed,
         "client": moves.client, "upstream": moves.upstream, "soon": moves.soon,
     }  # fmt: skip
     made: Express = short_way.Short(ROWS_KEPT, ANSWER_BYTES, VALUE_KEPT, **ports)
@@ -96,25 +99,26 @@ def wall(clock: Clock) -> Callable[[], float]:
 class Sweeper:
     """Sees to it that records which no statement took along are written in time: one timer for all sessions."""
 
-    _young: list[tuple[Waiting, bytes]] = field(default_factory=list)
-    _old: list[tuple[Waiting, bytes]] = field(default_factory=list)
+    #: Who holds something, and how often its pen had written what it held when that was looked at last.
+    _young: list[tuple[Waiting, int]] = field(default_factory=list)
+    _old: list[tuple[Waiting, int]] = field(default_factory=list)
     _running: bool = False
 
     def add(self, one: Waiting) -> None:
-        """It has something that waits, and did not have before."""
-        self._young.append((one, one.late[0]))
+        """It holds something, and did not before."""
+        self._young.append((one, one.pen.turns))
         if not self._running:
             self._running = True
             asyncio.get_running_loop().call_later(LATE_SECONDS / 4, self._sweep)
 
     def _sweep(self) -> None:
         due, self._old, self._young = self._old, self._young, []
-        for one, first in due:
-            if one.late and one.late[0] is not first:  # a statement took that along; what waits now is younger
-                self._young.append((one, one.late[0]))
-                continue
-            one.waits = False
-            one.catch_up()
+        for one, turns in due:
+            pen = one.pen
+            if pen.held and pen.turns != turns:  # a statement took that along; what waits now is younger
+                self._young.append((one, pen.turns))
+            else:
+                one.swept()
         self._running = bool(self._old or self._young)
         if self._running:
             asyncio.get_running_loop().call_later(LATE_SECONDS / 4, self._sweep)

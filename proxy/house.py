@@ -16,12 +16,12 @@ from access.ports import (
     Directory,
     Entropy,
     Grants,
-    Recordings,
     Secrets,
     SessionLog,
     Store,
     Vault,
 )
+from access.recordings import Recordings
 from access.resources import Resource
 from proxy.admission import Version
 from proxy.apart import Apart

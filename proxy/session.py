@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from access.errors import HoopError, Unavailable
-from access.ports import Clock, Desk, Recording, SessionLog
+from access.ports import Clock, Desk, SessionLog
+from access.recordings import Pen, Recording
 from access.requests import Grant, Session
 from access.scopes import Level, Read, Write, level_of, limited_to
 from proxy.admission import Bearer
@@ -85,9 +86,8 @@ class LiveSession:
     _told: asyncio.Event = field(default_factory=asyncio.Event)
     _tells: deque[Question] = field(default_factory=deque)
     _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
-    #: Records of what came back, to be written with the next statement; and whether the sweeper knows.
-    late: list[bytes] = field(default_factory=list)
-    waits: bool = False
+    #: Holds records of what came back, to be written with the next statement.
+    pen: Pen = field(init=False)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _resuming: bool = False
     _audience: frozenset[str] = field(init=False)
@@ -98,13 +98,13 @@ class LiveSession:
 
     def __post_init__(self) -> None:
         self._audience = self.audience()
+        self.pen = self.ports.recording.pen
         self._asker = Asker(self.ports.desk, self.ports.log, self.row)
         self.client.attach(self.ports.poller)
         self.upstream.wire.attach(self.ports.poller, answers=True)
         moves = Moves(
-            record=self.ports.recording.writer, forward=self.upstream.wire.writer, reply=self.client.writer,
+            pen=self.pen, forward=self.upstream.wire.writer, reply=self.client.writer,
             failed=self._failed, client=self.client.received, upstream=self.upstream.wire.received, soon=self._soon,
-            owner=self,
         )  # fmt: skip
         self._express = express(self.conversation, moves)
         self._arm()
@@ -177,10 +177,8 @@ class LiveSession:
         out = self.conversation.out
         if out.records:
             # What came back before goes along: one write for both, and in the order it happened.
-            records = self.late + out.records
-            self.late.clear()
-            out.records = []
-            self._write(records)
+            records, out.records = out.records, []
+            self._recorded(self.pen.append, records)
         if out.tell:
             self._tell(out.tell)
             out.tell = []
@@ -194,19 +192,19 @@ class LiveSession:
             self.client.write(_joined(out.to_client))
             out.to_client = []
         if out.results:
-            self.late += out.results
-            out.results = []
-            self._soon()
+            results, out.results = out.results, []
+            if self._recorded(self.pen.hold, results):
+                self._soon()
         if signals:
             self._signals()
             self._arm()
 
     def _soon(self) -> None:
         """What came back is written with the next statement, always before it; without one, in a moment."""
-        if len(self.late) >= LATE_MOST:
+        if self.pen.held >= LATE_MOST:
             self.catch_up()
-        elif not self.waits:
-            self.waits = True
+        elif not self._express.waits:
+            self._express.waits = True
             self.ports.sweeper.add(self)
 
     def _arm(self) -> None:
@@ -257,20 +255,20 @@ class LiveSession:
         self._resuming = False
         self.tick()
 
+    def swept(self) -> None:
+        """It has waited long enough, and the sweeper forgets this one."""
+        self._express.waits = False
+        self.catch_up()
+
     def catch_up(self) -> None:
         """Write what waits, now."""
-        if not self._write_late():
+        if not self._recorded(self.pen.flush):
             self.perform()
 
-    def _write_late(self) -> bool:
-        late = list(self.late)
-        self.late.clear()
-        return not late or self._write(late)
-
-    def _write(self, records: list[bytes]) -> bool:
-        """Whether they are recorded; when not, the session is over and has nothing to forward."""
+    def _recorded(self, write: Callable[..., None], records: Sequence[bytes] = ()) -> bool:
+        """Whether that could be; when not, the session is over and has nothing to forward."""
         try:
-            self.ports.recording.write(*records)
+            write(*records)
         except Unavailable as problem:
             self._unrecorded(problem)
             return False
@@ -344,7 +342,7 @@ class LiveSession:
 
     async def finish(self) -> None:
         """Seal the recording and close the session's row."""
-        self._write_late()
+        self._recorded(self.pen.flush)
         now = self.ports.clock.now()
         recording = self.ports.recording
         try:

@@ -17,6 +17,7 @@ from proxy.postgres import messages as m
 from proxy.postgres.exchange import Exchange
 from proxy.postgres.frames import FrameError
 from proxy.postgres.framing import Violation
+from proxy.postgres.known import Passage
 from proxy.postgres.lane import Lane
 from proxy.postgres.reader import Reader
 from proxy.postgres.responses import Responses
@@ -42,9 +43,12 @@ class Conversation(Exchange):
         pulse, count = hidden.Pulse(self), self.facts.count_lookups
         self.gate = Gate(self.facts.bearer, self.clock, self.out, self, pulse=pulse, count_lookups=count)
         self.unmasking = Unmasking(self.facts.bearer, self.clock, self.facts.clear_rows)
-        self.responses = Responses(self.state, self.reader.masker, self.unmasking, self.gate, self.out, self.parameters)
+        passage = Passage()
+        self.responses = Responses(
+            self.state, self.reader.masker, self.unmasking, self.gate, self.out, self.parameters, passage
+        )
         self.slowly = Slowly(self.responses, lambda: self.reader.masker)
-        self.lane = Lane(self.gate, self.clock, self.facts.bearer.version)
+        self.lane = Lane(self.gate, self.clock, self.facts.bearer.version, passage)
         self._script = self._serve()
         self.state.set_level(self.gate.level())
 

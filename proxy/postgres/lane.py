@@ -21,13 +21,13 @@ from proxy.gate import Gate
 from proxy.native import native
 from proxy.postgres import messages as m
 from proxy.postgres.batches import Batch
-from proxy.postgres.blanks import Blank, blank
+from proxy.postgres.blanks import blank
 from proxy.postgres.exchange import Exchange
 from proxy.postgres.frames import run_of
 from proxy.postgres.kept import kept_values
+from proxy.postgres.known import Bound, Known, Passage
 from proxy.postgres.outlines import batch_key, outline
 from proxy.postgres.reading import Reading, Shape, remembered, shape
-from proxy.postgres.state import Prepared
 from proxy.postgres.steps import Expect, Portal, Run, Step
 from proxy.postgres.units import with_parameters
 from proxy.recording import ROWS_KEPT, packed, result
@@ -44,48 +44,14 @@ _PARSED, _BOUND = m.message(m.PARSED), m.message(m.BOUND)
 _EXTENDED = frozenset({m.PARSE, m.BIND})
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What a remembered batch does: it binds `prepared`, which it may parse itself, and executes that to its end."""
-
-    prepared: Prepared
-    name: str
-    parses: bool
-    describes: bool
-    portal: Portal
-    formats: tuple[int, ...]
-    unit: Unit
-
-
-@dataclass(slots=True)
-class Known:
-    """A plain read that was let through a moment ago. `short`: it may go the short way; then its answer starts with
-    `begins`, and looks like `shape`, or describes itself."""
-
-    reading: Reading
-    verdict: Verdict
-    packed: bytes = field(repr=False)
-    epoch: int
-    version: int
-    until: float
-    short: bool
-    begins: bytes = b""
-    shape: Shape | None = None
-    bound: Bound | None = None
-    #: What its values are filled into, for values of these types.
-    blank: Blank | None = None
-    types: tuple[int, ...] | None = None
-
-
 @dataclass(slots=True)
 class Lane:
-    """What is remembered of a session's reads, and the one that is on the short way, if any."""
+    """What is remembered of a session's reads."""
 
     gate: Gate
     clock: Clock
     version: Callable[[], int]
-    under_way: Known | None = None
-    number: int = 0
+    passage: Passage
     #: By the exact bytes of a query or batch.
     exact: dict[bytes, Known] = field(default_factory=dict)
     #: Command tags, packed, by their messages.
@@ -158,9 +124,8 @@ class Lane:
             known, statement = self._like(conv, data)
         if known is None or not (known.short or self._described(conv, known)) or not self.still(conv, known):
             return False
-        conv.responses.short = True
-        self.under_way = known
-        self.number, record = conv.gate.again(statement)
+        self.passage.known = known
+        self.passage.number, record = conv.gate.again(statement)
         conv.out.records.append(record)
         conv.out.to_upstream.append(data)
         return True
@@ -211,12 +176,11 @@ class Lane:
 
     def leave(self, conv: Exchange) -> None:
         """What went the short way, if anything did, is not answered by a small result: as if it had gone the long way."""
-        known, self.under_way = self.under_way, None
+        known, self.passage.known = self.passage.known, None
         if known is None:
             return
-        conv.responses.short = False
         conv.state.begin_unit(conv.responses.status)
-        run = Run(Admitted(self.number, known.verdict), known.reading)
+        run = Run(Admitted(self.passage.number, known.verdict), known.reading)
         if known.bound is None:
             conv.responses.queue.append(Step(Expect.QUERY, run=run))
             return
@@ -233,7 +197,7 @@ class Lane:
     def _portal(self, known: Known) -> Portal:
         bound = known.bound
         assert bound is not None
-        admitted = Admitted(self.number, known.verdict)
+        admitted = Admitted(self.passage.number, known.verdict)
         parsed = bound.prepared.parsed
         return Portal("", parsed, known.reading, bound.portal.results, bound.prepared, admitted=admitted)
 
@@ -242,8 +206,7 @@ class Lane:
         found = self._answer(conv, data)
         if found is None:
             return False
-        known, self.under_way = self.under_way, None
-        conv.responses.short = False
+        known, self.passage.known = self.passage.known, None
         conv.out.to_client.append(found[0])
         conv.out.results.append(found[1])
         if known is not None and known.bound is not None:
@@ -261,7 +224,7 @@ class Lane:
             conv.open_portal(self._portal(known))
 
     def _answer(self, conv: Exchange, data: bytes) -> tuple[bytes, bytes] | None:
-        known = self.under_way
+        known = self.passage.known
         assert known is not None
         start, end = len(known.begins), len(data) - _READY_BYTES
         if end < start or len(data) > ANSWER_BYTES or not data.startswith(known.begins):
@@ -323,7 +286,7 @@ class Lane:
         counters.rows += count
         counters.masked += masked
         values = kept_values(rows, looks.columns)
-        return shown, result(conv.gate.at_ms(), self.number, looks.names, values, text, count, masked)
+        return shown, result(conv.gate.at_ms(), self.passage.number, looks.names, values, text, count, masked)
 
 
 def _keep(where: dict[bytes, Known], key: bytes, known: Known) -> None:

@@ -20,6 +20,7 @@ from proxy.postgres import messages as m
 from proxy.postgres.framing import DROP, KEEP, Framing, Violation, messages
 from proxy.postgres.guarded import GUARDED, READ_ONLY, TRACKED
 from proxy.postgres.kept import each_row
+from proxy.postgres.known import Passage
 from proxy.postgres.protection import WRITTEN_BACK
 from proxy.postgres.reading import Part, Shape, remembered, shape
 from proxy.postgres.state import Prepared, SqlState
@@ -46,10 +47,10 @@ class Responses:
         gate: Gate,
         out: Outputs,
         parameters: dict[str, str],
+        passage: Passage,
     ) -> None:
         self.queue: deque[Step] = deque()
-        #: A query is under way on the short way (`lane`), where nothing is queued.
-        self.short = False
+        self._passage = passage
         self.status = m.IDLE
         #: Something was sent since the last Sync, in a transaction of its own.
         self.unsynced = False
@@ -95,6 +96,11 @@ class Responses:
         self._framing = Framing(out, handlers, self._rows, self._free_row, self._copies)
         #: When the bytes at hand arrived, in Unix milliseconds: the time of their records.
         self._at_ms = 0
+
+    @property
+    def short(self) -> bool:
+        """A query is under way on the short way (`lane`), where nothing is queued."""
+        return self._passage.known is not None
 
     @property
     def quiet(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from access.scopes import Level
+from proxy.admission import Version
 from proxy.postgres.messages import IDLE, Field
 from proxy.sql import judged as j
 from proxy.sql.names import split_search_path
@@ -42,8 +43,7 @@ class _Snapshot:
 @dataclass(slots=True)
 class SqlState:
     """`initial` are the tracked settings as the session started with them, `given` what the client asked for then;
-    `epoch` grows with every change that may
-    alter what a text means."""
+    `changes` counts every change that may alter what a text means."""
 
     role: str
     initial: Mapping[str, str]
@@ -53,7 +53,7 @@ class SqlState:
     prepared: dict[str, Prepared] = field(default_factory=dict)
     cursors: dict[str, Parsed] = field(default_factory=dict)
     temporary: frozenset[str] = frozenset()
-    epoch: int = 0
+    changes: Version = field(default_factory=Version)
     #: The client began a transaction, also where no ReadyForQuery has said so yet.
     explicit: bool = False
     _local: dict[str, str] = field(default_factory=dict)
@@ -115,7 +115,11 @@ class SqlState:
 
     def touch(self) -> None:
         self._seen = None
-        self.epoch += 1
+        self.changes.grow()
+
+    @property
+    def epoch(self) -> int:
+        return self.changes.value
 
     def set_level(self, level: Level) -> None:
         if level is not self.level:

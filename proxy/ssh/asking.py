@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from access.ports import Recording
+from access.recordings import Recording
 from proxy.asking import Asker
 from proxy.conversation import Question, Steps
 from proxy.gate import Gate

@@ -23,13 +23,12 @@ from access.ports import (
     Directory,
     Entropy,
     Grants,
-    Recording,
-    Recordings,
     Secrets,
     SessionLog,
     Store,
     Vault,
 )
+from access.recordings import Recording, Recordings
 from access.requests import Session
 from access.resources import Resource
 from access.scopes import Level

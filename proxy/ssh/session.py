@@ -16,7 +16,8 @@ from access.events import Fact, UpstreamFailed
 from access.ids import ENTROPY_BYTES, Prefix, SessionId, new_id
 from access.openings import Opening
 from access.policy import standing_level
-from access.ports import Clock, Entropy, Recording, Store
+from access.ports import Clock, Entropy, Store
+from access.recordings import Recording
 from access.requests import Grant, Session
 from access.scopes import Level, reach_of
 from proxy.admission import Bearer, Counters

@@ -15,7 +15,7 @@ from access.requests import AccessRequest, Ask, Grant, RequestState
 from access.resources import Protocol, Resource, Upstream
 from access.scopes import Once, Read, Scope
 from proxy.admission import Bearer
-from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Question
+from proxy.conversation import Answer, Await, Commit, Conclude, Consume, FileHold, Outputs, Question
 from proxy.express import Moves, Plain, express
 from proxy.postgres import messages as m
 from proxy.postgres.conversation import Conversation
@@ -49,6 +49,24 @@ def grant(scope: Scope | None = None, *, id: str = "grt_1", holder: str = "", mi
         GrantId(id), RequestId("req_1"), Actor(DANA.id), "prod-db", scope or Read(), start - timedelta(minutes=1),
         start + timedelta(minutes=minutes), (), holder=holder,
     )  # fmt: skip
+
+
+@dataclass
+class Ink:
+    """A pen that hands everything to `Play.perform`."""
+
+    out: Outputs
+    held: int = 0
+    turns: int = 0
+
+    def append(self, *records: bytes) -> None:
+        self.out.records += records
+
+    def hold(self, *records: bytes) -> None:
+        self.out.results += records
+
+    def flush(self) -> None:
+        """`Play.perform` does."""
 
 
 @dataclass
@@ -89,14 +107,7 @@ class Play:
         self.conversation = Conversation(
             Facts(bearer, "app", read_only=read_only), reader, state, self.clock, dict(PARAMETERS)
         )
-        self.late: list[bytes] = []
-        self.waits = True
-        out = self.conversation.out
-        moves = Moves(
-            record=lambda *records: out.records.extend(records), forward=lambda data: self._into(out.to_upstream, data),
-            reply=lambda data: self._into(out.to_client, data), failed=self.failed, client=self.conversation.client_data,
-            upstream=self.conversation.upstream_data, soon=lambda: None, owner=self,
-        )  # fmt: skip
+        moves = self.moves()
         self.express = express(self.conversation, moves) if self.compiled else Plain(moves)
         self.asked: list[Question] = []
         self.told: list[Question] = []
@@ -106,6 +117,15 @@ class Play:
         self.log: list[str] = []
         self.closed: str | None = None
         self.cancelled = 0
+
+    def moves(self) -> Moves:
+        """What is done with what goes the short way: here, nothing but to keep it for `perform`."""
+        out = self.conversation.out
+        return Moves(
+            pen=Ink(out), forward=lambda data: self._into(out.to_upstream, data),
+            reply=lambda data: self._into(out.to_client, data), failed=self.failed, client=self.conversation.client_data,
+            upstream=self.conversation.upstream_data, soon=lambda: None,
+        )  # fmt: skip
 
     # what happens
 
@@ -144,8 +164,7 @@ class Play:
             out.to_upstream.clear()
         self.to_client += b"".join(out.to_client)
         out.to_client.clear()
-        self.records += [unpack(one) for one in (*self.late, *out.results)]
-        self.late.clear()
+        self.records += [unpack(one) for one in out.results]
         out.results.clear()
         self.cancelled += out.cancel_upstream
         out.cancel_upstream = False
@@ -165,9 +184,6 @@ class Play:
     @staticmethod
     def _into(where: list[bytes], data: bytes) -> None:
         where.append(data)
-
-    def catch_up(self) -> None:
-        """Nothing: `perform` takes what waits."""
 
     def failed(self, problem: BaseException) -> None:
         """The short way could not record."""

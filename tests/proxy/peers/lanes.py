@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -20,7 +21,9 @@ from access.scopes import Read, Write
 from ledger import segments
 from proxy import express as express_module
 from proxy import native as native_module
+from proxy.express import Moves
 from proxy.postgres import messages as m
+from proxy.recording import unpack
 from tests.proxy.playbook import (
     BOUND,
     BROKEN,
@@ -45,11 +48,12 @@ _LENGTHS = (0, 1, 3, 4, 5, 6, 0x7FFF, 0x8000, 2**31 - 1, 2**31, 2**32 - 5, 2**32
 
 @dataclass
 class Tally:
-    """What was compared. `short` answers went the short way in C."""
+    """What was compared. `short` answers went the short way in C, `wired` of them from socket to socket."""
 
     sessions: int = 0
     steps: int = 0
     short: int = 0
+    wired: int = 0
     damaged: int = 0
     differences: list[str] = field(default_factory=list)
 
@@ -67,6 +71,93 @@ class Long(Play):
         self.conversation.lane.exact.clear()
         self.conversation.lane.alike.clear()
         return super().perform()
+
+
+class Wire:
+    """A socket in a poller and what its peer hears; ours has hardly any room, and a transport that keeps the rest."""
+
+    def __init__(self, poller: Any, *, answers: bool) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        for one in (self.ours, self.theirs):
+            one.setblocking(False)
+        self.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        self.queue = bytearray()
+        self.end = poller.add(
+            self.ours.fileno(), self.queue.extend, int, self.raised, self.queue.extend, lambda: len(self.queue), answers
+        )
+        self.end.resume()
+
+    def raised(self, problem: BaseException) -> None:
+        raise AssertionError from problem
+
+    def heard(self) -> bytes:
+        """All that was written since the last look."""
+        heard = b""
+        while True:
+            with suppress(BlockingIOError):
+                heard += self.theirs.recv(1 << 20)
+                continue
+            if not self.queue:
+                return heard
+            del self.queue[: self.ours.send(self.queue)]
+
+    def close(self) -> None:
+        self.end.leave()
+        self.ours.close()
+        self.theirs.close()
+
+
+class Wired(Play):
+    """The short way from socket to segment to socket: all of it in C."""
+
+    compiled: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        self.poller = native_module.ends.Poller()
+        self.wires = Wire(self.poller, answers=False), Wire(self.poller, answers=True)
+        self.segment, self.read = os.memfd_create("segment"), 0
+        self.ink = native_module.short_way.Pen(self.segment, 1 << 20, int, self.raised)
+        self.ink.quiet = True
+        super().__post_init__()
+
+    def raised(self, problem: object) -> None:
+        raise AssertionError(problem)
+
+    def moves(self) -> Moves:
+        ours, theirs = (one.end for one in self.wires)
+        return replace(super().moves(), pen=self.ink, forward=theirs.write, reply=ours.write)
+
+    def client(self, *frames: bytes) -> Play:
+        return self.came(0, self.express.client, b"".join(frames))
+
+    def upstream(self, *frames: bytes) -> Play:
+        return self.came(1, self.express.upstream, b"".join(frames))
+
+    def came(self, side: int, receiver: Callable[[bytes], object], data: bytes) -> Play:
+        """In one piece, as a turn of the poller receives it."""
+        wire = self.wires[side]
+        wire.end.hand_to(receiver)
+        while data:
+            data = data[wire.theirs.send(data) :]
+            if data:
+                raise AssertionError("a piece has no room in a socket")
+            self.poller.turn()
+        return self.perform()
+
+    def perform(self) -> Play:
+        self.ink.flush()
+        written = os.pread(self.segment, self.ink.size, self.read)
+        self.read += len(written)
+        self.records += [unpack(one) for one in segments.parse(segments.MAGIC + written).records]
+        self.to_client += self.wires[0].heard()
+        self.to_upstream += self.wires[1].heard()
+        return super().perform()
+
+    def close(self) -> None:
+        for one in self.wires:
+            one.close()
+        self.poller.close()
+        os.close(self.segment)
 
 
 def _value(dice: random.Random) -> str | None:
@@ -253,7 +344,8 @@ def compare_lanes(tally: Tally, seed: int, count: int) -> None:
         # Without Describe the long way asks the server itself, each time: what goes there is not the same.
         describes = dice.random() < 0.8
         said, scope = script(dice, tally, describes=describes), dice.choice((Read(), Read(), Write()))
-        ways: tuple[Play, ...] = (Compiled(scope), Play(scope), Long(scope))
+        first: Play = Wired(scope) if native_module.ends and dice.random() < 0.5 else Compiled(scope)
+        ways: tuple[Play, ...] = (first, Play(scope), Long(scope))
         tally.sessions += 1
         for at, (what, data) in enumerate(said):
             if ways[0].closed is not None:
@@ -271,7 +363,10 @@ def compare_lanes(tally: Tally, seed: int, count: int) -> None:
             if any(ends) or states[0] != states[1] or (describes and seen[0] != seen[2]):
                 tally.differences.append(f"session {seed} {number}, step {at} {what} {data!r}: {ends} {_apart(states)}")
                 break
-        tally.short += ways[0].kinds().count("result")
+        tally.short += first.kinds().count("result")
+        if isinstance(first, Wired):
+            tally.wired += first.kinds().count("result")
+            first.close()
 
 
 # ------------------------------------------------------------------------------------------------ ports that fail
@@ -285,7 +380,7 @@ class Stop(BaseException):
     """As KeyboardInterrupt."""
 
 
-_PORTS = ("version", "monotonic", "wall", "record", "forward", "reply", "soon", "settle", "batch_key", "batch_statement", "tag", "tell_failures", "kept", "pack")  # fmt: skip
+_PORTS = ("version", "monotonic", "wall", "pen", "forward", "reply", "soon", "settle", "batch_key", "batch_statement", "tag", "tell_failures", "kept")  # fmt: skip
 _WRONG: tuple[Any, ...] = (None, -1, 1 << 70, float("nan"), float("inf"), -1.0, "", b"", b"\xc0", object(), [])
 
 
@@ -316,7 +411,7 @@ def compare_faults(tally: Tally, seed: int, count: int) -> None:
                     Fault, Stop, Unavailable, TypeError, ValueError, OverflowError, RuntimeError, AttributeError
                 ):
                     _do(play, what, data)
-        if "record" in chosen:
+        if "pen" in chosen:
             continue  # a port that lies about it is not recording
         written = play.kinds().count("statement")
         if play.to_upstream.count(b"SELECT id, secret FROM t") > written:
@@ -327,10 +422,12 @@ def _faulty(dice: random.Random, chosen: set[str], often: float) -> Play:
     real = native_module.short_way
 
     def make(*limits: int, **ports: Any) -> Any:
-        wrapped = {
-            name: _failing(port, dice, often) if name in chosen and callable(port) else port
-            for name, port in ports.items()
-        }
+        wrapped = {name: _failing(port, dice, often) if name in chosen else port for name, port in ports.items()}
+        if "pen" in chosen:
+            pen = ports["pen"]
+            wrapped["pen"] = SimpleNamespace(
+                append=_failing(pen.append, dice, often), hold=_failing(pen.hold, dice, often)
+            )
         return real.Short(*limits, **wrapped)
 
     vars(express_module)["short_way"] = SimpleNamespace(Short=make)

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 PROXY = Path(__file__).parents[3] / "proxy"
-MODULES = ("_native", "_lane", "_ends")
+MODULES = ("_native", "_lane")
 FLAGS = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _WHERE = "HOOP_SANITIZED"
 
@@ -58,10 +58,10 @@ def _inside(path: str, seed: int, count: int) -> int:
         spec.loader.exec_module(module)
         sys.modules[f"proxy.{name}"] = module
 
-    from proxy.native import ends, native, short_way
+    from proxy.native import native, short_way
     from tests.proxy.peers import comparing, lanes, sockets
 
-    assert [native, short_way, ends] == [sys.modules[f"proxy.{name}"] for name in MODULES]
+    assert [native, short_way] == [sys.modules[f"proxy.{name}"] for name in MODULES]
 
     tally = comparing.Tally()
     comparing.compare_texts(tally, seed, count)

@@ -15,7 +15,8 @@ from proxy.gate import VERDICT_SECONDS
 from proxy.native import short_way
 from proxy.postgres import messages as m
 from proxy.postgres.exchange import Exchange
-from proxy.postgres.lane import Known, Lane
+from proxy.postgres.known import Known
+from proxy.postgres.lane import Lane
 from proxy.postgres.outlines import outline
 from proxy.recording import ROWS_KEPT
 from tests.proxy.playbook import (

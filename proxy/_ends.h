@@ -1,18 +1,17 @@
-/* Reading and writing plain sockets by their descriptors, for sessions that have begun: `proxy/wire.py` uses it where it is
- * there, and the transports of the event loop otherwise. tests/proxy/test_ends.py drives both.
+/* Reading and writing plain sockets by their descriptors, for sessions that have begun, on Linux: `proxy/wire.py` uses it where
+ * it is there, and the transports of the event loop otherwise. tests/proxy/test_ends.py drives both. Included by `_lane.c`:
+ * where its receiver is in C, and what that writes to, the bytes pass without any object in between.
  *
  * A Poller is an epoll set of its own that the event loop waits for as for one file. At each turn everything that came is
  * received and handed on in one call: the interpreter is entered once for all of them, and its lock is not given up and
  * taken back for each. An End is one socket in it. What is not simple is left to the transport: the end of a connection, an
  * error, and bytes that the socket does not take at once. So a transport must outlive its End (`leave` comes first).
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <structmember.h>
+#ifndef HOOP_ENDS_H
+#define HOOP_ENDS_H
+#include "_state.h"
 #include <errno.h>
 #include <sched.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -30,8 +29,10 @@
 /* After staying awake in vain it does not for so many turns, twice as many each time, up to two to this. */
 #define VAIN_MOST 10
 
-typedef Py_ssize_t Size;
 typedef struct End End;
+
+/* What this receiver does with bytes, and whose it is (borrowed), when it is in C. */
+static Passing passing_of(PyObject *received, PyObject **to);
 
 /* How often staying awake was in vain, and how many turns it will not be tried for. */
 typedef struct { int vain, skips; } Luck;
@@ -49,24 +50,20 @@ typedef struct {
 } Poller;
 
 /* What an End is given. */
-enum { RECEIVED, OVER, FAILED, WRITE, WAITING, PORTS };
+enum { END_RECEIVED, END_OVER, END_FAILED, END_WRITE, END_WAITING, END_PORTS };
 
 struct End {
     PyObject_HEAD
     Poller *poller;
-    PyObject *port[PORTS];
+    PyObject *port[END_PORTS];
+    Passing passing; /* what its receiver does, when that is in C, and whose it is: kept by the port */
+    PyObject *to;
     Size index;
     int descriptor;
     char reading, behind, answers, asked;
 };
 
 static PyTypeObject EndType;
-
-static int done(PyObject *result) {
-    if (!result) return -1;
-    Py_DECREF(result);
-    return 0;
-}
 
 /* ---------------------------------------------------------------------------------------------- one socket */
 
@@ -128,14 +125,15 @@ static PyObject *End_resume(End *self, PyObject *unused) {
 
 PyDoc_STRVAR(hand_to_doc, "hand_to(received)\n\nIts bytes go there from now on.");
 static PyObject *End_hand_to(End *self, PyObject *received) {
-    Py_XSETREF(self->port[RECEIVED], Py_NewRef(received));
+    self->passing = passing_of(received, &self->to);
+    Py_XSETREF(self->port[END_RECEIVED], Py_NewRef(received));
     Py_RETURN_NONE;
 }
 
 /* Whether nothing that was written before waits in the transport: 1, 0, or -1 for an error. */
 static int is_free(End *self) {
     if (!self->behind) return 1;
-    PyObject *waiting = PyObject_CallNoArgs(self->port[WAITING]);
+    PyObject *waiting = PyObject_CallNoArgs(self->port[END_WAITING]);
     int waits = waiting ? PyObject_IsTrue(waiting) : -1;
     Py_XDECREF(waiting);
     if (waits < 0) return -1;
@@ -144,33 +142,45 @@ static int is_free(End *self) {
 }
 
 /* How many bytes the socket took; none when it cannot just now, or has failed, which the transport will find as well. */
-static Size sent(End *self, const char *bytes, Size size) {
+static Size sent(End *self, Bytes bytes, Size size) {
     Size taken;
     do taken = send(self->descriptor, bytes, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (taken < 0 && errno == EINTR);
     return taken < 0 ? 0 : taken;
 }
 
-PyDoc_STRVAR(write_doc,
-"write(data)\n\nTo the socket if it takes it at once and nothing waits before it; what is left goes to the transport.");
-static PyObject *End_write(End *self, PyObject *data) {
-    if (!self->port[WRITE]) { PyErr_SetString(PyExc_RuntimeError, "not of a poller"); return NULL; }
-    int is_first = self->descriptor >= 0 && PyBytes_CheckExact(data) ? is_free(self) : 0;
-    if (is_first < 0) return NULL;
+/* 0, or -1 with an error of the transport. */
+static int end_write(End *self, Data *data) {
+    if (!self->port[END_WRITE]) { PyErr_SetString(PyExc_RuntimeError, "not of a poller"); return -1; }
+    int is_first = self->descriptor >= 0 ? is_free(self) : 0;
+    if (is_first < 0) return -1;
     if (!is_first) {
         self->behind = 1;
-        return PyObject_CallOneArg(self->port[WRITE], data);
+        PyObject *object = object_of(data);
+        return object ? done(PyObject_CallOneArg(self->port[END_WRITE], object)) : -1;
     }
-    Size size = PyBytes_GET_SIZE(data), taken = sent(self, PyBytes_AS_STRING(data), size);
+    Size size = data->size, taken = sent(self, data->at, size);
     if (self->descriptor >= 0 && self->answers) expect(self, size <= SMALL_MOST);
     else if (self->descriptor >= 0 && size <= SMALL_MOST) self->poller->told++;
-    if (taken == size) Py_RETURN_NONE;
+    if (taken == size) return 0;
     self->behind = 1;
-    PyObject *rest = PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + taken, size - taken);
-    if (!rest) return NULL;
-    PyObject *result = PyObject_CallOneArg(self->port[WRITE], rest);
-    Py_DECREF(rest);
+    PyObject *rest = PyBytes_FromStringAndSize((const char *)data->at + taken, size - taken);
+    int result = rest ? done(PyObject_CallOneArg(self->port[END_WRITE], rest)) : -1;
+    Py_XDECREF(rest);
     return result;
+}
+
+PyDoc_STRVAR(write_doc,
+"write(data)\n\nTo the socket if it takes it at once and nothing waits before it; what is left goes to the transport.");
+static PyObject *End_write(End *self, PyObject *object) {
+    if (PyBytes_CheckExact(object)) {
+        Data data = {(Bytes)PyBytes_AS_STRING(object), PyBytes_GET_SIZE(object), object};
+        if (end_write(self, &data) < 0) return NULL;
+        Py_RETURN_NONE;
+    }
+    if (!self->port[END_WRITE]) { PyErr_SetString(PyExc_RuntimeError, "not of a poller"); return NULL; }
+    self->behind = 1;
+    return PyObject_CallOneArg(self->port[END_WRITE], object);
 }
 
 /* An error while its bytes were handed on: its owner is told, and ends it. -1 when that should end everything. */
@@ -180,7 +190,7 @@ static int failed(End *self) {
     PyErr_NormalizeException(&type, &problem, &trace);
     if (problem && trace) PyException_SetTraceback(problem, trace);
     forget(self);
-    int result = done(PyObject_CallOneArg(self->port[FAILED], problem ? problem : Py_None));
+    int result = done(PyObject_CallOneArg(self->port[END_FAILED], problem ? problem : Py_None));
     if (result < 0 && PyErr_ExceptionMatches(PyExc_Exception)) {
         PyErr_WriteUnraisable((PyObject *)self);
         result = 0;
@@ -200,12 +210,13 @@ static int receive(End *self) {
     int result;
     if (size <= 0) { /* over, or broken: the transport finds the same */
         forget(self);
-        result = done(PyObject_CallNoArgs(self->port[OVER]));
+        result = done(PyObject_CallNoArgs(self->port[END_OVER]));
     } else {
-        PyObject *received = Py_NewRef(self->port[RECEIVED]); /* which may be another when it returns */
-        PyObject *data = PyBytes_FromStringAndSize((const char *)buffer, size);
-        result = data ? done(PyObject_CallOneArg(received, data)) : -1;
-        Py_XDECREF(data);
+        Data data = {buffer, size, NULL};
+        PyObject *received = Py_NewRef(self->passing ? self->to : self->port[END_RECEIVED]); /* which may be another when it returns */
+        if (self->passing) result = self->passing(received, &data);
+        else result = object_of(&data) ? done(PyObject_CallOneArg(received, data.object)) : -1;
+        Py_XDECREF(data.object);
         Py_DECREF(received);
     }
     return result < 0 ? failed(self) : 0;
@@ -213,20 +224,22 @@ static int receive(End *self) {
 
 static int End_traverse(End *self, visitproc visit, void *arg) {
     Py_VISIT(self->poller);
-    for (int i = 0; i < PORTS; i++) Py_VISIT(self->port[i]);
+    for (int i = 0; i < END_PORTS; i++) Py_VISIT(self->port[i]);
     return 0;
 }
 static int End_clear(End *self) {
     Py_INCREF(self);
     forget(self);
-    for (int i = 0; i < PORTS; i++) Py_CLEAR(self->port[i]);
+    self->passing = NULL;
+    for (int i = 0; i < END_PORTS; i++) Py_CLEAR(self->port[i]);
     Py_DECREF(self);
     return 0;
 }
 static void End_dealloc(End *self) {
     PyObject_GC_UnTrack(self);
     Py_CLEAR(self->poller); /* who is in a poller is kept by it, so this one is not in any */
-    for (int i = 0; i < PORTS; i++) Py_CLEAR(self->port[i]);
+    self->passing = NULL;
+    for (int i = 0; i < END_PORTS; i++) Py_CLEAR(self->port[i]);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 static PyMethodDef End_methods[] = {
@@ -236,7 +249,7 @@ static PyMethodDef End_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyTypeObject EndType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._ends.End", .tp_basicsize = sizeof(End),
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._lane.End", .tp_basicsize = sizeof(End),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_traverse = (traverseproc)End_traverse, .tp_clear = (inquiry)End_clear, .tp_dealloc = (destructor)End_dealloc,
     .tp_methods = End_methods, .tp_doc = "One socket of a Poller (`Poller.add`).",
@@ -263,7 +276,7 @@ PyDoc_STRVAR(add_doc,
 "it is broken, and `failed` with what `received` or `over` raised; both find it left. `write` takes what the socket did not\n"
 "take at once, and `waiting` says how much of that is still there. `answers`: what is written is a question to it.");
 static PyObject *Poller_add(Poller *self, PyObject *args) {
-    PyObject *port[PORTS];
+    PyObject *port[END_PORTS];
     int descriptor, answers;
     if (!PyArg_ParseTuple(args, "iOOOOOp", &descriptor, &port[0], &port[1], &port[2], &port[3], &port[4], &answers)) return NULL;
     if (self->descriptor < 0 || descriptor < 0) {
@@ -273,7 +286,8 @@ static PyObject *Poller_add(Poller *self, PyObject *args) {
     Size index = place(self);
     End *end = index < 0 ? NULL : PyObject_GC_New(End, &EndType);
     if (!end) return NULL;
-    for (int i = 0; i < PORTS; i++) end->port[i] = Py_NewRef(port[i]);
+    for (int i = 0; i < END_PORTS; i++) end->port[i] = Py_NewRef(port[i]);
+    end->passing = passing_of(port[END_RECEIVED], &end->to);
     end->poller = (Poller *)Py_NewRef(self);
     end->index = index, end->descriptor = descriptor, end->reading = 0, end->behind = 1, end->answers = (char)answers, end->asked = 0;
     self->ends[index] = (End *)Py_NewRef(end);
@@ -398,7 +412,7 @@ static PyMemberDef Poller_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 static PyTypeObject PollerType = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._ends.Poller", .tp_basicsize = sizeof(Poller),
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._lane.Poller", .tp_basicsize = sizeof(Poller),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .tp_new = Poller_new, .tp_traverse = (traverseproc)Poller_traverse,
     .tp_clear = (inquiry)Poller_clear, .tp_dealloc = (destructor)Poller_dealloc, .tp_methods = Poller_methods,
     .tp_members = Poller_members,
@@ -406,11 +420,4 @@ static PyTypeObject PollerType = {
     "seconds at most. Raises OSError.",
 };
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "proxy._ends", .m_size = -1};
-
-PyMODINIT_FUNC PyInit__ends(void) {
-    if (PyType_Ready(&EndType) < 0 || PyType_Ready(&PollerType) < 0) return NULL;
-    PyObject *made = PyModule_Create(&module);
-    if (made && PyModule_AddObjectRef(made, "Poller", (PyObject *)&PollerType) < 0) Py_CLEAR(made);
-    return made;
-}
+#endif
