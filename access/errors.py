@@ -6,6 +6,18 @@ Neither ever contains a secret or data of a protected target.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+
+def many(count: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 problem`, `2 problems`, `no rules`."""
+    return f"{count or 'no'} {noun if count == 1 else plural or noun + 's'}"
+
+
+def listed(problems: Sequence[object], where: str) -> str:
+    """All that is wrong somewhere, each in a line of its own."""
+    return "\n  ".join((f"{many(len(problems), 'problem')} in {where}:", *map(str, problems)))
+
 
 class HoopError(Exception):
     """Base of the errors whose text may be shown to a person."""

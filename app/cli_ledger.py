@@ -9,13 +9,14 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from access.errors import Invalid
+from access.errors import Invalid, many
 from access.ids import Prefix, SessionId, parse_id
 from app.cli_operate import operator, with_core
 from app.cli_setup import load_or_explain
 from app.clock import SystemClock
 from app.config_file import Loaded
-from app.core import Core, key_bytes, store_url
+from app.core import Core, store_url
+from app.keys import key_bytes
 from identity.vault import SecretVault
 from ledger import views
 from ledger.checkpoints import public_key_of
@@ -114,7 +115,7 @@ async def _erase(core: Core, arguments: argparse.Namespace) -> int:
     count = await erase(core.store, actor=operator(), why=arguments.reason, stream=arguments.of)
     if not count:
         raise Invalid(f"There is nothing of {arguments.of} to erase.", hint="`hoop ledger events` shows what there is.")
-    print(f"{count} payload(s) of {arguments.of} erased; the chain still verifies and says that they were.")
+    print(f"{many(count, 'payload')} of {arguments.of} erased; the chain still verifies and says that they were.")
     return 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from access.actors import Person
-from access.errors import Invalid
+from access.errors import Invalid, many
 from access.resources import Protocol
 from access.scopes import standing_scope
 from app.cli_setup import load_or_explain
@@ -95,9 +95,7 @@ async def _login_link(core: Core, arguments: argparse.Namespace) -> int:
 async def _sessions(core: Core, arguments: argparse.Namespace) -> int:
     for session in await core.store.read(lambda tx: tx.sessions(open_only=arguments.open)):
         ended = f"ended {session.closed_at:%H:%M:%S}: {session.why_closed}" if session.closed_at else "open"
-        statements = f"{session.statements} statement{'' if session.statements == 1 else 's'}"
-        values = f"{session.masked} masked value{'' if session.masked == 1 else 's'}"
-        counts = f"{statements}, {session.refused} refused, {values}"
+        counts = f"{many(session.statements, 'statement')}, {session.refused} refused, {many(session.masked, 'masked value')}"
         print(
             f"{session.id}  {session.opened_at:%Y-%m-%d %H:%M:%S}  {session.actor}  {session.resource}  {counts}  {ended}"
         )

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from access.errors import Invalid
+from access.errors import Invalid, listed, many
 from app.clock import SystemEntropy
 from app.config_check import check
 from app.config_file import Loaded, load
+from app.keys import KEY_BYTES
 from app.settings import json_schema
-
-KEY_BYTES = 32
 
 
 def load_or_explain(path: Path, *, flows: bool = True) -> Loaded:
@@ -29,8 +28,7 @@ def load_or_explain(path: Path, *, flows: bool = True) -> Loaded:
     loaded = load(path)
     found = check(loaded, SecretVault(base=loaded.base), ENTITIES | ALIASES.keys(), flows=flows)
     if found:
-        listed = "\n  ".join(str(problem) for problem in found)
-        raise Invalid(f"{len(found)} problem(s) in the configuration:\n  {listed}")
+        raise Invalid(listed(found, "the configuration"))
     return loaded
 
 
@@ -38,8 +36,8 @@ def _check(arguments: argparse.Namespace) -> int:
     loaded = load_or_explain(arguments.config)
     settings = loaded.settings
     print(
-        f"{arguments.config}: good. {len(settings.resources)} resource(s), {len(settings.people)} person(s), "
-        f"{len(settings.policy.rules)} rule(s)."
+        f"{arguments.config}: good. {many(len(settings.resources), 'resource')}, "
+        f"{many(len(settings.people), 'person', 'people')}, {many(len(settings.policy.rules), 'rule')}."
     )
     return 0
 

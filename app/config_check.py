@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,6 +22,7 @@ from app.config_jira import jira_problems
 from app.config_people import double_people
 from app.config_runbooks import runbook_problems, runbook_secrets
 from app.config_ssh import ssh_authorities, ssh_problems
+from app.keys import REMEDY, key_bytes
 from app.settings import PostgresListener, ResourceSettings, Settings
 from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
 from approval_flows.on_call_file import read_schedules
@@ -40,7 +42,7 @@ def check(
     found = list(loaded.problems)
     if found and not loaded.source.data:
         return found  # the file as a whole cannot be read: what is missing then says nothing
-    known = _Known(loaded)
+    known, told = _Known(loaded), {problem.where for problem in found}
     for inspect in (
         _store,
         _people,
@@ -54,14 +56,15 @@ def check(
         _duty,
         _jira,
     ):
-        found.extend(loaded.source.problem(where, message) for where, message in inspect(loaded.settings, known))
-    found.extend(loaded.source.problem(w, m) for w, m in _masking(loaded.settings, known, entities))
+        found.extend(loaded.source.of_settings(where, message) for where, message in inspect(loaded.settings, known))
+    found.extend(loaded.source.of_settings(w, m) for w, m in _masking(loaded.settings, known, entities))
     if flows and not found:
         found.extend(_flows(loaded))
     if vault is not None:
-        found.extend(loaded.source.problem(w, m) for w, m in _secrets(loaded.settings, vault))
-        found.extend(loaded.source.problem(w, m) for w, m in _host_keys(loaded.settings, known))
-    return sorted(set(found), key=lambda one: (one.file, one.line, one.where, one.message))
+        found.extend(loaded.source.of_settings(w, m) for w, m in _secrets(loaded.settings, vault))
+        found.extend(loaded.source.of_settings(w, m) for w, m in _host_keys(loaded.settings, known))
+    said = {one for one in found[len(loaded.problems) :] if one.where not in told}  # a mistake is reported once
+    return sorted({*loaded.problems, *said}, key=lambda one: (one.file, one.line, one.where, one.message))
 
 
 Finding = tuple[Where, str]
@@ -248,13 +251,13 @@ def _masking(settings: Settings, known: _Known, entities: frozenset[str] | None)
     own = {*masking.patterns, *masking.words}
     for entity in masking.detect:
         if entities is not None and entity not in entities | own | ALIASES.keys():
-            yield ("masking", "detect", entity), f"is not a detector. Known: {', '.join(sorted(entities | own))}"
+            yield ("masking", "detect", entity), _no_detector(entity, entities | own)
     yield from _globs(masking.strict, ("masking", "strict"), known)
     labels = [entry.labels.items() for entry in settings.resources]
     for index, rule in enumerate(masking.detect_where):
         for entity in rule.detect:
             if entities is not None and entity not in entities | own | ALIASES.keys():
-                yield ("masking", "detect_where", index, "detect", entity), "is not a detector"
+                yield ("masking", "detect_where", index, "detect", entity), _no_detector(entity, entities | own)
     rules: list[tuple[Where, ColumnRuleSettings | DetectRuleSettings]] = [
         *((("masking", "columns", at), one) for at, one in enumerate(masking.columns)),
         *((("masking", "detect_where", at), one) for at, one in enumerate(masking.detect_where)),
@@ -402,10 +405,25 @@ def secret_refs(settings: Settings) -> list[tuple[Where, str]]:
     return [(where, ref) for where, ref in refs if ref]
 
 
+def _no_detector(entity: str, known: Collection[str]) -> str:
+    near = get_close_matches(entity, known, n=1)
+    return (
+        f"is not a detector. Did you mean {near[0]}?"
+        if near
+        else f"is not a detector. Known: {', '.join(sorted(known))}"
+    )
+
+
+_KEYS = {("store", "key"), ("ledger", "signing_key"), ("masking", "key")}
+
+
 def _secrets(settings: Settings, vault: Vault) -> Iterator[Finding]:
-    resolve: Callable[[str], str] = vault.secret
     for where, ref in secret_refs(settings):
+        key = where in _KEYS
         try:
-            resolve(ref)
+            if key:
+                key_bytes(vault, ref)
+            else:
+                vault.secret(ref)
         except Unavailable as error:
-            yield where, str(error)
+            yield where, f"{error.message} {error.hint or REMEDY if key else error.hint}".strip()

@@ -45,6 +45,17 @@ class Source:
     lines: dict[Where, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     overridden: set[Where] = field(default_factory=set)
+    #: Where invalid items were left out of a list: the places in the file of those that stayed.
+    kept: dict[Where, list[int]] = field(default_factory=dict)
+
+    def of_settings(self, where: Where, message: str) -> Problem:
+        """A problem at a place of the settings, which is another place in the file after an item that was left out."""
+        there: Where = ()
+        for part in where:
+            stayed = self.kept.get(there)
+            inside = stayed is not None and isinstance(part, int) and part < len(stayed)
+            there = (*there, stayed[part] if stayed is not None and isinstance(part, int) and inside else part)
+        return self.problem(there, message)
 
     def problem(self, where: Where, message: str) -> Problem:
         """A problem at the nearest line known for `where`, or in the environment when that is where it came from."""
@@ -91,7 +102,9 @@ def read_yaml(path: Path) -> Source:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
-        source.problems.append(Problem(str(path), 0, "", "no such file. Start from docs/hoop.example.yaml."))
+        source.problems.append(
+            Problem(str(path), 0, "", "no such file. Start from docs/hoop.minimal.yaml, or name another with --config.")
+        )
         return source
     except (OSError, UnicodeDecodeError) as error:
         source.problems.append(Problem(str(path), 0, "", f"cannot be read: {error}"))
@@ -183,15 +196,18 @@ def _validate(data: Mapping[str, Any], source: Source) -> tuple[Settings, list[P
         return Settings.model_validate(data), []
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-    return _without([tuple(item["loc"]) for item in errors], data), [_translate(item, source) for item in errors]
+    problems = [_translate(item, source) for item in errors]
+    return _without([tuple(item["loc"]) for item in errors], data, source), problems
 
 
-def _without(bad: list[Where], data: Mapping[str, Any]) -> Settings:
-    """The settings with every invalid list item, or else invalid section, left out."""
+def _without(bad: list[Where], data: Mapping[str, Any], source: Source) -> Settings:
+    """The settings with as little as possible left out: the invalid values, else the list items, or else the sections."""
     pruned = copy.deepcopy(dict(data))
     for where in bad:
+        _forget(pruned, where)
+    for where in _wrong(pruned):
         _drop(pruned, where)
-    pruned = _kept(pruned)
+    pruned = _kept(pruned, (), source.kept)
     for key in {where[0] for where in bad}:
         try:
             Settings.model_validate({key: pruned[key]} if key in pruned else {})
@@ -200,10 +216,35 @@ def _without(bad: list[Where], data: Mapping[str, Any]) -> Settings:
     return Settings.model_validate(pruned)
 
 
-def _kept(data: Any) -> Any:
+def _wrong(data: Mapping[str, Any]) -> list[Where]:
+    try:
+        Settings.model_validate(data)
+    except ValidationError as error:
+        return [tuple(item["loc"]) for item in error.errors(include_url=False, include_input=False)]
+    return []
+
+
+def _forget(data: Any, where: Where) -> None:
+    """Leave out the one value at `where`, when it is one of a mapping."""
+    for part in where[:-1]:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return
     if isinstance(data, dict):
-        return {key: _kept(value) for key, value in data.items()}
-    return [_kept(item) for item in data if item is not _DROPPED] if isinstance(data, list) else data
+        data.pop(where[-1], None)
+
+
+def _kept(data: Any, where: Where, stayed: dict[Where, list[int]]) -> Any:
+    """Without what was dropped; `stayed` gets the old places of items beside which one was."""
+    if isinstance(data, dict):
+        return {key: _kept(value, (*where, key), stayed) for key, value in data.items()}
+    if not isinstance(data, list):
+        return data
+    places = [index for index, item in enumerate(data) if item is not _DROPPED]
+    if len(places) < len(data):
+        stayed[where] = places
+    return [_kept(data[index], (*where, index), stayed) for index in places]
 
 
 def _drop(data: Any, where: Where) -> None:

@@ -5,8 +5,6 @@ Built from valid settings in one place; the roles (`app/serve.py`) add what they
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +14,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 
 from access.actors import PersonId
-from access.errors import Unavailable
 from access.policy import Policy
 from access.ports import Clock, Entropy
 from access.resources import Protocol, Resource
@@ -25,6 +22,7 @@ from app import config_build
 from app.clock import SystemClock, SystemEntropy
 from app.config_file import Loaded
 from app.flows import FlowsWanted, Ground, flows_and_duty
+from app.keys import key_bytes
 from app.on_call import Roster
 from app.settings import Settings
 from app.telemetry import filtered_logs
@@ -38,7 +36,7 @@ from identity.links import WebLogins
 from identity.ssh_keys import KeyBook
 from identity.tokens import Address, CredentialService
 from identity.vault import RedactingFilter, SecretVault
-from ledger.sealing import KEY_BYTES, Sealer
+from ledger.sealing import Sealer
 from ledger.store import Store
 
 if TYPE_CHECKING:
@@ -77,18 +75,6 @@ class Core:
         """A person's display name for lists; other ids as they are."""
         person = self.directory.person(PersonId(id))
         return person.name if person else id
-
-
-def key_bytes(vault: SecretVault, ref: str) -> bytes:
-    """The 32-byte key behind a reference. Raises Unavailable naming the reference when it is something else."""
-    try:
-        key = base64.b64decode(vault.secret(ref), validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) != KEY_BYTES:
-        hint = "Make one with `hoop keygen PATH`."
-        raise Unavailable(f"The secret {ref} is not a key: {KEY_BYTES} bytes in base64 are expected.", hint=hint)
-    return key
 
 
 def store_url(settings: Settings, base: Path, vault: SecretVault) -> str:

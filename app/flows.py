@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from access.duty import OnCall
-from access.errors import Invalid, Unavailable
+from access.errors import Invalid, Unavailable, listed
 from access.events import FlowsLoaded
 from access.ports import Clock, Directory, Store, Tx, Vault
 from access.resources import Resource
@@ -96,12 +96,10 @@ def shelf_of(
         if not wrong:
             shelf.current = built
             said = f"going by {_instead([str(folder)], earlier)}"
-            log.error(
-                "%d problem(s) in the approval flows; %s:\n  %s", len(shelf.problems), said, _lines(shelf.problems)
-            )
+            log.error("%s", listed(shelf.problems, f"the approval flows; {said}"))
             return shelf
     if shelf.problems:
-        raise Invalid(f"{len(shelf.problems)} problem(s) in the approval flows:\n  {_lines(shelf.problems)}")
+        raise Invalid(listed(shelf.problems, "the approval flows"))
     return shelf
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from access.errors import Unavailable
 from app.bots import Bots
 from app.core import Core
 from app.replays import Replays
@@ -24,13 +30,33 @@ class Role(Protocol):
     """A part of the gateway that can run in a process of its own."""
 
     async def start(self) -> str:
-        """Begin; returns a line saying where. Raises OSError or Unavailable when it cannot."""
+        """Begin; returns a line saying where. Raises Unavailable when it cannot."""
 
     async def stop(self) -> None:
         """Finish what was begun."""
 
     def problem(self) -> str:
         """Empty while it works, else what is wrong."""
+
+
+_REMEDIES = {
+    errno.EADDRINUSE: "Another program, or another hoop, has that port: stop it, or choose another.",
+    errno.EACCES: "Ports below 1024 are for programs with the right to bind them: choose a higher one.",
+    errno.EADDRNOTAVAIL: "This machine has no such address.",
+}
+
+
+@contextmanager
+def listening(name: str, host: str, port: int) -> Iterator[None]:
+    """Begin to listen inside. Raises Unavailable, which names the setting and the address, where that is an OSError."""
+    try:
+        yield
+    except OSError as error:
+        known = error.errno is not None and not isinstance(error, socket.gaierror)
+        why = os.strerror(error.errno) if known and error.errno is not None else error.strerror or str(error)
+        hint = _REMEDIES.get(error.errno or 0, "") if known else "Is the name of the host right?"
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise Unavailable(f"listeners.{name}: cannot listen on {where}: {why}.", hint=hint) from error
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 from access.errors import Unavailable
 from access.resources import Protocol, Resource
 from app.core import Core
-from app.process import Process
+from app.process import Process, listening
 from app.runbooks import secrets
 from app.ssh_host_key import host_key
 from app.targets import absolute
@@ -59,14 +59,16 @@ class ProxyRole:
     async def start(self) -> str:
         if self._presidio is not None:
             self._gateway.detectors = await asyncio.to_thread(detectors, self._presidio)
-        await self._gateway.start()
+        with listening("postgres", self._gateway.settings.host, self._gateway.settings.port):
+            await self._gateway.start()
         self._process.gateway = self._gateway
         where = f"postgresql on {self._gateway.settings.host}:{self._gateway.port}"
         if self._ssh is None:
             return where
         try:
             await self._process.core.ssh_keys.refresh()
-            await self._ssh.start()
+            with listening("ssh", self._ssh.settings.host, self._ssh.settings.port):
+                await self._ssh.start()
         except (OSError, ValueError, Unavailable):
             await self._gateway.stop()
             raise

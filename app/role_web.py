@@ -10,7 +10,7 @@ from access.actors import Agent, wire_name
 from access.ports import Tx
 from access.requests import Ask, RequestState
 from app.core import address_of
-from app.process import Process
+from app.process import Process, listening
 from app.runbook_hook import RunbookHook
 from app.telemetry import Figure
 from app.web import Check, Health, WebServer
@@ -48,7 +48,8 @@ class WebRole:
             self._servers.append(WebServer(probed, listener.health_host, listener.port))
         self._servers.append(WebServer(app, listener.host, listener.port))
         for server in self._servers:
-            await server.start()
+            with listening("web", server.host, listener.port):
+                await server.start()
         return core.public_url
 
     async def stop(self) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy import make_url
 
 from app.alarms import Alarms, pagers
 from app.by_protocol import Executors
-from app.core import key_bytes, store_url
+from app.core import store_url
+from app.keys import key_bytes
 from app.leader import FileLeader, Leader, PostgresLeader
 from app.lost import close_lost
 from app.process import Process

@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-from access.errors import HoopError, Unavailable
+from access.errors import HoopError
 from access.events import ConfigurationLoaded
 from app.cli_setup import load_or_explain
 from app.clock import SystemClock
@@ -117,11 +117,7 @@ def workers(wanted: int) -> int:
 
 
 async def _start(role: Role, name: str, stack: AsyncExitStack) -> Role:
-    try:
-        where = await role.start()
-    except OSError as error:
-        hint = "Choose another address under listeners in hoop.yaml."
-        raise Unavailable(f"The {name} role cannot listen: {error.strerror or error}.", hint=hint) from error
+    where = await role.start()
     stack.push_async_callback(role.stop)
     log.info("%s: %s", name, where)
     return role

@@ -18,7 +18,8 @@ from access.errors import Unavailable
 from access.resources import Resource, UpstreamTls
 from app import config_build
 from app.by_protocol import Judges
-from app.core import Core, key_bytes
+from app.core import Core
+from app.keys import key_bytes
 from proxy.catalogs import Catalogs
 from proxy.masking.detectors import Detectors
 from proxy.masking.plan import Masker

@@ -65,13 +65,13 @@ class WebServer:
 
     def __init__(self, app: web.Application, host: str, port: int) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=3.0)
-        self._host = host
+        self.host = host
         self._port = port
 
     async def start(self) -> None:
         """Bind and serve. Raises OSError when the address is taken."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port, backlog=BACKLOG).start()
+        await web.TCPSite(self._runner, self.host, self._port, backlog=BACKLOG).start()
 
     @property
     def port(self) -> int:

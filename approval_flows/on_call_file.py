@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 from access.actors import PersonId
-from access.errors import Invalid
+from access.errors import Invalid, listed
 from access.ports import Directory
 from approval_flows.model import FlowProblem, Window
 from approval_flows.parse_parts import read_window
@@ -118,8 +118,7 @@ class OnCallFile:
             self.text = earlier
             self._schedules, self.problems = parse_schedules(str(path), earlier, directory)
         if self.problems:
-            listed = "\n  ".join(map(str, self.problems))
-            raise Invalid(f"{len(self.problems)} problem(s) in the on-call schedules:\n  {listed}")
+            raise Invalid(listed(self.problems, "the on-call schedules"))
 
     def reload(self) -> None:
         """Read again; with problems, which are logged once, the last good version stays."""

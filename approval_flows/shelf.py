@@ -16,6 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 
+from access.errors import listed
 from access.ports import Directory
 from access.resources import Resource
 from approval_flows.model import Flow, FlowProblem, Sources
@@ -211,12 +212,7 @@ class FlowShelf:
         """Read again. True when another set came into force; with problems the last good one stays."""
         built, problems = self._load()
         if problems and problems != self.problems:
-            listed = "\n  ".join(map(str, problems))
-            log.error(
-                "%d problem(s) in the approval flows; the last good version stays in force:\n  %s",
-                len(problems),
-                listed,
-            )
+            log.error("%s", listed(problems, "the approval flows; the last good version stays in force"))
         self.problems = problems
         if problems or built.digest == self.current.digest:
             return False

@@ -131,7 +131,7 @@ def _call(tokens: list[tuple[str, str]]) -> tuple[Call, list[tuple[str, str]]]:
     least, most = FUNCTIONS[name]
     if not least <= len(arguments) <= most:
         raise Malformed(
-            f"{name} takes {least if least == most else f'{least} to {most}'} argument(s), not {len(arguments)}"
+            f"{name} takes {least if least == most else f'{least} to {most}'} argument{'' if most == 1 else 's'}, not {len(arguments)}"
         )
     return Call(name, tuple(arguments)), tokens[index:]
 

@@ -21,11 +21,12 @@ import aiohttp
 import psycopg
 
 from access.errors import Invalid, Unavailable
-from app.cli_setup import KEY_BYTES, write_key
+from app.cli_setup import write_key
 from app.clock import SystemEntropy
 from app.demo import repository
 from app.demo.ssh_host import NAME, PEOPLE, SshHost
 from app.embedded_postgres import EmbeddedPostgres
+from app.keys import KEY_BYTES
 
 HERE = Path(__file__).parent
 HOST = "127.0.0.1"

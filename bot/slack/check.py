@@ -15,7 +15,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from access.errors import HoopError
+from access.errors import HoopError, many
 from access.ports import Clock
 from bot.platform import MessageGone, RetryLater, Undeliverable
 from bot.slack.api import Api, SlackRefused, SlackUnreachable, make_client, quiet
@@ -118,7 +118,7 @@ async def _app(config: SlackConfig, api: Api, me: Any) -> list[Finding]:
 
 async def _transport(config: SlackConfig, session: aiohttp.ClientSession) -> list[Finding]:
     if config.transport is Transport.HTTP:
-        said = f"HTTP: {len([s for s in config.signing_secrets if s])} signing secret(s)"
+        said = f"HTTP: {many(len([s for s in config.signing_secrets if s]), 'signing secret')}"
         return [
             Finding(
                 True, said, "Slack must reach POST /slack/events; it shows whether it does when you save the address."

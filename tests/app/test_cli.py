@@ -51,7 +51,7 @@ def ready(hoop: Run) -> Run:
 
 
 def test_check_says_what_is_there(hoop: Run) -> None:
-    assert hoop("check")[:2] == (0, f"{hoop('check')[1].split(':')[0]}: good. 1 resource(s), 2 person(s), 0 rule(s).\n")
+    assert hoop("check")[:2] == (0, f"{hoop('check')[1].split(':')[0]}: good. 1 resource, 2 people, no rules.\n")
 
 
 def test_check_reports_everything_and_fails(hoop: Run, tmp_path: Path) -> None:

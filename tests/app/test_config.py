@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from datetime import timedelta
@@ -20,6 +21,7 @@ from app.config_check import check, loopback
 from app.config_file import load
 from app.settings import Settings, json_schema
 from app.settings_types import parse_duration
+from identity.vault import SecretVault
 from tests.fakes.certificates import self_signed
 
 ROOT = Path(__file__).parents[2]
@@ -36,11 +38,14 @@ resources:
 """
 
 
+KEY = base64.b64encode(bytes(32)).decode()
+
+
 class FakeVault:
     def secret(self, ref: str) -> str:
         if "missing" in ref:
             raise Unavailable(f"{ref} cannot be read.")
-        return "x"
+        return KEY
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -166,7 +171,7 @@ def test_the_schema_file_is_the_settings_model() -> None:
         ("masking: {detect_where: [{detect: {ip: keep}, groups: [zzz]}]}", "groups[0]: zzz is not in groups"),
         ("masking: {detect_where: [{detect: {zzz: keep}}]}", "detect_where[0].detect.zzz: is not a detector"),
         ("masking: {presidio: {}}", "must name recognizers or a model"),
-        ("masking: {detect: {emial: shape}}", "masking.detect.emial: is not a detector. Known: email"),
+        ("masking: {detect: {emial: shape}}", "masking.detect.emial: is not a detector. Did you mean email?"),
         ("masking: {columns: [{columns: [a], entity: e, resources: [zzz]}]}", "zzz matches no resource"),
         ("policy: {scopes: {read: {write: allow}}}", "policy.scopes.read.write: cannot be allow"),
         ("policy: {rules: [{name: r, then: deny, approvers: [x]}]}", "approvers: is used only with then: hold"),
@@ -342,3 +347,36 @@ def test_what_signs_certificates(tmp_path: Path) -> None:
     found = "\n".join(problems(tmp_path, text))
     for words in ("must not be the key of authority", "must be at most a day", "no.pub is not a file"):
         assert words in found
+
+
+def test_a_wrong_value_hides_no_other_mistake_and_moves_none(tmp_path: Path) -> None:
+    """What is wrong in one place is left out there alone; the rest is looked at, and told at its own place and line."""
+    path = tmp_path / "hoop.yaml"
+    path.write_text(
+        'store: {key: "file:missing.key", urll: x}\n'
+        'ledger: {signing_key: "file:short.key"}\n'
+        "people: [{wire_name: ann, name: Ann}]\n"
+        "groups: {dba: [ann]}\n"
+        "listeners: {postgres: {host: 0.0.0.0}, web: {port: eighty}}\n"
+        "resources:\n"
+        "  - {name: db, upstream: {host: h, port: 70000, user: u, database: d}, approvers: [dbas]}\n"
+        "policy:\n"
+        "  rules:\n"
+        "    - {name: a, then: deney}\n"
+        "    - {name: b, then: hold, approvers: [nobody]}\n"
+        "masking: {detect: {emial: redact}}\n"
+    )
+    (tmp_path / "short.key").write_text("c2hvcnQ=")
+    loaded = load(path, {})
+    told = {
+        (problem.line, problem.where): problem.message
+        for problem in check(loaded, SecretVault(base=loaded.base), frozenset({"email"}))
+    }
+    assert told.keys() == {
+        (1, "store.key"), (1, "store.urll"), (2, "ledger.signing_key"), (5, "listeners.postgres.host"), (5, "listeners.web.port"),
+        (7, "resources[0].upstream.port"), (7, "resources[0].approvers[0]"), (10, "policy.rules[0].then"),
+        (11, "policy.rules[1].approvers[0]"), (12, "masking.detect.emial"),
+    }  # fmt: skip
+    assert told[1, "store.key"].startswith("The secret file:missing.key can not be read")
+    assert told[2, "ledger.signing_key"].startswith("The secret file:short.key is not a key")
+    assert told[12, "masking.detect.emial"] == "is not a detector. Did you mean email?"

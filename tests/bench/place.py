@@ -26,10 +26,11 @@ from pathlib import Path
 import yaml
 
 from access.scopes import Read
-from app.cli_setup import KEY_BYTES, load_or_explain, write_key
+from app.cli_setup import load_or_explain, write_key
 from app.core import open_core
 from app.demo.site import free_port
 from app.embedded_postgres import EmbeddedPostgres
+from app.keys import KEY_BYTES
 
 SERVER = {"max_connections": "2300", "shared_buffers": "512MB", "max_wal_size": "2GB"}
 #: Given the server's port, the port of something in front of it.

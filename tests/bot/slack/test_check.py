@@ -134,7 +134,7 @@ async def test_people_are_checked_as_they_are_recognised(slack: FakeSlack, clock
 async def test_over_http_there_is_a_secret_to_have(slack: FakeSlack, clock: ManualClock) -> None:
     findings = await ask(slack, clock, transport=Transport.HTTP, signing_secrets=("a", "b"))
     assert wrong(findings) == []
-    assert any("2 signing secret(s)" in f.what for f in findings)
+    assert any("2 signing secrets" in f.what for f in findings)
 
 
 async def test_nothing_secret_is_printed(slack: FakeSlack, clock: ManualClock) -> None:
