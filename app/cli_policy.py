@@ -44,9 +44,12 @@ async def _judging(core: Core, names: Mapping[str, list[Mapping[str, Any]]] | No
     targets = Targets(core)
     for resource, kept in (names or {}).items():
         targets.masking[resource] = remembered(targets.masking[resource], kept)
-    async with asyncio.TaskGroup() as tasks:
-        catalogs = targets.catalogs(tasks)
-        yield targets.judge(lambda: catalogs)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            catalogs = targets.catalogs(tasks)
+            yield targets.judge(lambda: catalogs)
+    except* HoopError as several:
+        raise several.exceptions[0] from None
 
 
 # ----------------------------------------------------------------------------------------------------------------- why

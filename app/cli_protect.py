@@ -15,7 +15,7 @@ from access.resources import Protocol, Resource
 from app.cli_operate import with_core
 from app.core import Core
 from app.supervise import STATE, seen
-from app.targets import Targets
+from app.targets import Targets, place_of, server_words
 from proxy.masking.literals import make_visible
 from proxy.native import native
 from proxy.postgres import doctor
@@ -56,11 +56,10 @@ async def connected(
         async with await targets.connect(resource, database) as connection:
             yield connection
     except psycopg.Error as error:
-        upstream = resource.upstream
-        said = make_visible(" ".join(str(error).rpartition("failed: ")[2].split()))
-        where = f"{resource.name}: {upstream.user} at {upstream.host}:{upstream.port}/{database}"
         hint = "Check its upstream in hoop.yaml, and that its server lets the gateway in (pg_hba.conf)."
-        raise Unavailable(f"{where} could not be asked: {said}.", hint=hint) from None
+        raise Unavailable(
+            f"{place_of(resource, database)} could not be asked: {server_words(error)}.", hint=hint
+        ) from None
 
 
 # -------------------------------------------------------------------------------------------------------------- doctor

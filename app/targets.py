@@ -22,6 +22,7 @@ from app.core import Core
 from app.keys import key_bytes
 from proxy.catalogs import Catalogs
 from proxy.masking.detectors import Detectors
+from proxy.masking.literals import make_visible
 from proxy.masking.plan import Masker
 from proxy.postgres.judge import Judge
 from proxy.sql import sampling
@@ -31,6 +32,17 @@ from proxy.ssh.judge import Judge as SshJudge
 
 CONNECT_SECONDS = 5
 _SSLMODE = {UpstreamTls.DISABLE: "disable", UpstreamTls.REQUIRE: "require", UpstreamTls.VERIFY_FULL: "verify-full"}
+
+
+def server_words(error: psycopg.Error) -> str:
+    """What a server (or the way to it) said, in one line, for its owner: hosts and roles may be in it, secrets never are."""
+    return make_visible(" ".join(str(error).rpartition("failed: ")[2].split())).rstrip(".?")
+
+
+def place_of(resource: Resource, database: str) -> str:
+    """Whom the gateway logs in as, and where."""
+    upstream = resource.upstream
+    return f"{resource.name}: {upstream.user} at {upstream.host}:{upstream.port}/{database}"
 
 
 class Targets:
@@ -50,13 +62,16 @@ class Targets:
         return hmac.digest(key_bytes(self._core.vault, settings.store.key), b"hoop masking key", hashlib.sha256)
 
     async def load(self, resource: Resource, database: str) -> Catalog:
-        """Read one database's catalog as the gateway's own role. Raises Unavailable without anything secret in it."""
+        """Read one database's catalog as the gateway's own role. Raises Unavailable; its hint has the server's words, for the log."""
         try:
             async with await self.connect(resource, database) as connection:
                 catalog = await load_catalog(connection)
         except psycopg.Error as error:
-            said = f"its server refuses ({error.sqlstate})" if error.sqlstate else "its server does not answer"
-            raise Unavailable(f"{said}.") from None
+            words = server_words(error)
+            answered = error.sqlstate or words.startswith("FATAL")
+            raise Unavailable(
+                "its server refuses the gateway." if answered else "its server does not answer."
+            ) from None
         return replace(catalog, registered=self._registered[resource.name])
 
     async def mark(self, resource: Resource, database: str) -> str:

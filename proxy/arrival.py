@@ -158,7 +158,8 @@ class Arrival:
         try:
             catalog = await self.gateway.catalogs.get(visitor.resource, visitor.database)
         except Unavailable as problem:
-            raise Refused("57P03", problem.message, "Try again in a moment.") from None
+            again = f"Try again in a moment. Its owner sees why in the gateway's log, or with hoop doctor {visitor.resource.name}."
+            raise Refused("57P03", problem.message, again) from None
         now = self.gateway.ports.clock.now()
         grants = self._grants(visitor, None)
         ceiling = standing_level(grants, now)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from access.errors import Unavailable
+from access.errors import HoopError, Unavailable
 from access.resources import Resource
 from proxy.sql.catalog import Catalog
 
@@ -101,7 +101,7 @@ class Catalogs:
                 self._take(entry, await self._load(resource, database))
                 entry.problem = ""
             except Exception as problem:  # noqa: BLE001 - whatever a driver raises means: not known, so nothing is judged
-                entry.problem = str(problem)
+                entry.problem = problem.message if isinstance(problem, HoopError) else str(problem)
                 log.warning("the catalog of %s/%s was not read: %s", resource.name, database, problem)
             entry.read_at = entry.looked_at = _now()
             entry.loaded.set()

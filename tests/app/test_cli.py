@@ -23,7 +23,7 @@ store: {key: "file:store.key"}
 ledger: {signing_key: "file:store.key"}
 people: [{wire_name: dana, name: Dana}, {wire_name: ann, name: Ann}]
 groups: {dba: [ann]}
-resources: [{name: prod-db, upstream: {host: db, user: gate, database: shop}, approvers: [dba], max_duration: 2h}]
+resources: [{name: prod-db, upstream: {host: 127.0.0.1, port: 1, user: gate, database: shop}, approvers: [dba], max_duration: 2h}]
 """
 
 Run = Callable[..., tuple[int, str, str]]
@@ -109,6 +109,10 @@ def test_an_operators_grant_is_issued_audited_and_printed_in_two_lines(ready: Ru
         (("replay", "ses_nothing"), "There is no session ses_nothing"),
         (("replay", "req_12345678"), "There is no session"),
         (("ledger", "verify", "--checkpoints", "nowhere.txt"), "nowhere.txt is not a file"),
+        (
+            ("why", "SELECT 1", "--as", "dana", "--on", "prod-db"),
+            "prod-db/shop cannot be read: its server does not answer",
+        ),
     ],
 )
 def test_mistakes_get_one_clear_line(ready: Run, arguments: tuple[str, ...], words: str) -> None:
