@@ -171,6 +171,15 @@ def _operator_commands(commands: Commands) -> None:
     events = what.add_parser("events", help="print events, newest last")
     events.add_argument("--of", default="", help="only of one request, grant or session")
     events.add_argument("--limit", type=int, default=50, help="how many (default: 50)")
+    events.add_argument("--since", default="", help="all of the last 7d, 12h instead")
+    events.add_argument("--json", action="store_true", help="all of them, a line of JSON each, for a collector")
+    events.add_argument(
+        "--after", type=int, default=0, metavar="POSITION", help="with --json: only behind this position"
+    )
+    access = what.add_parser(
+        "access", help="who was given what, why, by whom and until when, as CSV, for a review of access"
+    )
+    access.add_argument("--since", default="90d", help="given in the last 90d, 12h (default: 90d)")
     erase = what.add_parser("erase", help="delete payloads by policy; the chain still verifies")
     erase.add_argument("--of", required=True, help="request or session")
     erase.add_argument("--reason", required=True, help="stays in the ledger")

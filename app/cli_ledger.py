@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from access.errors import Invalid, many
+from access.events import StoredEvent
 from access.ids import Prefix, SessionId, parse_id
 from app.cli_operate import operator, with_core
 from app.cli_setup import load_or_explain
@@ -17,8 +19,9 @@ from app.clock import SystemClock
 from app.config_file import Loaded
 from app.core import Core, store_url
 from app.keys import key_bytes
+from app.settings_types import parse_duration
 from identity.vault import SecretVault
-from ledger import views
+from ledger import review, views
 from ledger.checkpoints import public_key_of
 from ledger.recordings import Recordings, stored
 from ledger.replay import asciicast, render_terminal
@@ -101,13 +104,40 @@ def _stored_in(places: list[Path], name: str) -> bytes:
 
 
 async def _events(core: Core, arguments: argparse.Namespace) -> int:
-    limit = arguments.limit
-    if arguments.of:
+    limit, since = arguments.limit, _since(core, arguments.since)
+    if arguments.json:
+        await core.store.read(lambda tx: _tell(review.events(tx, after=arguments.after, since=since), arguments.of))
+        return 0
+    if since is not None and not arguments.of:
+        lines = await core.store.read(lambda tx: views.lines(review.events(tx, since=since), core.name_of))
+        limit = len(lines) or 1
+    elif arguments.of:
         lines = await core.store.read(lambda tx: views.about(tx, arguments.of, core.name_of))
     else:
         lines = await core.store.read(lambda tx: views.recent(tx, limit, core.name_of))
     for line in lines[-limit:]:
         print(line)
+    return 0
+
+
+def _since(core: Core, text: str) -> datetime | None:
+    try:
+        return core.clock.now() - parse_duration(text) if text else None
+    except ValueError as error:
+        raise Invalid(f"--since {error}.") from None
+
+
+def _tell(events: Iterable[StoredEvent], of: str) -> None:
+    for event in events:
+        if not of or event.stream == of:
+            print(review.as_json(event))
+
+
+async def _access(core: Core, arguments: argparse.Namespace) -> int:
+    since = _since(core, arguments.since)
+    rows = await core.store.read(lambda tx: review.given(review.events(tx, kinds=review.KINDS), core.name_of))
+    first = f"{since:%Y-%m-%d %H:%M:%S}Z" if since is not None else ""
+    _write(review.as_csv(row for row in rows if row.granted >= first))
     return 0
 
 
@@ -122,7 +152,7 @@ async def _erase(core: Core, arguments: argparse.Namespace) -> int:
 def _ledger(arguments: argparse.Namespace) -> int:
     if arguments.what == "verify":
         return _verify(arguments)
-    return with_core({"events": _events, "erase": _erase}[arguments.what])(arguments)
+    return with_core({"access": _access, "events": _events, "erase": _erase}[arguments.what])(arguments)
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {"replay": with_core(_replay), "ledger": _ledger}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -96,6 +96,11 @@ def about(tx: Tx, id: str, name: Name = str) -> list[Line]:
     return session_history(tx, SessionId(id), name) if parse_id(id, Prefix.SESSION) else history(tx, [id], name)
 
 
+def lines(events: Iterable[StoredEvent], name: Name = str) -> list[Line]:
+    """Events in words, without the seals of growing recordings."""
+    return [line(event, name) for event in events if not _is_minor(event)]
+
+
 def history(tx: Tx, streams: list[str], name: Name = str) -> list[Line]:
     """The events of some streams in words, without the seals of growing recordings."""
     found = {event.position: event for stream in streams for event in tx.events_of(stream)}
@@ -155,7 +160,7 @@ class _Fields(dict[str, str]):
 
     def __init__(self, event: StoredEvent, name: Name) -> None:
         payload = event.payload or {}
-        super().__init__({key: _plain(key, value, name) for key, value in payload.items()})
+        super().__init__({key: plain(key, value, name) for key, value in payload.items()})
         self["stream"] = name(event.stream)
         via = f" via {self['via']}" if self.get("via") else ""
         self["to_person"] = f" to {self['person']}{via}" if self.get("person") else ""
@@ -181,9 +186,10 @@ _TIME = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00\Z")
 _PEOPLE = frozenset({"by", "person", "approvers", "told", "author", "to", "giver", "stands_for"})
 
 
-def _plain(key: str, value: object, name: Name) -> str:
+def plain(key: str, value: object, name: Name) -> str:
+    """A field of a payload in words: lists joined, people named, times as lists write them."""
     if isinstance(value, list):
-        return ", ".join(_plain(key, each, name) for each in value)
+        return ", ".join(plain(key, each, name) for each in value)
     if isinstance(value, dict):
         tables = f" of {value['tables']}" if value.get("tables") else ""
         return f"{value.get('kind', value)}{tables}"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import csv
+import io
+import json
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -232,3 +235,19 @@ def test_the_help_of_every_command_says_what_it_is_for(capsys: pytest.CaptureFix
         usage, said, *_ = capsys.readouterr().out.split("\n\n")
         assert usage.startswith(f"usage: hoop {name}")
         assert said.endswith(".") and not said.startswith("positional"), name
+
+
+def test_grants_for_reviewers_and_events_for_collectors(ready: Run) -> None:
+    assert ready("grant", "dana", "prod-db", "--reason", "=1+1", "--for", "30m")[0] == 0
+    status, out, _ = ready("ledger", "access", "--since", "1h")
+    header, row = csv.DictReader(io.StringIO(out)).fieldnames, next(csv.DictReader(io.StringIO(out)))
+    assert status == 0
+    assert header is not None and header[0] == "granted"
+    assert (row["person"], row["resource"], row["scope"], row["reason"]) == ("Dana", "prod-db", "read", "'=1+1")
+    events = [json.loads(line) for line in ready("ledger", "events", "--json")[1].splitlines()]
+    behind = events[0]["position"]
+    assert [one["position"] for one in events[1:]] == [
+        json.loads(line)["position"]
+        for line in ready("ledger", "events", "--json", "--after", str(behind))[1].splitlines()
+    ]
+    assert ready("ledger", "events", "--since", "1h")[1].count("\n") == len(events)
