@@ -66,7 +66,7 @@ class Visitor:
 
 
 def _not_in(hello: Hello) -> Refused:
-    hint = "Check the database name (a resource); /hoop token RESOURCE gives a new token."
+    hint = "Check the user (your wire name) and the database (a resource); /hoop token RESOURCE gives a new token."
     return Refused("28P01", f'password authentication failed for user "{hello.user}"', hint)
 
 

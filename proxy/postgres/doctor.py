@@ -45,7 +45,7 @@ _CHECKS: tuple[tuple[str, str, str, str], ...] = (
      " AND has_schema_privilege(oid, 'CREATE') ORDER BY 1"),
      "The role may create objects in {}.",
      ("A function or table put in front of others by the search path changes what their names mean (CVE-2018-1058):"
-     " REVOKE CREATE ON SCHEMA … FROM PUBLIC.")),
+     " REVOKE CREATE ON SCHEMA … FROM PUBLIC, from the role, or from a role that it is a member of.")),
     (WORTH_KNOWING, ("SELECT c.oid::regclass::text FROM pg_class c WHERE c.relowner = (SELECT oid FROM pg_roles WHERE rolname ="
      " current_user) AND c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1"),
      "The role owns {}.", "An owner can always give itself back what was revoked."),
