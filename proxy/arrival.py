@@ -292,7 +292,7 @@ class Arrival:
                 revealed=revealed or Revealed(),
             ),
             self._reader(row, catalog, revealed),
-            SqlState(role, initial, given=given),
+            SqlState(role, initial, given=given, unread=gateway.unread(visitor.resource, visitor.database)),
             ports.clock,
             dict(reported),
         )
@@ -303,7 +303,7 @@ class Arrival:
             SessionPorts(ports.clock, ports.desk, ports.log, recording, gateway.sweeper, gateway.poller),
             ceiling=ceiling,
             make_reader=lambda newer: self._reader(row, newer, revealed),
-            stale_catalog=lambda: self._stale(visitor),
+            stale_catalog=lambda names: self.gateway.defined(visitor.resource, visitor.database, names),
             audience=lambda: self._audience(row),
         )  # fmt: skip
 
@@ -353,10 +353,6 @@ class Arrival:
         """What the rules for this session's person depend on."""
         person = self.gateway.ports.directory.person(row.actor.person)
         return frozenset() if person is None else person.groups
-
-    def _stale(self, visitor: Visitor) -> None:
-        if self.gateway.catalogs is not None:
-            self.gateway.catalogs.refresh(visitor.resource, visitor.database)
 
     async def _run(self, session: LiveSession, visitor: Visitor) -> None:
         """Tell the client it is in, and serve it. Its cancel key is the gateway's own; the process id is the server's."""

@@ -39,6 +39,8 @@ class _Entry:
     loading: asyncio.Task[None] | None = None
     again: bool = False
     loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Names that were defined anew and committed, and that `catalog` may still show as they were.
+    unread: frozenset[str] = frozenset()
     #: What the server said when it was read, when that was, when it was last asked, and how long its answer took.
     mark: str = ""
     read_at: float = 0.0
@@ -85,9 +87,15 @@ class Catalogs:
             raise Unavailable(f"the catalog of {resource.name}/{database} cannot be read: {entry.problem}")
         return entry.catalog
 
-    def refresh(self, resource: Resource, database: str) -> None:
-        """Read it again soon; a change during a read is followed by another read."""
+    def unread(self, resource: Resource, database: str) -> frozenset[str]:
+        """The names that somebody defined anew and that the catalog does not show yet."""
+        entry = self._entries.get((resource.name, database))
+        return frozenset() if entry is None else entry.unread
+
+    def refresh(self, resource: Resource, database: str, redefined: frozenset[str] = frozenset()) -> None:
+        """Read it again soon; a change during a read is followed by another read. `redefined` names mean something else now."""
         entry = self._entries.setdefault((resource.name, database), _Entry())
+        entry.unread |= redefined
         if entry.loading is not None and not entry.loading.done():
             entry.again = entry.catalog is not None
             return
@@ -97,9 +105,10 @@ class Catalogs:
     async def _read(self, entry: _Entry, resource: Resource, database: str) -> None:
         while True:
             entry.again = False
+            read = False
             try:
                 self._take(entry, await self._load(resource, database))
-                entry.problem = ""
+                entry.problem, read = "", True
             except Exception as problem:  # noqa: BLE001 - whatever a driver raises means: not known, so nothing is judged
                 entry.problem = problem.message if isinstance(problem, HoopError) else str(problem)
                 log.warning("the catalog of %s/%s was not read: %s", resource.name, database, problem)
@@ -107,7 +116,8 @@ class Catalogs:
             entry.loaded.set()
             if entry.again:
                 continue
-            if entry.catalog is not None:
+            if entry.catalog is not None and read:  # else nothing is known that was not known before
+                entry.unread = frozenset()
                 self._changed((resource.name, database), entry.catalog)
             return
 

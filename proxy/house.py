@@ -117,5 +117,11 @@ class House(Protocol):
     def left(self, session: LiveSession, key: CancelKey) -> None:
         """It is not any more."""
 
+    def defined(self, resource: Resource, database: str, names: frozenset[str]) -> None:
+        """A session committed definitions; these names mean something else now, to everybody."""
+
+    def unread(self, resource: Resource, database: str) -> frozenset[str]:
+        """Names that the catalog may still show as they were before somebody defined them anew."""
+
     async def refused(self, resource: str, name: str, client: str, why: str) -> None:
         """Record a login that failed."""

@@ -195,6 +195,19 @@ class Gateway:
             if (session.row.resource, session.row.database) == key:
                 session.renew(catalog)
 
+    def defined(self, resource: Resource, database: str, names: frozenset[str]) -> None:
+        """A session committed definitions; these names mean something else now, to everybody."""
+        if self.catalogs is None:
+            return
+        self.catalogs.refresh(resource, database, names)
+        for session in self.sessions.values() if names else ():
+            if (session.row.resource, session.row.database) == (resource.name, database):
+                session.outdate(names)
+
+    def unread(self, resource: Resource, database: str) -> frozenset[str]:
+        """Names that the catalog may still show as they were before somebody defined them anew."""
+        return frozenset() if self.catalogs is None else self.catalogs.unread(resource, database)
+
     # ---------------------------------------------------------------------------------------- arrivals
 
     def _accepted(self, raw: socket.socket) -> None:

@@ -77,7 +77,7 @@ class LiveSession:
     ports: SessionPorts
     ceiling: Level
     make_reader: Callable[[Catalog], Reader]
-    stale_catalog: Callable[[], None]
+    stale_catalog: Callable[[frozenset[str]], None]
     #: The groups its person is in now: masking rules may be for some of them.
     audience: Callable[[], frozenset[str]] = frozenset
     opened_under: Grant | None = None
@@ -146,7 +146,7 @@ class LiveSession:
         """Time passed, or the grants or people changed."""
         if (audience := self.audience()) != self._audience:
             self._audience = audience
-            self.conversation.renew(self.make_reader(self.conversation.reader.catalog))
+            self.conversation.understand_anew(self.make_reader(self.conversation.reader.catalog))
         self.conversation.tick()
         self.perform()
 
@@ -155,6 +155,11 @@ class LiveSession:
         same = catalog is self.conversation.reader.catalog
         self.conversation.renew(None if same else self.make_reader(catalog))
         self.perform()
+
+    def outdate(self, names: frozenset[str]) -> None:
+        """Another session defined these names anew; the catalog is being read."""
+        self.conversation.outdate(names)
+        self._arm()
 
     def cancel(self) -> None:
         """The client's CancelRequest arrived."""
@@ -221,7 +226,7 @@ class LiveSession:
                 self._tasks.create_task(self.dialling.cancel(self.upstream.session))
         if out.stale_catalog:
             out.stale_catalog = False
-            self.stale_catalog()
+            self.stale_catalog(self.conversation.state.unread)
         if out.rehearsal is not None:
             work, out.rehearsal = out.rehearsal, None
             self.upstream.wire.pause("rehearsal")

@@ -24,7 +24,7 @@ from proxy.masking.values import Watcher, guarded, redacted, replaced
 from proxy.masking.why import reasons
 from proxy.sql.catalog import Catalog
 from proxy.sql.forms import Form
-from proxy.sql.lineage import Lineage, OutputColumn
+from proxy.sql.lineage import UNSEEN, Lineage, OutputColumn
 from proxy.sql.lineage_functions import BOUNDS, shows_bounds
 from proxy.sql.parse import Parsed
 
@@ -278,7 +278,8 @@ class Masker:
         moved = {
             (source, into)
             for source, into in lineage.copies
-            if self._rules.protecting_rules([source]) and not self._rules.protecting_rules([into])
+            if (self._rules.protecting if source == UNSEEN else self._rules.protecting_rules([source]))
+            and not self._rules.protecting_rules([into])
         }
         if lineage.chosen and self._rules.told(lineage.chosen):
             named = sorted({one for mix in lineage.chosen for item in mix for column in item for one in column})

@@ -13,7 +13,7 @@ from proxy.admission import Unit
 from proxy.postgres import messages as m
 from proxy.postgres import spending
 from proxy.postgres.exchange import Exchange
-from proxy.postgres.reading import Reading
+from proxy.postgres.reading import Part, Reading
 from proxy.sql import judged as j
 from proxy.sql.parse import ParsedStatement
 
@@ -33,7 +33,7 @@ def inside(conv: Exchange, unit: Unit, reading: Reading) -> Reading | None:
         return None
     bare = all(_is_plain(statements[at], kind) for at, kind in ((0, "TRANS_STMT_BEGIN"), (-1, "TRANS_STMT_COMMIT")))
     begun = parts[0].judged.controls == (j.Begin(),) and parts[-1].judged.controls == (j.Commit(),)
-    if not (bare and begun) or any(part.judged.controls or part.copy for part in parts[1:-1]):
+    if not (bare and begun) or any(part.copy or not _defines(part) for part in parts[1:-1]):
         return None
     first, last = statements[1], statements[-2]
     text = reading.text.encode()[first.location : last.location + last.length].decode()
@@ -45,6 +45,11 @@ def inside(conv: Exchange, unit: Unit, reading: Reading) -> Reading | None:
         parts=parts[1:-1],
         shapes={},
     )
+
+
+def _defines(part: Part) -> bool:
+    """Whether all that a part does to the session is what it defines."""
+    return all(isinstance(control, j.Redefine) for control in part.judged.controls)
 
 
 def _is_plain(statement: ParsedStatement, kind: str) -> bool:

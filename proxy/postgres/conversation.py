@@ -113,7 +113,14 @@ class Conversation(Exchange):
         if reader is not None:
             self.understand_anew(reader)
         self._stale_until = 0.0
+        self.state.read_anew()
         self._go_on()
+
+    def outdate(self, names: frozenset[str]) -> None:
+        """Somebody defined these names anew: nothing begins before the catalog was read again, or some time is over; then
+        nothing is understood that uses them."""
+        self.state.redefined_elsewhere(names)
+        self._stale_until = self.clock.monotonic() + STALE_SECONDS
 
     def cancel(self) -> None:
         """A CancelRequest with this session's key."""
@@ -269,5 +276,6 @@ class Conversation(Exchange):
         self.portals.clear()
         if self.responses.defined:
             self.responses.defined = False
+            self.state.transaction_over()
             self.out.stale_catalog = True
             self._stale_until = self.clock.monotonic() + STALE_SECONDS

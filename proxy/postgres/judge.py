@@ -28,7 +28,7 @@ from proxy.postgres.state import SqlState
 from proxy.postgres.units import TEXT_CAP, TOO_LONG, at_once, with_parameters
 from proxy.runs import described
 from proxy.sql.catalog import Catalog, Volatility
-from proxy.sql.judged import Explain
+from proxy.sql.judged import Control, Explain, Redefine
 from proxy.sql.twin import twin
 
 #: The options stand in brackets, so that no word of the text can become one (EXPLAIN ANALYZE runs it).
@@ -175,6 +175,11 @@ def _with_values(text: str, values: tuple[str | None, ...], secrets: tuple[tuple
     return "\n".join([text, *(f"-- ${i} = {value}" for i, value in enumerate(shown, 1))])
 
 
+def _alone(control: Control) -> bool:
+    """Whether a control means something for a command that is all of its session."""
+    return isinstance(control, Redefine) or (isinstance(control, Explain) and not control.analyze)
+
+
 def _one_command(reading: Reading) -> None:
     """One statement that stands by itself."""
     if reading.parsed.error is not None:
@@ -182,6 +187,6 @@ def _one_command(reading: Reading) -> None:
     if len(reading.parts) != 1:
         found = len(reading.parts)
         raise Invalid(f"This is {found} statements; one command is approved at a time.", field="command")
-    if any(not isinstance(one, Explain) or one.analyze for one in reading.parts[0].judged.controls):
+    if any(not _alone(one) for one in reading.parts[0].judged.controls):
         hint = "Connect with psql for transactions, settings, cursors and COPY from or to the client."
         raise Invalid("This only makes sense inside of a session.", field="command", hint=hint)

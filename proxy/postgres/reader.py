@@ -24,7 +24,7 @@ from proxy.sql.following import after
 from proxy.sql.forms import KINDS, Form, FormMemory, Hiding, Unparsed, within
 from proxy.sql.forms import form as form_of
 from proxy.sql.known import known
-from proxy.sql.lineage import Lineage, Tree, trace
+from proxy.sql.lineage import UNSEEN, Lineage, Tree, trace
 from proxy.sql.names import effective_path
 from proxy.sql.parse import Parsed, parse, parse_anew
 
@@ -305,7 +305,10 @@ def _copying(one: j.JudgedOne, copied: Sequence[tuple[str, str]]) -> j.JudgedOne
     if not copied:
         return one
     source, into = copied[0]
-    problem = f"It copies protected values ({source}) to {into}, which is not protected."
+    if source == UNSEEN:
+        problem = f"Whatever the temporary view {into} shows later could be copied to where nothing protects it."
+    else:
+        problem = f"It copies protected values ({source}) to {into}, which is not protected."
     effects = one.statement.effects | {Effect.DANGER}
     return replace(one, statement=replace(one.statement, effects=effects, problem=problem))
 

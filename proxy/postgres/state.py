@@ -53,6 +53,9 @@ class SqlState:
     prepared: dict[str, Prepared] = field(default_factory=dict)
     cursors: dict[str, Parsed] = field(default_factory=dict)
     temporary: frozenset[str] = frozenset()
+    #: Names that the open transaction defined anew, and those of committed ones that the catalog does not show yet.
+    redefined: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
     changes: Version = field(default_factory=Version)
     #: The client began a transaction, also where no ReadyForQuery has said so yet.
     explicit: bool = False
@@ -75,6 +78,7 @@ class SqlState:
                 prepared={name: p.parsed for name, p in self.prepared.items() if name},
                 cursors={name: query for name, query in self.cursors.items() if self.cursor(name) is query},
                 temporary=self.temporary,
+                redefined=self.redefined | self.unread,
                 level=self.level,
             )
         return self._seen
@@ -120,6 +124,21 @@ class SqlState:
     @property
     def epoch(self) -> int:
         return self.changes.value
+
+    def transaction_over(self) -> None:
+        """What it defined is there for the gateway to read, or is gone."""
+        self.unread, self.redefined = self.unread | self.redefined, frozenset()
+
+    def redefined_elsewhere(self, names: frozenset[str]) -> None:
+        """Another session gave these names another meaning, which the catalog does not show yet."""
+        self.unread |= names
+        self.touch()
+
+    def read_anew(self) -> None:
+        """The catalog was read since the last transaction ended."""
+        if self.unread:
+            self.unread = frozenset()
+            self.touch()
 
     def set_level(self, level: Level) -> None:
         if level is not self.level:
@@ -245,6 +264,8 @@ class SqlState:
                 self.temporary = frozenset()
             case j.CreateTemp(name):
                 self.temporary |= {name}
+            case j.Redefine(names):
+                self.redefined |= names
             case _:
                 return
         self.touch()

@@ -22,7 +22,7 @@ from proxy.postgres.scanning import wanted
 from proxy.sql import judged as j
 
 #: What a statement that is run in a transaction of the gateway's own may be, beside plain.
-_ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Execute)
+_ALONE = (j.CopyIn, j.CopyOut, j.Explain, j.CreateTemp, j.Redefine, j.Execute)
 
 #: Statements longer than this, in bytes, are refused unread: looking at them would keep everybody waiting.
 TEXT_CAP = 256 * 1024

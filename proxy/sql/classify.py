@@ -26,6 +26,7 @@ from proxy.sql.judged import (
     Judged,
     JudgedOne,
     Prepare,
+    Redefine,
     Release,
     Reset,
     Rollback,
@@ -35,6 +36,7 @@ from proxy.sql.judged import (
     SqlSession,
 )
 from proxy.sql.parse import Parsed, ParsedStatement
+from proxy.sql.redefining import EVERYTHING, redefined
 from proxy.sql.statements import StatementWalk
 from proxy.sql.walk import TooDeep
 
@@ -56,6 +58,7 @@ __all__ = [
     "Judged",
     "JudgedOne",
     "Prepare",
+    "Redefine",
     "Release",
     "Reset",
     "Rollback",
@@ -72,6 +75,10 @@ MAX_STATEMENTS = 200
 
 _PROTOCOL = "postgres"
 _READ = frozenset({Effect.READ})
+#: What a statement that defines something does; everything else is left alone, and fast.
+_DEFINES = frozenset({Effect.DDL, Effect.ADMIN})
+#: Definitions alone use nothing of what they are of.
+_RUNS = frozenset({Effect.READ, Effect.WRITE, Effect.DANGER, Effect.OPAQUE})
 _ENDS = (Commit, Rollback, RollbackTo)
 
 
@@ -116,6 +123,11 @@ def _judge_one(
         walk.refuse("The statement is nested too deeply to be judged.")
     except Exception as error:  # noqa: BLE001 - a tree of a shape nobody thought of is one that is not understood
         walk.refuse(f"The gateway could not judge this statement ({type(error).__name__}).")
+    if session.redefined:
+        _meaning_something_else(walk)
+    names = redefined(one.node, one.tree, catalog) if walk.effects & _DEFINES else frozenset()
+    if names:
+        walk.controls.append(Redefine(names))
     statement = Statement(
         protocol=_PROTOCOL,
         text=text,
@@ -132,6 +144,18 @@ def _judge_one(
 
 
 _SHOWN_PROBLEMS = 2
+
+
+def _meaning_something_else(walk: StatementWalk) -> None:
+    """What uses a name that the session itself has just defined anew is not what the catalog says it is."""
+    names = [*walk.reads, *walk.functions, *(walk.writes if walk.effects & _RUNS else ())]
+    found = next((name for name in names if name.rpartition(".")[2] in walk.session.redefined), "")
+    if not found and EVERYTHING in walk.session.redefined and walk.effects & _RUNS:
+        found = "What it computes with"
+    if found:
+        walk.refuse(
+            f"{found} was defined anew, and the gateway has not read how yet: end the transaction, or wait a moment."
+        )
 
 
 def _combined(text: str, statements: list[Statement], flags: frozenset[Flag]) -> Statement:

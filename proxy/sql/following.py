@@ -14,6 +14,7 @@ from proxy.sql.judged import (
     DiscardAll,
     DiscardTemp,
     Prepare,
+    Redefine,
     SetSetting,
     SqlSession,
 )
@@ -48,6 +49,8 @@ def _after(session: SqlSession, control: Control) -> SqlSession:
             return replace(session, cursors=open_ones)
         case CreateTemp(name=name):
             return replace(session, temporary=session.temporary | {name}, cursors={})
+        case Redefine(names=names):
+            return replace(session, redefined=session.redefined | names)
         case DiscardTemp():
             return replace(session, temporary=frozenset(), cursors={})
         case DiscardAll():

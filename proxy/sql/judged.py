@@ -129,6 +129,14 @@ class CreateTemp:
 
 
 @dataclass(frozen=True, slots=True)
+class Redefine:
+    """A definition changed what these bare names of relations and functions mean, or what comes with them: put them into
+    `SqlSession.redefined` until the catalog has been read again."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class CopyIn:
     """COPY … FROM STDIN into `table`."""
 
@@ -180,6 +188,7 @@ Control = (
     | DiscardAll
     | DiscardTemp
     | CreateTemp
+    | Redefine
     | CopyIn
     | CopyOut
     | Explain
@@ -217,6 +226,7 @@ class SqlSession:
     `search_path` as set, in order, without the implicit entries; `"$user"` may stand in it and means `role`, the
     upstream role. `prepared` and `cursors` hold the texts behind the names (SQL or protocol, portals included): they
     are judged again at EXECUTE and FETCH. `temporary` are the bare names of relations the session created in pg_temp.
+    `redefined` are the bare names that its own definitions gave another meaning, which the catalog does not show yet.
     `level` is the session's ceiling: under READ nothing may lift read only. `pinned` overrides the built-in pinned
     values; `timeouts` are ceilings in milliseconds by setting; `free_settings` are names the owner lets clients set.
     """
@@ -226,6 +236,7 @@ class SqlSession:
     prepared: Mapping[str, Parsed] = field(default_factory=lambda: MappingProxyType({}))
     cursors: Mapping[str, Parsed] = field(default_factory=lambda: MappingProxyType({}))
     temporary: frozenset[str] = frozenset()
+    redefined: frozenset[str] = frozenset()
     level: Level = Level.READ
     timeouts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     free_settings: frozenset[str] = frozenset()

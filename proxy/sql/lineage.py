@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.sql.catalog import Catalog
+from proxy.sql.catalog import PG_TEMP, Catalog
 from proxy.sql.lineage_expressions import Tree, Untraceable
 from proxy.sql.lineage_functions import BOUNDS, HAS_BOUNDS, is_free_setting
 from proxy.sql.lineage_mixing import NONE, Mix
@@ -37,6 +37,8 @@ _ON_TABLES = frozenset({
 #: Definitions after which stored values have other names.
 _MOVING = frozenset({"AlterObjectSchemaStmt", "AlterTableStmt", "RenameStmt"})
 _HOPS = 8
+#: The base columns of a temporary view, whatever they are when somebody copies from it.
+UNSEEN = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,9 @@ def _output(walker: Queries, tree: Tree, bodies: Mapping[str, Tree]) -> tuple[Ou
         rel = _copied(walker, body)
     elif kind == "ViewStmt":
         walker.statement(body["query"], None)
+        if body["view"].get("relpersistence") == "t" or body["view"].get("schemaname", "").startswith(PG_TEMP):
+            # The catalog never shows what it is made of, and that may be defined anew.
+            walker.copies.add((UNSEEN, body["view"]["relname"]))
         return ()
     elif kind == "CreateTableAsStmt":
         rel = walker.statement(body["query"], None)

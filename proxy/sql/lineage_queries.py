@@ -14,6 +14,8 @@ from proxy.sql.lineage_mixing import counted, mixes
 from proxy.sql.lineage_scope import ANYTHING, CLEAN, OPEN_CLEAN, Field, Rel, Scope, Table, Taint, combine, union
 
 MAX_DEPTH = 40
+#: The columns of a table that is not known, all of them.
+_SOME = "*"
 MAX_ROUNDS = 16
 
 
@@ -222,6 +224,8 @@ class Queries(From, Expressions):
             names = [column["ResTarget"]["name"] for column in clause.get("targetList", [])]
             if clause.get("commandType") == "CMD_INSERT":
                 columns = names or [field.name for field in target.rel.fields]
+                if target.rel.rest is not None and not names:
+                    _assign(assigned, _SOME, union(self.noted(one, scope) for one in clause.get("values", [])))
                 for name, value in zip(columns, clause.get("values", []), strict=False):
                     _assign(assigned, name, self.noted(value, scope, target.rel.named(name) or ANYTHING))
             else:
@@ -248,6 +252,8 @@ class Queries(From, Expressions):
         for index, name in enumerate(names):
             positional = rel.rest is None and index < len(rel.fields)
             _assign(assigned, name, rel.fields[index].taint if positional else rel.everything())
+        if target.rest is not None and not body.get("cols"):  # into columns that nobody knows the names of
+            _assign(assigned, _SOME, rel.everything())
         self._note_inserted(
             body["selectStmt"].get("SelectStmt", {}), [target.named(name) or ANYTHING for name in names], mark
         )
@@ -276,7 +282,7 @@ class Queries(From, Expressions):
             _assign(assigned, target["name"], self.noted(target.get("val", {}), scope, against))
 
     def _copied(self, relation: Tree, target: Rel, assigned: Mapping[str, Taint]) -> None:
-        name = ".".join(strings([{"String": {"sval": relation.get(part, "")}} for part in ("schemaname", "relname")]))
+        name = ".".join(relation[part] for part in ("schemaname", "relname") if part in relation)
         for column, taint in assigned.items():
             into = target.named(column) or ANYTHING
             for source in taint.touches - into.touches:

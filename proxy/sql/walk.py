@@ -345,6 +345,8 @@ class Walk(ABC):
         if "String" not in part:
             return
         name = part["String"]["sval"]
+        if name in self.session.redefined:
+            self.functions[name] = None
         if not self.known.loaded:
             self.refuse("The gateway has no snapshot of this database yet.")
         elif name in self.known.risky_attributes or (name in self.known.risky_scalars and self._is_value(of)):

@@ -116,6 +116,27 @@ async def test_an_old_catalog_stays_in_use_when_it_cannot_be_read_again():
         assert await catalogs.get(RESOURCE, "app") is first
 
 
+async def test_what_was_defined_anew_is_not_known_before_it_was_read():
+    loader = Loader()
+    async with _catalogs(loader) as catalogs:
+        await catalogs.get(RESOURCE, "app")
+        loader.changes.clear()
+        loader.problem = RuntimeError("a lock was in the way")
+        catalogs.refresh(RESOURCE, "app", frozenset({"v"}))
+        catalogs.refresh(RESOURCE, "app", frozenset({"w"}))
+        await catalogs.get(RESOURCE, "app")
+        # Who waits for what is new is not told that it is there, and who comes by the old catalog hears what it cannot know.
+        assert (
+            catalogs.unread(RESOURCE, "app") == {"v", "w"}
+            and not catalogs.unread(RESOURCE, "other")
+            and not loader.changes
+        )
+        loader.problem = None
+        catalogs.refresh(RESOURCE, "app")
+        await catalogs.get(RESOURCE, "app")
+        assert not catalogs.unread(RESOURCE, "app") and loader.changes == [("prod-db", "app")]
+
+
 # -- what others change
 
 

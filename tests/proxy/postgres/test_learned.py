@@ -115,6 +115,7 @@ OTHERS: Mapping[str, SqlSession] = {
     "search_path": replace(SESSION, search_path=("other", "public")),
     "role": replace(SESSION, role="other"),
     "temporary": replace(SESSION, temporary=frozenset({"t"})),
+    "redefined": replace(SESSION, redefined=frozenset({"elsewhere"})),
     "level": replace(SESSION, level=Level.WRITE),
     "timeouts": replace(SESSION, timeouts={"statement_timeout": 5}),
     "free_settings": replace(SESSION, free_settings=frozenset({"app.user"})),
