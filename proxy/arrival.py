@@ -175,6 +175,8 @@ class Arrival:
             raise Refused("08001", f"the gateway cannot reach {visitor.resource.name}", hint) from None
         session = None
         try:
+            # Definitions may have changed while the target was being reached, and the others were told already.
+            catalog = self.gateway.catalogs.newest(visitor.resource, visitor.database) or catalog
             revealed = Revealed() if given_any(opened_under) else None
             session = self._session(visitor, row, catalog, ceiling, upstream, dialling, revealed, read_only=read_only)
             session.opened_under = opened_under

@@ -87,6 +87,11 @@ class Catalogs:
             raise Unavailable(f"the catalog of {resource.name}/{database} cannot be read: {entry.problem}")
         return entry.catalog
 
+    def newest(self, resource: Resource, database: str) -> Catalog | None:
+        """What was read last, at once; None when nothing was."""
+        entry = self._entries.get((resource.name, database))
+        return None if entry is None else entry.catalog
+
     def unread(self, resource: Resource, database: str) -> frozenset[str]:
         """The names that somebody defined anew and that the catalog does not show yet."""
         entry = self._entries.get((resource.name, database))

@@ -13,6 +13,7 @@ from access.scopes import Read
 from app.embedded_postgres import EmbeddedPostgres
 from proxy import catalogs
 from proxy.masking.strategies import REDACTED
+from proxy.upstream import Connected, Dialling
 from tests.wire.site import open_site
 from tests.wire.test_learned import another
 
@@ -45,4 +46,29 @@ async def test_a_view_that_shows_something_else_since_an_older_transaction_commi
             async with asyncio.timeout(5):
                 while await shown() != (REDACTED, REDACTED):  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(0.01)
+            await session.close()
+
+
+async def test_a_session_that_was_being_opened_while_a_definition_changed(
+    postgres: EmbeddedPostgres, postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = Dialling.log_in_for_session
+
+    async def slowly(self: Dialling, settings: dict[str, str]) -> Connected:
+        found = await reached(self, settings)
+        admin.execute(OTHER_MEANING)
+        known = site.gateway.catalogs
+        assert known is not None
+        known.refresh(site.resource, site.resource.upstream.database)
+        await known.get(site.resource, site.resource.upstream.database)
+        return found
+
+    with psycopg.connect(postgres_database, autocommit=True) as admin:
+        admin.execute(TABLES)
+        async with open_site(postgres, postgres_database, tmp_path, mask=MASK) as site:
+            options = await site.access(Read())
+            await (await another(options)).close()
+            monkeypatch.setattr(Dialling, "log_in_for_session", slowly)
+            session = await another(options)
+            assert await (await session.execute("SELECT note, upper(note) FROM v")).fetchone() == (REDACTED, REDACTED)
             await session.close()
