@@ -127,7 +127,8 @@ def confirm(office: Office, tx: Tx, name: str, by: PersonId) -> Freeze | HoopErr
 def _confirm_all(office: Office, tx: Tx, name: str, asked: Iterable[Resource], by: PersonId) -> list[Freeze] | Conflict:
     """What somebody else froze and nobody confirmed; Conflict when that is nothing."""
     frozen_now = [Freeze.from_json(data) for one in asked if (data := tx.doc(FREEZE, one.name)) is not None]
-    confirmed = [replace(one, confirmed_by=by) for one in frozen_now if one.alone and one.by != by]
+    # Whoever says that it is right does not want it lifted: who asked for that before asks again.
+    confirmed = [replace(one, confirmed_by=by, lift_by=None) for one in frozen_now if one.alone and one.by != by]
     for one in confirmed:
         tx.put_doc(FREEZE, one.resource, one.to_json())
         tx.append(FreezeConfirmed(stream=one.resource, actor=by, resource=one.resource))

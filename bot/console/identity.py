@@ -82,13 +82,10 @@ class Identity:
         session = request.cookies.get(self._cookie, "")
         if not session or len(session) > SECRET_LIMIT:
             raise SignedOut
-        peer = request.remote or ""
-        if self._failures.full(peer):
-            raise Refused(429, "Too many attempts", "Wait five minutes, then try again.")
         found = await self._links.who(session)
         person = self._directory.person(found) if found is not None else None
         if person is None or not person.active:
-            self._failures.hit(peer)
+            self._count(request, "Wait five minutes, then try again.")
             raise SignedOut
         return Me(person, "", session, demo=False)
 
@@ -109,14 +106,14 @@ class Identity:
 
     async def peek(self, request: web.Request) -> Person:
         """Whom the link would log in; it stays unused. Raises Refused 404 or 429."""
-        secret = self._checked(request, request.match_info["secret"])
+        secret = self._checked(request.match_info["secret"])
         return self._known(request, await self._links.peek(secret))
 
     async def login(self, request: web.Request) -> web.Response:
         """Use the link of the page the button was on. Raises Refused 403, 404 or 429."""
         guard.check_same_origin(request, self._origins)
         fields = parse_qs((await guard.read_body(request, FORM_LIMIT)).decode("utf-8", "replace"))
-        secret = self._checked(request, fields.get("secret", [""])[0])
+        secret = self._checked(fields.get("secret", [""])[0])
         self._known(request, await self._links.peek(secret))
         session = await self._links.redeem(secret)
         if session is None:
@@ -136,9 +133,15 @@ class Identity:
         response.del_cookie(self._cookie, path="/", secure=self._secure, httponly=True, samesite="Strict")
         return response
 
-    def _checked(self, request: web.Request, secret: str) -> str:
+    def _count(self, request: web.Request, hint: str) -> None:
+        """A wrong secret. Raises Refused 429 after too many: nobody finds one by trying, and who has a right one goes on,
+        however many wrong ones came from the same address (of a proxy that everybody comes through)."""
         if self._failures.full(request.remote or ""):
-            raise Refused(429, "Too many attempts", "Wait five minutes, then ask for a new link.")
+            raise Refused(429, "Too many attempts", hint)
+        self._failures.hit(request.remote or "")
+
+    @staticmethod
+    def _checked(secret: str) -> str:
         return secret if 0 < len(secret) <= SECRET_LIMIT and secret.isascii() else "-"
 
     def _known(self, request: web.Request, found: PersonId | None) -> Person:
@@ -148,7 +151,7 @@ class Identity:
         return person
 
     def _no_link(self, request: web.Request) -> Refused:
-        self._failures.hit(request.remote or "")
+        self._count(request, "Wait five minutes, then ask for a new link.")
         text = "Login links work once and for five minutes. Ask for a new one with /hoop console."
         return Refused(404, "This link does not work", text)
 

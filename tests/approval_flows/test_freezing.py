@@ -153,6 +153,14 @@ async def test_who_asked_to_lift_it_and_left_does_not_count_when_another_does(wo
     assert await world.desk.lift("prod-db", ANN.id) is None
 
 
+async def test_whoever_confirms_it_does_not_let_it_be_lifted_by_one_more(world: World) -> None:
+    await freeze(world)
+    assert await world.desk.lift("prod-db", BOB.id) is not None
+    await world.desk.confirm_freeze("prod-db", SAM.id)
+    assert await world.desk.lift("prod-db", ANN.id) is not None
+    assert await world.desk.lift("prod-db", BOB.id) is None
+
+
 async def test_it_begins_at_once_and_a_second_person_confirms_it(world: World) -> None:
     await freeze(world)
     (begun,) = await world.events("resource.frozen")
