@@ -29,6 +29,7 @@ from proxy.postgres.state import Prepared
 from proxy.postgres.steps import Portal
 from proxy.postgres.values import exact_value
 from proxy.sql import judged as j
+from proxy.sql.parse import Parsed
 
 #: A batch longer than this is judged and sent in pieces, so that a client cannot fill the memory before its Sync.
 BATCH_CAP = 8 * 1024 * 1024
@@ -182,16 +183,17 @@ def look(conv: Exchange, frames: list[bytes]) -> Batch:
 def _look_one(conv: Exchange, batch: Batch, frame: bytes, following: list[bytes]) -> int | None:
     """Add one message; where what can only be judged later begins: -1 at this message, 0 behind it, None nowhere."""
     kind = frame[0]
-    if kind == m.PARSE:
-        batch.items.append(_look_parse(conv, batch, frame))
-    elif kind == m.BIND:
-        batch.items.append(_look_bind(conv, batch, frame))
+    if kind in {m.PARSE, m.BIND}:
+        item = _look_parse(conv, batch, frame) if kind == m.PARSE else _look_bind(conv, batch, frame)
+        if item is None:
+            return -1
+        batch.items.append(item)
     elif kind == m.DESCRIBE:
         batch.items.append(_look_target(conv, batch, frame))
     elif kind == m.EXECUTE:
         name = _name(m.parse_execute(frame).portal)
         portal = _portal(conv, batch, name)
-        if _commits_what_is_before(conv, batch, portal):
+        if _means_what_is_before(conv, batch, portal.parsed) or _commits_what_is_before(conv, batch, portal):
             return -1
         batch.items.append(Item(frame, kind, name, portal=portal))
         if following[0][0] not in {m.SYNC, m.FLUSH} and _renames(conv, portal):
@@ -207,6 +209,19 @@ def _renames(conv: Exchange, portal: Portal) -> bool:
     return any(not isinstance(control, _STEADY) for part in parts for control in part.judged.controls)
 
 
+def _means_what_is_before(conv: Exchange, batch: Batch, parsed: Parsed) -> bool:
+    """Whether what this calls by name (EXECUTE, FETCH) is made or closed by the messages before it: it is judged when they
+    are done, by what the name stands for then."""
+    if not (batch.statements or batch.portals):
+        return False
+    calls = (c for part in conv.read_body(parsed).parts for c in part.judged.controls)
+    return any(
+        (isinstance(c, j.Execute) and c.name in batch.statements)
+        or (isinstance(c, j.Fetch) and c.name in batch.portals)
+        for c in calls
+    )
+
+
 def _commits_what_is_before(conv: Exchange, batch: Batch, portal: Portal) -> bool:
     """Whether the rows of what runs before it must be counted first."""
     policy = conv.facts.bearer.policy
@@ -215,11 +230,13 @@ def _commits_what_is_before(conv: Exchange, batch: Batch, portal: Portal) -> boo
     return bool(counts and executes and any(isinstance(c, j.Commit) for c in controls(conv.read_body(portal.parsed))))
 
 
-def _look_parse(conv: Exchange, batch: Batch, frame: bytes) -> Item:
+def _look_parse(conv: Exchange, batch: Batch, frame: bytes) -> Item | None:
     message = m.parse_parse(frame)
     if len(message.text) > units.TEXT_CAP:
         raise Stop(units.TOO_LONG, units.unread(conv, m.text(message.text)), "too-long")
     reading = conv.read(m.text(message.text))
+    if _means_what_is_before(conv, batch, reading.parsed):
+        return None
     prepared = Prepared(reading.parsed, message.types)
     batch.statements[_name(message.name)] = prepared
     unit = units.make(conv, reading, message.text, wrappable=False)
@@ -251,13 +268,19 @@ def _portal(conv: Exchange, batch: Batch, name: str) -> Portal:
     if found is None and cursor is not None:
         found = batch.portals[name] = Portal(name, cursor)
     if found is None:
-        raise Stop(Refusal(f'portal "{conv.reader.masker.text(name)}" does not exist', code="34000"))
+        raise Stop(_no_portal(conv, name))
     return found
 
 
-def _look_bind(conv: Exchange, batch: Batch, frame: bytes) -> Item:
+def _no_portal(conv: Exchange, name: str) -> Refusal:
+    return Refusal(f'portal "{conv.reader.masker.text(name)}" does not exist', code="34000")
+
+
+def _look_bind(conv: Exchange, batch: Batch, frame: bytes) -> Item | None:
     message = m.parse_bind(frame)
     prepared = _prepared(conv, batch, _name(message.statement))
+    if _means_what_is_before(conv, batch, prepared.parsed):
+        return None
     portal = Portal(message.portal, prepared.parsed, results=message.results, prepared=prepared, bind=message)
     batch.portals[_name(message.portal)] = portal
     return Item(frame, m.BIND, message.portal, prepared=prepared, portal=portal)
@@ -289,7 +312,11 @@ def _judge(conv: Exchange, batch: Batch, item: Item, *, closed: bool) -> None:
     if id(portal) in batch.units:
         item.unit = batch.units[id(portal)]
         return
-    portal.reading = reading = conv.read_body(portal.parsed)
+    reading = conv.read_body(portal.parsed)
+    bodies = units.bodies(conv, reading)
+    if portal.reading is not None and bodies != portal.bodies:
+        raise Stop(_no_portal(conv, portal.name))  # an approval of it, and its columns, are those of something else
+    portal.reading, portal.bodies = reading, bodies
     if not reading.parts and reading.parsed.error is None:
         portal.admitted = portal.admitted or Admitted(0, NOTHING)
         return

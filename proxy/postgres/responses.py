@@ -347,12 +347,11 @@ class Responses:
         self.last_words = fields.get("V") in {"FATAL", "PANIC"}
         if step is not None:
             self._fail(step, fields)
-        if step is not None and step.hidden and not self.last_words:
+        run = None if step is None else step.instead or step.run
+        if step is not None and step.hidden and run is None and not self.last_words:
             step.error = fields
             return DROP
-        touched = step is None or step.run is None or step.run.reading.touched
-        shown = self._masker.error(fields, touched)
-        run = None if step is None else step.run
+        shown = self._masker.error(fields, run is None or run.reading.touched)
         if run is not None and run.copy_refused:
             shown = {**fields, "C": WRITTEN_BACK.code, "M": WRITTEN_BACK.message, "H": WRITTEN_BACK.hint}
             shown = {key: shown[key] for key in "SVCMH" if key in shown}
@@ -373,7 +372,8 @@ class Responses:
         while self.queue and self.queue[0].expect is not Expect.SYNC:
             skipped = self.queue.popleft()
             if skipped.run is not None and not skipped.hidden:
-                self._conclude(skipped.run, "failed", code if skipped is step else "not run: an earlier one failed")
+                its_own = skipped.run is (step.instead or step.run)
+                self._conclude(skipped.run, "failed", code if its_own else "not run: an earlier one failed")
             if skipped is not step and skipped.hidden:
                 skipped.error = fields
 

@@ -61,15 +61,15 @@ def _over(conv: Exchange, batch: Batch, own: Own, over: Over) -> Steps[None]:
     if refusal is not None:
         conv.say_refusal(refusal)
         return
+    once_more = Run(again, reading, portal=run.portal)
     for item in batch.items:
         portal = item.portal
         if portal is None or item.kind not in {m.BIND, m.EXECUTE}:
             continue
         if item.kind == m.BIND:
-            conv.responses.queue.append(replace(_step(conv, item), hidden=True))
+            conv.responses.queue.append(replace(_step(conv, item), hidden=True, instead=once_more))
         else:
             portal.admitted = again
-            once_more = Run(again, reading, portal=portal)
             writable.belongs(conv, once_more)
             conv.responses.queue.append(Step(Expect.EXECUTE, run=once_more))
         conv.out.to_upstream.append(item.frame)
@@ -110,7 +110,7 @@ def _send_execute(conv: Exchange, item: Item, portal: Portal, asked: set[int], *
     if portal.known_columns() is None and asked.isdisjoint({id(portal), id(portal.prepared)}):
         # Rows come without a description; what they are made of must be known before they come.
         asked.add(id(portal))
-        conv.responses.queue.append(Step(Expect.DESCRIBE, hidden=True, described=portal))
+        conv.responses.queue.append(Step(Expect.DESCRIBE, hidden=True, described=portal, instead=run))
         conv.out.to_upstream.append(m.describe("P", portal.name))
     conv.responses.queue.append(Step(Expect.EXECUTE, run=run))
     conv.out.to_upstream.append(item.frame)

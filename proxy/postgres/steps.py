@@ -32,7 +32,8 @@ class Expect(Enum):
 
 @dataclass(slots=True)
 class Portal:
-    """A bound statement. `admitted` once it was let through: all its Executes are one use."""
+    """A bound statement. `admitted` once it was let through: all its Executes are one use. `bodies` is what the names that it
+    executes stood for when it was bound."""
 
     name: str
     parsed: Parsed
@@ -43,6 +44,7 @@ class Portal:
     described: bool = False
     bind: Bind | None = None
     admitted: Admitted | None = None
+    bodies: tuple[tuple[str, str], ...] = ()
 
     def known_columns(self) -> tuple[Field, ...] | None:
         """The result's columns with the formats that Bind asked for; None when they were never described."""
@@ -99,7 +101,8 @@ class Run:
 
 @dataclass(slots=True)
 class Step:
-    """One awaited answer. `hidden`: the gateway's own message, the client hears nothing of it.
+    """One awaited answer. `hidden`: the gateway's own message, the client hears nothing of it. `instead`: that message is
+    a part of this run of the client's, whose error its error is.
 
     `done` is called when the upstream confirmed; `error` holds the fields of a hidden step's ErrorResponse, `tag` its
     last CommandComplete, `rows` its rows.
@@ -108,6 +111,7 @@ class Step:
     expect: Expect
     hidden: bool = False
     run: Run | None = None
+    instead: Run | None = None
     described: Portal | Prepared | None = None
     done: Callable[[], None] | None = None
     error: dict[str, str] = field(default_factory=dict)

@@ -141,10 +141,18 @@ def _goes_on_after_an_end(reading: Reading) -> bool:
 
 def _settings(conv: Exchange, reading: Reading) -> tuple[tuple[str, str], ...]:
     """What the text means also depends on: settings, and the bodies behind the names it executes."""
-    known = conv.state.prepared
-    names = [c.name for part in reading.parts for c in part.judged.controls if isinstance(c, j.Execute)]
-    bodies = [(f"prepared:{name}", known[name].parsed.text) for name in names if name in known]
-    return tuple(sorted([*conv.state.binding(), *bodies]))
+    return tuple(sorted([*conv.state.binding(), *bodies(conv, reading)]))
+
+
+def bodies(conv: Exchange, reading: Reading) -> tuple[tuple[str, str], ...]:
+    """The names that a text executes or fetches from, and what they stand for now."""
+    prepared, cursors, found = conv.state.prepared, conv.state.cursors, []
+    for control in (c for part in reading.parts for c in part.judged.controls):
+        if isinstance(control, j.Execute) and control.name in prepared:
+            found.append((f"prepared:{control.name}", prepared[control.name].parsed.text))
+        elif isinstance(control, j.Fetch) and control.name in cursors:
+            found.append((f"cursor:{control.name}", cursors[control.name].text))
+    return tuple(found)
 
 
 def at_once(part: Part) -> Statement:

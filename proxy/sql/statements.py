@@ -27,6 +27,7 @@ _TRANSACTIONS = {
 }
 _CURSOR_BINARY, _CURSOR_HOLD = 0x0001, 0x0020
 _ROW_SHARE_LOCK = 2
+_CALLS = (judged.Execute, judged.Fetch)
 _UNREAL = frozenset({Effect.WRITE, Effect.DANGER, Effect.DDL})
 
 
@@ -210,10 +211,24 @@ class StatementWalk(UtilityWalk):
             self.found(Effect.OPAQUE)
             self.problem("The gateway did not see this cursor being opened.")
             return
-        inside = StatementWalk(self.catalog, self.session)
-        for one in body.statements:
-            inside.top(one.node, one.tree)
-        self.reads.update(inside.reads)
+        if all(one.node == "SelectStmt" for one in body.statements):
+            inside = StatementWalk(self.catalog, self.session)
+            for one in body.statements:
+                inside.top(one.node, one.tree)
+            self.reads.update(inside.reads)
+        elif ("FETCH", name) in self.visiting:
+            self.refuse("A cursor fetches from itself.")
+        else:  # a portal that was bound and not run is run by this, and what it calls by name may be another by now
+            self.visiting |= {("FETCH", name)}
+            outer = self.root
+            for one in body.statements:
+                self.top(one.node, one.tree)
+            self.root = outer
+            self.visiting -= {("FETCH", name)}
+            if self.effects - {Effect.READ}:
+                self.refuse(
+                    "It would run what a portal was bound to, which does more than read: execute that by itself."
+                )
 
     def close(self, fields: Fields) -> None:
         self.verbs.append("CLOSE")
@@ -266,7 +281,8 @@ class StatementWalk(UtilityWalk):
         self.flags.discard(Flag.UNBOUNDED_READ)
         if not analyze:
             self._explained(inside)
-        self.controls[before:] = [Explain(analyze, self._nested(fields["query"]))]
+        named = [one for one in (self.controls[before:] if analyze else inside.controls) if isinstance(one, _CALLS)]
+        self.controls[before:] = [Explain(analyze, self._nested(fields["query"])), *named]
 
     def _explained(self, inside: StatementWalk) -> None:
         """Planning runs stable and immutable functions, and nothing else of the statement."""

@@ -304,6 +304,56 @@ def test_the_digest_of_execute_binds_the_body():
     assert len(digests) == 2
 
 
+def test_what_is_called_by_name_is_judged_when_the_messages_before_it_are_done():
+    play = Play(Write()).client(m.parse("s", "SELECT 1"), m.parse("t", "EXECUTE s"), SYNC)
+    assert play.sent() == [m.parse("s", "SELECT 1"), FLUSH]
+    play.upstream(PARSED)
+    assert play.sent() == [m.parse("t", "EXECUTE s"), SYNC]
+    play.upstream(PARSED, IDLE)
+    play.client(close("S", "s"), m.parse("s", "TRUNCATE t"), bind("t"), execute(), SYNC)
+    assert play.sent() == [close("S", "s"), m.parse("s", "TRUNCATE t"), FLUSH] and not play.asked
+    play.upstream(CLOSED, PARSED).upstream(IDLE)
+    play.hold()
+    assert play.sent() == [SYNC, bind("t"), m.describe("P", ""), execute(), SYNC]
+
+
+def test_a_pipeline_is_not_parted_for_names_that_nothing_in_it_makes():
+    play = Play(Write()).client(m.parse("s", "SELECT 1"), SYNC).upstream(PARSED, IDLE)
+    play.sent()
+    frames = [
+        m.parse("t", "EXECUTE s"),
+        bind("t", "p"),
+        m.describe("P", "p"),
+        execute("p"),
+        m.parse("u", "SELECT 1"),
+        SYNC,
+    ]
+    assert play.client(*frames).sent() == frames
+
+
+def test_an_approval_of_a_portal_is_none_of_what_its_name_means_later():
+    play = Play(Write()).client(m.query("BEGIN")).upstream(complete("BEGIN"), OPEN)
+    play.client(m.parse("s", "TRUNCATE a"), m.parse("t", "EXECUTE s"), SYNC).upstream(PARSED).upstream(PARSED, OPEN)
+    play.client(bind("t", "p"), SYNC)
+    play.hold()
+    play.upstream(BOUND, OPEN)
+    play.client(close("S", "s"), m.parse("s", "TRUNCATE b"), SYNC).upstream(CLOSED, PARSED, OPEN)
+    play.sent(), play.heard()
+    play.client(execute("p"), SYNC)
+    assert play.sent() == [m.query("hoop refused")]
+    play.upstream(failed("42601", "syntax error"), BROKEN)
+    assert play.heard() == ['E 34000 portal "p" does not exist', "Z E"]
+
+
+def test_a_portal_that_is_gone_is_told_though_the_gateway_asked_what_it_looks_like():
+    play = Play().client(m.query("BEGIN")).upstream(complete("BEGIN"), OPEN)
+    play.client(m.query("DECLARE c CURSOR FOR SELECT secret FROM t")).upstream(complete("DECLARE CURSOR"), OPEN)
+    play.sent(), play.heard()
+    play.client(execute("c", 2), m.parse("", "SELECT 1"), SYNC)
+    play.upstream(failed("34000", 'portal "c" does not exist'), BROKEN)
+    assert play.heard() == ['E 34000 portal "c" does not exist', "Z E"]
+
+
 def test_a_cursor_of_sql_is_a_portal():
     play = Play().client(m.query("BEGIN")).upstream(complete("BEGIN"), OPEN)
     play.client(m.query("DECLARE c CURSOR FOR SELECT secret FROM t")).upstream(complete("DECLARE CURSOR"), OPEN)

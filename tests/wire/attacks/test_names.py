@@ -93,6 +93,33 @@ CASES: dict[str, tuple[Step, ...]] = {
     "explained in the rollback's text": ("BEGIN", ARCHIVE, "ROLLBACK; COPY (SELECT email FROM customers) TO STDOUT"),
     "discard": (ARCHIVE, "DISCARD ALL", Q),
     "reset in one text": (ARCHIVE, f"RESET search_path; {Q}"),
+    "prepared anew in the pipeline that executes it": (
+        parse("s", HARMLESS) + parse("t", "EXECUTE s") + SYNC,
+        close("S", "s") + parse("s", Q) + bind("", "t") + m.describe("P", "") + execute("") + SYNC,
+    ),
+    "and its name as well": (
+        parse("s", HARMLESS) + SYNC, close("S", "s") + parse("s", Q) + run("EXECUTE s", "t") + SYNC,
+    ),
+    "prepared anew between Bind and Execute": (
+        parse("s", HARMLESS) + parse("t", "EXECUTE s") + SYNC,
+        bind("", "t") + m.describe("P", "") + close("S", "s") + parse("s", Q) + execute("") + SYNC,
+    ),
+    "prepared anew behind another name": (
+        parse("u", HARMLESS) + parse("s", "EXECUTE u") + parse("t", "EXECUTE s") + SYNC,
+        close("S", "u") + parse("u", Q) + bind("", "t") + execute("") + SYNC,
+    ),
+    "bound anew in the pipeline that fetches from it": (
+        "BEGIN", parse("s", HARMLESS) + bind("c", "s") + SYNC, parse("f", "FETCH 5 FROM c") + SYNC,
+        close("P", "c") + parse("b", Q) + bind("c", "b") + bind("", "f") + execute("") + SYNC,
+    ),
+    "a portal of a name that was prepared anew": (
+        "BEGIN", parse("s", HARMLESS) + parse("t", "EXECUTE s") + bind("c", "t") + SYNC,
+        close("S", "s") + parse("s", Q) + SYNC, "FETCH 5 FROM c",
+    ),
+    "and executed": (
+        "BEGIN", parse("s", HARMLESS) + parse("t", "EXECUTE s") + bind("c", "t") + m.describe("P", "c") + SYNC,
+        close("S", "s") + parse("s", Q) + SYNC, execute("c") + SYNC,
+    ),
 }  # fmt: skip
 
 
@@ -124,8 +151,15 @@ LONG = "n" * 63
         (parse("s", "SELECT 1") + SYNC, run("DEALLOCATE s", "z") + run(f"PREPARE s AS {WIPE}", "y") + bind("q", "s") + execute("q") + SYNC),
         (parse("S", "SELECT 1") + SYNC, f"PREPARE S AS {WIPE}", bind("", "s") + execute("") + SYNC),
         (f'PREPARE "U" AS {WIPE}', r"""EXECUTE U&"\0055" """),
+        (parse("s", "SELECT 1") + parse("t", "EXECUTE s") + SYNC, close("S", "s") + parse("s", WIPE) + bind("", "t") + execute("") + SYNC),
+        (parse("s", "SELECT 1") + parse("t", "EXECUTE s") + SYNC, bind("", "t") + close("S", "s") + parse("s", WIPE) + execute("") + SYNC),
+        (parse("s", "SELECT 1") + parse("t", "EXPLAIN ANALYZE EXECUTE s") + SYNC, close("S", "s") + parse("s", WIPE) + bind("", "t") + execute("") + SYNC),
+        ("BEGIN", parse("s", "SELECT 1") + parse("t", "EXECUTE s") + bind("c", "t") + SYNC, close("S", "s") + parse("s", WIPE) + SYNC, "FETCH ALL FROM c", "COMMIT"),
+        ("BEGIN", parse("s", "SELECT 1") + parse("t", "EXECUTE s") + bind("c", "t") + SYNC, close("S", "s") + parse("s", WIPE) + SYNC, execute("c") + SYNC, "COMMIT"),
+        ("BEGIN", parse("s", "DELETE FROM victims WHERE id = 1 RETURNING id") + bind("c", "s") + SYNC, "FETCH ALL FROM c", "COMMIT"),
     ],
-    ids=["deallocated", "closed", "cut by SQL", "cut in a character", "portal", "redefined", "all", "pipeline", "case", "escaped"],
+    ids=["deallocated", "closed", "cut by SQL", "cut in a character", "portal", "redefined", "all", "pipeline", "case", "escaped",
+         "anew in the pipeline", "anew behind Bind", "anew for EXPLAIN", "anew for FETCH", "anew for a portal", "run by FETCH"],
 )  # fmt: skip
 @pytest.mark.parametrize("scope", [Read(), Write()], ids=["read", "write"])
 def test_what_is_held_stays_held(field: Field, steps: tuple[Step, ...], scope: Scope) -> None:
