@@ -118,7 +118,7 @@ class AccessRequested(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDecided(Fact):
-    """A request reached its decision: approved or denied."""
+    """A request reached its decision: approved or denied. `by` is empty where nobody approved it: under break-glass."""
 
     kind: ClassVar[str] = "request.decided"
     state: str

@@ -68,14 +68,12 @@ def open_(office: Office, tx: Tx, actor: Actor, wanted: BreakGlass, by: str) -> 
     told = _told(office, ready, tx.now)
     opened = Emergency(tx.now + ready.rules.acknowledge, ready.rules.attest, ready.rules.blocks, told)
     request = replace(ready.draft, emergency=opened, approvers=told)
-    decided, fact = decide_request(
-        request, RequestCommand.APPROVE, tx.now, office.name, by=actor.person, note="break-glass, without approval"
-    )
+    decided, fact = decide_request(request, RequestCommand.APPROVE, tx.now, office.name, note="break-glass")
     tx.insert_request(decided)
     tx.put_doc(KIND, decided.id, {"person": actor.person})
     tx.append(granting.requested(decided))
     tx.append(_opened(decided, opened, tx.now + decided.duration, by or actor_key(actor)))
-    tx.append(fact)
+    tx.append(replace(fact, actor=by or actor_key(actor)))
     _issue(office, tx, decided)
     return decided
 

@@ -126,6 +126,8 @@ def request_refusal(request: AccessRequest, command: RequestCommand, names: Name
             return Conflict(f"{request.id} expired{at}: nobody decided in time.", hint="Ask again.")
         case RequestState.CANCELLED:
             return Conflict(f"{request.id} was cancelled{by}{at}.", hint=request.note)
+        case RequestState.APPROVED if request.emergency is not None:
+            return Conflict(f"{request.id} is a use of break-glass: access was taken without approval{at}.")
         case _:
             return Conflict(f"{request.id} was already {request.state.value}{by}{at}.")
 

@@ -174,6 +174,7 @@ class _Fields(dict[str, str]):
         self["noted"] = f": {self['note']}" if self.get("note") else ""
         text = f"took the text of {self['author']}" if self.get("author") else ""
         self["changed"] = text or "changed to {} for {} s".format(self.get("scope"), self.get("duration_s"))
+        self["decided"] = f"{self.get('state')} by {self['by']}" if self.get("by") else "granted without approval"
         self["as_request"] = f" ({self['request']})" if self.get("request") else ""
 
     def __missing__(self, key: str) -> str:
@@ -204,7 +205,7 @@ _WORDS = {
     "access.requested": "asked for {ask} ({scope}) on {resource}{reasoned}",
     "review.given": "voted {choice}{in_place} on revision {revision}{noted}{less}{assured}",
     "review.refused": "tried to {choice} and may not{because}",
-    "request.decided": "{state} by {by}{noted}",
+    "request.decided": "{decided}{noted}",
     "request.cancelled": "cancelled{because}",
     "request.expired": "expired: nobody decided in time",
     "request.revised": "{changed} (revision {revision}): {reason}; earlier votes are void",

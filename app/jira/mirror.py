@@ -187,7 +187,8 @@ class Mirror:
         issue = await self._client.issue(named) if named else None
         if issue is not None:
             await self._remember(request, issue, created=False)
-            said = f"{self._name(request.actor.person)} asks: {text.values_of(request, '', '')['what']}"
+            verb = "asks" if request.emergency is None else "broke glass"
+            said = f"{self._name(request.actor.person)} {verb}: {text.values_of(request, '', '')['what']}"
             mark = text.mark_of(request.id, "asked")
             body = text.comment_of(f"{said} ({self._links.request(request.id)})", mark)
             await self._client.comment(issue.key, body, mark, again=again)
@@ -200,7 +201,7 @@ class Mirror:
 
     def _words(self, request: AccessRequest, template: JiraTemplate) -> tuple[str, str]:
         values = text.values_of(request, self._name(request.actor.person), self._links.request(request.id))
-        return text.summary_of(template, values), text.description_of(request, values)
+        return text.summary_of(template, request, values), text.description_of(request, values)
 
     def _fields(self, request: AccessRequest, template: JiraTemplate) -> dict[str, object]:
         values = text.values_of(request, self._name(request.actor.person), self._links.request(request.id))

@@ -66,9 +66,10 @@ def values_of(request: AccessRequest, who: str, link: str) -> dict[str, str]:
     }
 
 
-def summary_of(template: JiraTemplate, values: Mapping[str, str]) -> str:
+def summary_of(template: JiraTemplate, request: AccessRequest, values: Mapping[str, str]) -> str:
     """One line."""
-    return cut(visible_line(str(filled(template.summary, values))), SUMMARY_MOST)
+    taken = "" if request.emergency is None else "Break-glass, without approval: "
+    return cut(visible_line(f"{taken}{filled(template.summary, values)}"), SUMMARY_MOST)
 
 
 def label_of(request: AccessRequest) -> str:
@@ -81,6 +82,8 @@ def description_of(request: AccessRequest, values: Mapping[str, str]) -> str:
     rows = [("Who", values["who"]), ("What", values["what"]), ("Scope", values["scope"]), ("Why", values["reason"])]
     if request.ticket:
         rows.append(("Ticket", request.ticket))
+    if request.emergency is not None:
+        rows.append(("Approval", "none, it was taken under break-glass"))
     if request.evidence is None:
         rows.append(("Minutes", values["minutes"]))
     lines = [f"*{name}:* {plain(value)}" for name, value in rows if value]

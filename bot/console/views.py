@@ -28,6 +28,9 @@ _REQUEST_CHIPS: Mapping[RequestState, tuple[str, str, str]] = MappingProxyType(
 )
 
 
+_TAKEN = ("bad", "warning", "Break-glass")
+
+
 def chip(tone: str, drawing: str, word: str) -> Markup:
     """A state: drawing and word."""
     return Markup('<span class="chip {}">{}{}</span>').format(tone, icon(drawing), word)
@@ -130,7 +133,8 @@ def request_row(request: AccessRequest, who: str, viewer: Viewer) -> RequestRow:
         state = RequestState.EXPIRED
     why = " ".join(part for part in (request.ticket, request.reason) if part)
     when = viewer.moment(request.created_at, "date_time")
-    return RequestRow(request.id, chip(*_REQUEST_CHIPS[state]), what(request), who, when, why)
+    shown = _TAKEN if request.emergency is not None and state is RequestState.APPROVED else _REQUEST_CHIPS[state]
+    return RequestRow(request.id, chip(*shown), what(request), who, when, why)
 
 
 def what(request: AccessRequest) -> str:

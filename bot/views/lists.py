@@ -84,7 +84,7 @@ def _waiting_item(case: Case) -> Item:
 
 
 def _recent_item(request: AccessRequest) -> Item:
-    title = text(f"{scope_said(request.scope)} on ", Code(request.resource), f": {request.state.value}")
+    title = text(f"{scope_said(request.scope)} on ", Code(request.resource), f": {parts.became(request)}")
     note = (text(request.note),) if request.note else ()
     return Item(title, note, (parts.button("Request again", Do.AGAIN, request.id),))
 

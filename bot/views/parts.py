@@ -68,6 +68,12 @@ def state_of(case: Case) -> State:
     return _GRANT[grant.state]
 
 
+def became(request: AccessRequest) -> str:
+    """What became of a request, in a word; nobody approves what was taken under break-glass."""
+    taken = request.emergency is not None and request.state is RequestState.APPROVED
+    return "taken without approval" if taken else request.state.value
+
+
 def via(request: AccessRequest) -> str:
     """` via claude` when an agent acts, else nothing."""
     return f" via {request.actor.via.name}" if request.actor.via else ""

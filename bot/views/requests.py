@@ -292,9 +292,7 @@ def _outcome(case: Case) -> tuple[Text, ...]:
     lines: list[Text] = []
     note = f": {request.note}" if request.note else ""
     if request.state is RequestState.APPROVED:
-        by = parts.people(_approvers(case), case.stands_for)
-        how = "Given without approval, on the gateway's host, by " if parts.by_operator(request) else "Approved by "
-        lines.append(text(how, *by, note))
+        lines.append(text(*_how_approved(case), note))
     elif request.state is RequestState.DENIED and case.decided_by:
         lines.append(text("Denied by ", *parts.people([case.decided_by], case.stands_for), note))
     elif request.state is not RequestState.PENDING and request.note:
@@ -310,6 +308,14 @@ def _outcome(case: Case) -> tuple[Text, ...]:
     if grant is not None and request.ask is Ask.ACCESS:
         lines.append(_window(case))
     return tuple(lines)
+
+
+def _how_approved(case: Case) -> Text:
+    request, by = case.request, parts.people(_approvers(case), case.stands_for)
+    if request.emergency is not None:
+        return text("Taken without approval")
+    how = "Given without approval, on the gateway's host, by " if parts.by_operator(request) else "Approved by "
+    return text(how, *by)
 
 
 def _approvers(case: Case) -> list[Mention]:

@@ -14,6 +14,7 @@ from access.errors import Conflict, Denied, HoopError, Invalid
 from access.ports import BreakGlass
 from access.requests import AccessRequest, GrantState, RequestState
 from access.scopes import Once, Read, Write
+from ledger.views import words
 from tests.fakes.clock import ManualClock
 from tests.fakes.world import ANN, BOB, CLAUDE, DANA, DANA_SELF, DELETE, EVE, IAN, OLGA, PLACE, SAM, World
 from tests.fakes.world import GROUPS as EVERYBODYS_GROUPS
@@ -73,6 +74,15 @@ async def test_access_is_there_at_once_and_short(world: World) -> None:
     assert grant.live(world.clock.now())
     assert grant.emergency
     assert (grant.scope, grant.expires_at - grant.starts_at) == (Write(), timedelta(minutes=30))
+
+
+async def test_nobody_is_said_to_have_approved_it(world: World) -> None:
+    request = await broken(glass(world))
+    (decided,) = await world.events("request.decided")
+    assert (decided.actor, (decided.payload or {})["by"], request.decided_by) == (DANA.id, "", None)
+    assert words(decided) == "granted without approval: break-glass"
+    with pytest.raises(Conflict, match="use of break-glass: access was taken without approval"):
+        await world.approve(request)
 
 
 async def test_everybody_is_called_by_name_before_access_starts(world: World) -> None:

@@ -15,6 +15,7 @@ from app.jira.client import Client, Login
 from app.jira.mirror import KIND, OF_REQUEST
 from app.settings_jira import JiraTemplate, JiraTransitions
 from tests.app.jira.conftest import Desk
+from tests.approval_flows.test_break_glass import broken, glass
 from tests.fakes.world import ANN, DANA, DANA_SELF, PLACE, evidence_of
 
 
@@ -38,6 +39,17 @@ async def test_a_request_becomes_an_issue_and_its_end_is_told(desk: Desk) -> Non
     await desk.told()
     assert desk.jira.issues["OPS-1"]["status"] == "Done"
     assert len(desk.jira.comments["OPS-1"]) == len(set(desk.jira.comments["OPS-1"])) == 3
+
+
+async def test_what_was_taken_under_break_glass_is_not_told_as_approved(desk: Desk) -> None:
+    await broken(glass(desk.world))
+    await desk.told()
+    issue = desk.jira.issues["OPS-1"]
+    assert issue["summary"].startswith("Break-glass, without approval: Dana")
+    assert "*Approval:* none" in issue["description"]
+    said = "\n".join(desk.jira.comments["OPS-1"])
+    assert "Dana: granted without approval: break\\-glass" in said
+    assert "approved by" not in said
 
 
 async def test_the_statement_is_the_masked_one_and_cannot_leave_its_block(desk: Desk) -> None:

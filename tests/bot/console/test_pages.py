@@ -111,6 +111,9 @@ async def test_what_one_voted_on_waits_for_others(scene: Scene, opened: Open) ->
 async def test_broken_glass_waits_for_who_looks_after_it(scene: Scene, opened: Open) -> None:
     request = await broken(glass(scene.world))
     await scene.announce()
+    listed = await opened(OLGA).page("/requests")
+    assert "Break-glass" in listed
+    assert "Approved" not in listed
     page = await opened(OLGA).page("/waiting")
     assert 'data-do="acknowledge"' in page
     assert 'data-waiting="1"' in page
