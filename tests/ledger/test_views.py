@@ -165,6 +165,7 @@ def test_every_fact_has_words_and_they_name_only_its_fields(kind: str) -> None:
         "to_person",
         "from_start",
         "changed",
+        "decided",
     }
     used = {field for _, field, _, _ in string.Formatter().parse(template) if field}
     assert used <= known
