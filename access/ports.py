@@ -314,6 +314,9 @@ class Credentials(Protocol):
     async def issue(
         self, person: Person, agent: Agent | None, resource: Resource, until: datetime, *, grant: GrantId | None = None
     ) -> IssuedCredential: ...
+    def url(self, person: Person, agent: Agent | None, resource: Resource) -> str:
+        """How to connect, without the token."""
+
     async def find(self, wire_name: str, resource: str) -> Credential | None:
         """The live credential; None when there is none or it expired."""
 

@@ -242,12 +242,28 @@ def _changed(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any])
     if request.ask is not Ask.ACCESS:
         return shown
     word = "extended" if event.kind == "grant.extended" else "ended"
+    shown += _connection(plan, tx, request, grant, ended=word == "ended")
     said = {"word": word, "by": str(payload.get("by", ""))}
     more = {"part": str(event.position), "arguments": said}
     shown += in_channel(plan, tx, request, View.CHANGED, grant.id, **more)
     if word == "extended" or (grant.ended_by is not None and grant.ended_by != request.actor.person):
         shown.append(to_requester(plan, request, View.CHANGED, grant.id, **more))
     return shown
+
+
+def _connection(plan: Plan, tx: Tx, request: AccessRequest, grant: Grant, *, ended: bool = False) -> list[Delivery]:
+    """The message that told how to connect says what became of it. Only an end is told to one that may be on its way: what
+    lives is not handed over by this."""
+    if not ended and not tx.refs(grant.id, kind=View.CONNECTION.value):
+        return []
+    return [to_requester(plan, request, View.CONNECTION, grant.id)]
+
+
+def _connections(plan: Plan, tx: Tx, resource: str) -> list[Delivery]:
+    """Those of all live access to a resource."""
+    live = tx.grants(live_at=tx.now, resource=resource)
+    rows = ((one, _told_of(tx.request(one.request))) for one in live)
+    return [copy for grant, row in rows if row is not None for copy in _connection(plan, tx, row, grant)]
 
 
 def _used(plan: Plan, tx: Tx, _: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
@@ -323,6 +339,8 @@ def _ordered(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any])
     shown = [Delivery(view, about, (place.platform,), place.channel, part=part) for place in places]
     if view is View.FREEZE:
         shown += _in_person(plan, tx, event, payload, part)
+    if event.kind in {"resource.frozen", "resource.thawed"}:
+        shown += _connections(plan, tx, resource.name)
     if event.kind == "allowance.ended" or payload.get("given") is True:
         shown.append(to_person(plan, PersonId(str(payload["person"])), view, about, part=str(event.position)))
     return shown

@@ -126,6 +126,10 @@ class CredentialService:
         credential = await self._store.transact(work)
         return IssuedCredential(credential, token, self._url(credential.wire_name, resource))
 
+    def url(self, person: Person, agent: Agent | None, resource: Resource) -> str:
+        """The connection string of a person, or of their agent, without the token."""
+        return self._url(wire_name(person, agent), resource)
+
     def _url(self, user: str, resource: Resource) -> str:
         return connection_url(self._addresses[resource.protocol], user, resource)
 

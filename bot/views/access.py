@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from access.openings import Opening
+from access.orders import Freeze
 from access.ports import StepUp
 from access.requests import AccessRequest, Grant
 from access.resources import Protocol, Resource
@@ -40,16 +41,18 @@ READY = State("Access is live", "🟢", Tone.GOOD)
 SOON = State("Expiring soon", "⏰", Tone.WARNING)
 
 
-def connection_card(grant: Grant, url: str, *, resource: Resource | None) -> Card:
-    """How to connect, without the token."""
-    via = f" for {grant.actor.via.name}" if grant.actor.via else ""
-    title = line(f"{scope_said(grant.scope).capitalize()} access to ", Code(grant.resource), via)
+def connection_card(grant: Grant, url: str, *, resource: Resource | None, stopped: Text = ()) -> Card:
+    """How to connect, without the token; `stopped` says why nothing runs there now."""
+    said = f"You have {scope_said(grant.scope)} access to {grant.resource} now. The connection string is inside."
     return Card(
         kind="connection",
-        state=READY,
-        title=title,
-        fallback=f"You have {scope_said(grant.scope)} access to {grant.resource} now. The connection string is inside.",
-        lines=(line("The token comes in a message of its own; an older one stops working."),),
+        state=parts.FROZEN if stopped else READY,
+        title=_of_grant(grant),
+        fallback=f"{parts.FROZEN.word}: {plain(stopped)}" if stopped else said,
+        lines=(
+            *((stopped,) if stopped else ()),
+            line("The token comes in a message of its own; an older one stops working."),
+        ),
         fields=(
             Field("Until", line(Moment(grant.expires_at))),
             Field("Time left", line(Moment(grant.expires_at, MomentStyle.COUNTDOWN))),
@@ -60,6 +63,33 @@ def connection_card(grant: Grant, url: str, *, resource: Resource | None) -> Car
         footer=line(Code(grant.id)),
         private=True,
     )
+
+
+def _of_grant(grant: Grant) -> Text:
+    via = f" for {grant.actor.via.name}" if grant.actor.via else ""
+    return line(f"{scope_said(grant.scope).capitalize()} access to ", Code(grant.resource), via)
+
+
+def over_card(case: Case) -> Card | None:
+    """What becomes of that message when the access has ended, at its time or before: when, by whom and why."""
+    grant = case.grant
+    if grant is None:
+        return None
+    return Card(
+        kind="connection",
+        state=parts.state_of(case),
+        title=_of_grant(grant),
+        fallback=f"Your access to {grant.resource} has ended.",
+        lines=(parts.ended(case),),
+        buttons=(parts.button("Request again", Do.AGAIN, case.request.id),),
+        footer=line(Code(grant.id)),
+        private=True,
+    )
+
+
+def frozen_line(freeze: Freeze, by: Mention) -> Text:
+    """Why nothing runs under access that has not ended."""
+    return line("Frozen by ", by, " since ", Moment(freeze.at, MomentStyle.TIME), f": {freeze.why}")
 
 
 def _how(url: str, resource: Resource | None) -> tuple[Snippet, ...]:

@@ -29,7 +29,6 @@ from bot.cards import (
 from bot.durations import format_duration
 from bot.views import parts
 
-FROZEN = State("Frozen, nothing runs", "🧊", Tone.BAD)
 THAWED = State("Freeze lifted", "💧", Tone.GOOD)
 PROPOSED = State("Proposed, needs another yes", "⏳", Tone.WAITING)
 IN_FORCE = State("Allowed ahead", "✅", Tone.GOOD)
@@ -58,7 +57,7 @@ def freeze_card(
     confirming: Confirming | None = None,
 ) -> Card:
     """Who stopped what and why, and who stands behind it; with Lift, which two people press."""
-    state = THAWED if lifted else FROZEN
+    state = THAWED if lifted else parts.FROZEN
     title = text(by, " froze ", Code(resource), f": {why}")
     now = confirming or Confirming()
     lines = [text("Lifted by ", *parts.people(lifting))] if lifted else _confirming(now)

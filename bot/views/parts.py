@@ -10,7 +10,7 @@ from access.actors import Person, PersonId
 from access.requests import AccessRequest, Ask, GrantState, RequestState
 from access.scopes import OfRunbook, Once, Read, Unmask, Write, scope_asked
 from access.statements import Effect, short_digest
-from bot.cards import Button, Code, Do, Field, Link, Mention, State, Style, Text, Tone, text
+from bot.cards import Button, Code, Do, Field, Link, Mention, Moment, MomentStyle, State, Style, Text, Tone, text
 from bot.cases import Case, World
 from bot.durations import format_duration
 
@@ -32,6 +32,7 @@ REVOKED = State("Revoked", "⛔", Tone.BAD)
 RETURNED = State("Given back", "⏹", Tone.QUIET)
 PLANNED = State("Approved, not begun yet", "⏳", Tone.GOOD)
 NEVER_BEGUN = State("Approved, never begun", "⌛", Tone.QUIET)
+FROZEN = State("Frozen, nothing runs", "🧊", Tone.BAD)
 NEVER_RAN = State("Approved, never ran", "⌛", Tone.QUIET)
 NOTE = State("For your information", "💬", Tone.QUIET)
 REFUSED = State("Not possible", "🚫", Tone.BAD)
@@ -83,6 +84,16 @@ def who_field(case: Case) -> Field:
     """The answerable person, and the agent it came through."""
     agent = case.request.actor.via
     return Field("Who", text(case.who, " via ", Code(agent.name), " (AI agent)") if agent else text(case.who))
+
+
+def ended(case: Case) -> Text:
+    """When access ended, by whom and why."""
+    grant = case.grant
+    if grant is None:
+        return ()
+    by = (" by ", case.ended_by) if case.ended_by else ()
+    at = (" at ", Moment(grant.ended_at, MomentStyle.TIME)) if grant.ended_at else ()
+    return text("Ended", *at, *by, f": {grant.why_ended}" if grant.why_ended else "")
 
 
 def stages_field(case: Case) -> list[Field]:

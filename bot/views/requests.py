@@ -329,10 +329,7 @@ def _window(case: Case) -> Text:
     assert grant is not None
     if grant.state is GrantState.ACTIVE:
         return text("Until ", Moment(grant.expires_at), " · ", Code(grant.id))
-    by = (" by ", case.ended_by) if case.ended_by else ()
-    at = (" at ", Moment(grant.ended_at, MomentStyle.TIME)) if grant.ended_at else ()
-    why = f": {grant.why_ended}" if grant.why_ended else ""
-    return text("Ended", *at, *by, why, " · ", Code(grant.id))
+    return text(*parts.ended(case), " · ", Code(grant.id))
 
 
 # ------------------------------------------------------------------------------------------------ result

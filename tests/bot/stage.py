@@ -220,7 +220,10 @@ class FakeCredentials:
             self.clock.now(),
             until,
         )
-        return IssuedCredential(row, f"secret-{number}", f"postgresql://{name}@gw:5432/{resource.name}?sslmode=prefer")
+        return IssuedCredential(row, f"secret-{number}", self.url(person, agent, resource))
+
+    def url(self, person: Person, agent: Agent | None, resource: Resource) -> str:
+        return f"postgresql://{wire_name(person, agent)}@gw:5432/{resource.name}?sslmode=prefer"
 
     async def find(self, wire_name: str, resource: str) -> Credential | None:
         return None

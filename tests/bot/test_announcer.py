@@ -18,8 +18,9 @@ from bot.cards import Do
 from bot.cases import Notify
 from bot.deliveries import Delivery
 from bot.planning import Plan
+from bot.views import access, parts
 from tests.bot.stage import Stage, has, token_of, words
-from tests.fakes.world import ANN, BOB, DANA, evidence_of, held_fact
+from tests.fakes.world import ANN, BOB, DANA, OLGA, evidence_of, held_fact
 
 
 async def test_a_request_is_one_card_in_the_channel_one_mirror_and_one_notice_per_approver(stage: Stage) -> None:
@@ -31,6 +32,51 @@ async def test_a_request_is_one_card_in_the_channel_one_mirror_and_one_notice_pe
     assert [m.card.kind for m in stage.chat.to(DANA)] == ["request"]
     assert has(stage.chat.to(DANA)[0].card, Do.CANCEL)
     assert [len(stage.chat.to(person)) for person in (ANN, BOB)] == [1, 1]
+
+
+async def test_the_message_about_live_access_says_when_it_ended_and_by_whom(stage: Stage) -> None:
+    for end, by in ((ANN, "by Ann: enough"), (DANA, "by Dana: given back"), (None, "its time was over")):
+        grant = await stage.live()
+        told = stage.chat.to(DANA, "connection")[-1]
+        assert told.card.state == access.READY
+        if end is None:
+            stage.clock.advance(8 * 3600)
+            await stage.world.desk.tick()
+        elif end is DANA:
+            await stage.world.desk.done(grant.id, DANA.id)
+        else:
+            await stage.world.desk.revoke(grant.id, end.id, "enough")
+        await stage.settle()
+        assert told.card.state != access.READY
+        assert "Ended at " in words(told.card)
+        assert by in words(told.card)
+        assert "postgresql://" not in words(told.card)
+        assert [button.do for button in told.card.buttons] == [Do.AGAIN]
+    assert len(stage.chat.to(DANA, "connection")) == len(stage.chat.to(DANA, "token")) == 3
+
+
+async def test_the_message_about_live_access_says_that_nothing_runs_while_it_is_frozen(stage: Stage) -> None:
+    await stage.live()
+    (told,) = stage.chat.to(DANA, "connection")
+    await stage.world.desk.freeze("prod-db", OLGA.id, "restoring", cut=False)
+    await stage.settle()
+    assert told.card.state == parts.FROZEN
+    assert "Frozen by Olga since" in words(told.card)
+    assert "postgresql://dana@gw" in words(told.card)
+    for who in (OLGA, ANN):
+        await stage.world.desk.lift("prod-db", who.id)
+    await stage.settle()
+    assert told.card.state == access.READY
+    assert len(stage.credentials.issued) == len(stage.chat.to(DANA, "token")) == 1
+
+
+async def test_access_that_ended_before_its_message_left_is_told_by_no_such_message(stage: Stage) -> None:
+    await stage.world.approve(await stage.world.ask())
+    (grant,) = await stage.store.read(lambda tx: tx.grants(live_at=tx.now))
+    await stage.world.desk.revoke(grant.id, ANN.id, "enough")
+    await stage.settle()
+    assert not stage.chat.to(DANA, "connection")
+    assert not stage.credentials.issued
 
 
 async def test_one_click_updates_every_copy_and_hands_the_connection_over(stage: Stage) -> None:

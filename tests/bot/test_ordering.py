@@ -7,7 +7,7 @@ import pytest
 from bot.cards import Do
 from bot.grammar import parse
 from bot.intents import DenyAll, Incomplete, Mistake
-from bot.views import orders
+from bot.views import orders, parts
 from tests.approval_flows.test_beginning import FLOW as LATER
 from tests.bot.stage import Stage, has, token_of, words
 from tests.fakes.world import ANN, BOB, DANA, EVE, OLGA, SAM
@@ -21,7 +21,7 @@ async def test_a_freeze_is_one_card_that_two_people_lift(stage: Stage) -> None:
     assert "Frozen: prod-db" in words(reply.last)
     await stage.settle()
     (card,) = stage.chat.in_channel("freeze")
-    assert card.card.state == orders.FROZEN
+    assert card.card.state == parts.FROZEN
     assert "Another owner" in words((await stage.press(SAM, token_of(card.card, Do.LIFT))).last)
     await stage.settle()
     assert "Sam wants to lift it" in words(card.card)
