@@ -37,7 +37,7 @@ def configure_logging(style: Literal["text", "json", "debug"] = "text") -> None:
         _JsonFormatter() if style == "json" else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if style == "debug" else logging.INFO, force=True)
-    for noisy in ("aiohttp", "alembic", "apscheduler", "asyncio", "sqlalchemy"):
+    for noisy in ("aiohttp", "alembic", "apscheduler", "asyncio", "asyncssh", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

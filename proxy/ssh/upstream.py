@@ -219,7 +219,7 @@ class Pool:
                 )
         except asyncssh.HostKeyNotVerifiable:
             raise UpstreamUnreachable(
-                f"the host key of {where} is not the one in its known_hosts file: another machine, or a changed key. On the gateway's "
+                f"the host key of {where} is not in its known_hosts file: not taken in yet, another machine, or a changed key. On the gateway's "
                 f"host, `hoop doctor {resource.name}` shows both; compare on the target itself before it is taken in"
             ) from None
         except asyncssh.PermissionDenied:
