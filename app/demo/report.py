@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable
 
-WIDTH = 112
+WIDTH = 116
 _ESCAPE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
