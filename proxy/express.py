@@ -114,9 +114,10 @@ class Sweeper:
     def _sweep(self) -> None:
         due, self._old, self._young = self._old, self._young, []
         for one, turns in due:
-            pen = one.pen
-            if pen.held and pen.turns != turns:  # a statement took that along; what waits now is younger
-                self._young.append((one, pen.turns))
+            now = one.pen.turns
+            # A statement took along what was held; what may be held now is younger. Who asks again and again stays known.
+            if now != turns:
+                self._young.append((one, now))
             else:
                 one.swept()
         self._running = bool(self._old or self._young)
