@@ -175,29 +175,14 @@ def decide(
     now: datetime,
 ) -> Verdict:
     """Judge one statement. `grants` are those this session may use; `digest` its binding (None: cannot be bound)."""
-    if not person.active:
-        return Verdict(Action.DENY, "person-inactive", f"{person.name} is no longer active in the directory.")
-    barred = next((grant.barred for grant in grants if grant.barred), "")
-    if barred:
-        return Verdict(Action.DENY, "frozen", barred, "Nothing runs there until two people lift it.")
-    if (closed := _closed(grants, resource, now)) is not None:
-        return closed
+    stopped = _stopped(grants, person, resource, now)
+    if stopped is not None:
+        return stopped
     reached = [grant for grant in grants if covers(grant.scope, statement)]
     level = standing_level(reached, now)
     once = _single_use(grants, digest, now)
-    if level is Level.NONE and once is None and standing_level(grants, now) is not Level.NONE:
-        return _outside_tables(grants, resource, statement, now)
     if level is Level.NONE and once is None:
-        if any(isinstance(grant.scope, Once | OfRunbook) and grant.live(now) for grant in grants):
-            return Verdict(
-                Action.DENY,
-                "not-what-was-approved",
-                "This is not the command that was approved.",
-                f"Ask for this one: /hoop exec {resource.name} -- …",
-            )
-        return Verdict(
-            Action.DENY, "no-grant", f"No live grant on {resource.name}.", f"Ask for one: /hoop request {resource.name}"
-        )
+        return _unreached(grants, resource, statement, now)
     matched = [rule for rule in policy.rules if speaks(rule, person, resource, statement, now)]
     denying = next((rule for rule in matched if rule.action is Action.DENY), None)
     if denying is not None:
@@ -217,6 +202,27 @@ def decide(
         rule = f"break-glass, instead of {verdict.rule}"
         return Verdict(Action.ALLOW, rule, level=level, budgets=budgets)
     return verdict
+
+
+def _stopped(grants: Sequence[Grant], person: Person, resource: Resource, now: datetime) -> Verdict | None:
+    """What ends everything, whatever the statement is."""
+    if not person.active:
+        return Verdict(Action.DENY, "person-inactive", f"{person.name} is no longer active in the directory.")
+    barred = next((grant.barred for grant in grants if grant.barred), "")
+    if barred:
+        return Verdict(Action.DENY, "frozen", barred, "Nothing runs there until two people lift it.")
+    return _closed(grants, resource, now)
+
+
+def _unreached(grants: Sequence[Grant], resource: Resource, statement: Statement, now: datetime) -> Verdict:
+    """No grant is for this statement: the nearest reason."""
+    if standing_level(grants, now) is not Level.NONE:
+        return _outside_tables(grants, resource, statement, now)
+    if any(isinstance(grant.scope, Once | OfRunbook) and grant.live(now) for grant in grants):
+        what, hint = "This is not the command that was approved.", f"Ask for this one: /hoop exec {resource.name} -- …"
+        return Verdict(Action.DENY, "not-what-was-approved", what, hint)
+    what, hint = f"No live grant on {resource.name}.", f"Ask for one: /hoop request {resource.name}"
+    return Verdict(Action.DENY, "no-grant", what, hint)
 
 
 def _outside_tables(grants: Sequence[Grant], resource: Resource, statement: Statement, now: datetime) -> Verdict:

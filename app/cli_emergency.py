@@ -14,6 +14,7 @@ from app.cli_operate import find_person, operator, with_core
 from app.core import Core
 from app.flows import FlowsWanted
 from app.settings_types import parse_duration
+from approval_flows.lifecycle import clock_time
 
 
 async def _break_glass(core: Core, arguments: argparse.Namespace) -> int:
@@ -36,7 +37,7 @@ async def _break_glass(core: Core, arguments: argparse.Namespace) -> int:
     issued = await core.credentials.issue(person, None, core.resources[request.resource], grant.expires_at)
     told = ", ".join(core.name_of(one) for one in request.approvers)
     print(f"{request.id}: {person.name} has {arguments.scope} access to {request.resource} until "
-          f"{grant.expires_at:%H:%M} UTC, by break-glass.")  # fmt: skip
+          f"{clock_time(grant.expires_at)}, by break-glass.")  # fmt: skip
     print(f"Called, as soon as a worker runs: {told}.")
     print(f"Connection: {issued.url}")
     print(f"Token (never on a command line): {issued.token}")

@@ -16,6 +16,7 @@ from app.cli_setup import load_or_explain
 from app.core import Core, open_core, store_url
 from app.flows import FlowsWanted
 from app.settings_types import parse_duration
+from approval_flows.lifecycle import clock_time
 from identity.vault import SecretVault
 from ledger import migrations
 
@@ -76,7 +77,7 @@ async def _grant(core: Core, arguments: argparse.Namespace) -> int:
     )
     issued = await core.credentials.issue(person, None, resource, grant.expires_at)
     print(
-        f"{grant.id}: {person.name} has {arguments.scope} access to {resource.name} until {grant.expires_at:%H:%M} UTC."
+        f"{grant.id}: {person.name} has {arguments.scope} access to {resource.name} until {clock_time(grant.expires_at)}."
     )
     print(f"Connection: {issued.url}")
     where = "is the password ssh asks for" if resource.protocol is Protocol.SSH else "goes into PGPASSWORD or ~/.pgpass"

@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-_DURATION = re.compile(r"\A(\d+)(s|m|h|d)\Z")
-_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from access.durations import duration_of
+
 _NAME = re.compile(r"\A[a-z0-9][a-z0-9_.-]{0,62}\Z")
 _SECRET = re.compile(r"\A(env|file|cmd):.+\Z", re.DOTALL)
 
 
 def parse_duration(value: object) -> timedelta:
     """`30m`, `2h`, `1d`, `90s` → timedelta. Raises ValueError for anything else, zero included."""
-    match = _DURATION.match(value) if isinstance(value, str) else None
-    if match is None or int(match[1]) == 0:
+    found = duration_of(value) if isinstance(value, str) else None
+    if found is None:
         raise ValueError("must be a duration such as 30m, 2h or 1d")
-    return timedelta(seconds=int(match[1]) * _UNIT[match[2]])
+    return found
 
 
 def _duration_in(value: object) -> object:

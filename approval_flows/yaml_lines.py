@@ -11,12 +11,11 @@ from typing import TypeVar
 
 import yaml
 
+from access.durations import duration_of
 from approval_flows.model import FlowProblem
 
 LARGEST = 64 * 1024
 NOT_A_SETTING = "is not a setting"
-_DURATION = re.compile(r"\A([1-9]\d{0,6})(s|m|h|d)\Z")
-_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _TAG = "tag:yaml.org,2002:"
 
 T = TypeVar("T")
@@ -107,11 +106,10 @@ class Reader:
 
     def duration(self, node: Node, where: str) -> timedelta:
         """`30m`, `2h`, `1d`, `90s`."""
-        match = _DURATION.match(node.value) if isinstance(node, yaml.ScalarNode) else None
-        if match is None:
+        found = duration_of(node.value) if isinstance(node, yaml.ScalarNode) else None
+        if found is None:
             self.wrong(node, where, "must be a duration such as 30m, 2h or 1d")
-            return timedelta(hours=1)
-        return timedelta(seconds=int(match[1]) * _UNIT[match[2]])
+        return found or timedelta(hours=1)
 
     def items(self, node: Node, where: str, read: Callable[[Node, str], T]) -> tuple[T, ...]:
         """A list that is not empty, each item read by `read`."""

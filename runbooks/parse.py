@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 import pgparse
 
+from access.durations import duration_of
 from runbooks import declared
 from runbooks.declared import Wrong, boolean, text, texts
 from runbooks.frontmatter import Node, NotYaml, read, split_front_matter
@@ -30,9 +31,7 @@ _SHELL_STEP = re.compile(_STEP.pattern.replace("--", "#"), _STEP.flags)
 _LANGUAGES = {".sql": Language.SQL, ".sh": Language.SHELL, ".bash": Language.SHELL}
 #: How the files of runbooks end.
 SUFFIXES = tuple(f".runbook{suffix}" for suffix in _LANGUAGES)
-_DURATION = re.compile(r"\A([0-9]{1,4})(s|m|h)\Z")
 _WORD = re.compile(r"\A(?:[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?|[0-9]{1,18})\Z")
-_UNIT = {"s": "seconds", "m": "minutes", "h": "hours"}
 _KEYS = {
     "title", "description", "documentation", "resource", "labels", "approvers", "owners", "timeout", "lock", "schedule", "flow",
     "parameters",
@@ -378,8 +377,7 @@ def _labels(node: Node) -> dict[str, str]:
 
 
 def _duration(node: Node) -> timedelta:
-    match = _DURATION.match(text(node))
-    found = timedelta(**{_UNIT[match[2]]: int(match[1])}) if match else timedelta()
-    if not timedelta() < found <= _LONGEST_TIMEOUT:
+    found = duration_of(text(node))
+    if found is None or found > _LONGEST_TIMEOUT:
         raise Wrong("a timeout is 30s, 5m or 2h, at most 4h", node.line)
     return found

@@ -67,6 +67,15 @@ def test_check_reports_everything_and_fails(hoop: Run, tmp_path: Path) -> None:
     assert "stor: is not a setting" in err
 
 
+@pytest.mark.parametrize("longer", ["36501d", "99999999999d", "9" * 400 + "s"])
+def test_a_length_of_time_beyond_the_calendar_is_a_mistake_like_others(hoop: Run, tmp_path: Path, longer: str) -> None:
+    (tmp_path / "hoop.yaml").write_text(CONFIG.replace("max_duration: 2h", f"max_duration: {longer}"))
+    status, _, err = hoop("check")
+    assert status == 1 and "resources.0.max_duration: must be a duration such as 30m, 2h or 1d" in err.replace(
+        "[0]", ".0"
+    )
+
+
 def test_a_key_is_written_once_and_privately(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "new.key"
     assert main(["keygen", str(path)]) == 0
