@@ -166,7 +166,7 @@ class Gateway:
     async def _listen(self) -> None:
         settings = self.settings
         if settings.siblings is not None:
-            self._siblings = Siblings(settings.siblings, self._cancel_here)
+            self._siblings = Siblings(settings.siblings, self._cancel_here, self._defined_there)
             self._siblings.open()
         self._listener = Listener(self._accepted)
         await self._listener.open(settings.host, settings.port, reuse_port=settings.reuse_port)
@@ -197,7 +197,17 @@ class Gateway:
 
     def defined(self, resource: Resource, database: str, names: frozenset[str]) -> None:
         """A session committed definitions; these names mean something else now, to everybody."""
-        if self.catalogs is None:
+        self._defined_here(resource, database, names)
+        if names and self._siblings is not None:
+            self._siblings.defined(resource.name, database, names)
+
+    def _defined_there(self, name: str, database: str, names: frozenset[str]) -> None:
+        resource = self.resources.get(name)
+        if resource is not None:
+            self._defined_here(resource, database, names)
+
+    def _defined_here(self, resource: Resource, database: str, names: frozenset[str]) -> None:
+        if self.catalogs is None or self.catalogs.newest(resource, database) is None:
             return
         self.catalogs.refresh(resource, database, names)
         for session in self.sessions.values() if names else ():

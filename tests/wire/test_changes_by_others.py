@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from access.masking import ColumnRule, MaskPolicy
-from access.scopes import Read
+from access.scopes import Admin, Read
 from app.embedded_postgres import EmbeddedPostgres
 from proxy import catalogs
+from proxy.house import Settings
 from proxy.masking.strategies import REDACTED
 from proxy.upstream import Connected, Dialling
 from tests.wire.site import open_site
@@ -72,3 +73,25 @@ async def test_a_session_that_was_being_opened_while_a_definition_changed(
             session = await another(options)
             assert await (await session.execute("SELECT note, upper(note) FROM v")).fetchone() == (REDACTED, REDACTED)
             await session.close()
+
+
+async def test_a_gateway_on_the_same_port_hears_of_a_definition_at_once(
+    postgres: EmbeddedPostgres, postgres_database: str, tmp_path: Path
+) -> None:
+    settings = Settings(siblings=tmp_path / "s")
+    with psycopg.connect(postgres_database, autocommit=True) as admin:
+        admin.execute(TABLES)
+    async with (
+        open_site(postgres, postgres_database, tmp_path / "1", mask=MASK, settings=settings) as one,
+        open_site(postgres, postgres_database, tmp_path / "2", mask=MASK, settings=settings) as two,
+    ):
+        here, there = await another(await one.access(Admin())), await another(await two.access(Read()))
+        assert await (await there.execute("SELECT note, upper(note) FROM v")).fetchone() == ("a note", "A NOTE")
+        await here.execute(OTHER_MEANING)
+        async with asyncio.timeout(catalogs.LOOK_SECONDS / 2):  # it would find out by itself, later
+            while (  # noqa: ASYNC110 - nothing tells
+                await (await there.execute("SELECT note, upper(note) FROM v")).fetchone() != (REDACTED, REDACTED)
+            ):
+                await asyncio.sleep(0.01)
+        await here.close()
+        await there.close()
