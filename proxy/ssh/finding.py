@@ -94,7 +94,8 @@ _SECRET = (
     "*.keystore", "*.kdbx", "*.ovpn", "*.ppk", "*.envrc", "*token*", "*api?key*", "*apikey*", "*.boto", "*.s3cfg", "*vault*", "*.tfvars", "*/gcloud/*",
     "*/.azure*", ".azure*", "*rclone.conf", "*/.m2/*", ".m2/*", "*/.subversion/*", "*.viminfo", "*.lesshst", "*/.config/hub", "/proc/kmsg", "/proc/*/stack",
     "/proc/*/auxv", "/proc/*/maps", "/proc/*/smaps*", "/var/lib/mysql*", "/var/lib/postgresql*", "/var/lib/docker*", "/var/lib/containerd*", "/var/mail*",
-    "/var/spool/*", "/var/backups/*", "*.sock", "*_key", "*_rsa", "*_dsa", "*_ecdsa", "*_ed25519", "*/environment", "*/.bash_*", "*.pgsql_history", "*/.config/rclone*",
+    "/var/spool/*", "/var/backups/*", "*.sock", "*_key", "*_rsa", "*_dsa", "*_ecdsa", "*_ed25519", "*/environment", "*/.bash_*", "*/userlist.txt", "*msmtprc*", "*/passwd.client*", "*sasl_passwd*", "*/nslcd.conf", "*/sssd.conf",
+    "*/.composer/*", "*.terraformrc", "*/.terraform.d/*", "*database.y*ml", "*/.irssi/*", "*.pgsql_history", "*/.config/rclone*",
 )  # fmt: skip
 #: Places in which whole trees and any names may be read.
 _OPEN_PLACES = ("/var/log/", "/usr/share/")
