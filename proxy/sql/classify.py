@@ -77,6 +77,8 @@ _PROTOCOL = "postgres"
 _READ = frozenset({Effect.READ})
 #: What a statement that defines something does; everything else is left alone, and fast.
 _DEFINES = frozenset({Effect.DDL, Effect.ADMIN})
+#: What they name is not looked into before somebody uses it, who is asked then.
+_ONLY_STORED = frozenset({"CreateFunctionStmt", "CreateTrigStmt", "RuleStmt", "ViewStmt"})
 #: Definitions alone use nothing of what they are of.
 _RUNS = frozenset({Effect.READ, Effect.WRITE, Effect.DANGER, Effect.OPAQUE})
 _ENDS = (Commit, Rollback, RollbackTo)
@@ -123,7 +125,7 @@ def _judge_one(
         walk.refuse("The statement is nested too deeply to be judged.")
     except Exception as error:  # noqa: BLE001 - a tree of a shape nobody thought of is one that is not understood
         walk.refuse(f"The gateway could not judge this statement ({type(error).__name__}).")
-    if session.redefined:
+    if session.redefined and one.node not in _ONLY_STORED:
         _meaning_something_else(walk)
     names = redefined(one.node, one.tree, catalog) if walk.effects & _DEFINES else frozenset()
     if names:

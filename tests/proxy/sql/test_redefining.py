@@ -96,6 +96,8 @@ def test_what_a_definition_makes_unknown(text: str, names: str) -> None:
         ("CREATE INDEX ON t (id)", True),
         ("GRANT SELECT ON t TO app", True),
         ("CREATE OR REPLACE VIEW t AS SELECT 1", True),
+        ("CREATE VIEW over AS SELECT upper('x') FROM t", True),
+        ("CREATE MATERIALIZED VIEW over AS SELECT * FROM t", False),
     ],
 )
 def test_nothing_is_understood_that_uses_such_a_name(text: str, understood: bool) -> None:
