@@ -178,7 +178,7 @@ cat /etc/pgbouncer/userlist.txt
 cat ~/.msmtprc
 cat /srv/app/config/database.yml
 head /etc/sssd/sssd.conf
-cat /home/bob/.composer/auth.json
+cat ~/.composer/auth.json
 $X
 $X -l
 "$CMD" x
