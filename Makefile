@@ -20,7 +20,7 @@ stamp = $(VENV)/installed-$(1)-$(shell cat requirements/$(1).txt pyproject.toml 
 DEMO_STAMP := $(call stamp,demo)
 TEST_STAMP := $(call stamp,test)
 
-.PHONY: help demo try test check peers fuzz-native bench bench-ssh bench-masking format lock clean venv-demo venv-test
+.PHONY: help demo try test check lint peers fuzz-native bench bench-ssh bench-masking format lock clean venv-demo venv-test venv-bytecode
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,17 +32,17 @@ try: venv-demo ## with the demo up in another terminal: a real psql as the sampl
 	@$(BIN)/python -m app try
 
 test: venv-test ## lint, types, import direction and all tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory -j2 lint venv-bytecode
 	$(BIN)/python -m pytest $(ALL_CORES)
 
-check: venv-test ## the fast part of test: everything but real clients and browsers
+lint: venv-test ## lint, types, import direction
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: venv-test ## the fast part of test: everything but real clients and browsers
+	@$(MAKE) --no-print-directory -j2 lint venv-bytecode
 	$(BIN)/python -m pytest -q $(ALL_CORES) -m "not wire and not browser"
 
 peers: venv-test ## the long judges: clients' own test suites, big transfers, long fuzz (ARGS="-k asyncpg"); writes docs/peers/
@@ -81,8 +81,13 @@ venv-demo:
 venv-test:
 	@test -e $(TEST_STAMP) || { $(call install,test,$(TEST_STAMP)); }
 
+# On a clean checkout every worker of the tests would compile all of them; one does, while mypy has the other core.
+venv-bytecode: venv-test
+	@test -e tests/__pycache__ || $(BIN)/python -m pytest --collect-only -qq >/dev/null || true
+
 # Wheels only, every file checked against its hash; the checkout itself is installed without looking at any index. The
-# compiled part gets a file of its own first: what runs has the old one mapped, which must not be written over.
+# compiled parts are removed first: what runs has them mapped, so they must not be written over, and what does not compile
+# any more must not go on as it was. What is missing afterwards is said.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 define install
 	set -e; \
@@ -92,10 +97,9 @@ define install
 	}; \
 	echo "Installing requirements/$(1).txt (once; a minute on a fast line) …"; \
 	$(PIP) --require-hashes --only-binary :all: -r requirements/$(1).txt; \
-	for built in proxy/_native*.so; do \
-		test ! -e "$$built" || { cp "$$built" "$$built.new"; mv "$$built.new" "$$built"; }; \
-	done; \
+	rm -f proxy/_*.so; \
 	$(PIP) --no-build-isolation --no-index --editable .; \
+	$(BIN)/python tools/compiled.py; \
 	rm -f $(VENV)/installed-*; touch $(2)
 endef
 

@@ -17,7 +17,7 @@ from app.core import Core
 from app.supervise import STATE, seen
 from app.targets import Targets, place_of, server_words
 from proxy.masking.literals import make_visible
-from proxy.native import native
+from proxy.native import missing
 from proxy.postgres import doctor
 from proxy.problems import SERIOUS
 from proxy.sql.catalog import Catalog
@@ -77,7 +77,7 @@ async def _doctor(core: Core, arguments: argparse.Namespace) -> int:
         print(f"{problem.weight:7}  {make_visible(problem.what)}\n         {problem.why}")
     if not problems:
         print(f"{resource.name}: {resource.upstream.user} can do no more than the gateway expects of it.")
-    for note in (how_masking_runs(), *seen(core.base / STATE)):
+    for note in (*how_it_runs(), *seen(core.base / STATE)):
         print(f"note     {note}")
     if arguments.fix:
         print("\n".join(["", *doctor.role(catalog, policy, database, arguments.role)]))
@@ -95,19 +95,16 @@ async def _server(core: Core, resource: Resource) -> int:
         pool.close()
     for problem in found.problems:
         print(f"{problem.weight:7}  {make_visible(problem.what)}\n         {problem.why}")
-    for note in found.notes:
+    for note in (*found.notes, *how_it_runs()):
         print(f"note     {make_visible(note)}")
     return 1 if found.problems else 0
 
 
-def how_masking_runs() -> str:
-    """Whether the compiled part is there; without it everything works, and large results take longer."""
-    if native is not None:
-        return "Rows are masked by the compiled part."
-    return (
-        "Rows are masked in Python, 10 to 50 times slower than by the compiled part. Install a C compiler and Python's "
-        "headers (apt install gcc python3-dev) and install hoop again."
-    )
+def how_it_runs() -> list[str]:
+    """Whether the compiled parts are there; without them everything works, slower."""
+    hint = "Install a C compiler and Python's headers (apt install gcc python3-dev) and install hoop again."
+    lacking = [f"NOT IN USE: {line}" for line in missing()]
+    return [*lacking, hint] if lacking else ["All compiled parts are in use."]
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -43,10 +44,16 @@ class FlowSet:
         return next((flow for flow in self.flows if flow.name == name), None)
 
 
+@cache
 def shipped() -> Texts:
     """The flow files that come with the program, by name."""
     folder = files("approval_flows") / "flows"
-    return {f"flows/{one.name}": one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".yml")}
+    found = {f"flows/{one.name}": one.read_text("utf-8") for one in folder.iterdir() if one.name.endswith(".yml")}
+    return MappingProxyType(found)
+
+
+#: A file that did not change is the flow it was: what is read again and again is parsed once.
+_parsed = lru_cache(maxsize=256)(parse)
 
 
 def read_folder(folder: Path) -> tuple[Texts, tuple[FlowProblem, ...]]:
@@ -72,7 +79,7 @@ def build(
 ) -> tuple[FlowSet, tuple[FlowProblem, ...]]:
     """The set of the shipped flows and these, and every problem of these. The set may be used only without problems.
     `schedules` are the on-call schedules there are."""
-    parsed = [parse(file, text) for file, text in texts.items()]
+    parsed = [_parsed(file, text) for file, text in texts.items()]
     own = [flow for flow, _ in parsed if flow is not None]
     problems = [problem for _, found in parsed for problem in found]
     problems += _clashes(own)
@@ -81,7 +88,7 @@ def build(
     wrong = {problem.file for problem in problems}
     problems += [one for flow in own if flow.file not in wrong for one in _impossible(flow, directory, resources)]
     names = {flow.name for flow in own}
-    base = [one for file, text in shipped().items() if (one := parse(file, text)[0]) and one.name not in names]
+    base = [one for file, text in shipped().items() if (one := _parsed(file, text)[0]) and one.name not in names]
     order = sorted(set(problems), key=lambda one: (one.file, one.line, one.where, one.message))
     return _set([*own, *base], texts), tuple(order)
 
@@ -187,7 +194,7 @@ Loaded = tuple[FlowSet, tuple[FlowProblem, ...]]
 
 def load_shipped() -> Loaded:
     """What comes with the program alone; it names nobody, so it fits every directory."""
-    flows = [one for file, text in shipped().items() if (one := parse(file, text)[0])]
+    flows = [one for file, text in shipped().items() if (one := _parsed(file, text)[0])]
     return _set(flows, {}), ()
 
 

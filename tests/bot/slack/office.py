@@ -75,7 +75,7 @@ class Office:
         await link(self.store, self.stage.world.directory, account, person.id, by="operator|root")
         return member
 
-    async def start(self, *, ping: float = 0.2) -> None:
+    async def start(self, *, ping: float = 1.0) -> None:
         """Start the app and wait until Slack can reach it. A socket that is silent for four pings is taken for gone."""
         world = self.stage.world
         self.app = SlackApp(
