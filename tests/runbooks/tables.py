@@ -7,6 +7,7 @@ parameter does with values that have broken others, and what becomes of each in 
 from __future__ import annotations
 
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from access.errors import Invalid
@@ -74,6 +75,7 @@ def kinds_of(language: str) -> list[Kind]:
     return [kind for kind in Kind if language == "sql" or kind not in {Kind.TABLE, Kind.NAME}]
 
 
+@cache
 def runbook(kind: Kind, language: str) -> Runbook:
     """One parameter of a kind, bare and between quotes."""
     options = ", options: [paid, refunded]" if kind is Kind.ENUM else ""
