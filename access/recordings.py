@@ -21,7 +21,7 @@ class Pen(Protocol):
         """How often what was held was written."""
 
     def append(self, *records: bytes) -> None:
-        """What is held, and these: all by one write(2)."""
+        """What is held, and these, all or none: the kernel has them when this returns."""
 
     def hold(self, *records: bytes) -> None:
         """Nobody waits for these: they are written with the next ones, before them."""
@@ -37,7 +37,7 @@ class Recording(Protocol):
     def name(self) -> str: ...
 
     def write(self, *records: bytes) -> None:
-        """Append records, all by one write(2), before returning (they survive kill -9). Raises Unavailable: then none
+        """Append records, all or none, before returning (they survive kill -9). Raises Unavailable: then none
         of them is there, and nothing may be forwarded. Synchronous: microseconds; fsync follows within 100 ms unless
         the settings are strict."""
 

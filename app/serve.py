@@ -71,9 +71,11 @@ async def _serve_until_stopped(
         await core.book.refresh()
         sessions = SessionLog(core.store)
         directory = core.base / core.settings.recordings.path
-        pen = Pen if short_way is None else short_way.Pen
+        pen, map_room = (Pen, None) if short_way is None else (short_way.Pen, short_way.Window)
         strict, node = core.settings.recordings.strict, core.store.writer
-        recordings = Recordings(directory, sessions, strict=strict, pen=pen, node=node, entropy=core.entropy)
+        recordings = Recordings(
+            directory, sessions, strict=strict, pen=pen, node=node, entropy=core.entropy, map_room=map_room
+        )
         process = Process(core, recordings, tasks, databases_only=databases_only)
         loop.add_signal_handler(signal.SIGHUP, process.reload)
         watching = tasks.create_task(watch(core.flows, core.on_call, core.store, process.node))

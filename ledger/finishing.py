@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import logging
 import os
+import time
 from pathlib import Path
 
 from access.events import RecordingSealed
@@ -17,10 +19,49 @@ log = logging.getLogger(__name__)
 
 REDO_SUFFIX = ".redo"
 LOCK = "finishing.lock"
+#: How often, and seconds apart, it is looked whether a process that ends has given up all of its files.
+PATIENCE, PAUSE = 20, 0.1
 
 
-def put_back(directory: Path) -> None:
-    """Bring the segments of processes that are gone up to what their redo logs hold, and remove these logs.
+def left_behind(directory: Path) -> list[Path]:
+    """The segments that no process writes any more, with everything that was recorded in them. Raises OSError.
+
+    A process that ends gives up its files one after the other: a segment may be free while its redo log is not yet. So
+    what a log that is held names is waited for a moment, and left to the next start then.
+    """
+    free = [path for path in sorted(directory.glob(f"*/*{segments.SUFFIX}")) if _is_free(path)]
+    claimed = _named(directory, put_back(directory))
+    for _ in range(PATIENCE):
+        if claimed.isdisjoint(map(_name, free)):
+            break
+        time.sleep(PAUSE)
+        claimed = _named(directory, put_back(directory))
+    return [path for path in free if _name(path) not in claimed]
+
+
+def _is_free(path: Path) -> bool:
+    descriptor = lock_if_free(path)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is not None
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _named(directory: Path, done: set[Path]) -> set[str]:
+    """Whatever is named in redo logs that nobody could put back."""
+    named: set[str] = set()
+    for path in directory.glob(f"*{REDO_SUFFIX}"):
+        with contextlib.suppress(FileNotFoundError):
+            named |= {entry.name for entry in redo.parse(path.read_bytes())} if path not in done else set()
+    return named
+
+
+def put_back(directory: Path) -> set[Path]:
+    """Bring the segments of processes that are gone up to what their redo logs hold, and remove these logs; which these were,
+    with those that somebody still needs.
 
     Before anything is finished, because afterwards nothing can be put back; so only one process does this at a time.
     May be interrupted at any point and done again. Raises OSError: then nothing may be finished.
@@ -28,18 +69,19 @@ def put_back(directory: Path) -> None:
     descriptor = os.open(directory / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        done = [path for path in sorted(directory.glob(f"*{REDO_SUFFIX}")) if _redone(directory, path)]
-        if done:
+        done = {path: _redone(directory, path) for path in sorted(directory.glob(f"*{REDO_SUFFIX}"))}
+        if any(done.values()):
             sync_directory(directory)
+        return {path for path, redone in done.items() if redone is not None}
     finally:
         os.close(descriptor)
 
 
-def _redone(directory: Path, path: Path) -> bool:
-    """Whether everything of this log is in its segments, and it is gone."""
+def _redone(directory: Path, path: Path) -> bool | None:
+    """Whether everything of this log is in its segments, and it is gone; None when a process holds it."""
     descriptor = lock_if_free(path)
     if descriptor is None:
-        return False
+        return None
     try:
         pieces: dict[str, list[redo.Entry]] = {}
         for entry in redo.parse(path.read_bytes()):
@@ -61,7 +103,7 @@ def _put_into(directory: Path, name: str, entries: list[redo.Entry]) -> bool:
     if descriptor is None:
         return not path.exists()
     try:
-        written = sum(_put(descriptor, entry) for entry in entries)
+        written = sum(_put(descriptor, entry) for entry in sorted(entries, key=lambda entry: entry.offset))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -97,9 +139,8 @@ def finish(path: Path, descriptor: int) -> RecordingSealed | None:
         return None
     os.ftruncate(descriptor, size)
     os.fsync(descriptor)
-    name = f"{path.parent.name}/{path.name}"
     head = hashlib.sha256(data[:size]).hexdigest()
-    seal = Seal(name, size, head, final=True)
+    seal = Seal(_name(path), size, head, final=True)
     return sealed(path.name.removesuffix(segments.SUFFIX), seal, cut=len(data) - size)
 
 

@@ -1,8 +1,9 @@
 """Recordings on this node's disk: written before anything is forwarded, sealed into the ledger while they grow.
 
-One file per session, `<directory>/<day>/<session>.seg`. A record is handed to the kernel by one write(2), so it survives
-a kill -9; a thread makes everything durable at most 100 ms later (`syncing`; at once when strict): in the file itself, or
-of many sessions together in the redo log of the process, `<directory>/<random>.redo`. Closed segments are compressed.
+One file per session, `<directory>/<day>/<session>.seg`. A record is handed to the kernel by one write(2), or by a copy into
+the mapped redo log of the process, `<directory>/<random>.redo`, so it survives a kill -9; a thread makes everything durable at
+most 100 ms later (`syncing`; at once when strict): in the file itself, or of many sessions together in the redo log. Closed
+segments are compressed.
 The process that writes a file holds a lock on it; what nobody holds was left behind by a crash and is finished at the next
 start (`finishing`). Implements `access.recordings.Recordings`.
 """
@@ -26,10 +27,10 @@ from access.ports import Entropy, SessionLog
 from access.requests import Session
 from ledger import redo, segments, writeback
 from ledger.files import SPACE_HINT, create, lock_if_free, make_directory, sync_directory
-from ledger.finishing import compress, finish, put_back
+from ledger.finishing import compress, finish, left_behind
 from ledger.seals import Seal, grown, sealed
 from ledger.segments import Pen
-from ledger.syncing import SYNC_SECONDS, RedoLog, Syncer
+from ledger.syncing import ROOM, SYNC_SECONDS, RedoLog, Syncer, Window
 from ledger.writeback import Reader
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Recording:
         #: How much is durable: anywhere, and in the file itself. -1: not even its name.
         self.durable = self._durable_here = -1
         self._lost = False
+        self._window: Window | None = None
         self._lock = threading.Lock()
         self._descriptor = self._create()
         self.pen = owner.pen(self._descriptor, UNHASHED_MOST, self._attend, self._trouble)
@@ -113,7 +115,7 @@ class Recording:
     def _cut_back(self) -> None:
         """Take back half a record, so that the next one can be read."""
         try:
-            os.ftruncate(self._descriptor, self.pen.size)
+            os.ftruncate(self._descriptor, self.pen.size - self.pen.unfiled)
         except OSError as error:
             self._break(f"half a record could not be taken back: {error.strerror}")
 
@@ -127,16 +129,36 @@ class Recording:
             if self._descriptor >= 0:
                 writeback.begin(self._descriptor)
 
+    def join(self, window: Window) -> None:
+        """Put what is small into this redo log first; `piece` and `sync` write it to the segment."""
+        if self._window is not window:
+            self._window = window
+            self.pen.join(window, self.name.encode(), self)
+
     def piece(self, reader: Reader) -> redo.Entry | None:
-        """What it grew by since it was durable, for the redo log; None when its own file must take it: more than can be
-        read at once, or its name is not durable yet. Any thread."""
+        """What it grew by since it was durable, for the redo log, without what is there already; None when its own file must
+        take it: more than can be read at once, or its name is not durable yet. Any thread."""
         with self._lock:
             if self._descriptor < 0 or self._lost or self.durable < 0:
                 return None
             self.pen.quiet = False  # what is written from here on is made durable the next time
-            size = self.pen.size - self.durable
+            size = self.pen.size
+            if not self._filed():
+                return None
+            if self.pen.loose <= self.durable:
+                return redo.Entry(self.name, size, b"")
+            size -= self.durable
             data = reader.read(self._descriptor, size, self.durable)
             return redo.Entry(self.name, self.durable, data) if len(data) == size else None
+
+    def _filed(self) -> bool:
+        """Write what is only in the redo log to the segment; whether nothing is only there."""
+        try:
+            self.pen.file(self._descriptor)
+        except OSError as error:
+            log.warning("the recording of %s waits in the redo log: %s", self._session, error.strerror)
+            return False
+        return True
 
     def is_kept(self, size: int) -> None:
         """The redo log holds the first `size` bytes as far as the file itself does not."""
@@ -149,7 +171,7 @@ class Recording:
         with self._lock:
             self.pen.quiet = False  # what is written from here on is synced the next time
             size = self.pen.size
-            if self._descriptor >= 0 and not self._lost and size > self._durable_here:
+            if self._descriptor >= 0 and self._filed() and not self._lost and size > self._durable_here:
                 try:
                     os.fdatasync(self._descriptor)
                     if self._durable_here < 0:
@@ -160,7 +182,7 @@ class Recording:
                     self._lost = True
                     self._break(error.strerror or "sync failed")
                     log.exception("the recording of %s is not durable", self._session)
-            return self._durable_here >= self.durable
+            return self._durable_here >= self.durable and not self.pen.unfiled
 
     def head(self) -> Seal | None:
         """What seals what there is; None when it did not grow, or will never be durable."""
@@ -176,11 +198,15 @@ class Recording:
         if self._descriptor < 0 or not self._owner.leaves(self):
             return
         try:
-            await asyncio.to_thread(self.sync)
             self._break(self._broken or "it is closed")
+            await asyncio.to_thread(self.sync)
+            if self.pen.unfiled:
+                raise self._unavailable("what is in the redo log waits for room")
             fact = sealed(self._session, self._head(final=True))
             await (self._owner.sessions.record if commit is None else commit)(fact)
             await asyncio.to_thread(compress, self.path)
+            if self._window is not None:
+                self._window.owners.discard(self)  # what is of it there is needed no more
         finally:
             with self._lock:
                 descriptor, self._descriptor = self._descriptor, -1
@@ -194,7 +220,7 @@ class Recordings:
     """The recordings of this node. `start` finishes what a crash left; `close` ends the background work.
 
     `strict` makes every record durable before `write` returns (slower by one fsync). `pen` makes what writes a segment.
-    `entropy` makes a redo log unlike any other; without it there is none.
+    `entropy` makes a redo log unlike any other; without it there is none. `map_room` maps it for these pens.
     """
 
     def __init__(
@@ -206,6 +232,7 @@ class Recordings:
         pen: Callable[..., Pen] = Pen,
         node: str = "",
         entropy: Entropy | None = None,
+        map_room: Callable[[int, int], Window] | None = None,
     ) -> None:
         self.directory = directory
         self._node = node
@@ -213,7 +240,7 @@ class Recordings:
         self.sessions = sessions
         self.strict = strict
         self._open: set[Recording] = set()
-        self._syncing = Syncer(None if entropy is None else lambda: RedoLog(directory, entropy))
+        self._syncing = Syncer(None if entropy is None else lambda: RedoLog(directory, entropy, ROOM, map_room))
         self._sealing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -280,11 +307,11 @@ class Recordings:
         compress; their names."""
         finished: list[str] = []
         try:
-            await asyncio.to_thread(put_back, self.directory)
+            paths = await asyncio.to_thread(left_behind, self.directory)
         except OSError:
             log.exception("what processes left behind in %s stays as it is until the next start", self.directory)
             return finished
-        for path in sorted(self.directory.glob(f"*/*{segments.SUFFIX}")):
+        for path in paths:
             descriptor = lock_if_free(path)
             if descriptor is None:
                 continue

@@ -1,16 +1,17 @@
 """The bytes of a redo log, pure: what the recordings of one process grew by since their own files were made durable.
 
-A log is a row of batches, each made durable by one fdatasync. A batch begins on a page of its own, so that nothing that is
-durable already is ever written again. Its room is used again and again: a batch counts when it carries the token of the
-first one, which is random and new for every pass, and its SHA-256 is right; the first that does not is the end. So neither
-a torn batch nor what an earlier pass left behind is taken for a batch, not even where somebody's recorded text is made to
-look like one: its author can not know the token.
+A log is a row of batches. Each has one entry that a recording put there when it grew, right behind the one before; or
+many, put there to be made durable, and begins on a page of its own. Behind every fdatasync a new page is begun, so that
+nothing that is durable already is ever written again. The room is used again and again: a batch counts when it carries
+the token of the first one, which is random and new for every pass, and its CRC-32 is right. So neither a torn batch nor what an
+earlier pass left behind is taken for a batch, not even where somebody's recorded text is made to look like one: its author
+can not know the token. Behind one that does not count, the next may begin on any page.
 """
 
 from __future__ import annotations
 
-import hashlib
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from ledger.segments import SUFFIX
 
 TOKEN_BYTES = 16
 PAGE = 4096
-_HEAD = struct.Struct(f">{TOKEN_BYTES}sI32s")  # token, bytes of entries, SHA-256 of all but itself and the filling
+_HEAD = struct.Struct(f">{TOKEN_BYTES}sII")  # token, bytes of entries, CRC-32 of all but itself
 _ENTRY = struct.Struct(">HIQ")  # bytes of the name, bytes of the segment, where they begin in it
 
 
@@ -30,35 +31,42 @@ class Entry:
     offset: int
     data: bytes
 
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
 
 def batch(token: bytes, entries: Iterable[Entry]) -> bytes:
     """Entries that become durable together, as whole pages."""
+    data = line(token, *entries)
+    return data + bytes(-len(data) % PAGE)
+
+
+def line(token: bytes, *entries: Entry) -> bytes:
+    """The same without filling; `proxy/_redo.h` makes it of one entry."""
     parts: list[bytes] = []
     for entry in entries:
         name = entry.name.encode()
         parts += (_ENTRY.pack(len(name), len(entry.data), entry.offset), name, entry.data)
     body = b"".join(parts)
-    head = _HEAD.pack(token, len(body), _digest(token, body))
-    return b"".join((head, body, bytes(-(len(head) + len(body)) % PAGE)))
+    return _HEAD.pack(token, len(body), _crc(token, body)) + body
 
 
 def parse(data: bytes) -> Iterator[Entry]:
     """All entries of the last pass, oldest first; whatever the bytes are, nothing else."""
     view, token, at = memoryview(data), data[:TOKEN_BYTES], 0
     while at + _HEAD.size <= len(data):
-        mark, size, digest = _HEAD.unpack_from(data, at)
-        body = view[at + _HEAD.size : at + _HEAD.size + size]
-        if mark != token or not 0 < size == len(body) or digest != _digest(token, body):
-            return
-        yield from _entries(bytes(body))
-        at += _HEAD.size + size
-        at += -at % PAGE
+        mark, size, crc = _HEAD.unpack_from(data, at)
+        body = view[at + _HEAD.size : at + _HEAD.size + size] if mark == token else b""
+        if 0 < size == len(body) and crc == _crc(token, body):
+            yield from _entries(bytes(body))
+            at += _HEAD.size + size
+        else:
+            at = (at // PAGE + 1) * PAGE
 
 
-def _digest(token: bytes, body: bytes | memoryview) -> bytes:
-    hashed = hashlib.sha256(token + len(body).to_bytes(4, "big"))
-    hashed.update(body)
-    return hashed.digest()
+def _crc(token: bytes, body: bytes | memoryview) -> int:
+    return zlib.crc32(body, zlib.crc32(token + len(body).to_bytes(4, "big")))
 
 
 def _entries(body: bytes) -> Iterator[Entry]:

@@ -59,6 +59,9 @@ class Pen:
         self.size = 0
         self.quiet = False
         self.unhashed = 0
+        #: Only in C something waits in the redo log to be written here.
+        self.unfiled = 0
+        self.loose = 0
         self.held = 0
         self.turns = 0
         self._most = most
@@ -83,6 +86,7 @@ class Pen:
         self._recorded.append(data)
         self.unhashed += written
         self.size += written
+        self.loose = self.size
         if self.held:
             self._waiting.clear()
             self.held = 0
@@ -105,6 +109,12 @@ class Pen:
         self._recorded.clear()
         self.unhashed = 0
         return data
+
+    def join(self, window: object, name: bytes, owner: object) -> None:
+        """Put what is small into a redo log first, which `file` writes to the segment later: here it is written at once."""
+
+    def file(self, descriptor: int) -> None:
+        """Write what is only in the redo log. Raises OSError."""
 
     def _framed(self, records: tuple[bytes, ...]) -> bytes:
         try:

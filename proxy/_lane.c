@@ -615,11 +615,12 @@ PyMODINIT_FUNC PyInit__lane(void) {
     WORDS(MAKE_WORD)
     if (!(zero = PyLong_FromLong(0)) || !(unnamed = PyUnicode_InternFromString(""))) return NULL;
     PyTypeObject *types[] = {
-        &ShortType, &PenType, &KnownType, &PassageType, &CountersType, &VersionType,
+        &ShortType, &PenType, &WindowType, &KnownType, &PassageType, &CountersType, &VersionType,
 #ifdef __linux__
         &PollerType,
 #endif
     };
+    redo_make_table();
     PyObject *made = PyModule_Create(&module);
     for (size_t i = 0; made && i < sizeof types / sizeof *types; i++)
         if (PyModule_AddType(made, types[i]) < 0) Py_CLEAR(made);

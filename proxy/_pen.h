@@ -3,6 +3,9 @@
  *
  * It writes with the GIL held: a page cache takes microseconds, giving the GIL up and getting it back among other threads
  * takes more. No interpreter object is made for a record: it is framed where it waits to be hashed, and written from there.
+ *
+ * A pen that has joined a redo log puts what it appends there, and `file` writes it to the segment a moment later, of many
+ * appends together. Without room in the log it writes all that is not in the segment yet, and then itself, as before.
  */
 #ifndef HOOP_PEN_H
 #define HOOP_PEN_H
@@ -14,14 +17,17 @@
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
+#include "_redo.h"
 
-/* `bytes` are first the `recorded` ones that wait to be hashed, then up to `end` what is held. */
+/* `bytes` are first the `recorded` ones, of which those from `hashed` on wait to be hashed and those from `filed` on to be
+ * written to the segment, then up to `end` what is held. `loose`: from there on all is in the redo log. */
 typedef struct {
     PyObject_HEAD
-    PyObject *attention, *trouble;
+    PyObject *attention, *trouble, *owner, *name;
+    Window *window;
     unsigned char *bytes;
-    Py_ssize_t room, recorded, end;
-    Py_ssize_t size, most, held, turns;
+    Py_ssize_t room, hashed, filed, recorded, end;
+    Py_ssize_t size, most, held, turns, loose, pass;
     int descriptor;
     char quiet, writing;
 } Pen;
@@ -32,6 +38,9 @@ typedef struct { const void *at; Py_ssize_t size; } Piece;
 #define MAX_RECORD (16 * 1024 * 1024)
 /* Room for so much is kept when nothing waits. */
 #define PEN_ROOM_KEPT 1024
+/* More than this at once, or waiting for the segment, is written there: the redo log is for what is small. */
+#define PEN_LOGGED_MOST (64 * 1024)
+#define PEN_UNFILED_MOST (512 * 1024)
 
 /* Whether it can be used now; -1 with an error. A signal's handler may run while it writes. */
 static int pen_is_ready(const Pen *self) {
@@ -73,25 +82,55 @@ static int pen_frame(Pen *self, const Piece *pieces, int count) {
     return 0;
 }
 
-/* Write what is held and what was framed behind it, by one write(2). 0; -1 with an error: then `end` is for the caller. */
-static int pen_write(Pen *self, Py_ssize_t held_end) {
-    Py_ssize_t size = self->end - self->recorded, written = -1;
-    int problem = EBADF;
-    if (!size) return 0;
-    if (self->descriptor >= 0) {
-        self->writing = 1;
-        do written = write(self->descriptor, self->bytes + self->recorded, (size_t)size);
-        while (written < 0 && errno == EINTR && !PyErr_CheckSignals());
-        problem = errno;
-        self->writing = 0;
+/* Put what is behind `recorded` into the redo log: 1, 0 when it is not for there, -1 with an error. */
+static int pen_log(Pen *self) {
+    Window *window = self->window;
+    Py_ssize_t size = self->end - self->recorded;
+    if (!window || !window->open || size > PEN_LOGGED_MOST || self->end - self->filed > PEN_UNFILED_MOST) return 0;
+    if (self->pass != window->pass) { /* before it has anything there */
+        if (PySet_Add(window->owners, self->owner) < 0) return -1;
+        self->pass = window->pass;
     }
-    if (written != size) {
-        self->end = held_end;
-        return PyErr_Occurred() ? -1 : pen_in_trouble(self, written < 0 ? problem : 0);
+    return window_put(window, self->name, self->size, self->bytes + self->recorded, size);
+}
+
+/* Write what is not in the segment, by one write(2): 0, an error number, PEN_PART when only a part could be, or -1 when a
+ * signal's handler raised. What was recorded before may be there in part then; the rest of it follows the next time. */
+#define PEN_PART -2
+static int pen_put_down(Pen *self, int descriptor, Py_ssize_t end) {
+    Py_ssize_t size = end - self->filed, written = -1;
+    if (descriptor < 0) return EBADF;
+    self->writing = 1;
+    do written = write(descriptor, self->bytes + self->filed, (size_t)size);
+    while (written < 0 && errno == EINTR && !PyErr_CheckSignals());
+    int problem = errno;
+    self->writing = 0;
+    if (written < 0) return PyErr_Occurred() ? -1 : problem;
+    if (written == size) {
+        self->filed = end;
+        return 0;
+    }
+    self->filed = written < self->recorded - self->filed ? self->filed + written : self->recorded;
+    return PEN_PART;
+}
+
+/* Record what is held and what was framed behind it. 0; -1 with an error: then `end` is that of what was held. */
+static int pen_write(Pen *self, Py_ssize_t held_end) {
+    Py_ssize_t size = self->end - self->recorded;
+    if (!size) return 0;
+    int logged = self->descriptor < 0 ? 0 : pen_log(self);
+    if (logged <= 0) {
+        int problem = logged < 0 ? -1 : pen_put_down(self, self->descriptor, self->end);
+        if (problem) {
+            self->end = held_end;
+            if (PyErr_Occurred()) return -1;
+            return pen_in_trouble(self, problem == PEN_PART ? 0 : problem);
+        }
+        self->loose = self->size + size;
     }
     self->recorded = self->end, self->size += size;
     if (self->held) self->held = 0, self->turns++;
-    if (self->quiet && self->recorded < self->most) return 0;
+    if (self->quiet && self->recorded - self->hashed < self->most) return 0;
     PyObject *attended = PyObject_CallNoArgs(self->attention);
     Py_XDECREF(attended);
     return attended ? 0 : -1;
@@ -153,21 +192,59 @@ static PyObject *Pen_flush(Pen *self, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(pen_take_doc, "take()\n\nWhat was recorded and not taken before, to be hashed.");
-static PyObject *Pen_take(Pen *self, PyObject *unused) {
-    (void)unused;
-    if (pen_is_ready(self) < 0) return NULL;
-    PyObject *taken = PyBytes_FromStringAndSize((const char *)self->bytes, self->recorded);
-    if (!taken) return NULL;
-    Py_ssize_t left = self->end - self->recorded;
-    if (left) memmove(self->bytes, self->bytes + self->recorded, (size_t)left);
-    self->recorded = 0, self->end = left;
+/* Forget what nothing waits for. */
+static void pen_compact(Pen *self) {
+    Py_ssize_t over = self->hashed < self->filed ? self->hashed : self->filed, left = self->end - over;
+    if (over && left) memmove(self->bytes, self->bytes + over, (size_t)left);
+    self->hashed -= over, self->filed -= over, self->recorded -= over, self->end = left;
     if (!left && self->room > PEN_ROOM_KEPT) {
         PyMem_Free(self->bytes);
         self->bytes = NULL, self->room = 0;
     }
+}
+
+PyDoc_STRVAR(pen_take_doc, "take()\n\nWhat was recorded and not taken before, to be hashed.");
+static PyObject *Pen_take(Pen *self, PyObject *unused) {
+    (void)unused;
+    if (pen_is_ready(self) < 0) return NULL;
+    const char *from = self->bytes ? (const char *)self->bytes + self->hashed : NULL;
+    PyObject *taken = PyBytes_FromStringAndSize(from, self->recorded - self->hashed);
+    if (!taken) return NULL;
+    self->hashed = self->recorded;
+    pen_compact(self);
     return taken;
 }
+
+PyDoc_STRVAR(pen_join_doc,
+"join(window, name, owner)\n\nPut what is small into this redo log first, by this name of the segment; `owner` is told there.");
+static PyObject *Pen_join(Pen *self, PyObject *args) {
+    PyObject *window, *name, *owner;
+    if (!PyArg_ParseTuple(args, "O!SO", &WindowType, &window, &name, &owner) || pen_is_ready(self) < 0) return NULL;
+    if (PyBytes_GET_SIZE(name) > UINT16_MAX) { PyErr_SetString(PyExc_ValueError, "the name is too long"); return NULL; }
+    if ((PyObject *)self->window != window) self->pass = 0;
+    Py_XSETREF(self->window, (Window *)Py_NewRef(window));
+    Py_XSETREF(self->name, Py_NewRef(name));
+    Py_XSETREF(self->owner, Py_NewRef(owner));
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(pen_file_doc,
+"file(descriptor)\n\nWrite what is only in the redo log to the segment. Raises OSError: then it joins no log any more.");
+static PyObject *Pen_file(Pen *self, PyObject *given) {
+    int descriptor = PyLong_AsLong(given), problem = 0;
+    if ((descriptor == -1 && PyErr_Occurred()) || pen_is_ready(self) < 0) return NULL;
+    if (self->recorded > self->filed) problem = pen_put_down(self, descriptor, self->recorded);
+    if (problem) {
+        Py_CLEAR(self->window);
+        errno = problem == PEN_PART ? ENOSPC : problem;
+        return PyErr_Occurred() ? NULL : PyErr_SetFromErrno(PyExc_OSError);
+    }
+    pen_compact(self);
+    Py_RETURN_NONE;
+}
+
+static PyObject *Pen_unhashed(Pen *self, void *unused) { (void)unused; return PyLong_FromSsize_t(self->recorded - self->hashed); }
+static PyObject *Pen_unfiled(Pen *self, void *unused) { (void)unused; return PyLong_FromSsize_t(self->recorded - self->filed); }
 
 static int Pen_init(Pen *self, PyObject *args, PyObject *names) {
     PyObject *attention, *trouble;
@@ -180,11 +257,16 @@ static int Pen_init(Pen *self, PyObject *args, PyObject *names) {
 static int Pen_traverse(Pen *self, visitproc visit, void *arg) {
     Py_VISIT(self->attention);
     Py_VISIT(self->trouble);
+    Py_VISIT(self->owner);
+    Py_VISIT(self->window);
     return 0;
 }
 static int Pen_clear(Pen *self) {
     Py_CLEAR(self->attention);
     Py_CLEAR(self->trouble);
+    Py_CLEAR(self->owner);
+    Py_CLEAR(self->window);
+    Py_CLEAR(self->name);
     return 0;
 }
 static void Pen_dealloc(Pen *self) {
@@ -197,19 +279,25 @@ static PyMethodDef Pen_methods[] = {
     {"append", (PyCFunction)(void (*)(void))Pen_append, METH_FASTCALL, pen_append_doc},
     {"hold", (PyCFunction)(void (*)(void))Pen_hold, METH_FASTCALL, pen_hold_doc},
     {"flush", (PyCFunction)Pen_flush, METH_NOARGS, pen_flush_doc}, {"take", (PyCFunction)Pen_take, METH_NOARGS, pen_take_doc},
+    {"join", (PyCFunction)Pen_join, METH_VARARGS, pen_join_doc}, {"file", (PyCFunction)Pen_file, METH_O, pen_file_doc},
     {NULL, NULL, 0, NULL},
 };
 static PyMemberDef Pen_members[] = {
     {"size", T_PYSSIZET, offsetof(Pen, size), 0, NULL}, {"descriptor", T_INT, offsetof(Pen, descriptor), 0, NULL},
-    {"quiet", T_BOOL, offsetof(Pen, quiet), 0, NULL}, {"unhashed", T_PYSSIZET, offsetof(Pen, recorded), READONLY, NULL},
+    {"quiet", T_BOOL, offsetof(Pen, quiet), 0, NULL}, {"loose", T_PYSSIZET, offsetof(Pen, loose), READONLY, NULL},
     {"held", T_PYSSIZET, offsetof(Pen, held), READONLY, NULL}, {"turns", T_PYSSIZET, offsetof(Pen, turns), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
+};
+static PyGetSetDef Pen_computed[] = {
+    {"unhashed", (getter)Pen_unhashed, NULL, NULL, NULL}, {"unfiled", (getter)Pen_unfiled, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 static PyTypeObject PenType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._lane.Pen", .tp_basicsize = sizeof(Pen),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, .tp_new = PyType_GenericNew, .tp_init = (initproc)Pen_init,
     .tp_traverse = (traverseproc)Pen_traverse, .tp_clear = (inquiry)Pen_clear, .tp_dealloc = (destructor)Pen_dealloc,
-    .tp_methods = Pen_methods, .tp_members = Pen_members, .tp_doc = "Pen(descriptor, most, attention, trouble)",
+    .tp_methods = Pen_methods, .tp_members = Pen_members, .tp_getset = Pen_computed,
+    .tp_doc = "Pen(descriptor, most, attention, trouble)",
 };
 
 #endif

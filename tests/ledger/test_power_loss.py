@@ -15,9 +15,11 @@ from ledger import segments
 from ledger.recordings import Recording, Recordings
 from ledger.seals import check
 from ledger.syncing import RedoLog, Syncer
+from proxy.native import short_way
 from tests.fakes.entropy import SeededEntropy
 from tests.ledger import examples
 from tests.ledger.disk import Disk, Ended, names
+from tests.ledger.test_pen import NO_C
 from tests.ledger.test_recordings import Log
 
 ROOM = 5 * 4096
@@ -27,11 +29,18 @@ DEEP = int(os.environ.get("HOOP_DEEP", "1"))
 class Process:
     """One process with sessions under way; remembers what it wrote, and how much of it was promised."""
 
-    def __init__(self, directory: Path, log: Log, name: str = "a", room: int = ROOM) -> None:
+    def __init__(
+        self, directory: Path, log: Log, name: str = "a", room: int = ROOM, *, is_mapped: bool = False
+    ) -> None:
         self.log = log
         self.name = name
-        self.recordings = Recordings(directory, log)
-        self.syncer = Syncer(lambda: RedoLog(directory, SeededEntropy(sum(name.encode())), room))
+        entropy = SeededEntropy(sum(name.encode()))
+        if is_mapped:
+            self.recordings = Recordings(directory, log, pen=short_way.Pen)
+            self.syncer = Syncer(lambda: RedoLog(directory, entropy, room, short_way.Window))
+        else:
+            self.recordings = Recordings(directory, log)
+            self.syncer = Syncer(lambda: RedoLog(directory, entropy, room))
         self.open: list[Recording] = []
         self.written: dict[str, bytes] = {}
         self.handed: dict[str, int] = {}
@@ -102,14 +111,15 @@ async def _ended(process: Process, seed: int, steps: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(DEEP))
+@pytest.mark.parametrize("is_mapped", [False, pytest.param(True, marks=NO_C)], ids=["written", "mapped"])
 async def test_killed_at_any_call_and_with_the_power_gone_as_well(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch, *, is_mapped: bool
 ) -> None:
     chance = random.Random(seed)
     for last in itertools.count(1, 2 if DEEP == 1 else 1):
         root = tmp_path / f"{last}"
         root.mkdir()
-        process = Process(root, Log())
+        process = Process(root, Log(), is_mapped=is_mapped)
         with monkeypatch.context() as patched:
             disk = Disk(patched, root, last)
             await _ended(process, seed, 6)
@@ -120,7 +130,7 @@ async def test_killed_at_any_call_and_with_the_power_gone_as_well(
         await _recovered_at_the_second_try(tmp_path / f"{last}-dark", process, chance, monkeypatch)
         if disk.calls < last:
             break
-    assert last > 50, "it went through a life with everything in it"
+    assert last > (30 if is_mapped else 50), "it went through a life with everything in it"
 
 
 async def _recovered_at_the_second_try(

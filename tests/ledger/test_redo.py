@@ -29,7 +29,7 @@ def test_batches_come_back_from_room_that_was_never_used(made: list[list[Entry]]
 
 def test_a_torn_batch_is_nothing_wherever_it_is_torn() -> None:
     kept, torn = batch(ONE, SMALL), batch(ONE, LONG)
-    used = len(torn) - (-(52 + 14 + len(NAME) + 9000)) % PAGE
+    used = len(torn) - (-(24 + 14 + len(NAME) + 9000)) % PAGE
     for before in (bytes(len(torn)), batch(TWO, [Entry(NAME, 11, b"y" * 9000)]), b"\xff" * len(torn)):
         for at in range(0, len(torn), 7):
             data = kept + torn[:at] + before[at:]
@@ -44,7 +44,7 @@ def test_a_torn_batch_is_nothing_wherever_it_is_torn() -> None:
 
 def test_every_damaged_bit_of_a_batch_ends_it() -> None:
     data = batch(ONE, SMALL)
-    for at in range(52 + 14 * 2 + 20 * 2 + 153):
+    for at in range(24 + 14 * 2 + 20 * 2 + 153):
         for bit in (1, 128):
             wrong = bytearray(data)
             wrong[at] ^= bit

@@ -443,7 +443,7 @@ def compare_pens(tally: Tally, seed: int, count: int) -> None:
         dice = random.Random(f"pens {seed} {number}")
         calls = [
             (
-                dice.choice(("append", "append", "hold", "hold", "flush", "take", "quiet")),
+                dice.choice(("append", "append", "hold", "hold", "flush", "take", "quiet", "file")),
                 [
                     dice.randbytes(dice.choice((0, 1, 9, 300, 70_000)) if dice.random() < 0.3 else 20)
                     for _ in range(dice.randrange(4))
@@ -451,18 +451,28 @@ def compare_pens(tally: Tally, seed: int, count: int) -> None:
             )
             for _ in range(12)
         ]
-        where = dice.choice(("file", "full", "pipe", "closed"))
+        where = dice.choice(("file", "logged", "logged", "full", "pipe", "closed"))
         told = [_written(make, where, calls) for make in (segments.Pen, native_module.short_way.Pen)]
         tally.sessions += 1
         if told[0] != told[1]:
             tally.differences.append(f"pens {seed} {number}: {where}")
 
 
+def _joined(pen: Any) -> Any:
+    log = os.memfd_create("redo")
+    os.truncate(log, 4 * 4096)
+    window = native_module.short_way.Window(log, 4 * 4096)
+    os.close(log)
+    window.begin(b"t" * 16)
+    pen.join(window, b"day/session.seg", pen)
+    return window
+
+
 def _written(make: Callable[..., Any], where: str, calls: list[tuple[str, list[bytes]]]) -> tuple[object, ...]:
     ours, theirs = os.pipe2(os.O_NONBLOCK)
     descriptor = -1 if where == "closed" else theirs
-    if where in {"file", "full"}:
-        descriptor = os.memfd_create("pen") if where == "file" else os.open("/dev/full", os.O_WRONLY)
+    if where in {"file", "logged", "full"}:
+        descriptor = os.open("/dev/full", os.O_WRONLY) if where == "full" else os.memfd_create("pen")
     said: list[int] = []
 
     def trouble(number: int) -> None:
@@ -471,6 +481,7 @@ def _written(make: Callable[..., Any], where: str, calls: list[tuple[str, list[b
 
     pen = make(descriptor, 90, lambda: said.append(-1), trouble)
     taken = []
+    window = _joined(pen) if where == "logged" and make is not segments.Pen else None
     for move, records in calls:
         with suppress(Fault):
             if move == "take":
@@ -479,12 +490,19 @@ def _written(make: Callable[..., Any], where: str, calls: list[tuple[str, list[b
                 pen.quiet = not pen.quiet
             elif move == "flush":
                 pen.flush()
+            elif move == "file":
+                if descriptor >= 0:
+                    pen.file(descriptor)
+                if window is not None and not window.open:
+                    window.begin(b"u" * 16)
             else:
                 (pen.hold if move == "hold" else pen.append)(*records)
         said += [pen.size, pen.unhashed, pen.held, pen.turns]
+    if where == "logged":
+        pen.file(descriptor)
     there = (
         os.pread(descriptor, 1 << 20, 0)
-        if where == "file"
+        if where in {"file", "logged"}
         else os.read(ours, 1 << 20)
         if where == "pipe" and pen.size
         else b""
