@@ -79,12 +79,12 @@ def _inside(path: str, seed: int, count: int) -> int:
         f"{len(tally.differences)} differences"
     )
     print(
-        f"{ways.sessions} sessions, pens and pollers, {ways.steps} steps, {ways.damaged} damaged, {ways.short} short; "
+        f"{ways.sessions} sessions, pens and pollers, {ways.steps} steps, {ways.damaged} damaged, {ways.short} short, {ways.wired} from socket to socket; "
         f"{len(ways.differences)} differences"
     )
     for one in (tally.differences + ways.differences)[:10]:
         print(one)
-    return 1 if tally.differences or ways.differences or not tally.found or not ways.short else 0
+    return 1 if tally.differences or ways.differences or not tally.found or not ways.wired else 0
 
 
 if __name__ == "__main__":
