@@ -59,7 +59,7 @@ def _inside(path: str, seed: int, count: int) -> int:
         sys.modules[f"proxy.{name}"] = module
 
     from proxy.native import native, short_way
-    from tests.proxy.peers import comparing, lanes, sockets
+    from tests.proxy.peers import comparing, lanes, memory, sockets
 
     assert [native, short_way] == [sys.modules[f"proxy.{name}"] for name in MODULES]
 
@@ -73,6 +73,7 @@ def _inside(path: str, seed: int, count: int) -> int:
     lanes.compare_lanes(ways, seed, count // 50)
     lanes.compare_faults(ways, seed, count // 50)
     lanes.compare_pens(ways, seed, count // 100)
+    memory.compare_memory(ways, seed, count // 100)
     sockets.compare_sockets(ways, seed, count // 200)
     print(
         f"{tally.texts} texts, {tally.certain} certain, {tally.found} with something in them, {tally.sifted} clean without detectors; {tally.rows} rows and lines; {tally.streams} streams; {tally.forms} forms; {tally.batches} batches, {tally.filled} told in C; "
