@@ -331,7 +331,7 @@ async def test_each_alarm_is_paged_once_and_survives_an_outage_and_a_restart(clo
     assert not await Alarms(world.store, [pages], str).step()
     (alarm,) = pages.alarms
     assert alarm.link == f"https://hoop.example.com/requests/{request.id}"
-    assert "until 2026-03-02 10:00 UTC: " in alarm.text
+    assert "until 2026-03-02 10:00:00Z: " in alarm.text
     assert (alarm.kind, alarm.subject, alarm.resource, alarm.who) == (
         "emergency.opened",
         request.id,
