@@ -20,6 +20,8 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from proxy.masking import swift
+
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ROOMS = [pattern.removesuffix("*") for pattern in PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]]
@@ -38,6 +40,13 @@ def text(name: str | Path) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------- code
+
+
+def test_the_detectors_are_those_the_compiled_part_was_written_for() -> None:
+    """Else every value is looked at in Python: right, and many times slower."""
+    found = swift.fingerprint()
+    problem = "a detector changed: read proxy/_native_look.h and sifting against it, then set swift.RULED_OUT"
+    assert found == swift.RULED_OUT, f"{problem} to {found!r}"
 
 
 def test_modules_stay_small() -> None:
