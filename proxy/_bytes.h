@@ -5,6 +5,10 @@
 #include <stdint.h>
 #include <string.h>
 
+/* What Python (proxy/native.py) and C expect of each other: another number in both with every change of that, or a part that
+ * was compiled from other sources would be called in a way it does not know. */
+#define AGREEMENT 1
+
 typedef const unsigned char *Bytes;
 typedef ptrdiff_t Size;
 

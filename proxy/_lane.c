@@ -622,6 +622,7 @@ PyMODINIT_FUNC PyInit__lane(void) {
     };
     redo_make_table();
     PyObject *made = PyModule_Create(&module);
+    if (made && PyModule_AddIntMacro(made, AGREEMENT) < 0) Py_CLEAR(made);
     for (size_t i = 0; made && i < sizeof types / sizeof *types; i++)
         if (PyModule_AddType(made, types[i]) < 0) Py_CLEAR(made);
 #ifdef __linux__

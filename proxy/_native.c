@@ -631,5 +631,7 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "proxy._nat
 
 PyMODINIT_FUNC PyInit__native(void) {
     prepare();
-    return PyModule_Create(&module);
+    PyObject *made = PyModule_Create(&module);
+    if (made && PyModule_AddIntMacro(made, AGREEMENT) < 0) Py_CLEAR(made);
+    return made;
 }

@@ -20,6 +20,9 @@ PARTS = {
     "proxy._lane": "every statement goes the long way, and sockets are read and written in Python",
 }
 
+#: What Python and C expect of each other (`_bytes.h`).
+AGREEMENT = 1
+
 _failed: dict[str, str] = {}
 
 
@@ -28,7 +31,10 @@ def _load(name: str) -> Any:
         _failed[name] = "switched off by HOOP_NATIVE=0"
         return None
     try:
-        return importlib.import_module(name)
+        part = importlib.import_module(name)
+        if getattr(part, "AGREEMENT", None) == AGREEMENT:
+            return part
+        _failed[name] = "it was compiled from other sources than these: install again"
     except ModuleNotFoundError:
         _failed[name] = "it was not compiled"
     except ImportError as error:

@@ -49,18 +49,29 @@ def _tool(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_part_that_was_not_compiled_and_one_that_does_not_load_are_told_apart(
+def test_parts_that_were_not_compiled_do_not_load_or_are_of_other_sources_are_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "damaged_part.so").write_bytes(b"\x7fELF and then nothing")
+    (tmp_path / "old_part.py").write_text(f"AGREEMENT = {native.AGREEMENT - 1}")
+    (tmp_path / "oldest_part.py").touch()
+    (tmp_path / "right_part.py").write_text(f"AGREEMENT = {native.AGREEMENT}")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("HOOP_NATIVE", raising=False)
     monkeypatch.setattr(native, "_failed", {})
     monkeypatch.setattr(native, "PARTS", {"damaged_part": "this is slow", "no_such_part": "that is slow"})
-    assert (native._load("damaged_part"), native._load("no_such_part")) == (None, None)
+    assert [native._load(name) for name in ("damaged_part", "no_such_part")] == [None, None]
     damaged, lacking = native.missing()
     assert damaged.startswith("damaged_part (it does not load: ")
     assert damaged.endswith("): this is slow.")
     assert lacking == "no_such_part (it was not compiled): that is slow."
     assert [line.split(":")[0] for line in cli_protect.how_it_runs()[:2]] == ["NOT IN USE"] * 2
     assert "install hoop again" in cli_protect.how_it_runs()[2]
+    assert [native._load(name) for name in ("old_part", "oldest_part")] == [None, None]
+    assert (
+        native._failed["old_part"]
+        == native._failed["oldest_part"]
+        == ("it was compiled from other sources than these: install again")
+    )
+    assert native._load("right_part") is not None
+    assert "right_part" not in native._failed
