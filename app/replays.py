@@ -11,6 +11,7 @@ from access.ids import RequestId, SessionId
 from access.masking import Masked
 from app.core import Core
 from bot.console.context import LogLine
+from bot.kit import Ran
 from ledger import views
 from ledger.recordings import Recordings
 from ledger.replay import Entry, Tail, asciicast, timeline
@@ -80,6 +81,11 @@ class Replayed:
     asciicast: str
 
 
+def _ran(entry: Entry) -> Ran:
+    refused = entry.verdict == "deny"
+    return Ran(entry.text, f"rule {entry.rule}" if refused else entry.outcome, refused)
+
+
 class Following:
     """A recording from its beginning, as it grows (`bot.console.context.Following`)."""
 
@@ -115,10 +121,10 @@ class Replays:
         entries = [Shown(entry) for entry in timeline(recording) if entry.number]
         return Replayed(entries, asciicast(recording, title=f"{session.resource} · {session.id}"))
 
-    async def statements(self, id: SessionId) -> list[Masked]:
-        """What was run in a session, as recorded; nothing when its recording is not on this node."""
+    async def statements(self, id: SessionId) -> list[Ran]:
+        """What was asked for in a session, as recorded; nothing when its recording is not on this node."""
         replayed = await self.load(id)
-        return [shown.statement for shown in replayed.timeline] if replayed else []
+        return [_ran(shown.entry) for shown in replayed.timeline] if replayed else []
 
     async def follow(self, id: SessionId) -> Following | None:
         """A session's recording as it grows; None when there is none on this node."""

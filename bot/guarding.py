@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from access import ports
 from access.emergencies import EmergencyState, Finding
 from access.errors import Conflict, Invalid
 from access.ids import RequestId, SessionId
+from access.masking import declare_masked
 from access.ports import ActionToken
 from access.requests import AccessRequest
 from access.scopes import standing_scope
 from bot.cards import Do, Form
 from bot.durations import resolve
 from bot.intents import Acknowledge, Attest, BreakGlass, Close
-from bot.kit import Kit, actor_of, found_request
+from bot.kit import Kit, Ran, actor_of, found_request
 from bot.platform import Caller, Reply
 from bot.tokens import mint, subject
 from bot.views import emergencies, forms
@@ -23,7 +24,9 @@ from bot.views.answers import done_card
 from bot.views.parts import button
 
 MOST_STATEMENTS = 30
-_TOLD = {"statement.allowed": "ran", "statement.held": "held", "statement.refused": "refused"}
+_STATEMENT, _OUTCOME = 200, 120
+#: Command tags of what changes rows; the last word of a tag is their number.
+_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "COPY"})
 
 
 async def break_glass(kit: Kit, intent: BreakGlass, who: Caller, reply: Reply) -> None:
@@ -76,26 +79,61 @@ async def close(kit: Kit, intent: Close, who: Caller, reply: Reply) -> None:
 
 
 async def recorded(kit: Kit, request: AccessRequest) -> str:
-    """What was done under a request, as its sessions recorded it (masked), in lines."""
+    """What was done under a request, as its sessions recorded it (masked), in lines: what was refused and what changed
+    something is always among them, plain reads as far as there is room."""
     sessions = await kit.store.read(lambda tx: tx.sessions(request=request.id))
-    lines: list[str] = []
+    lines: list[tuple[bool, str]] = []
     for session in reversed(sessions):
-        lines.append(f"{session.id}: {session.statements} statements, {session.refused} refused, {session.rows} rows")
-        lines += await _statements(kit, session.id)
-    kept = lines[:MOST_STATEMENTS]
+        ran = await kit.recorded(session.id) or await _in_ledger(kit, session.id)
+        changed = sum(_changed(one.outcome) for one in ran if not one.refused)
+        counts = (
+            f"{session.statements} statements, {session.refused} refused, {session.rows} rows read, {changed} changed"
+        )
+        lines.append((True, f"{session.id}: {counts}"))
+        lines += [(one.refused or not one.outcome.startswith("SELECT"), _line(one)) for one in ran]
+    kept = _fitting(lines)
     if len(lines) > len(kept):
         kept.append(f"… and {len(lines) - len(kept)} more, in the recording")
     return "\n".join(kept)
 
 
-async def _statements(kit: Kit, session: SessionId) -> list[str]:
-    """From the recording where it is at hand, else from the ledger, which has everything but plain reads."""
-    shown = await kit.recorded(session)
-    if shown:
-        return [f"- {' '.join(statement.split())[:200]}" for statement in shown]
+def _fitting(lines: Sequence[tuple[bool, str]]) -> list[str]:
+    """As many as there is room for, in their order; those that matter first."""
+    room, chosen = emergencies.ACCOUNT_SHOWN - _OUTCOME, set[int]()
+    for at in sorted(range(len(lines)), key=lambda at: not lines[at][0]):
+        room -= len(lines[at][1]) + 1
+        if room < 0 or len(chosen) >= MOST_STATEMENTS:
+            break
+        chosen.add(at)
+    return [line for at, (_, line) in enumerate(lines) if at in chosen]
+
+
+def _line(one: Ran) -> str:
+    shown, outcome = " ".join(one.statement.split())[:_STATEMENT], " ".join(one.outcome.split())[:_OUTCOME]
+    if one.refused:
+        return f"- REFUSED ({outcome}): {shown}" if outcome else f"- REFUSED: {shown}"
+    return f"- {shown} → {outcome}" if outcome else f"- {shown}"
+
+
+def _changed(outcome: str) -> int:
+    """How many rows a command changed, by its tag (`UPDATE 3`, `INSERT 0 2`)."""
+    words = outcome.split()
+    return int(words[-1]) if words and words[0] in _CHANGES and words[-1].isdigit() else 0
+
+
+async def _in_ledger(kit: Kit, session: SessionId) -> list[Ran]:
+    """Where the recording is not at hand: the ledger has everything but plain reads."""
     events = await kit.store.read(lambda tx: tx.events_of(session))
-    found = [(_TOLD[event.kind], event.payload) for event in events if event.kind in _TOLD and event.payload]
-    return [f"- {word}: {' '.join(str(payload.get('statement', '')).split())[:200]}" for word, payload in found]
+    told = [(event.kind, event.payload) for event in events if event.payload]
+    tags = {said.get("number"): str(said["detail"]) for kind, said in told if kind == "statement.completed"}
+    found = []
+    for kind, said in told:
+        if kind in {"statement.allowed", "statement.held", "statement.refused"}:
+            refused = kind == "statement.refused"
+            held = "held" if kind == "statement.held" else ""
+            outcome = f"rule {said.get('rule')}" if refused else tags.get(said.get("number"), held)
+            found.append(Ran(declare_masked(str(said.get("statement", ""))), outcome, refused))
+    return found
 
 
 async def _attest_form(kit: Kit, id: str, token: str) -> Form:
@@ -107,7 +145,7 @@ async def _attest_form(kit: Kit, id: str, token: str) -> Form:
     if request.emergency.state is not EmergencyState.DUE:
         raise Conflict(f"{request.id} was attested already.", hint=f"See it: /hoop show {request.id}")
     done = await recorded(kit, request) or "Nothing was run."
-    return emergencies.attest_form(request.id, token, done[: emergencies.ACCOUNT_SHOWN])
+    return emergencies.attest_form(request.id, token, done)
 
 
 # ------------------------------------------------------------------------------------------------ buttons and forms

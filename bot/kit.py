@@ -23,10 +23,20 @@ from bot.ssh_side import SshSide
 from bot.tokens import with_minted
 from runbooks.catalog import Catalog
 
-Recorded = Callable[[SessionId], Awaitable[Sequence[Masked]]]
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A statement of a recording, and what became of it: its command tag, the error, or why it was refused."""
+
+    statement: Masked
+    outcome: str = ""
+    refused: bool = False
 
 
-async def not_at_hand(_: SessionId) -> Sequence[Masked]:
+Recorded = Callable[[SessionId], Awaitable[Sequence[Ran]]]
+
+
+async def not_at_hand(_: SessionId) -> Sequence[Ran]:
     """Where no recordings can be read."""
     return ()
 

@@ -10,11 +10,17 @@ from pathlib import Path
 import pytest
 
 from access.emergencies import EmergencyState
+from access.events import Fact, StatementAllowed, StatementCompleted, StatementRefused
+from access.ids import SessionId
+from access.masking import declare_masked
+from access.ports import Tx
 from access.requests import AccessRequest
 from bot.card_json import card_to_json
 from bot.cards import Card, Do
 from bot.grammar import parse
+from bot.handlers import Handlers
 from bot.intents import Incomplete, Mistake
+from bot.kit import Ran
 from bot.views import emergencies
 from tests.approval_flows.test_break_glass import REASON, glass, wanted
 from tests.bot.stage import FakeReply, Stage, has, token_of, words
@@ -170,12 +176,67 @@ async def test_the_attestation_is_prefilled_from_what_was_recorded(stage: Stage)
     (asked,) = stage.chat.to(DANA, "alarm")
     reply = await stage.press(DANA, token_of(asked.card, Do.ATTEST))
     (field,) = reply.form_.fields
-    assert "ses_000000000001: 2 statements, 0 refused, 7 rows" in field.value
+    assert "ses_000000000001: 2 statements, 0 refused, 7 rows read, 0 changed" in field.value
     again, said = await stage.submit(DANA, reply.form_, account=f"Restarted the queue.\n{field.value}")
     assert again is None
     assert "Attested" in words(said.last)
     await stage.settle()
     assert "Restarted the queue." in words(root(stage))
+
+
+def ran(text: str, outcome: str = "", *, refused: bool = False) -> Ran:
+    return Ran(declare_masked(text), outcome, refused)
+
+
+async def test_the_attestation_lists_what_was_refused_and_how_many_rows_changed(quick: Stage) -> None:
+    """However many reads there were: what matters is never cut away."""
+    request = await broken(quick)
+    grant = (await quick.world.grants(request.id))[0]
+    await quick.session(grant, statements=103, rows=100)
+    done = [ran("UPDATE orders SET state = 'new'", "UPDATE 3"), ran("DROP TABLE orders", "rule danger", refused=True)]
+    reads = [ran(f"SELECT {number} FROM orders WHERE note = '{'x' * 90}'", "SELECT 1") for number in range(50)]
+
+    async def recorded(_: SessionId) -> list[Ran]:
+        return [*reads, *done, *reads, ran("INSERT INTO log VALUES (1)", "INSERT 0 2")]
+
+    quick.kit = replace(quick.kit, recorded=recorded)
+    quick.handlers = Handlers(quick.kit)
+    await quick.say(DANA, f"done {request.id}")
+    (field,) = (await quick.say(DANA, f"attest {request.id}")).form_.fields
+    assert "100 rows read, 5 changed" in field.value
+    assert "- UPDATE orders SET state = 'new' → UPDATE 3" in field.value
+    assert "- REFUSED (rule danger): DROP TABLE orders" in field.value
+    assert "- INSERT INTO log VALUES (1) → INSERT 0 2" in field.value
+    assert "more, in the recording" in field.value
+    assert len(field.value) <= emergencies.ACCOUNT_SHOWN
+
+
+async def test_without_the_recording_the_ledger_says_what_was_refused(quick: Stage) -> None:
+    request = await broken(quick)
+    grant = (await quick.world.grants(request.id))[0]
+    stream = (await quick.session(grant, statements=1, rows=0)).id
+    update, drop = declare_masked("UPDATE a SET b = 1"), declare_masked("DROP TABLE a")
+    allowed = StatementAllowed(
+        stream=stream, actor=DANA.id, number=1, statement=update, digest="d", effects=["write"], tables=[], rule="write"
+    )
+    completed = StatementCompleted(
+        stream=stream, actor=DANA.id, session=stream, outcome="succeeded", detail="UPDATE 4", number=1
+    )
+    refused = StatementRefused(
+        stream=stream, actor=DANA.id, number=2, statement=drop, effects=[], tables=[], rule="danger", message="no"
+    )
+    facts: tuple[Fact, ...] = (allowed, completed, refused)
+
+    def told(tx: Tx) -> None:
+        for fact in facts:
+            tx.append(fact)
+
+    await quick.store.transact(told)
+    await quick.say(DANA, f"done {request.id}")
+    (field,) = (await quick.say(DANA, f"attest {request.id}")).form_.fields
+    assert "4 changed" in field.value
+    assert "- UPDATE a SET b = 1 → UPDATE 4" in field.value
+    assert "- REFUSED (rule danger): DROP TABLE a" in field.value
 
 
 @pytest.mark.parametrize(
