@@ -9,7 +9,7 @@ from access import ports
 from access.emergencies import EmergencyState, Finding
 from access.errors import Conflict, Invalid
 from access.ids import RequestId, SessionId
-from access.masking import declare_masked
+from access.masking import Masked
 from access.ports import ActionToken
 from access.requests import AccessRequest
 from access.scopes import standing_scope
@@ -128,11 +128,12 @@ async def _in_ledger(kit: Kit, session: SessionId) -> list[Ran]:
     tags = {said.get("number"): str(said["detail"]) for kind, said in told if kind == "statement.completed"}
     found = []
     for kind, said in told:
-        if kind in {"statement.allowed", "statement.held", "statement.refused"}:
+        statement = said.get("statement")
+        if kind in {"statement.allowed", "statement.held", "statement.refused"} and isinstance(statement, Masked):
             refused = kind == "statement.refused"
             held = "held" if kind == "statement.held" else ""
             outcome = f"rule {said.get('rule')}" if refused else tags.get(said.get("number"), held)
-            found.append(Ran(declare_masked(str(said.get("statement", ""))), outcome, refused))
+            found.append(Ran(statement, outcome, refused))
     return found
 
 
