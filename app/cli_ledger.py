@@ -105,17 +105,18 @@ def _stored_in(places: list[Path], name: str) -> bytes:
 
 async def _events(core: Core, arguments: argparse.Namespace) -> int:
     limit, since = arguments.limit, _since(core, arguments.since)
+    if arguments.after and not arguments.json:
+        raise Invalid("--after goes with --json.", hint="For people there is --since 12h.")
     if arguments.json:
         await core.store.read(lambda tx: _tell(review.events(tx, after=arguments.after, since=since), arguments.of))
         return 0
-    if since is not None and not arguments.of:
-        lines = await core.store.read(lambda tx: views.lines(review.events(tx, since=since), core.name_of))
-        limit = len(lines) or 1
-    elif arguments.of:
+    if arguments.of:
         lines = await core.store.read(lambda tx: views.about(tx, arguments.of, core.name_of))
+    elif since is not None:
+        lines = await core.store.read(lambda tx: views.lines(review.events(tx, since=since), core.name_of))
     else:
         lines = await core.store.read(lambda tx: views.recent(tx, limit, core.name_of))
-    for line in lines[-limit:]:
+    for line in lines[-limit:] if since is None else (one for one in lines if one.at >= since):
         print(line)
     return 0
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from access.errors import HoopError
 from access.ids import RequestId, SessionId
 from access.masking import Masked
+from access.statements import Effect
 from app.core import Core
 from bot.console.context import LogLine
 from bot.kit import Ran
@@ -83,7 +84,8 @@ class Replayed:
 
 def _ran(entry: Entry) -> Ran:
     refused = entry.verdict == "deny"
-    return Ran(entry.text, f"rule {entry.rule}" if refused else entry.outcome, refused)
+    reads = set(entry.effects) == {Effect.READ.value}
+    return Ran(entry.text, f"rule {entry.rule}" if refused else entry.outcome, refused, reads)
 
 
 class Following:

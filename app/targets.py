@@ -69,9 +69,8 @@ class Targets:
         except psycopg.Error as error:
             words = server_words(error)
             answered = error.sqlstate or words.startswith("FATAL")
-            raise Unavailable(
-                "its server refuses the gateway." if answered else "its server does not answer."
-            ) from None
+            said = "its server refuses the gateway." if answered else "its server does not answer."
+            raise Unavailable(said, hint=f"{place_of(resource, database)}: {words}.") from None
         return replace(catalog, registered=self._registered[resource.name])
 
     async def mark(self, resource: Resource, database: str) -> str:

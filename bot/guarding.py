@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from access import ports
 from access.emergencies import EmergencyState, Finding
-from access.errors import Conflict, Invalid
+from access.errors import Conflict, Invalid, many
 from access.ids import RequestId, SessionId
 from access.masking import Masked
 from access.ports import ActionToken
@@ -85,12 +85,10 @@ async def recorded(kit: Kit, request: AccessRequest) -> str:
     lines: list[tuple[bool, str]] = []
     for session in reversed(sessions):
         ran = await kit.recorded(session.id) or await _in_ledger(kit, session.id)
-        changed = sum(_changed(one.outcome) for one in ran if not one.refused)
-        counts = (
-            f"{session.statements} statements, {session.refused} refused, {session.rows} rows read, {changed} changed"
-        )
-        lines.append((True, f"{session.id}: {counts}"))
-        lines += [(one.refused or not one.outcome.startswith("SELECT"), _line(one)) for one in ran]
+        changed = sum(_changed(one.outcome) for one in ran if not (one.refused or one.reads))
+        counts = f"{many(session.statements, 'statement')}, {session.refused} refused, {many(session.rows, 'row')} read"
+        lines.append((True, f"{session.id}: {counts}, {changed} changed"))
+        lines += [(one.refused or not one.reads, _line(one)) for one in ran]
     kept = _fitting(lines)
     if len(lines) > len(kept):
         kept.append(f"… and {len(lines) - len(kept)} more, in the recording")

@@ -26,11 +26,13 @@ from runbooks.catalog import Catalog
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A statement of a recording, and what became of it: its command tag, the error, or why it was refused."""
+    """A statement of a recording, and what became of it: its command tag, the error, or why it was refused. `reads`: it could
+    do nothing else, whatever its tag is."""
 
     statement: Masked
     outcome: str = ""
     refused: bool = False
+    reads: bool = False
 
 
 Recorded = Callable[[SessionId], Awaitable[Sequence[Ran]]]

@@ -11,7 +11,9 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 import traceback
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -22,6 +24,8 @@ COMMAND_SECONDS = 5.0
 SIZE_MAX = 64 * 1024
 REDACTED = "[secret]"
 SHORTEST_REDACTED = 4  # shorter values would blank out ordinary text
+#: Of one reference: what changes at each login (a cloud's token) must not fill the memory and slow down every log line.
+REMEMBERED = 16
 
 
 class SecretVault:
@@ -31,7 +35,10 @@ class SecretVault:
         """A relative `file:` path starts at `base` (default: the working directory)."""
         self._environment = os.environ if environment is None else environment
         self._base = base or Path()
-        self._resolved: set[str] = set()
+        self._lock = threading.Lock()
+        self._resolved: dict[str, deque[str]] = {}
+        #: The texts to take out, the longest first; replaced as a whole, because other threads read it meanwhile.
+        self._hidden: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<SecretVault {len(self._resolved)} resolved>"
@@ -53,14 +60,22 @@ class SecretVault:
         value = value.removesuffix("\n").removesuffix("\r")
         if not value:
             raise _unavailable(ref, "it is empty")
-        self._resolved.add(value)
+        self._remember(ref, value)
         return value
 
+    def _remember(self, ref: str, value: str) -> None:
+        with self._lock:
+            known = self._resolved.setdefault(ref, deque(maxlen=REMEMBERED))
+            if value in known:
+                return
+            known.append(value)
+            long = {one for values in self._resolved.values() for one in values if len(one) >= SHORTEST_REDACTED}
+            self._hidden = tuple(sorted(long | {quote(one, safe="") for one in long}, key=len, reverse=True))
+
     def redact(self, text: str) -> str:
-        """`text` without any value resolved so far, as it is or as part of a URL; the longest first."""
-        for value in sorted(self._resolved, key=len, reverse=True):
-            if len(value) >= SHORTEST_REDACTED:
-                text = text.replace(value, REDACTED).replace(quote(value, safe=""), REDACTED)
+        """`text` without the last values of each reference, as they are or as part of a URL; the longest first."""
+        for value in self._hidden:
+            text = text.replace(value, REDACTED)
         return text
 
 
@@ -72,7 +87,7 @@ class RedactingFilter(logging.Filter):
         self._vault = vault
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = self._vault.redact(record.getMessage())
+        record.msg = self._vault.redact(_said(record))
         record.args = None
         if record.exc_info and record.exc_info[0] is not None:
             record.exc_text = self._vault.redact("".join(traceback.format_exception(*record.exc_info)).rstrip("\n"))
@@ -82,6 +97,14 @@ class RedactingFilter(logging.Filter):
         if record.stack_info:
             record.stack_info = self._vault.redact(record.stack_info)
         return True
+
+
+def _said(record: logging.LogRecord) -> str:
+    """The message; one whose arguments do not fit is said as far as it goes: logging never stops who logs."""
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001 - whatever somebody's __str__ raises
+        return f"{record.msg!r} could not be filled in: {type(error).__name__}"
 
 
 def _from_file(ref: str, path: Path) -> str:

@@ -63,6 +63,8 @@ def given(events: Iterable[StoredEvent], name: Name = str) -> list[Given]:
         payload = event.payload
         if payload is None:
             asked.setdefault(event.stream, {"reason": ERASED})
+            if event.kind == GrantIssued.kind:  # that there was one is not erased
+                found[str(event.position)] = _issued(event, {}, {"reason": ERASED}, name)
             continue
         told = {key: plain(key, value, name) for key, value in payload.items()}
         at, grant = f"{event.at:%Y-%m-%d %H:%M:%S}Z", told.get("grant", "")
@@ -88,19 +90,19 @@ def _issued(event: StoredEvent, told: dict[str, str], asked: dict[str, str], nam
         granted=f"{event.at:%Y-%m-%d %H:%M:%S}Z",
         person=told.get("person") or name(event.actor),
         agent=told.get("via", ""),
-        resource=told["resource"],
-        scope=told["scope"],
+        resource=told.get("resource", ""),
+        scope=told.get("scope", ""),
         asked=asked.get("ask", ""),
         ticket=asked.get("ticket", ""),
         reason=asked.get("reason") or told.get("reason", ""),
         statement=asked.get("statement", ""),
-        approved_by=told["by"],
-        until=told["expires_at"],
+        approved_by=told.get("by", ""),
+        until=told.get("expires_at", ""),
         ended="",
         how="",
         emergency=asked.get("emergency", ""),
         request=event.stream,
-        grant=told["grant"],
+        grant=told.get("grant", ""),
     )
 
 

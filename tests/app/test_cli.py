@@ -260,3 +260,8 @@ def test_grants_for_reviewers_and_events_for_collectors(ready: Run) -> None:
         for line in ready("ledger", "events", "--json", "--after", str(behind))[1].splitlines()
     ]
     assert ready("ledger", "events", "--since", "1h")[1].count("\n") == len(events)
+    of_it = [one for one in events if one["about"] == row["request"]]
+    since = ready("ledger", "events", "--since", "1h", "--limit", "1", "--of", row["request"])[1]
+    assert since.count("\n") == len(of_it) > 1
+    status, _, err = ready("ledger", "events", "--after", "1")
+    assert status == 1 and "--after goes with --json" in err

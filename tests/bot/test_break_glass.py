@@ -184,8 +184,8 @@ async def test_the_attestation_is_prefilled_from_what_was_recorded(stage: Stage)
     assert "Restarted the queue." in words(root(stage))
 
 
-def ran(text: str, outcome: str = "", *, refused: bool = False) -> Ran:
-    return Ran(declare_masked(text), outcome, refused)
+def ran(text: str, outcome: str = "", *, refused: bool = False, reads: bool = False) -> Ran:
+    return Ran(declare_masked(text), outcome, refused, reads)
 
 
 async def test_the_attestation_lists_what_was_refused_and_how_many_rows_changed(quick: Stage) -> None:
@@ -194,10 +194,12 @@ async def test_the_attestation_lists_what_was_refused_and_how_many_rows_changed(
     grant = (await quick.world.grants(request.id))[0]
     await quick.session(grant, statements=103, rows=100)
     done = [ran("UPDATE orders SET state = 'new'", "UPDATE 3"), ran("DROP TABLE orders", "rule danger", refused=True)]
-    reads = [ran(f"SELECT {number} FROM orders WHERE note = '{'x' * 90}'", "SELECT 1") for number in range(50)]
+    done.append(ran("CREATE TABLE copied AS SELECT 1", "SELECT 1"))
+    few = [ran("COPY orders TO STDOUT", "COPY 9", reads=True)]  # its tag is that of a change
+    reads = [ran(f"SELECT {n} FROM orders WHERE note = '{'x' * 90}'", "SELECT 1", reads=True) for n in range(50)]
 
     async def recorded(_: SessionId) -> list[Ran]:
-        return [*reads, *done, *reads, ran("INSERT INTO log VALUES (1)", "INSERT 0 2")]
+        return [*few, *reads, *done, *reads, ran("INSERT INTO log VALUES (1)", "INSERT 0 2")]
 
     quick.kit = replace(quick.kit, recorded=recorded)
     quick.handlers = Handlers(quick.kit)
@@ -207,6 +209,7 @@ async def test_the_attestation_lists_what_was_refused_and_how_many_rows_changed(
     assert "- UPDATE orders SET state = 'new' → UPDATE 3" in field.value
     assert "- REFUSED (rule danger): DROP TABLE orders" in field.value
     assert "- INSERT INTO log VALUES (1) → INSERT 0 2" in field.value
+    assert "- CREATE TABLE copied AS SELECT 1 → SELECT 1" in field.value
     assert "more, in the recording" in field.value
     assert len(field.value) <= emergencies.ACCOUNT_SHOWN
 

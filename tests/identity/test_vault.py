@@ -12,7 +12,7 @@ import pytest
 from access.errors import Unavailable
 from access.ports import Vault
 from identity import vault as module
-from identity.vault import RedactingFilter, SecretVault
+from identity.vault import REMEMBERED, RedactingFilter, SecretVault
 
 SECRET = "s3cr3t/with?chars"
 
@@ -120,10 +120,32 @@ def test_very_short_values_do_not_blank_out_everything(vault: SecretVault) -> No
     assert vault.redact("port 12345") == "port 12345"
 
 
+def test_a_secret_that_is_another_one_at_each_login_does_not_pile_up() -> None:
+    environment = {"TOKEN": "", "FIXED": "a fixed one"}
+    vault = SecretVault(environment)
+    vault.secret("env:FIXED")
+    for number in range(10_000):
+        environment["TOKEN"] = f"token-{number:05}"
+        vault.secret("env:TOKEN")
+    assert len(vault._hidden) <= 2 * (REMEMBERED + 1)
+    said = vault.redact("a fixed one, token-09999, token-09990, token-00001")
+    assert said == "[secret], [secret], [secret], token-00001"
+
+
 def test_the_vault_itself_shows_nothing(vault: SecretVault) -> None:
     vault.secret("env:DB_PASSWORD")
     assert SECRET not in repr(vault)
     assert SECRET not in str(vault)
+
+
+@pytest.mark.parametrize("broken", [("%d of %s", ("one",)), ("%s", (object, "more")), ("%(name)s", ({},))])
+def test_a_record_that_does_not_fit_its_arguments_stops_nobody(
+    broken: tuple[str, tuple[object, ...]], vault: SecretVault
+) -> None:
+    record = logging.LogRecord("lib", logging.INFO, "f.py", 1, broken[0], None, None)
+    record.args = broken[1]
+    assert RedactingFilter(vault).filter(record)
+    assert "could not be filled in" in record.getMessage()
 
 
 def test_no_value_reaches_a_log(vault: SecretVault) -> None:
