@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from access.events import RecordingSealed
@@ -27,16 +28,28 @@ def left_behind(directory: Path) -> list[Path]:
     """The segments that no process writes any more, with everything that was recorded in them. Raises OSError.
 
     A process that ends gives up its files one after the other: a segment may be free while its redo log is not yet. So
-    what a log that is held names is waited for a moment, and left to the next start then.
+    what could not be put back is waited for a moment, and left to the next start then.
     """
-    free = [path for path in sorted(directory.glob(f"*/*{segments.SUFFIX}")) if _is_free(path)]
-    claimed = _named(directory, put_back(directory))
+    with _alone(directory):
+        free = [path for path in sorted(directory.glob(f"*/*{segments.SUFFIX}")) if _is_free(path)]
+        lacking = _put_back(directory)
     for _ in range(PATIENCE):
-        if claimed.isdisjoint(map(_name, free)):
+        if lacking.isdisjoint(map(_name, free)):
             break
         time.sleep(PAUSE)
-        claimed = _named(directory, put_back(directory))
-    return [path for path in free if _name(path) not in claimed]
+        lacking = put_back(directory)
+    return [path for path in free if _name(path) not in lacking]
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Of all processes: whoever only looks whether a file is free holds it in that moment, and it would not be put back."""
+    descriptor = os.open(directory / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _is_free(path: Path) -> bool:
@@ -50,46 +63,40 @@ def _name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _named(directory: Path, done: set[Path]) -> set[str]:
-    """Whatever is named in redo logs that nobody could put back."""
-    named: set[str] = set()
-    for path in directory.glob(f"*{REDO_SUFFIX}"):
-        with contextlib.suppress(FileNotFoundError):
-            named |= {entry.name for entry in redo.parse(path.read_bytes())} if path not in done else set()
-    return named
-
-
-def put_back(directory: Path) -> set[Path]:
-    """Bring the segments of processes that are gone up to what their redo logs hold, and remove these logs; which these were,
-    with those that somebody still needs.
+def put_back(directory: Path) -> set[str]:
+    """Bring the segments of processes that are gone up to what their redo logs hold, and remove these logs; the names of those
+    that lack something still, because a process holds them or the log.
 
     Before anything is finished, because afterwards nothing can be put back; so only one process does this at a time.
     May be interrupted at any point and done again. Raises OSError: then nothing may be finished.
     """
-    descriptor = os.open(directory / LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        done = {path: _redone(directory, path) for path in sorted(directory.glob(f"*{REDO_SUFFIX}"))}
-        if any(done.values()):
-            sync_directory(directory)
-        return {path for path, redone in done.items() if redone is not None}
-    finally:
-        os.close(descriptor)
+    with _alone(directory):
+        return _put_back(directory)
 
 
-def _redone(directory: Path, path: Path) -> bool | None:
-    """Whether everything of this log is in its segments, and it is gone; None when a process holds it."""
+def _put_back(directory: Path) -> set[str]:
+    logs = sorted(directory.glob(f"*{REDO_SUFFIX}"))
+    lacking = set[str]().union(*(_lacking(directory, path) for path in logs))
+    if any(not path.exists() for path in logs):
+        sync_directory(directory)
+    return lacking
+
+
+def _lacking(directory: Path, path: Path) -> set[str]:
+    """The segments that this log could not be put into; it is gone when there are none."""
     descriptor = lock_if_free(path)
-    if descriptor is None:
-        return None
+    if descriptor is None:  # a process holds it, or has just removed it
+        with contextlib.suppress(FileNotFoundError):
+            return {entry.name for entry in redo.parse(path.read_bytes())}
+        return set()
     try:
         pieces: dict[str, list[redo.Entry]] = {}
         for entry in redo.parse(path.read_bytes()):
             pieces.setdefault(entry.name, []).append(entry)
-        whole = [_put_into(directory, name, entries) for name, entries in pieces.items()]
-        if all(whole):
+        lacking = {name for name, entries in pieces.items() if not _put_into(directory, name, entries)}
+        if not lacking:
             path.unlink()
-        return all(whole)
+        return lacking
     finally:
         os.close(descriptor)
 

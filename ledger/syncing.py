@@ -194,7 +194,15 @@ class Syncer:
                 self.flush(grown)
             except Exception:  # whatever it is, memory or a mistake: this thread must go on
                 log.exception("recordings were not made durable together, now each by itself")
-                _sync(grown)
+                self._each(grown)
+
+    def _each(self, grown: set[Grown]) -> None:
+        for recording in grown:
+            try:
+                recording.sync()
+            except Exception:
+                log.exception("a recording was not made durable, trying again")
+                self.soon(recording)
 
     def flush(self, grown: set[Grown]) -> None:
         """Make durable what these recordings hold."""

@@ -87,6 +87,10 @@ class Catalogs:
             raise Unavailable(f"the catalog of {resource.name}/{database} cannot be read: {entry.problem}")
         return entry.catalog
 
+    def is_wanted(self, resource: Resource, database: str) -> bool:
+        """Whether anybody ever came for it: it was read, or is being read."""
+        return (resource.name, database) in self._entries
+
     def newest(self, resource: Resource, database: str) -> Catalog | None:
         """What was read last, at once; None when nothing was."""
         entry = self._entries.get((resource.name, database))
@@ -102,7 +106,7 @@ class Catalogs:
         entry = self._entries.setdefault((resource.name, database), _Entry())
         entry.unread |= redefined
         if entry.loading is not None and not entry.loading.done():
-            entry.again = entry.catalog is not None
+            entry.again = entry.again or entry.catalog is not None or bool(redefined)
             return
         entry.loaded.clear()
         entry.loading = self._tasks.create_task(self._read(entry, resource, database))

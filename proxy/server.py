@@ -207,7 +207,7 @@ class Gateway:
             self._defined_here(resource, database, names)
 
     def _defined_here(self, resource: Resource, database: str, names: frozenset[str]) -> None:
-        if self.catalogs is None or self.catalogs.newest(resource, database) is None:
+        if self.catalogs is None or not self.catalogs.is_wanted(resource, database):
             return
         self.catalogs.refresh(resource, database, names)
         for session in self.sessions.values() if names else ():

@@ -51,6 +51,8 @@ class Conversation(Exchange):
         self.lane = Lane(self.gate, self.clock, self.facts.bearer.version, passage)
         self._script = self._serve()
         self.state.set_level(self.gate.level())
+        if self.state.unread:
+            self._stale_until = self.clock.monotonic() + STALE_SECONDS
 
     # ---------------------------------------------------------------------------------------- what happens
 
@@ -118,9 +120,9 @@ class Conversation(Exchange):
 
     def outdate(self, names: frozenset[str]) -> None:
         """Somebody defined these names anew: nothing begins before the catalog was read again, or some time is over; then
-        nothing is understood that uses them."""
+        nothing is understood that uses them. Who goes on defining prolongs nobody's wait."""
         self.state.redefined_elsewhere(names)
-        self._stale_until = self.clock.monotonic() + STALE_SECONDS
+        self._stale_until = self._stale_until or self.clock.monotonic() + STALE_SECONDS
 
     def cancel(self) -> None:
         """A CancelRequest with this session's key."""

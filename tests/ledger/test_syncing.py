@@ -235,6 +235,30 @@ def test_whatever_fails_the_thread_goes_on_and_nobody_waits(place: Place, monkey
     place.syncer.stop()
 
 
+def test_also_where_each_fails_by_itself(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = place.open("a", "b")
+    monkeypatch.setattr(syncing, "SYNC_SECONDS", 0)
+    failures = {a: 2, b: 1}
+    done = threading.Semaphore(0)
+    real = Recording.sync
+
+    def sync(recording: Recording) -> bool:
+        failures[recording] -= 1
+        if failures[recording] >= 0:
+            raise MemoryError
+        settled = real(recording)
+        done.release()
+        return settled
+
+    monkeypatch.setattr(Recording, "sync", sync)
+    for each in (a, b):
+        place.syncer.soon(each)
+    place.syncer.start()
+    assert all(done.acquire(timeout=10) for _ in "ab")
+    place.syncer.stop()
+    assert a.durable == b.durable == 8
+
+
 async def test_at_the_end_nothing_is_left(tmp_path: Path) -> None:
     log = Log()
     recordings = Recordings(tmp_path, log, entropy=SeededEntropy())

@@ -366,6 +366,29 @@ def test_a_segment_that_is_free_before_its_log_is_waits_for_it(tmp_path: Path, m
     assert segment.read_bytes() == segments.MAGIC + framed(b"one") and not log.exists()
 
 
+def test_a_segment_that_could_not_be_put_back_is_not_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process that starts at the same time may have held it just then: sealed now, it would lack its end for good."""
+    (tmp_path / DAY).mkdir()
+    segment, other = tmp_path / DAY / "a.seg", tmp_path / DAY / "b.seg"
+    for path in (segment, other):
+        path.write_bytes(segments.MAGIC)
+    log = tmp_path / "0.redo"
+    entries = [Entry(f"{DAY}/{path.name}", 8, framed(b"one")) for path in (segment, other)]
+    log.write_bytes(redo.batch(TOKEN, entries))
+    real = finishing._put_into
+
+    def put_into(directory: Path, name: str, entries: list[Entry]) -> bool:
+        if name.endswith("a.seg") and len(waits) < 2:
+            return False
+        return real(directory, name, entries)
+
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    monkeypatch.setattr(finishing, "_put_into", put_into)
+    assert left_behind(tmp_path) == [segment, other] and len(waits) == 2
+    assert segment.read_bytes() == other.read_bytes() == segments.MAGIC + framed(b"one") and not log.exists()
+
+
 RECORD_FOREVER = """
 import asyncio, sys
 from pathlib import Path

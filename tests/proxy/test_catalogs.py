@@ -137,6 +137,22 @@ async def test_what_was_defined_anew_is_not_known_before_it_was_read():
         assert not catalogs.unread(RESOURCE, "app") and loader.changes == [("prod-db", "app")]
 
 
+async def test_what_is_defined_anew_while_it_is_read_first_is_read_again():
+    """Another gateway's session may define something at any time."""
+    loader = Loader()
+    loader.gate.clear()
+    async with _catalogs(loader) as catalogs:
+        assert not catalogs.is_wanted(RESOURCE, "app")
+        coming = [asyncio.create_task(catalogs.get(RESOURCE, "app")) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        assert loader.loads == 1
+        assert catalogs.is_wanted(RESOURCE, "app") and not catalogs.is_wanted(RESOURCE, "other")
+        catalogs.refresh(RESOURCE, "app", frozenset({"v"}))
+        loader.gate.set()
+        await asyncio.gather(*coming)
+    assert loader.loads == 2 and not catalogs.unread(RESOURCE, "app") and loader.changes == [("prod-db", "app")]
+
+
 # -- what others change
 
 

@@ -507,6 +507,23 @@ def test_a_catalog_that_does_not_come_delays_five_seconds_at_most():
     assert play.sent()[-1] == SELECT
 
 
+def test_who_defines_again_and_again_keeps_nobody_else_waiting():
+    play = Play()
+    for seconds in range(5):
+        play.conversation.outdate(frozenset({f"view_{seconds}"}))
+        if not seconds:
+            play.client(SELECT)
+        play.tick(1.0)
+        assert (SELECT in play.sent()) == (seconds == 4)
+    play.upstream(complete("SELECT 0"), IDLE)
+    play.conversation.outdate(frozenset({"v"}))
+    assert play.client(SELECT).sent() == [SELECT], "the wait is over; what uses these names is not understood"
+    assert play.conversation.state.unread == {"v", *(f"view_{seconds}" for seconds in range(5))}
+    play.upstream(complete("SELECT 0"), IDLE).conversation.renew(None)
+    play.conversation.outdate(frozenset({"w"}))
+    assert play.client(SELECT).sent() == [], "it was read: what changes now is waited for"
+
+
 def test_a_long_row_without_masks_passes_piece_by_piece():
     long = row("x" * 2_000_000)
     play = Play().client(m.query("SELECT v FROM t")).upstream(described("v"))
