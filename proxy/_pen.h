@@ -137,7 +137,7 @@ static int pen_write(Pen *self, Py_ssize_t held_end) {
 }
 
 /* One record, behind what is held: all of it or nothing. 0 = recorded; -1 with an error: then nothing may be forwarded, and
- * what was held still is. */
+ * what was held still is, unless only `attention` failed. */
 static int pen_append(Pen *self, const Piece *pieces, int count) {
     Py_ssize_t held_end = self->end;
     if (pen_is_ready(self) < 0 || pen_frame(self, pieces, count) < 0) return -1;
@@ -171,7 +171,7 @@ static int pen_frame_all(Pen *self, PyObject *const *records, Py_ssize_t count) 
     return 0;
 }
 
-PyDoc_STRVAR(pen_append_doc, "append(*records)\n\nWhat is held and all of them by one write(2), each with its length before it.");
+PyDoc_STRVAR(pen_append_doc, "append(*records)\n\nWhat is held and all of them at once, each with its length before it: into the redo log or by one write(2).");
 static PyObject *Pen_append(Pen *self, PyObject *const *records, Py_ssize_t count) {
     Py_ssize_t held_end = self->end;
     if (pen_frame_all(self, records, count) < 0 || pen_write(self, held_end) < 0) return NULL;

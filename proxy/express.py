@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What came back is recorded this much later at most, when no statement of the session took it along.
 LATE_SECONDS = 0.01
+
+log = logging.getLogger(__name__)
 
 
 class Waiting(Protocol):
@@ -119,7 +122,14 @@ class Sweeper:
             if now != turns:
                 self._young.append((one, now))
             else:
-                one.swept()
+                _write(one)
         self._running = bool(self._old or self._young)
         if self._running:
             asyncio.get_running_loop().call_later(LATE_SECONDS / 4, self._sweep)
+
+
+def _write(one: Waiting) -> None:
+    try:
+        one.swept()
+    except Exception:  # whatever is wrong with this one, the others wait as well
+        log.exception("what came back was not recorded in time")

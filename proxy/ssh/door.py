@@ -49,6 +49,7 @@ class Door(asyncssh.SSHServer):
         self._connection: asyncssh.SSHServerConnection | None = None
         self._visitor: Visitor | None = None
         self._session: LiveSession | None = None
+        self._greeted = False
         self._failed = 0
         self._open = 0
         self._name = ""
@@ -109,7 +110,8 @@ class Door(asyncssh.SSHServer):
     # ---------------------------------------------------------------------------------------- proving
 
     def begin_auth(self, username: str) -> bool:
-        if not self._name:  # the person has looked at the host key, if they were asked about it
+        if not self._greeted:  # the person has looked at the host key, if they were asked about it
+            self._greeted = True
             self._hurry(self._gateway.settings.login_seconds)
         self._name = username
         self._visitor = None

@@ -81,6 +81,8 @@ class Play:
     read_only: bool | None = None
     #: Answer commits by themselves.
     commits: bool = True
+    #: Names that somebody defined anew before it began.
+    unread: frozenset[str] = frozenset()
     #: The short way in C.
     compiled: ClassVar[bool] = False
 
@@ -103,7 +105,7 @@ class Play:
         catalog = Catalog.of()
         masker = PlainMasker(MaskPolicy(entities={"email": Strategy.REDACT}), catalog, b"k")
         reader = Reader(catalog, masker, judge=simple_judge, trace=simple_trace)
-        state = SqlState("app", {"search_path": '"$user", public'})
+        state = SqlState("app", {"search_path": '"$user", public'}, unread=self.unread)
         self.conversation = Conversation(
             Facts(bearer, "app", read_only=read_only), reader, state, self.clock, dict(PARAMETERS)
         )

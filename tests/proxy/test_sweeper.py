@@ -70,3 +70,22 @@ async def test_who_asks_again_and_again_is_looked_at_and_not_written(monkeypatch
         timer.turn()
         turns += 1
     assert turns * LATE_SECONDS / 4 <= LATE_SECONDS and timer.due == 0
+
+
+async def test_one_that_fails_stops_nobody_elses_records(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    class Broken(Session):
+        def swept(self) -> None:
+            super().swept()
+            raise MemoryError
+
+    timer, sessions = Timer(monkeypatch), [Session(), Broken(), Session()]
+    for one in sessions:
+        timer.sweeper.add(one)
+    timer.turn()
+    timer.turn()
+    assert [one.times for one in sessions] == [1, 1, 1] and timer.due == 0
+    assert "not recorded in time" in caplog.text
+    timer.sweeper.add(sessions[0])
+    assert timer.due == 1, "it goes on"

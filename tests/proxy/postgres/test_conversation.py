@@ -17,6 +17,7 @@ from access.scopes import Admin, Once, Write
 from access.statements import Digest
 from proxy.conversation import Await, Commit, Consume, FileHold, Withdraw
 from proxy.postgres import messages as m
+from proxy.postgres.conversation import STALE_SECONDS
 from proxy.postgres.hidden import FAIL_TRANSACTION
 from tests.proxy.playbook import (
     BROKEN,
@@ -522,6 +523,17 @@ def test_who_defines_again_and_again_keeps_nobody_else_waiting():
     play.upstream(complete("SELECT 0"), IDLE).conversation.renew(None)
     play.conversation.outdate(frozenset({"w"}))
     assert play.client(SELECT).sent() == [], "it was read: what changes now is waited for"
+
+
+def test_who_comes_while_a_catalog_is_read_anew_waits_for_it_as_well():
+    """A program that begins behind a migration, for example: else it would hear that it must wait a moment."""
+    play = Play(unread=frozenset({"t"})).client(SELECT)
+    assert play.sent() == []
+    play.conversation.renew(None)
+    assert play.perform().sent() == [SELECT] and not play.conversation.state.unread
+    play = Play(unread=frozenset({"t"})).client(SELECT).tick(STALE_SECONDS)
+    assert play.sent() == [SELECT]
+    assert Play().client(SELECT).sent() == [SELECT]
 
 
 def test_a_long_row_without_masks_passes_piece_by_piece():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import asyncssh
 import pytest
@@ -13,6 +15,9 @@ from access import ssh_logins
 from access.errors import Invalid
 from access.scopes import Read
 from proxy.ssh import confirming
+from proxy.ssh.door import Door
+from proxy.ssh.house import Settings
+from proxy.ssh.login import Failures
 from tests.fakes.clock import ManualClock
 from tests.fakes.world import ANN, DANA
 from tests.wire.ssh.site import Site
@@ -164,6 +169,16 @@ def test_asking_is_slowed_down_by_name_and_by_address() -> None:
     assert [asked.may(f"p{n}", "10.9.9.9") for n in range(confirming.PER_ADDRESS + 1)][-2:] == [True, False]
     clock.advance(confirming.WINDOW + 1)
     assert asked.may("dana", "10.9.9.9")
+
+
+def test_no_name_buys_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway: Any = SimpleNamespace(settings=Settings())
+    hurried: list[float] = []
+    monkeypatch.setattr(Door, "_hurry", lambda _, seconds: hurried.append(seconds))
+    door = Door(gateway, set(), Failures(ManualClock()), confirming.Asked(ManualClock()))
+    for name in ("dana", "", "dana", "", "kim"):
+        door.begin_auth(name)
+    assert hurried == [Settings().login_seconds]
 
 
 async def test_who_looks_up_the_host_key_has_longer_than_who_logs_in(site: Site) -> None:
