@@ -32,6 +32,7 @@ from access.flow_events import (
     RequestEscalated,
     RequestReminded,
     RequestRevised,
+    RequestStranded,
     ReviewGiven,
     ReviewRefused,
     StageReached,
@@ -82,6 +83,7 @@ __all__ = [
     "RequestEscalated",
     "RequestReminded",
     "RequestRevised",
+    "RequestStranded",
     "ResourceFrozen",
     "ResourceScanned",
     "ResourceThawed",
@@ -301,10 +303,8 @@ class SessionKillAsked(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingSealed(Fact):
-    """A head of a session's recording: everything up to `size` bytes has this SHA-256. The stream is the session.
-
-    `cut` counts the bytes of a torn last record that were dropped when the recording was finished after a crash.
-    """
+    """A head of a session's recording: everything up to `size` bytes has this SHA-256. The stream is the session. `cut` counts
+    the bytes of a torn last record that were dropped when the recording was finished after a crash."""
 
     kind: ClassVar[str] = "recording.sealed"
     segment: str

@@ -118,6 +118,14 @@ class RequestReminded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestStranded(Fact):
+    """Nobody is left who could decide a request that waits: they left their groups or the directory. `told` can mend it."""
+
+    kind: ClassVar[str] = "request.stranded"
+    told: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestEscalated(Fact):
     """Nobody decided in time for the `number`th escalation of the flow: more people may decide now."""
 

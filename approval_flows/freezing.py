@@ -67,7 +67,7 @@ def freeze(office: Office, tx: Tx, name: str, by: PersonId, why: str, *, cut: bo
 def _begin(office: Office, tx: Tx, resource: Resource, by: PersonId, why: str, *, cut: bool) -> Freeze:
     within = office.limits.freeze_confirmed
     first = (*resource.owners, office.limits.security_group)
-    told = _others(office.directory, first, by) or _others(office.directory, resource.approvers, by)
+    told = others(office.directory, first, by) or others(office.directory, resource.approvers, by)
     confirm_by = tx.now + within if within and _may_confirm(office, resource, by) else None
     begun = Freeze(resource.name, by, why, tx.now, confirm_by=confirm_by)
     tx.put_doc(FREEZE, resource.name, begun.to_json())
@@ -85,7 +85,7 @@ def _begin(office: Office, tx: Tx, resource: Resource, by: PersonId, why: str, *
     return begun
 
 
-def _others(directory: Directory, groups: Iterable[str], by: PersonId) -> list[PersonId]:
+def others(directory: Directory, groups: Iterable[str], by: PersonId) -> list[PersonId]:
     """The active members of these groups, without `by`."""
     found = frozenset[PersonId]().union(*(directory.members(group) for group in groups if group))
     return sorted(one for one in found if one != by and not isinstance(flow.active_person(directory, one), Denied))
@@ -93,7 +93,7 @@ def _others(directory: Directory, groups: Iterable[str], by: PersonId) -> list[P
 
 def confirmers(directory: Directory, resource: Resource, security: str, by: PersonId) -> list[PersonId]:
     """Who can stand behind what `by` froze: its owners, its approvers and the security group, as they are now."""
-    return _others(directory, (*resource.owners, *resource.approvers, security), by)
+    return others(directory, (*resource.owners, *resource.approvers, security), by)
 
 
 def _may_confirm(office: Office, resource: Resource, by: PersonId) -> list[PersonId]:

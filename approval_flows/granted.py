@@ -224,7 +224,7 @@ def tick(office: Office, tx: Tx) -> int:
         elif isinstance(flow.active_person(office.directory, request.actor.person), Denied):
             withdraw(office, tx, request, "the requester is not active any more")
         else:
-            changed += timetable.nudge(office, tx, request)
+            changed += timetable.look_after(office, tx, request)
             continue
         changed += 1
     for grant in tx.grants(states=[GrantState.ACTIVE, GrantState.EXECUTING], limit=EVERYTHING):

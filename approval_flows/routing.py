@@ -145,12 +145,23 @@ def stood_in(
 def unknown_duty(office: Office, request: AccessRequest, at: datetime) -> tuple[str, ...]:
     """The on-call schedules of the request's flow of which nobody can say who is on call at `at`."""
     taken = flow_of(office, request)
-    if taken is None:
-        return ()
+    return tuple(name for name in _schedules(taken) if not office.knows_duty(name, at)) if taken is not None else ()
+
+
+def _schedules(taken: Flow) -> tuple[str, ...]:
+    """The on-call schedules whose people have a say in this flow at some time."""
     sources = [one for stage in taken.stages for one in (stage.sources, stage.quiet)]
     sources += [one.to for one in taken.escalate]
-    names = dict.fromkeys(name for one in sources for name in one.on_call)
-    return tuple(name for name in names if not office.knows_duty(name, at))
+    return tuple(dict.fromkeys(name for one in sources for name in one.on_call))
+
+
+def stranded(office: Office, request: AccessRequest, resource: Resource, stands: Stands = NOBODY) -> bool:
+    """Whether nobody is left who could decide a waiting request: not those of now, nor those of an escalation to come. Never
+    said where people on call have a say: the next one may be about to begin."""
+    taken = flow_of(office, request)
+    if taken is not None and _schedules(taken):
+        return False
+    return not course_of(office, request, resource, request.expires_at, stands).feasible()
 
 
 def known(office: Office, ids: frozenset[PersonId]) -> tuple[Person, ...]:

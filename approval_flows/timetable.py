@@ -1,4 +1,5 @@
-"""What a waiting request owes to the clock: reminders and escalations, each once, whoever looks and however late.
+"""What a waiting request owes to the clock: reminders and escalations, each once, whoever looks and however late; and that
+nobody is left to decide it.
 
 Who may decide does not depend on this: `stages.course` lets the people of an escalation decide from its time on, whether
 anybody was told or not. This tells them.
@@ -9,11 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from access.events import RequestEscalated, RequestReminded, RequestRevised, StoredEvent
+from access.events import RequestEscalated, RequestReminded, RequestRevised, RequestStranded, StoredEvent
 from access.ports import Tx
 from access.requests import AccessRequest
 from access.resources import Resource
-from approval_flows import deputising, routing
+from approval_flows import deputising, freezing, routing
 from approval_flows.model import Flow
 from approval_flows.office import Office
 from approval_flows.stages import escalated
@@ -23,6 +24,27 @@ def due(flow: Flow, request: AccessRequest, now: datetime) -> tuple[int, int]:
     """How many reminders and escalations of this request are due by `now`."""
     waited = now - request.asked_at
     return sum(after <= waited for after in flow.remind), sum(one.after <= waited for one in flow.escalate)
+
+
+def look_after(office: Office, tx: Tx, request: AccessRequest) -> int:
+    """What is due about a request that waits. Returns how many facts it wrote."""
+    return strand(office, tx, request) or nudge(office, tx, request)
+
+
+def strand(office: Office, tx: Tx, request: AccessRequest) -> int:
+    """Say, once for a revision, that nobody is left to decide: to whom can mend it, the owners and the security group."""
+    resource = office.resources.get(request.resource)
+    if resource is None or request.is_look:
+        return 0
+    if not routing.stranded(office, request, resource, deputising.stands(office, tx, resource.name, tx.now)):
+        return 0
+    if any(event.kind == RequestStranded.kind for event in _of_this_revision(tx, request)):
+        return 0
+    groups = (*resource.owners, office.limits.security_group)
+    told = [str(one) for one in freezing.others(office.directory, groups, request.actor.person)]
+    tx.update_request(request)
+    tx.append(RequestStranded(stream=request.id, actor="gateway", told=told))
+    return 1
 
 
 def nudge(office: Office, tx: Tx, request: AccessRequest) -> int:

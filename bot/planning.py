@@ -177,6 +177,18 @@ def _nudged(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> lis
     return [*line, *(copies(plan, tx, request) if event.kind != "request.reminded" else [])]
 
 
+def _stranded(plan: Plan, tx: Tx, event: StoredEvent, payload: Mapping[str, Any]) -> list[Delivery]:
+    """Nobody is left to decide: the card says so, its requester hears it, and who can mend it, those who are awake first."""
+    request = _request_of(tx, event)
+    if request is None or request.state is not RequestState.PENDING:
+        return []
+    told, more = [PersonId(one) for one in payload.get("told", [])], {"part": str(event.position)}
+    awake = [one for one in told if not quiet(tx, plan.world.directory, one)]
+    people = [to_person(plan, one, View.NUDGE, request.id, **more) for one in awake or told]
+    mine = to_requester(plan, request, View.NUDGE, request.id, **more)
+    return [*in_channel(plan, tx, request, View.REQUEST, request.id), mine, *people]
+
+
 def _settled(plan: Plan, tx: Tx, event: StoredEvent, _: Mapping[str, Any]) -> list[Delivery]:
     """Decided or expired: every copy changes; who waits for a no is told in person (a yes brings its own message)."""
     request = _request_of(tx, event)
@@ -386,22 +398,13 @@ def _latest(tx: Tx, stream: str, kind: str, otherwise: StoredEvent) -> StoredEve
 
 
 ALARMS = (
-    "emergency.acknowledged",
-    "emergency.escalated",
-    "attestation.due",
-    "attestation.given",
-    "attestation.overdue",
-    "emergency.closed",
-)
+    "emergency.acknowledged", "emergency.escalated", "emergency.closed",
+    "attestation.due", "attestation.given", "attestation.overdue",
+)  # fmt: skip
 ORDERS = (
-    "resource.frozen",
-    "freeze.confirmed",
-    "freeze.unconfirmed",
-    "thaw.asked",
-    "resource.thawed",
-    "allowance.voted",
-    "allowance.ended",
-)
+    "resource.frozen", "freeze.confirmed", "freeze.unconfirmed", "thaw.asked", "resource.thawed",
+    "allowance.voted", "allowance.ended",
+)  # fmt: skip
 _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Delivery]]] = {
     "access.requested": _shown,
     "review.given": _voted,
@@ -411,6 +414,7 @@ _PLANS: dict[str, Callable[[Plan, Tx, StoredEvent, Mapping[str, Any]], list[Deli
     "stage.reached": _nudged,
     "request.reminded": _nudged,
     "statement.blocks": _shown,
+    "request.stranded": _stranded,
     "request.escalated": _nudged,
     "request.decided": _settled,
     "request.cancelled": _shown,

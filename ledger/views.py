@@ -215,6 +215,7 @@ _WORDS = {
     "estimate.asked": "looked at the {what} of it before a decision ({probe}, {grant}): {statement}",
     "stage.reached": "enough approvals for now; asked next: {stage}",
     "request.reminded": "reminded those who can decide (reminder {number})",
+    "request.stranded": "nobody is left who could decide it; told: {told}",
     "request.escalated": "nobody decided in time; more people may decide now (escalation {number})",
     "emergency.opened": "BROKE GLASS on {resource} ({scope}) until {until}{reasoned}",
     "emergency.refused": "tried to break glass on {resource} and may not{because}",

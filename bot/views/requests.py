@@ -163,6 +163,7 @@ def nudge_line(case: Case, kind: str, told: list[Mention], what: str, *, private
     private with the way to decide. `what` is the stage or the revision."""
     says = {
         "request.reminded": "This still waits for ",
+        "request.stranded": "Nobody is left who could decide this, it only waits to expire. Who can add somebody: ",
         "request.escalated": "Nobody decided yet. Now also asked: ",
         "stage.reached": f"Enough approvals so far. Asked next ({what}): ",
         "text.accepted": f"Another text was accepted (revision {what}); earlier votes are void. It waits for ",
@@ -171,7 +172,7 @@ def nudge_line(case: Case, kind: str, told: list[Mention], what: str, *, private
     title = text(says, *parts.people(told))
     footer = text(Code(case.request.id), " · asking ends ", Moment(case.request.expires_at, MomentStyle.TIME))
     said, look = f"{plain(title)} ({case.request.id})", (parts.button("Review…", Do.REVIEW, case.request.id),)
-    buttons = look if private else ()
+    buttons = look if private and kind != "request.stranded" else ()
     return Card("nudge", parts.WAITING, title, said, buttons=buttons, footer=footer, private=private)
 
 

@@ -20,7 +20,7 @@ from bot.deliveries import Delivery
 from bot.planning import Plan
 from bot.views import access, parts
 from tests.bot.stage import Stage, has, token_of, words
-from tests.fakes.world import ANN, BOB, DANA, OLGA, evidence_of, held_fact
+from tests.fakes.world import ANN, BOB, DANA, EVERYBODY, GROUPS, OLGA, evidence_of, held_fact
 
 
 async def test_a_request_is_one_card_in_the_channel_one_mirror_and_one_notice_per_approver(stage: Stage) -> None:
@@ -32,6 +32,23 @@ async def test_a_request_is_one_card_in_the_channel_one_mirror_and_one_notice_pe
     assert [m.card.kind for m in stage.chat.to(DANA)] == ["request"]
     assert has(stage.chat.to(DANA)[0].card, Do.CANCEL)
     assert [len(stage.chat.to(person)) for person in (ANN, BOB)] == [1, 1]
+
+
+async def test_that_nobody_is_left_is_told_in_private_once_and_the_card_shows_it(stage: Stage) -> None:
+    await stage.asked()
+    before = {one: len(stage.chat.to(one, "nudge")) for one in (DANA, OLGA, ANN)}
+    stage.world.directory.replace(EVERYBODY, {**GROUPS, "dba": ()})
+    for _ in range(2):
+        await stage.world.desk.tick()
+        await stage.settle()
+        stage.restart()
+    for person in (DANA, OLGA):
+        (told,) = stage.chat.to(person, "nudge")[before[person] :]
+        assert "Nobody is left who could decide this" in words(told.card)
+        assert "Who can add somebody: Olga" in words(told.card)
+    assert len(stage.chat.to(ANN, "nudge")) == before[ANN]
+    (card,) = [m.card for m in stage.chat.in_channel()]
+    assert "nobody" in words(card)
 
 
 async def test_the_message_about_live_access_says_when_it_ended_and_by_whom(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from access.actors import Person
 from bot.announcer import Announcer
 from bot.cards import Do, Mention
 from bot.grammar import parse
@@ -13,7 +14,7 @@ from bot.intents import Mistake, Settings
 from bot.planning import Plan
 from bot.quiet import due, is_quiet
 from tests.bot.stage import Stage, has, words
-from tests.fakes.world import ANN, BOB, DANA
+from tests.fakes.world import ANN, BOB, DANA, EVERYBODY, GROUPS, OLGA, SAM
 
 NINE = "settings digest 09:45 UTC"  # it is 09:30
 
@@ -113,6 +114,20 @@ async def test_two_announcers_send_one_and_nothing_is_sent_about_nothing(stage: 
     await stage.settle()
     assert len(stage.chat.to(ANN, "digest")) == 1
     assert not stage.chat.to(DANA, "digest")
+
+
+@pytest.mark.parametrize(("asleep", "told"), [((OLGA,), [0, 1]), ((OLGA, SAM), [1, 1])])
+async def test_of_who_can_add_somebody_those_awake_are_written_to(
+    stage: Stage, asleep: tuple[Person, ...], told: list[int]
+) -> None:
+    """Else all of them: a request that nobody can decide is lost otherwise."""
+    for one in asleep:
+        await stage.say(one, "settings quiet 09:00-12:00 UTC")
+    await stage.asked()
+    stage.world.directory.replace(EVERYBODY, {**GROUPS, "dba": ()})
+    await stage.world.desk.tick()
+    await stage.settle()
+    assert [len(stage.chat.to(one, "nudge")) for one in (OLGA, SAM)] == told
 
 
 async def test_a_reminder_mentions_nobody_in_their_quiet_hours(stage: Stage) -> None:
