@@ -7,7 +7,7 @@ is written, a function. New tables and columns that hide no known name are not a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from proxy.sql.catalog import PG_TEMP, Catalog
@@ -30,13 +30,18 @@ _OF_RELATION = {
     "RuleStmt": "relation",
     "ViewStmt": "view",
 }
-#: Definitions that give another meaning to what statements have no name for: operators and casts.
-_UNNAMED = frozenset({"AlterOperatorStmt", "CreateCastStmt", "CreateOpClassStmt", "CreateTransformStmt"})
+#: Definitions that give another meaning to what statements have no name for (operators and casts), or to nobody knows what.
+_UNNAMED = frozenset({
+    "AlterOperatorStmt", "CreateCastStmt", "CreateOpClassStmt", "CreateTransformStmt", "DropOwnedStmt", "ImportForeignSchemaStmt",
+})  # fmt: skip
+_UNNAMED_KINDS = frozenset({"OBJECT_CAST", "OBJECT_EXTENSION", "OBJECT_OPCLASS", "OBJECT_OPERATOR", "OBJECT_OPFAMILY"})
+_RELATIONS = frozenset({"OBJECT_FOREIGN_TABLE", "OBJECT_MATVIEW", "OBJECT_TABLE", "OBJECT_VIEW"})
 #: Stands for every name.
 EVERYTHING = "*"
 _COLUMNS = frozenset({"OBJECT_ATTRIBUTE", "OBJECT_COLUMN", "OBJECT_DOMCONSTRAINT", "OBJECT_TABCONSTRAINT"})
 #: Actions of a foreign key that leave the rows of its table alone.
 _NO_ACTION = frozenset({"", "a", "r"})
+_CASCADE = "DROP_CASCADE"
 
 
 def redefined(node: str, fields: Fields, catalog: Catalog) -> frozenset[str]:
@@ -46,13 +51,16 @@ def redefined(node: str, fields: Fields, catalog: Catalog) -> frozenset[str]:
 
 def _names(node: str, fields: Fields, catalog: Catalog) -> Iterator[str]:
     where = _OF_RELATION.get(node)
-    if node in _UNNAMED or fields.get("kind") == "OBJECT_OPERATOR":
+    kinds = {fields.get(name) for name in ("kind", "objectType", "removeType", "renameType")}
+    if node in _UNNAMED or not kinds.isdisjoint(_UNNAMED_KINDS):
         yield EVERYTHING
     elif where is not None:
         if not _is_temporary(fields[where]):
             yield fields[where]["relname"]
     elif node == "AlterTableStmt":
-        yield from _altered(fields)
+        yield from _altered(fields, catalog)
+    elif node == "CreateForeignTableStmt":
+        yield from _created("CreateStmt", fields["base"], catalog)
     elif node in {"CreateStmt", "CreateTableAsStmt", "SelectStmt"}:
         yield from _created(node, fields, catalog)
     elif node in {"CreateFunctionStmt", "AlterFunctionStmt", "DefineStmt"}:
@@ -61,8 +69,7 @@ def _names(node: str, fields: Fields, catalog: Catalog) -> Iterator[str]:
     elif node in {"RenameStmt", "AlterObjectSchemaStmt"}:
         yield from _moved(fields, catalog)
     elif node == "DropStmt":
-        for one in fields.get("objects", ()):
-            yield from _of_function(_object(one), catalog)
+        yield from _dropped(fields, catalog)
     elif node == "CreateSchemaStmt":
         for element in fields.get("schemaElts", ()):
             for inner, body in element.items():
@@ -77,7 +84,7 @@ def _is_temporary(relation: Fields) -> bool:
     return relation.get("relpersistence") == "t" or relation.get("schemaname", "").startswith(PG_TEMP)
 
 
-def _altered(fields: Fields) -> Iterator[str]:
+def _altered(fields: Fields, catalog: Catalog) -> Iterator[str]:
     commands = [one["AlterTableCmd"] for one in fields.get("cmds", ())]
     if any(command["subtype"] not in _SAME for command in commands):
         yield fields["relation"]["relname"]
@@ -88,6 +95,8 @@ def _altered(fields: Fields) -> Iterator[str]:
         if "PartitionCmd" in other:
             yield other["PartitionCmd"]["name"]["relname"]
         yield from _cascading(other)
+        if command.get("behavior") == _CASCADE:
+            yield from _going_with({fields["relation"]["relname"]}, catalog, cascades=True)
 
 
 def _created(node: str, fields: Fields, catalog: Catalog) -> Iterator[str]:
@@ -122,12 +131,48 @@ def _moved(fields: Fields, catalog: Catalog) -> Iterator[str]:
     if kind in _COLUMNS:
         return
     if kind == "OBJECT_SCHEMA":
-        schemas = {fields.get("subname", ""), fields.get("newname", "")}
-        yield from (name for schema, name in (*catalog.relations, *catalog.functions) if schema in schemas)
+        yield from _within({fields.get("subname", ""), fields.get("newname", "")}, catalog)
         return
     old = fields["relation"]["relname"] if "relation" in fields else _object(fields.get("object", {}))
     for name in (old, fields.get("newname", "")):
         yield from _of_function(name, catalog)
+
+
+def _dropped(fields: Fields, catalog: Catalog) -> Iterator[str]:
+    """What was hidden by it, or by what goes with it, is found from now on."""
+    kind, cascades = fields.get("removeType", ""), fields.get("behavior") == _CASCADE
+    objects = fields.get("objects", ())
+    if kind == "OBJECT_SCHEMA":
+        yield from _within({_last([one]) for one in objects}, catalog)
+        return
+    if kind == "OBJECT_RULE":
+        yield from (_last(one["List"]["items"][:-1]) for one in objects)
+    names = {_object(one) for one in objects}
+    for name in names:
+        yield from _of_function(name, catalog)
+    if kind in _RELATIONS:
+        yield from _going_with(names, catalog, cascades=cascades)
+    elif cascades:  # nobody knows which views are made with a function or a type
+        yield from (relation.name for relation in catalog.by_oid.values() if relation.is_view)
+
+
+def _within(schemas: Collection[str], catalog: Catalog) -> Iterator[str]:
+    """Everything in these schemas, and what goes with it."""
+    if any(schema in schemas for schema, _ in catalog.operators):
+        yield EVERYTHING
+    yield from (name for schema, name in catalog.functions if schema in schemas)
+    names = {name for schema, name in catalog.relations if schema in schemas}
+    yield from names
+    yield from _going_with(names, catalog, cascades=True)
+
+
+def _going_with(names: Collection[str], catalog: Catalog, *, cascades: bool) -> Iterator[str]:
+    """The partitions of relations of these names, and with CASCADE the views over all of them."""
+    for relation in catalog.by_oid.values():
+        if relation.name in names:
+            gone = catalog.descendants(relation.oid)
+            views = (catalog.views_over(one) for one in (relation.oid, *gone)) if cascades else ()
+            yield from (catalog.by_oid[one].name for one in gone.union(*views) if one in catalog.by_oid)
 
 
 def _of_function(name: str, catalog: Catalog) -> Iterator[str]:
