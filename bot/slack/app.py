@@ -175,7 +175,7 @@ class SlackApp:
             )
 
         bolt = AsyncApp(
-            name="hoop",
+            name=quiet.name,  # a logger, which it sets up: "hoop" is that of the processes
             client=AsyncWebClient(base_url=self._config.api_url, logger=quiet),
             authorize=authorize,
             request_verification_enabled=False,

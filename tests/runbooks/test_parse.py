@@ -109,7 +109,7 @@ def test_every_statement_without_marks_is_a_step() -> None:
         ("SELECT {{ .x {{ .y }} }}", "a {{ inside of a {{"),
         ("SELECT {{ }}", "an empty {{ }}"),
         ('SELECT {{ .x | shell "id" }}', "there is no function shell"),
-        ("SELECT {{ .x | default }}", "default takes 1 argument(s), not 0"),
+        ("SELECT {{ .x | default }}", "default takes 1 argument, not 0"),
         ("SELECT {{ .x | default .y }}", "must be in double quotes"),
         ('SELECT {{ .x | default "a }}', "a string that does not end"),
         ('SELECT {{ .x | asenv "LD_PRELOAD" }}', "asenv is for shell"),

@@ -122,7 +122,7 @@ async def test_nothing_secret_is_logged_even_at_debug(quick_office: Office, capl
         await office.dana.slash("exec prod-db --reason INC-1 -- SELECT 'typed-literal'", office.channel)
         await office.settle()
     logged = "\n".join(f"{record.name} {record.getMessage()}" for record in caplog.records)
-    assert quiet.level == logging.WARNING
+    assert (quiet.level, logging.getLogger("hoop").level) == (logging.WARNING, logging.NOTSET)
     for secret in ("secret-1", BOT_TOKEN, "typed-literal", "/response/", "ticket="):
         hits = [line for line in logged.splitlines() if secret in line and "aiohttp.access" not in line]
         assert hits == []
