@@ -98,6 +98,9 @@ class Conversation(Exchange):
     def _heard(self) -> None:
         if self.responses.quiet and self.responses.status == m.IDLE and not self.responses.unsynced:
             self._transaction_over()
+        elif self.state.published:  # by COMMIT AND CHAIN, or with a BEGIN behind it
+            self.state.published = False
+            self._defined()
         self._go_on()
 
     def answer(self, question: Question, value: Answer) -> None:
@@ -279,5 +282,9 @@ class Conversation(Exchange):
         if self.responses.defined:
             self.responses.defined = False
             self.state.transaction_over()
-            self.out.stale_catalog = True
-            self._stale_until = self.clock.monotonic() + STALE_SECONDS
+            self._defined()
+
+    def _defined(self) -> None:
+        """Definitions are there for everybody: the catalog must be read before anything is judged by it."""
+        self.out.stale_catalog = True
+        self._stale_until = self.clock.monotonic() + STALE_SECONDS

@@ -56,6 +56,8 @@ class SqlState:
     #: Names that the open transaction defined anew, and those of committed ones that the catalog does not show yet.
     redefined: frozenset[str] = frozenset()
     unread: frozenset[str] = frozenset()
+    #: Some of these were committed by this session, and it has begun another transaction since.
+    published: bool = False
     changes: Version = field(default_factory=Version)
     #: The client began a transaction, also where no ReadyForQuery has said so yet.
     explicit: bool = False
@@ -128,6 +130,7 @@ class SqlState:
     def transaction_over(self) -> None:
         """What it defined is there for the gateway to read, or is gone."""
         self.unread, self.redefined = self.unread | self.redefined, frozenset()
+        self.published = False
 
     def redefined_elsewhere(self, names: frozenset[str]) -> None:
         """Another session gave these names another meaning, which the catalog does not show yet."""
@@ -209,6 +212,9 @@ class SqlState:
     def _end_transaction(self, *, committed: bool) -> None:
         if committed:
             self._settle()
+            if self.redefined:
+                self.transaction_over()
+                self.published = True
         else:
             self._roll_back()
         self._start = self._snapshot()

@@ -59,14 +59,16 @@ def test_nor_in_a_pipeline(field: Field) -> None:
         assert not leaked(said) and said.refusals
 
 
-def test_another_session_waits_until_it_is_known(field: Field) -> None:
+@pytest.mark.parametrize("steps", ["{}", "BEGIN ;; {} ;; COMMIT AND CHAIN", "BEGIN ;; {} ;; COMMIT; BEGIN"])
+def test_another_session_waits_until_it_is_known(field: Field, steps: str) -> None:
     with field.connect(Admin()) as client, field.another() as other:
         for _ in range(3):
             assert other.query("SELECT name || '' FROM innocent WHERE id = 1").rows == [[b"Customer 1"]]
         try:
-            assert not client.query(REPLACED).errors
+            assert not any(client.query(step).errors for step in steps.format(REPLACED).split(" ;; "))
             said = other.query("SELECT name || '' FROM innocent WHERE id = 1")
             assert said.rows and not leaked(said)
         finally:
+            client.query("COMMIT")
             assert not client.query(RESTORED).errors
         assert other.query("SELECT name || '' FROM innocent WHERE id = 1").rows == [[b"Customer 1"]]
