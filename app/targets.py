@@ -36,7 +36,8 @@ _SSLMODE = {UpstreamTls.DISABLE: "disable", UpstreamTls.REQUIRE: "require", Upst
 
 def server_words(error: psycopg.Error) -> str:
     """What a server (or the way to it) said, in one line, for its owner: hosts and roles may be in it, secrets never are."""
-    return make_visible(" ".join(str(error).rpartition("failed: ")[2].split())).rstrip(".?")
+    said = str(error).rpartition("failed: ")[2].partition("\n\tIs the server running")[0]
+    return make_visible(" ".join(said.split())).rstrip(".?")
 
 
 def place_of(resource: Resource, database: str) -> str:

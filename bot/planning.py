@@ -273,7 +273,7 @@ def _connection(plan: Plan, tx: Tx, request: AccessRequest, grant: Grant, *, end
 
 def _connections(plan: Plan, tx: Tx, resource: str) -> list[Delivery]:
     """Those of all live access to a resource."""
-    live = tx.grants(live_at=tx.now, resource=resource)
+    live = tx.grants(live_at=tx.now, resource=resource, limit=EVERYTHING)
     rows = ((one, _told_of(tx.request(one.request))) for one in live)
     return [copy for grant, row in rows if row is not None for copy in _connection(plan, tx, row, grant)]
 

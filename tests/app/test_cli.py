@@ -134,6 +134,13 @@ def test_mistakes_get_one_clear_line(ready: Run, arguments: tuple[str, ...], wor
     assert err.count("\n") <= 2
 
 
+def test_the_log_says_whom_and_where_and_why_when_a_target_does_not_answer(ready: Run) -> None:
+    err = ready("why", "SELECT 1", "--as", "dana", "--on", "prod-db")[2]
+    log, told = err.splitlines()
+    assert log.endswith("its server does not answer. prod-db: gate at 127.0.0.1:1/shop: Connection refused.")
+    assert "gate at" not in told
+
+
 @pytest.mark.parametrize("arguments", [("serve", "--only", "bot"), ("grant", "dana"), ("nonsense",), ()])
 def test_wrong_usage_ends_with_status_two(hoop: Run, arguments: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as ended:
