@@ -217,14 +217,14 @@ def _may_end(office: Office, by: PersonId, whose: PersonId, resource_name: str) 
 def tick(office: Office, tx: Tx) -> int:
     """Write down what is over: requests nobody decided, grants whose time is over, people who left, consumed commands
     whose session closed without an outcome. Idempotent; enforcement never waits for it."""
-    changed = 0
+    changed, delegations = 0, deputising.kept(tx)
     for request in tx.requests(states=[RequestState.PENDING], limit=EVERYTHING):
         if not flow.waits(request, tx.now):
             expire(office, tx, request)
         elif isinstance(flow.active_person(office.directory, request.actor.person), Denied):
             withdraw(office, tx, request, "the requester is not active any more")
         else:
-            changed += timetable.look_after(office, tx, request)
+            changed += timetable.look_after(office, tx, request, delegations)
             continue
         changed += 1
     for grant in tx.grants(states=[GrantState.ACTIVE, GrantState.EXECUTING], limit=EVERYTHING):

@@ -7,9 +7,11 @@ anybody was told or not. This tells them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from access.delegations import Delegation
 from access.events import RequestEscalated, RequestReminded, RequestRevised, RequestStranded, StoredEvent
 from access.ports import Tx
 from access.requests import AccessRequest
@@ -26,17 +28,18 @@ def due(flow: Flow, request: AccessRequest, now: datetime) -> tuple[int, int]:
     return sum(after <= waited for after in flow.remind), sum(one.after <= waited for one in flow.escalate)
 
 
-def look_after(office: Office, tx: Tx, request: AccessRequest) -> int:
-    """What is due about a request that waits. Returns how many facts it wrote."""
-    return strand(office, tx, request) or nudge(office, tx, request)
+def look_after(office: Office, tx: Tx, request: AccessRequest, delegations: Sequence[Delegation]) -> int:
+    """What is due about a request that waits, under these delegations. Returns how many facts it wrote."""
+    return strand(office, tx, request, delegations) or nudge(office, tx, request)
 
 
-def strand(office: Office, tx: Tx, request: AccessRequest) -> int:
+def strand(office: Office, tx: Tx, request: AccessRequest, delegations: Sequence[Delegation]) -> int:
     """Say, once for a revision, that nobody is left to decide: to whom can mend it, the owners and the security group."""
     resource = office.resources.get(request.resource)
     if resource is None or request.is_look:
         return 0
-    if not routing.stranded(office, request, resource, deputising.stands(office, tx, resource.name, tx.now)):
+    stands = deputising.stands_of(office, delegations, resource.name, tx.now)
+    if not routing.stranded(office, request, resource, stands):
         return 0
     if any(event.kind == RequestStranded.kind for event in _of_this_revision(tx, request)):
         return 0
