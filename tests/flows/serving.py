@@ -50,7 +50,8 @@ async def _until_ready(web: int, logs: list[Path]) -> None:
                 with contextlib.suppress(aiohttp.ClientError):
                     async with http.get(f"http://127.0.0.1:{web}/readyz") as response:
                         answer = await response.text()
-                        if response.status == 200:
+                        # That of the web says nothing about the others.
+                        if response.status == 200 and all("ready: " in log.read_text() for log in logs):
                             return
                 await asyncio.sleep(0.05)
     except TimeoutError:
