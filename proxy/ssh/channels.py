@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import binascii
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import asyncssh
@@ -29,6 +30,12 @@ class Sink(Protocol):
 
     def write(self, data: bytes) -> None: ...
     def write_eof(self) -> None: ...
+
+
+def give(sink: Sink, data: bytes) -> None:
+    """Input for what may be over already: then nobody reads it, and what it said before is what counts."""
+    with suppress(BrokenPipeError):
+        sink.write(data)
 
 
 class Work(Protocol):
@@ -192,7 +199,7 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
     def data_received(self, data: bytes, datatype: int | None) -> None:  # noqa: ARG002 - asyncssh's signature
         sink = None if self.work is None else self.work.sink
         if sink is not None:
-            sink.write(data)
+            give(sink, data)
             return
         self._kept.append(data)
         self._kept_size += len(data)
@@ -210,7 +217,7 @@ class ClientChannel(asyncssh.SSHServerSession[bytes]):
         """What came while it waited, in order."""
         kept, self._kept, self._kept_size = self._kept, [], 0
         for data in kept:
-            sink.write(data)
+            give(sink, data)
         if self._ended:
             sink.write_eof()
         self.release_input()

@@ -17,7 +17,7 @@ from proxy.revealing import Revealed, reveal_all, uses, withheld
 from proxy.ssh import messages as m
 from proxy.ssh import stopping
 from proxy.ssh.admitting import Admitting, Ended
-from proxy.ssh.channels import HIGH_WATER, WINDOW, ClientChannel, Sink, TargetChannel
+from proxy.ssh.channels import HIGH_WATER, WINDOW, ClientChannel, Sink, TargetChannel, give
 from proxy.ssh.house import Surroundings
 from proxy.ssh.lending import Lending
 from proxy.ssh.messages import Asked
@@ -238,7 +238,7 @@ class Execution(Admitting):
             target.over.set()
         self.started()
         for value in self._given:
-            channel.write(value.encode() + b"\n")
+            give(channel, value.encode() + b"\n")
         self._given = []
         self.client.hand_over(channel)
         await target.over.wait()
