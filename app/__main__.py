@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     database.add_argument("what", choices=("upgrade", "current"))
 
     _operator_commands(commands)
+    _ledger_commands(commands)
     _policy_commands(commands)
     _account_commands(commands)
     _ssh_commands(commands)
@@ -151,6 +152,8 @@ def _operator_commands(commands: Commands) -> None:
     lint.add_argument("paths", nargs="+", help="files, or folders with everything below")
     doing.add_parser("list", help="fetch the configured repositories and list what they offer")
 
+
+def _ledger_commands(commands: Commands) -> None:
     ledger = commands.add_parser("ledger", help="the hash-chained event ledger")
     what = Commands(ledger, "what")
     verify = what.add_parser("verify", help="check every chain; names the first bad event")
