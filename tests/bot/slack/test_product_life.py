@@ -11,6 +11,8 @@ from bot.slack.platform import REMOVED, Janitor
 from tests.bot.slack.office import Office, labels, said, words
 from tests.bot.slack.test_product import hold, requests
 from tests.fakes.clock import ManualClock
+from tests.fakes.slack.interactions import Member
+from tests.fakes.slack.model import View
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import DANA, OLGA, PROD
 
@@ -76,13 +78,18 @@ async def test_a_token_does_not_stay_in_the_conversation(quick_office: Office, c
 # ------------------------------------------------------------------------------------------------ Home
 
 
+async def opened(office: Office, member: Member) -> View:
+    """Their Home, which they have just opened."""
+    await member.open_home()
+    await office.idle()
+    assert member.home is not None
+    return member.home
+
+
 async def test_home_shows_what_is_mine_and_what_waits_for_me(quick_office: Office) -> None:
     office = quick_office
     await office.asked()
-    await office.ann.open_home()
-    await office.idle()
-    home = office.ann.home
-    assert home is not None
+    home = await opened(office, office.ann)
     assert "You are " in words(home.content["blocks"])
     assert "Approve" in labels(home.content["blocks"])
     await office.ann.press(home, "Approve")
@@ -122,10 +129,7 @@ async def test_home_follows_decisions_made_anywhere_and_over_a_restart(quick_off
 
 async def test_home_shows_a_freeze_to_whoever_may_confirm_it(quick_office: Office) -> None:
     office = quick_office
-    await office.ann.open_home()
-    await office.idle()
-    home = office.ann.home
-    assert home is not None
+    home = await opened(office, office.ann)
     await office.stage.world.desk.freeze("prod-db", OLGA.id, "restoring from backup", cut=False)
     await wait_for(lambda: "Confirm" in labels(home.content["blocks"]))
     await office.ann.press(home, "Confirm")
@@ -135,10 +139,7 @@ async def test_home_shows_a_freeze_to_whoever_may_confirm_it(quick_office: Offic
 
 async def test_home_is_published_over_a_version_somebody_else_made(quick_office: Office) -> None:
     office = quick_office
-    await office.dana.open_home()
-    await office.idle()
-    home = office.dana.home
-    assert home is not None
+    home = await opened(office, office.dana)
     home.version += 5
     await office.live()
     await wait_for(lambda: "postgresql://" in words(home.content["blocks"]))
@@ -147,18 +148,14 @@ async def test_home_is_published_over_a_version_somebody_else_made(quick_office:
 
 async def test_home_of_somebody_unknown_says_how_to_be_linked_and_nothing_else(quick_office: Office) -> None:
     eve = quick_office.slack.person("eve")
-    await eve.open_home()
-    await quick_office.idle()
-    assert eve.home is not None
-    assert "hoop link PERSON" in words(eve.home.content["blocks"])
-    assert labels(eve.home.content["blocks"]) == []
+    home = await opened(quick_office, eve)
+    assert "hoop link PERSON" in words(home.content["blocks"])
+    assert labels(home.content["blocks"]) == []
 
 
 async def test_home_starts_what_the_shortcuts_start(quick_office: Office) -> None:
-    await quick_office.dana.open_home()
-    await quick_office.idle()
-    assert quick_office.dana.home is not None
-    await quick_office.dana.press(quick_office.dana.home, "Request access")
+    home = await opened(quick_office, quick_office.dana)
+    await quick_office.dana.press(home, "Request access")
     await quick_office.idle()
     assert quick_office.dana.modal is not None
     assert quick_office.dana.modal.content["title"]["text"] == "Request access"
