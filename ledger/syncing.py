@@ -44,6 +44,10 @@ class Window(Protocol):
         """Whether recordings put something there; not any more when there was no room for it."""
 
     @property
+    def lost(self) -> bool:
+        """Whether the file under it went away: nothing is put there any more."""
+
+    @property
     def owners(self) -> set[Any]:
         """Those that did since it was begun."""
 
@@ -118,13 +122,19 @@ class RedoLog:
         """Whether a recording did not find room."""
         return self.window is not None and not self.window.open
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the room is still there: somebody may have made the file shorter."""
+        lost = self.window is not None and self.window.lost
+        return not lost and os.fstat(self._descriptor).st_size >= self._room
+
     def put(self, entries: Collection[redo.Entry]) -> bool:
         """Make entries durable, and what recordings put there; False, and nothing is done, when the room is used up."""
         data = redo.batch(self._token, entries) if entries else b""
         at = self._reserve(len(data))
         if at is None:
             return False
-        if os.fstat(self._descriptor).st_size < self._room:
+        if not self.is_whole:
             raise OSError(errno.EIO, "somebody made it shorter")
         write_all(self._descriptor, data, at)
         os.fdatasync(self._descriptor)
@@ -252,10 +262,14 @@ class Syncer:
         return False
 
     def _use_again(self, redo_log: RedoLog) -> None:
-        if self._settled(redo_log):
+        if not self._settled(redo_log):
+            self._log = None  # never written again: the next start may need it
+        elif redo_log.is_whole:
             redo_log.begin()
         else:
-            self._log = None  # never written again: the next start may need it
+            log.error("the redo log is gone, each recording is made durable by itself: somebody made it shorter")
+            self._log = None
+            redo_log.remove()
 
     def _settled(self, redo_log: RedoLog) -> bool:
         """Whether the files themselves hold everything that is in the redo log, durably."""

@@ -4,8 +4,9 @@
  * that was not copied to its end, by a kill or by the power, is none. tests/ledger/test_window.py compares both.
  *
  * Storing into a mapped file can not fail, so the room must be there: `ledger/syncing.py` has written and synced all of it. Only
- * file systems that write such room in place, and need none for that, are mapped. Who makes the file shorter under a running
- * process ends the process (SIGBUS); nothing is forwarded then.
+ * file systems that write such room in place, and need none for that, are mapped. Where it is gone all the same (somebody made
+ * the file shorter, or the disk is broken), storing raises SIGBUS: memory is put there instead, so that the copy ends, and the
+ * window is `lost`. Then nothing was put there, now or ever again, and the pen writes to its segment.
  */
 #ifndef HOOP_REDO_H
 #define HOOP_REDO_H
@@ -13,6 +14,8 @@
 #include <Python.h>
 #include <structmember.h>
 #include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -37,7 +40,43 @@ typedef struct {
     Py_ssize_t room, at, pass;
     unsigned char token[REDO_TOKEN];
     char open;
+    volatile char lost;
 } Window;
+
+/* The one that is stored into at this moment: by one thread at a time, the one with the GIL. */
+static Window *volatile redo_storing;
+
+#ifdef __linux__
+static struct sigaction redo_bus_before;
+
+/* The page is not there: one of memory for it. Everybody else's SIGBUS is what it was before. */
+static void redo_on_bus(int number, siginfo_t *about, void *context) {
+    Window *window = redo_storing;
+    uintptr_t at = (uintptr_t)about->si_addr;
+    (void)context;
+    if (window && about->si_code > 0 && at >= (uintptr_t)window->bytes && at - (uintptr_t)window->bytes < (uintptr_t)window->room) {
+        int saved = errno;
+        void *page = (void *)(at / REDO_PAGE * REDO_PAGE);
+        window->lost = 1;
+        page = mmap(page, REDO_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        errno = saved;
+        if (page != MAP_FAILED) return;
+    }
+    sigaction(SIGBUS, &redo_bus_before, NULL);
+    if (about->si_code <= 0) raise(number); /* a fault happens again by itself */
+}
+
+/* 0, or -1 with errno. The handler is put in front of whoever has it now, unless it is ours. */
+static int redo_watch_bus(void) {
+    struct sigaction now, ours = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
+    ours.sa_sigaction = redo_on_bus;
+    sigemptyset(&ours.sa_mask);
+    if (sigaction(SIGBUS, NULL, &now)) return -1;
+    if (now.sa_flags & SA_SIGINFO && now.sa_sigaction == redo_on_bus) return 0;
+    redo_bus_before = now;
+    return sigaction(SIGBUS, &ours, NULL);
+}
+#endif
 
 static uint32_t redo_table[8][256];
 
@@ -76,12 +115,17 @@ static int window_put(Window *self, PyObject *name, Py_ssize_t offset, const uns
     if (!self->open) return 0;
     if (REDO_HEAD + body > self->room - self->at) return self->open = 0;
     unsigned char *begins = self->bytes + self->at, *to = begins + REDO_HEAD;
+    redo_storing = self;
+    atomic_signal_fence(memory_order_seq_cst);
     to = redo_number(redo_number(redo_number(to, (uint64_t)named, 2), (uint64_t)size, 4), (uint64_t)offset, 8);
     memcpy(to, PyBytes_AS_STRING(name), (size_t)named);
     memcpy(to + named, data, (size_t)size);
     memcpy(begins, self->token, REDO_TOKEN);
     to = redo_number(begins + REDO_TOKEN, (uint64_t)body, 4);
     redo_number(to, redo_crc(redo_crc(0, begins, REDO_TOKEN + 4), begins + REDO_HEAD, body), 4);
+    atomic_signal_fence(memory_order_seq_cst);
+    redo_storing = NULL;
+    if (self->lost) return self->open = 0;
     self->at += REDO_HEAD + body;
     return 1;
 }
@@ -114,7 +158,7 @@ static PyObject *Window_begin(Window *self, PyObject *token) {
     if (!owners) return NULL;
     Py_XSETREF(self->owners, owners);
     memcpy(self->token, PyBytes_AS_STRING(token), REDO_TOKEN);
-    self->at = 0, self->pass++, self->open = self->bytes != NULL;
+    self->at = 0, self->pass++, self->open = self->bytes != NULL && !self->lost;
     Py_RETURN_NONE;
 }
 
@@ -158,7 +202,7 @@ static PyObject *Window_new(PyTypeObject *type, PyObject *args, PyObject *names)
     struct stat is;
     if (!fstatfs(descriptor, &where) && !fstat(descriptor, &is)) {
         errno = EOPNOTSUPP;
-        if ((where.f_type == MAGIC_EXT4 || where.f_type == MAGIC_TMPFS) && S_ISREG(is.st_mode) && is.st_size >= room) {
+        if ((where.f_type == MAGIC_EXT4 || where.f_type == MAGIC_TMPFS) && S_ISREG(is.st_mode) && is.st_size >= room && !redo_watch_bus()) {
             void *bytes = mmap(NULL, (size_t)room, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
             if (bytes != MAP_FAILED) self->bytes = bytes, self->room = room;
         }
@@ -176,7 +220,8 @@ static PyMethodDef Window_methods[] = {
 };
 static PyMemberDef Window_members[] = {
     {"owners", T_OBJECT_EX, offsetof(Window, owners), READONLY, NULL}, {"at", T_PYSSIZET, offsetof(Window, at), READONLY, NULL},
-    {"open", T_BOOL, offsetof(Window, open), READONLY, NULL}, {NULL, 0, 0, 0, NULL},
+    {"open", T_BOOL, offsetof(Window, open), READONLY, NULL}, {"lost", T_BOOL, offsetof(Window, lost), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
 };
 static PyTypeObject WindowType = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "proxy._lane.Window", .tp_basicsize = sizeof(Window),

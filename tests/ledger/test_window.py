@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -191,6 +192,47 @@ def test_a_segment_that_can_not_grow_refuses_from_then_on_and_loses_nothing(
     assert path.read_bytes() == framed(b"logged", b"and this", b"next") == desk.pen.take()
 
 
+@pytest.mark.parametrize("size", [0, PAGE, 2 * PAGE])
+def test_where_the_file_was_made_shorter_everything_goes_to_the_segment(
+    desk: Desk, window: Any, descriptor: int, tmp_path: Path, size: int
+) -> None:
+    """A store into the room ends a process by SIGBUS, were it not for the handler."""
+    path, wanted = tmp_path / "segment", b""
+    desk.pen.append(b"before")
+    os.ftruncate(descriptor, size)
+    for number in range(2 + size // 2000):
+        desk.pen.append(b"%d" % number * 2000)
+        wanted += framed(b"%d" % number * 2000)
+    wanted = framed(b"before") + wanted
+    assert window.lost and not window.open
+    assert path.read_bytes() == wanted and not desk.pen.unfiled
+    window.begin(b"u" * 16)
+    assert not window.open, "nor ever again"
+    desk.pen.append(b"after")
+    assert path.read_bytes() == wanted + framed(b"after") and there(descriptor) == there(descriptor)[:size]
+
+
+SIGNALLED = """
+import mmap, os, signal, sys
+from proxy.native import short_way
+file = open(sys.argv[1], "wb+")
+file.write(bytes(4096)); file.flush()
+window = short_way.Window(file.fileno(), 4096)
+window.begin(b"t" * 16)
+room = mmap.mmap(file.fileno(), 4096)
+os.truncate(file.name, 0)
+"""
+
+
+@pytest.mark.parametrize("how", ["room[0] = 1", "os.kill(os.getpid(), signal.SIGBUS)"])
+def test_a_fault_of_somebody_else_ends_the_process_as_ever(how: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", f"{SIGNALLED}{how}; print('lives')", str(tmp_path / "room")]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONFAULTHANDLER": ""}
+    )
+    assert (ended.returncode, ended.stdout) == (-signal.SIGBUS, "")
+
+
 def test_a_closed_one_takes_nothing_not_even_into_the_log(desk: Desk, window: Any) -> None:
     desk.pen.descriptor = -1
     with pytest.raises(Trouble):
@@ -328,19 +370,27 @@ async def test_a_full_disk_is_told_at_the_next_write_and_nothing_is_lost(tmp_pat
     assert segments.parse(later.read(b.name)).records == (b"recorded" * 10, b"more")
 
 
+@pytest.mark.parametrize("first", ["flush", "write"])
 async def test_a_log_that_somebody_made_shorter_is_not_used_any_more(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, first: str
 ) -> None:
     house = House(tmp_path)
     opened = house.open(*"abc")
     for each in opened:
         each.write(b"one")
-    os.truncate(house.redo, PAGE)
-    house.syncer.flush(set(opened))
-    assert "made it shorter" in caplog.text
+    os.truncate(house.redo, 0)
+    if first == "flush":
+        house.syncer.flush(set(opened))
     for each in opened:
         each.write(b"two")
         assert each.path.read_bytes() == segments.MAGIC + framed(b"one", b"two")
+    house.syncer.flush(set(opened[:1]))  # of one alone, too
+    assert len(caplog.records) == 1 and "made it shorter" in caplog.text
+    house.syncer.flush(set(opened))
+    for each in opened:
+        assert each.durable == each.pen.size
+        await each.close()
+        assert check(house.recordings.read(each.name), house.log.seals_of(each.name)) == []
 
 
 def test_a_segment_that_is_free_before_its_log_is_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
