@@ -73,7 +73,9 @@ class Gateway:
         #: Detectors beside the built-in ones, for every resource.
         self.detectors = detectors
         self.lookups = Lookups(ports.store)
-        self.impressions = None if ports.samples is None else Impressions(ports.samples, self._names_found, ports.clock)
+        self.impressions: Impressions | None = None
+        if ports.samples is not None:
+            self.impressions = Impressions(ports.samples, self._names_found, ports.clock, self._names_known)
         self.sweeper = Sweeper()
         self.poller: Poller | None = None
         self.sessions: dict[SessionId, LiveSession] = {}
@@ -303,13 +305,20 @@ class Gateway:
     async def _names_found(self, resource: Resource, database: str, table: str, found: Sequence[Impression]) -> None:
         told = [f"{one.column.rpartition('.')[2]}: {one.entity}, {one.hits} of {one.looked} values" for one in found]
         fact = NamesFound(stream=resource.name, resource=resource.name, table=table, columns=told)
-        kept = {"columns": {one.column: one.entity for one in found}}
+        key = f"{resource.name}/{database}/{table}"
 
         def work(tx: Tx) -> None:
             tx.append(fact)
-            tx.put_doc(NAMES, f"{resource.name}/{database}/{table}", kept, group=resource.name)
+            kept = {**(tx.doc(NAMES, key) or {}).get("columns", {}), **{one.column: one.entity for one in found}}
+            tx.put_doc(NAMES, key, {"columns": kept}, group=resource.name)
 
         await self.ports.store.transact(work)
+
+    async def _names_known(self, resource: Resource, database: str, table: str) -> Mapping[str, str]:
+        """What this or another process found in a table before."""
+        key = f"{resource.name}/{database}/{table}"
+        kept = await self.ports.store.read(lambda tx: tx.doc(NAMES, key))
+        return {} if kept is None else kept["columns"]
 
     def nonce(self) -> str:
         return base64.b64encode(self.ports.entropy.token(18)).decode()

@@ -9,7 +9,9 @@ its texts that nothing else decides about are redacted until it can be.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,9 +45,20 @@ NAMES = "names"
 UNREAD = "unread"
 #: Tables, partitioned and foreign tables, materialized views: what stores values.
 STORED = frozenset("rpmf")
-_TEXT_ARRAYS = frozenset({1009, 1015, 1014})
+#: Arrays of texts and of names, records and arrays of them, tsvector: what else of the server's own types can hold a name.
+_MADE_OF_TEXTS = frozenset({1003, 1009, 1014, 1015, 2249, 2287, 3614})
+#: What others may inherit from, or be the partitions of.
+_WITH_HEIRS = frozenset("rp")
+#: A table is looked at together with its partitions (and what inherits from it) up to so many of them; of more only by a
+#: sample of all, which is spread over them.
+PARTITIONS = 20
 #: Relations below this OID belong to the server itself.
 _FIRST_USER_OID = 16384
+#: One text within the text form of an array, a record, a range or a tsvector: quoted, or up to the next sign.
+_LEAF = re.compile(r"""\"((?:[^"\\]|\\.|"")*)\"|'((?:[^']|'')*)'(?::[\dA-D,]+)?|([^,(){}\[\]"']+)""", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)|\"(\")|'(')", re.DOTALL)
+#: How deep such forms are followed into each other (an array of records of arrays).
+_DEEPEST = 4
 
 #: Column name → values as text, of each column asked for. Raises HoopError or OSError when it cannot be read.
 Sample = Callable[[Resource, str, Relation, Sequence[Column], int], Awaitable[Mapping[str, Sequence[str | None]]]]
@@ -65,11 +78,15 @@ class Impression:
 
 #: Told of every look that found something: resource, database, table, what was found.
 Told = Callable[[Resource, str, str, Sequence[Impression]], Awaitable[None]]
+#: Column → entity, of what this or another process was ever told of: resource, database, table.
+Recall = Callable[[Resource, str, str], Awaitable[Mapping[str, str]]]
 
 
 @dataclass(slots=True)
 class _Table:
     found: tuple[Impression, ...] = ()
+    #: What the table was called and which columns it had when it was looked at.
+    seen: tuple[object, ...] = ()
     #: Texts of a table that could not be read.
     unread: tuple[str, ...] = ()
     until: float = 0.0
@@ -84,22 +101,28 @@ class _Database:
 
 
 class Impressions:
-    """The verdicts of one gateway process, by database and table. `sample` reads, `told` records."""
+    """The verdicts of one gateway process, by database and table. `sample` reads, `told` records, `recall` says what was told
+    before, here or by other processes: rows that somebody adds make a column of names no other column elsewhere, either."""
 
-    def __init__(self, sample: Sample, told: Told, clock: Clock) -> None:
+    def __init__(self, sample: Sample, told: Told, clock: Clock, recall: Recall | None = None) -> None:
         self._sample = sample
         self._told = told
         self._clock = clock
+        self._recall = recall
         self._databases: dict[Key, _Database] = {}
 
     def version(self, key: Key) -> int:
         """Of the rules of a database."""
         return self._of(key).version
 
-    def missing(self, key: Key, relations: Iterable[int]) -> list[int]:
-        """Those of these tables about which nothing is known (any more)."""
+    def missing(self, key: Key, relations: Iterable[Relation]) -> list[Relation]:
+        """Those of these tables about which nothing is known (any more), or that have other columns or names by now."""
         known, now = self._of(key).tables, self._clock.monotonic()
-        return [oid for oid in relations if (table := known.get(oid)) is None or table.until <= now]
+        return [
+            one
+            for one in relations
+            if (table := known.get(one.oid)) is None or table.until <= now or table.seen != _looks(one)
+        ]
 
     def applied(self, key: Key, policy: MaskPolicy) -> MaskPolicy:
         """The policy with a rule for each column that holds names; every rule of the owner goes before."""
@@ -120,7 +143,7 @@ class Impressions:
 
         async def one(relation: Relation) -> str:
             async with gate, own.looking.setdefault(relation.oid, asyncio.Lock()):
-                if not self.missing((resource.name, database), [relation.oid]):
+                if not self.missing((resource.name, database), [relation]):
                     return ""
                 problem = await self._look(own, resource, database, policy, relation)
                 return f"{relation.qualified}: {problem}" if problem else ""
@@ -131,21 +154,26 @@ class Impressions:
         self, own: _Database, resource: Resource, database: str, policy: MaskPolicy, relation: Relation
     ) -> str:
         before = own.tables.get(relation.oid, _Table())
-        columns = texts(relation, policy)
+        columns, looks = texts(relation, policy), _looks(relation)
+        recalled: list[Impression] = []
         try:
             async with asyncio.timeout(LOOK_SECONDS):
+                if self._recall is not None and columns:
+                    known = await self._recall(resource, database, relation.qualified)
+                    recalled = [Impression(column, entity, 0.0, 0, 0) for column, entity in known.items()]
                 read = await self._sample(resource, database, relation, columns, ROWS) if columns else {}
             found, few = await _judged(relation, read)
             if found:
                 await self._told(resource, database, relation.qualified, found)
         except (HoopError, OSError) as problem:  # a time-out is an OSError
             unread = tuple(f"{relation.qualified}.{column.name}" for column in columns)
-            self._put(own, relation, _Table(before.found, unread, self._clock.monotonic() + UNREAD_BELIEVED))
+            until = self._clock.monotonic() + UNREAD_BELIEVED
+            self._put(own, relation, _Table(before.found, looks, unread, until))
             return problem.message if isinstance(problem, HoopError) else "it took too long"
         # What was seen to hold names once stays so: another sample may have missed them.
-        seen = {one.column: one for one in (*before.found, *found)}
+        seen = {one.column: one for one in (*recalled, *before.found, *found)}
         until = self._clock.monotonic() + (FEW_BELIEVED if few else BELIEVED)
-        self._put(own, relation, _Table(tuple(seen.values()), (), until))
+        self._put(own, relation, _Table(tuple(seen.values()), looks, (), until))
         return ""
 
     @staticmethod
@@ -169,15 +197,52 @@ def remembered(policy: MaskPolicy, kept: Iterable[Mapping[str, Any]]) -> MaskPol
 async def _judged(relation: Relation, read: Mapping[str, Sequence[str | None]]) -> tuple[list[Impression], bool]:
     """What the columns hold, and whether there were too few values to say it for long."""
     found, few = [], False
+    types = {column.name: column.type_oid for column in relation.columns}
     for name, values in read.items():
-        distinct = {value for value in values if value}
-        few = few or len(distinct) < FEW
-        opinion = await _opinion(distinct, name, relation.name)
-        if opinion is not None:
-            hits = round(opinion.share * opinion.judged)
-            column = f"{relation.qualified}.{name}"
-            found.append(Impression(column, opinion.entity, opinion.confidence, hits, opinion.judged))
+        few = few or len({value for value in values if value}) < FEW
+        plain = kind_of(types.get(name, 0)) is Kind.TEXT
+        for group in _repeated(values) if plain else _groups(values):
+            opinion = await _opinion(set(group), name, relation.name)
+            if opinion is not None:
+                hits = round(opinion.share * opinion.judged)
+                column = f"{relation.qualified}.{name}"
+                found.append(Impression(column, opinion.entity, opinion.confidence, hits, opinion.judged))
+                break
     return found, few
+
+
+def _repeated(values: Iterable[str | None]) -> Iterator[list[str]]:
+    """The values, and those alone that several rows have, where most rows have one of them: a few names that come again and
+    again, among many codes that are all different, are what the column is about."""
+    whole = [value for value in values if value]
+    yield whole
+    counted = Counter(whole)
+    again = [value for value, times in counted.items() if times > 1]
+    if sum(counted[value] for value in again) * 2 > len(whole):
+        yield again
+
+
+def _groups(values: Iterable[str | None]) -> Iterator[list[str]]:
+    """What in values that are made of others may be names: as they are (a domain is a text), their parts each and together,
+    and the parts at the same place of each (the fields of a record)."""
+    whole = [value for value in values if value]
+    yield whole
+    made = [leaves for value in whole if value[0] in "({[\"'" and (leaves := _leaves(value))]
+    if made:
+        yield [leaf for leaves in made for leaf in leaves]
+        yield [" ".join(leaves) for leaves in made]
+        if len({len(leaves) for leaves in made}) == 1:
+            yield from map(list, zip(*made, strict=True))
+
+
+def _leaves(value: str, deep: int = _DEEPEST) -> list[str]:
+    """The texts within the text form of an array, a record, a range or a tsvector."""
+    found: list[str] = []
+    for quoted, lexeme, bare in _LEAF.findall(value):
+        one = _ESCAPED.sub(lambda m: m[1] or m[2] or m[3], quoted or lexeme) or bare.strip()
+        inner = deep and one[:1] in {"(", "{", "["} and len(one) < len(value)
+        found += _leaves(one, deep - 1) if inner else [one] if one else []
+    return found
 
 
 async def _opinion(values: Iterable[str], name: str, table: str) -> names.Opinion | None:
@@ -196,9 +261,18 @@ def texts(relation: Relation, policy: MaskPolicy) -> list[Column]:
     return [
         column
         for column in relation.columns
-        if (kind_of(column.type_oid) is Kind.TEXT or column.type_oid in _TEXT_ARRAYS)
-        and rules.of(f"{relation.qualified}.{column.name}") is None
+        if _may_hold_names(column.type_oid) and rules.of(f"{relation.qualified}.{column.name}") is None
     ]
+
+
+def _may_hold_names(type_oid: int) -> bool:
+    """Texts, what is made of texts, and every type that is not the server's own: domains, records, and arrays of them."""
+    return kind_of(type_oid) is Kind.TEXT or type_oid in _MADE_OF_TEXTS or type_oid >= _FIRST_USER_OID
+
+
+def _looks(relation: Relation) -> tuple[object, ...]:
+    """What a verdict on a table is about: when it differs, it is another table to the rules."""
+    return (relation.qualified, *((one.attnum, one.name, one.type_oid) for one in relation.columns))
 
 
 def stored(catalog: Catalog, lineage: Lineage) -> frozenset[int]:
@@ -218,6 +292,8 @@ def stored(catalog: Catalog, lineage: Lineage) -> frozenset[int]:
         one = catalog.by_oid.get(oid)
         if one is not None and oid not in seen and oid >= _FIRST_USER_OID:
             pending += one.sources
+            if one.kind in _WITH_HEIRS and len(heirs := catalog.descendants(oid)) <= PARTITIONS:
+                pending += heirs
         seen.add(oid)
     return frozenset(
         oid for oid in seen if oid >= _FIRST_USER_OID and oid in catalog.by_oid and catalog.by_oid[oid].kind in STORED

@@ -18,7 +18,7 @@ from proxy.postgres.learned import Learned
 from proxy.postgres.reading import Part, Reading
 from proxy.postgres.templates import Bodies, Kept, Template, around, same_names
 from proxy.sql import judged as j
-from proxy.sql.catalog import Catalog
+from proxy.sql.catalog import Catalog, Relation
 from proxy.sql.classify import judge
 from proxy.sql.following import after
 from proxy.sql.forms import KINDS, Form, FormMemory, Hiding, Unparsed, within
@@ -62,18 +62,17 @@ class Sampled:
     #: Why a table could not be sampled.
     problem: str = ""
 
-    def missing(self, reading: Reading) -> list[int]:
+    def missing(self, catalog: Catalog, reading: Reading) -> list[Relation]:
         """Tables of this text that nobody has looked at yet."""
-        oids = {oid for part in reading.parts for oid in part.stored}
-        return self.impressions.missing((self.resource.name, self.database), oids) if oids else []
+        relations = [catalog.by_oid[oid] for part in reading.parts for oid in part.stored if oid in catalog.by_oid]
+        return self.impressions.missing((self.resource.name, self.database), relations) if relations else []
 
     def outdated(self) -> bool:
         """Whether more is known by now."""
         return self.impressions.version((self.resource.name, self.database)) != self.version
 
-    async def look(self, catalog: Catalog, oids: Sequence[int]) -> None:
+    async def look(self, relations: Sequence[Relation]) -> None:
         """Have these tables looked at."""
-        relations = [catalog.by_oid[oid] for oid in oids if oid in catalog.by_oid]
         self.problem = await self.impressions.look(self.resource, self.database, self.policy, relations)
 
 

@@ -82,9 +82,9 @@ def study(conv: Exchange, text: str, values: Sequence[bytes | None] = ()) -> Ste
     sampled = conv.reader.sampled
     if sampled is None:
         return
-    missing = sampled.missing(conv.read(text))
+    missing = sampled.missing(conv.reader.catalog, conv.read(text))
     if missing:
-        yield from conv.gate.ask(Study(partial(sampled.look, conv.reader.catalog, missing)))
+        yield from conv.gate.ask(Study(partial(sampled.look, missing)))
         conv.responses.tell_failure("names", sampled.problem)
     if sampled.outdated():
         conv.understand_anew(sampled.anew(conv.reader.catalog))

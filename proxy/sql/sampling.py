@@ -15,11 +15,23 @@ _STORED = frozenset("rpmf")
 #: Longer values are cut (characters): a sample is not a copy.
 _LONGEST = 2_000
 _SYSTEM = frozenset({"pg_catalog", "information_schema", "pg_toast"})
-_TEXT_ARRAYS = frozenset({1009, 1014, 1015})
+_TEXT_ARRAYS = frozenset({1003, 1009, 1014, 1015})
 #: How many elements of an array are looked at.
 _ELEMENTS = 5
 #: With fewer values than this a column is mostly NULL.
 _SPARSE = 3
+#: Kinds of tables that PostgreSQL itself can pick blocks of.
+_SAMPLED = frozenset("rpm")
+#: Blocks of a large table that are picked, and the size of one in bytes.
+_BLOCKS, _BLOCK = 64, 8192
+#: The bytes of a table and of all that inherits from it or is a part of it, and whether some of it lives elsewhere.
+_SIZE = """
+WITH RECURSIVE family(oid) AS (
+    SELECT %s::pg_catalog.oid UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN family f ON i.inhparent = f.oid
+)
+SELECT coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0)::float8, coalesce(bool_or(c.relkind = 'f'), false)
+FROM family JOIN pg_catalog.pg_class c ON c.oid = family.oid
+"""
 #: How long one sample may take on the server, in milliseconds.
 _TIMEOUT_MS = 2000
 
@@ -50,10 +62,7 @@ async def texts(
     if not wanted:
         return {}
     table = sql.Identifier(relation.schema, relation.name)
-    spread = await _spread(connection, relation, rows)
-    picked = sql.SQL(", ").join(map(_elements, wanted))
-    query = sql.SQL("SELECT {} FROM {} {} LIMIT {}").format(picked, table, spread, rows)
-    got = await (await connection.execute(query)).fetchall()
+    got = await _rows(connection, relation, wanted, rows)
     found = {one.name: [row[at] for row in got] for at, one in enumerate(wanted)}
     for one in wanted:
         if len(got) >= rows // 2 and sum(value is not None for value in found[one.name]) < _SPARSE:
@@ -78,10 +87,27 @@ def _parts(column: Column, values: Sequence[str | None]) -> list[str | None]:
     return [part for value in values if value is not None for part in value.split("\n")[:_ELEMENTS]]
 
 
-async def _spread(connection: psycopg.AsyncConnection[Any], relation: Relation, rows: int) -> sql.Composable:
-    """Blocks from all over a large table; the first rows of a small one."""
-    row = await (await connection.execute("SELECT reltuples FROM pg_class WHERE oid = %s", (relation.oid,))).fetchone()
-    count = float(row[0]) if row else 0.0
-    if relation.kind not in {"r", "m"} or count < 50 * rows:
-        return sql.SQL("")
-    return sql.SQL("TABLESAMPLE SYSTEM ({})").format(min(100.0, 1000.0 * rows / count))
+async def _rows(
+    connection: psycopg.AsyncConnection[Any], relation: Relation, wanted: Sequence[Column], rows: int
+) -> list[tuple[Any, ...]]:
+    """Rows from all over a table and its partitions: the first ones may be of another time or kind than the rest. Where blocks
+    that were picked had hardly any (rows that were deleted leave them), the first ones after all."""
+    table = sql.Identifier(relation.schema, relation.name)
+    picked = sql.SQL(", ").join(map(_elements, wanted))
+    first = sql.SQL("SELECT {} FROM {} LIMIT {}").format(picked, table, rows)
+    if relation.kind not in _SAMPLED:
+        return await (await connection.execute(first)).fetchall()
+    row = await (await connection.execute(_SIZE, (relation.oid,))).fetchone()
+    size, foreign = (0, False) if row is None else row
+    if foreign:
+        return await (await connection.execute(first)).fetchall()
+    blocks: sql.Composable = sql.SQL("")
+    if size > 2 * _BLOCKS * _BLOCK:
+        blocks = sql.SQL("TABLESAMPLE SYSTEM ({})").format(100.0 * _BLOCKS * _BLOCK / size)
+    names = sql.SQL(", ").join(sql.Identifier(one.name) for one in wanted)  # it may be allowed to read no others
+    spread = sql.SQL("SELECT {} FROM (SELECT {} FROM {} {} ORDER BY pg_catalog.random() LIMIT {}) AS picked")
+    query = spread.format(picked, names, table, blocks, rows)
+    got = await (await connection.execute(query)).fetchall()
+    if len(got) < rows and size > 2 * _BLOCKS * _BLOCK:
+        got += await (await connection.execute(first)).fetchall()
+    return got

@@ -29,6 +29,15 @@ CREATE TABLE later (id int, k1 text);
 CREATE TABLE child () INHERITS (visits);
 CREATE TABLE parts (id int, k1 text) PARTITION BY RANGE (id);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (1000);
+CREATE DOMAIN full_name AS text;
+CREATE TYPE pair AS (first text, last text);
+CREATE TABLE kinds (id int, d full_name, ds full_name[], n name, p pair, v tsvector);
+CREATE TABLE mixed (kind text, k1 text) PARTITION BY LIST (kind);
+CREATE TABLE mixed_codes PARTITION OF mixed FOR VALUES IN ('code');
+CREATE TABLE mixed_people PARTITION OF mixed FOR VALUES IN ('person');
+CREATE TABLE stock (id int, k1 text);
+CREATE TABLE staff () INHERITS (stock);
+CREATE TABLE grown (id int, k1 text);
 CREATE FUNCTION crowd() RETURNS SETOF text LANGUAGE sql STABLE AS 'SELECT k1 FROM public.visits';
 """
 MASK = MaskPolicy(
@@ -46,6 +55,16 @@ def fill(dsn: str) -> None:
             direct.execute("INSERT INTO visits VALUES (%s, %s, %s, %s, %s, %s)", row)
             direct.execute("INSERT INTO child VALUES (%s, %s)", (number + 100, person))
             direct.execute("INSERT INTO parts VALUES (%s, %s)", (number, person))
+            kinds = (number, person, [person], person, tuple(person.split()), person)
+            direct.execute("INSERT INTO kinds VALUES (%s, %s, %s, %s, %s, to_tsvector('simple', %s))", kinds)
+            direct.execute("INSERT INTO mixed VALUES ('person', %s)", (person,))
+            direct.execute("INSERT INTO staff VALUES (%s, %s)", (number, person))
+        direct.execute("INSERT INTO mixed SELECT 'code', 'code ' || g FROM generate_series(1, 150) g")
+        direct.execute("INSERT INTO stock SELECT g, 'code ' || g FROM generate_series(100, 250) g")
+        first, last = ("{" + ",".join(one.split()[at] for one in PEOPLE) + "}" for at in (0, 1))
+        named = f"('{first}'::text[])[1 + g % 12] || ' ' || ('{last}'::text[])[1 + g / 12 % 12]"
+        direct.execute("INSERT INTO grown SELECT g, 'code ' || g || repeat(' ', 400) FROM generate_series(1, 300) g")
+        direct.execute(f"INSERT INTO grown SELECT 1000, {named} || repeat(' ', 400) FROM generate_series(1, 4200) g")
         direct.execute("INSERT INTO one VALUES (1, 'Ada Lovelace')")
         brands = ["Nike", "Adidas", "Samsung", "Apple", "Sony", "Bosch", "Philips", "Canon", "Dell", "Lenovo"]
         for number, brand in enumerate(brands):
@@ -83,6 +102,14 @@ LEAKING = [
     "COPY visits TO STDOUT",
     "COPY (SELECT k1 FROM visits) TO STDOUT (FORMAT csv)",
     "SELECT * FROM generate_series(1, 2) g, v",
+    "SELECT d, ds, n, p, v FROM kinds",
+    "SELECT (p).last FROM kinds",
+    "SELECT d::varchar FROM kinds",
+    "SELECT ds[1] FROM kinds",
+    "SELECT tsvector_to_array(v) FROM kinds",
+    "SELECT k1 FROM mixed WHERE kind = 'person'",
+    "SELECT k1 FROM stock WHERE id < 100",
+    "SELECT k1 FROM grown WHERE id = 1000 LIMIT 20",
 ]
 
 
@@ -112,6 +139,31 @@ async def everything(site: Site, query: str, *, binary: bool) -> str:
             return str(problem) + repr(notices)
 
 
+async def test_rows_that_somebody_adds_hide_no_names_after_a_restart_nor_from_another_worker(town: Site) -> None:
+    """Harmless values are added until names are the exception; who changes a table has it looked at before."""
+    async with await town.connect(Write()) as connection:
+        await connection.execute("INSERT INTO parts SELECT g, 'code ' || g FROM generate_series(100, 500) g")
+        await connection.execute("INSERT INTO stock SELECT g, 'code ' || g FROM generate_series(500, 900) g")
+    assert town.gateway.impressions is not None
+    town.gateway.impressions._databases.clear()  # what another process begins with
+    async with await town.connect() as connection:
+        assert await (await connection.execute("SELECT k1 FROM parts ORDER BY id LIMIT 1")).fetchall() == [
+            ("A**** L****",)
+        ]
+
+
+async def test_a_column_that_a_table_gets_later_is_looked_at_too(town: Site) -> None:
+    async with await town.direct() as direct, await town.connect(Write()) as connection:
+        assert await (await connection.execute("SELECT name FROM brands ORDER BY id LIMIT 1")).fetchone() == ("Nike",)
+        adding = asyncio.ensure_future(connection.execute("ALTER TABLE brands ADD COLUMN k9 text"))
+        await town.decide()
+        await adding
+        for number, person in enumerate(PEOPLE):
+            await direct.execute("UPDATE brands SET k9 = %s WHERE id = %s", (person, number))
+        rows = await connection.execute("SELECT name, k9 FROM brands ORDER BY id LIMIT 1")
+        assert await rows.fetchall() == [("Nike", "A**** L****")]
+
+
 async def test_the_rest_stays_readable_and_the_ledger_says_why(town: Site) -> None:
     async with await town.connect() as connection:
         rows = await (await connection.execute("SELECT k1, k2, state, plan FROM visits ORDER BY id LIMIT 2")).fetchall()
@@ -124,8 +176,9 @@ async def test_the_rest_stays_readable_and_the_ledger_says_why(town: Site) -> No
             await connection.execute("SELECT count(*), count(k1) FROM visits WHERE k1 IS NOT NULL")
         ).fetchall()
     told = [e.payload for e in await town.store.read(lambda tx: tx.events(limit=1000)) if e.kind == "names.found"]
-    assert [one["table"] for one in told if one] == ["public.visits"]
-    assert told[0] and sorted(told[0]["columns"]) == [
+    tables = {one["table"]: sorted(one["columns"]) for one in told if one}
+    assert tables.keys() == {"public.visits", "public.child"} and len(told) == 2
+    assert tables["public.visits"] == [
         "crew: person, 10 of 13 values", "k1: person, 9 of 12 values", "k2: address, 12 of 12 values",
     ]  # fmt: skip
 

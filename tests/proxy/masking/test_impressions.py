@@ -16,6 +16,7 @@ from proxy.masking.impressions import (
     BELIEVED,
     FEW_BELIEVED,
     LOOKS_AT_ONCE,
+    PARTITIONS,
     UNREAD_BELIEVED,
     Impression,
     Impressions,
@@ -47,7 +48,11 @@ class Town:
         self.asked: list[tuple[str, ...]] = []
         self.told: list[str] = []
         self.clock = ManualClock()
-        self.impressions = Impressions(self.sample, self.tell, self.clock)
+        self.known: dict[str, str] = {}
+        self.impressions = Impressions(self.sample, self.tell, self.clock, self.recall)
+
+    async def recall(self, _resource: Resource, _database: str, table: str) -> Mapping[str, str]:
+        return {column: entity for column, entity in self.known.items() if column.startswith(f"{table}.")}
 
     async def sample(
         self, _resource: Resource, _database: str, _relation: Relation, columns: Sequence[Column], _rows: int
@@ -72,11 +77,11 @@ class Town:
 
 async def test_a_column_of_names_gets_a_rule_behind_those_of_the_owner() -> None:
     town = Town()
-    assert town.impressions.missing(KEY, [TABLE.oid]) == [TABLE.oid] and town.rules() == {}
+    assert town.impressions.missing(KEY, [TABLE]) == [TABLE] and town.rules() == {}
     before = town.impressions.version(KEY)
     assert await town.look() == ""
     assert town.rules() == {"public.t.a": "person"} and town.told == ["public.t: person"]
-    assert town.impressions.version(KEY) > before and town.impressions.missing(KEY, [TABLE.oid]) == []
+    assert town.impressions.version(KEY) > before and town.impressions.missing(KEY, [TABLE]) == []
     kept = MaskPolicy(columns=(ColumnRule("t.a", "x", Strategy.KEEP),), entities=POLICY.entities)
     assert Rules(town.impressions.applied(KEY, kept).columns).kept(["public.t.a"])
 
@@ -103,7 +108,7 @@ async def test_what_cannot_be_read_is_redacted_for_a_while(problem: Exception) -
     assert "public.t: " in await town.look()
     assert town.rules() == {"public.t.a": "unread", "public.t.b": "unread"}
     town.clock.advance(UNREAD_BELIEVED)
-    assert town.impressions.missing(KEY, [TABLE.oid]) == [TABLE.oid]
+    assert town.impressions.missing(KEY, [TABLE]) == [TABLE]
     town.problem = None
     assert await town.look() == "" and town.rules() == {"public.t.a": "person"}
 
@@ -125,7 +130,7 @@ async def test_the_tables_of_a_statement_are_read_at_the_same_time_but_not_all_o
 
     impressions = Impressions(sample, town.tell, town.clock)
     assert await impressions.look(RESOURCE, "d", POLICY, tables) == "public.t3: its sample failed (42501)"
-    assert most == LOOKS_AT_ONCE and len(town.told) == 9 and impressions.missing(KEY, range(20000, 20010)) == []
+    assert most == LOOKS_AT_ONCE and len(town.told) == 9 and impressions.missing(KEY, tables) == []
 
 
 async def test_others_move_while_values_are_judged() -> None:
@@ -154,9 +159,9 @@ async def test_a_table_with_little_in_it_is_looked_at_again_soon_and_names_stay_
     await town.look()
     assert town.rules() == {"public.t.a": "person", "public.t.b": "person"}
     town.clock.advance(BELIEVED - 1)
-    assert town.impressions.missing(KEY, [TABLE.oid]) == []
+    assert town.impressions.missing(KEY, [TABLE]) == []
     town.clock.advance(1)
-    assert town.impressions.missing(KEY, [TABLE.oid]) == [TABLE.oid]
+    assert town.impressions.missing(KEY, [TABLE]) == [TABLE]
 
 
 async def test_one_word_says_nothing() -> None:
@@ -164,6 +169,89 @@ async def test_one_word_says_nothing() -> None:
     town.values = {"a": ["Paris"], "b": ["Welder", "Solo"]}
     await town.look()
     assert town.rules() == {}
+
+
+async def test_rows_that_somebody_adds_make_it_no_other_column_for_another_process() -> None:
+    town = Town()
+    town.known = {"public.t.a": "person", "public.other.b": "person"}
+    town.values["a"] = [*PEOPLE, *(f"code {number}" for number in range(90))]
+    await town.look()
+    assert town.rules() == {"public.t.a": "person"} and town.told == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(TABLE, columns=(*TABLE.columns, Column(4, "c", 25))),
+        replace(TABLE, columns=(Column(1, "first", 25), *TABLE.columns[1:])),
+        replace(TABLE, columns=(*TABLE.columns[:2], Column(3, "n", 25))),
+        replace(TABLE, name="u"),
+        replace(TABLE, schema="s"),
+    ],
+)
+async def test_a_table_with_other_columns_is_looked_at_again(other: Relation) -> None:
+    town = Town()
+    town.values |= {"first": [*PEOPLE], "c": [*PEOPLE], "n": [*PEOPLE]}
+    await town.look()
+    assert town.impressions.missing(KEY, [TABLE]) == [] and town.impressions.missing(KEY, [other]) == [other]
+    await town.impressions.look(RESOURCE, "d", POLICY, [other])
+    assert town.impressions.missing(KEY, [other]) == []
+    names = [f"{other.qualified}.{one.name}" for one in other.columns if one.name != "b" and one.type_oid == 25]
+    assert set(names) <= town.rules().keys()
+
+
+ADA = [(first, last) for first, _, last in (one.partition(" ") for one in PEOPLE)]
+MADE = {
+    "a domain": (20100, PEOPLE),
+    "a name": (19, PEOPLE),
+    "an array of names": (1003, PEOPLE),
+    "an array of a domain": (20101, [f'{{"{one}"}}' for one in PEOPLE]),
+    "a record": (20102, [f"({first},{last})" for first, last in ADA]),
+    "a record with more in it": (20102, [f'({n},"{one}",x{n}@example.com,)' for n, one in enumerate(PEOPLE)]),
+    "an array of records": (20103, [f'{{"({first},{last})"}}' for first, last in ADA]),
+    "a range of texts": (20104, [f'["{one}",)' for one in PEOPLE]),
+    "words for searching": (3614, [f"'{first.lower()}':1 '{last.lower()}':2" for first, last in ADA]),
+}
+
+
+@pytest.mark.parametrize("made", MADE)
+async def test_types_that_are_made_of_texts(made: str) -> None:
+    town = Town()
+    oid, town.values["a"] = MADE[made][0], [*MADE[made][1]]
+    await town.impressions.look(RESOURCE, "d", POLICY, [replace(TABLE, columns=(Column(1, "a", oid),))])
+    assert town.rules() == {"public.t.a": "person"}
+
+
+HARMLESS = {
+    "an enumeration": (20100, WORDS),
+    "a domain of numbers": (20100, [str(number) for number in range(30)]),
+    "codes in a domain": (20100, [f"A-{number}/{number % 7}" for number in range(30)]),
+    "an array of words": (1009, WORDS),
+    "a record of numbers": (20102, [f"({number},{number * 2})" for number in range(30)]),
+    "a point on the globe": (20105, [f"0101000020E6100000{number:032X}" for number in range(30)]),
+    "a vector": (20106, [f"[0.{number},0.{number * 3}]" for number in range(30)]),
+}
+
+
+@pytest.mark.parametrize("made", HARMLESS)
+async def test_what_else_such_types_hold_stays_as_it_is(made: str) -> None:
+    town = Town()
+    oid, town.values["a"] = HARMLESS[made][0], [*HARMLESS[made][1]]
+    await town.impressions.look(RESOURCE, "d", POLICY, [replace(TABLE, columns=(Column(1, "a", oid),))])
+    assert town.rules() == {}
+
+
+@pytest.mark.parametrize("oid", [16, 17, 20, 23, 114, 1005, 1082, 1184, 2950, 3802])
+def test_numbers_times_documents_and_bytes_are_not_read(oid: int) -> None:
+    assert texts(replace(TABLE, columns=(Column(1, "a", oid),)), POLICY) == []
+
+
+async def test_a_few_names_that_most_rows_have_among_many_codes() -> None:
+    town = Town()
+    town.values["a"] = [*PEOPLE * 8, *(f"code {number}" for number in range(20))]
+    town.values["b"] = [*PEOPLE[:2] * 8, *(f"code {number}" for number in range(84))]
+    await town.look()
+    assert town.rules() == {"public.t.a": "person"}
 
 
 async def test_many_sessions_cause_one_look() -> None:
@@ -184,6 +272,16 @@ def test_the_tables_behind_a_statement() -> None:
     seen = Lineage(output=(), relations=frozenset({"public.v", "pg_catalog.pg_class", "public.gone"}), resolved=True)
     assert stored(catalog, seen) == {TABLE.oid}
     assert stored(catalog, Lineage(relations=frozenset())) == {TABLE.oid}  # nobody can tell: everything
+
+
+def test_partitions_are_looked_at_each_where_they_are_few() -> None:
+    few = [replace(TABLE, oid=20010 + number, name=f"p{number}", parents=(TABLE.oid,)) for number in range(PARTITIONS)]
+    more = replace(TABLE, oid=20900, name="more", parents=(20010,))  # a partition of a partition
+    seen = Lineage(output=(), relations=frozenset({"public.v"}), resolved=True)
+    assert stored(Catalog.of([TABLE, VIEW, *few]), seen) == {TABLE.oid, *(one.oid for one in few)}
+    assert stored(Catalog.of([TABLE, VIEW, *few, more]), seen) == {TABLE.oid}
+    of_one = Lineage(output=(), relations=frozenset({"public.p0"}), resolved=True)
+    assert stored(Catalog.of([TABLE, VIEW, *few, more]), of_one) == {20010, 20900}
 
 
 @pytest.mark.parametrize("name", ["public.t.a*", "public.t.[a]", "public.my.t.a", "public.t.?"])
