@@ -11,9 +11,10 @@ from access.ports import Tx
 from access.requests import Ask, RequestState
 from app.core import address_of
 from app.process import Process, listening
+from app.readiness import checks
 from app.runbook_hook import RunbookHook
 from app.telemetry import Figure
-from app.web import Check, Health, WebServer
+from app.web import Health, WebServer
 from bot.console.app import create_app
 from bot.console.context import Ports, Settings
 from identity.tokens import connection_url
@@ -31,7 +32,7 @@ class WebRole:
 
     async def start(self) -> str:
         core, listener = self._core, self._core.settings.listeners.web
-        health = Health(self._checks(), self._figures)
+        health = Health(checks(self._process), self._figures)
         app = web.Application()
         if core.settings.chat.console.enabled:
             app = create_app(self._ports(), Settings(core.public_url, demo=core.settings.chat.console.demo))
@@ -87,19 +88,6 @@ class WebRole:
         )
 
     # ------------------------------------------------------------------------------------------ health
-
-    def _checks(self) -> dict[str, Check]:
-        async def store() -> str:
-            await self._core.store.read(lambda tx: tx.cursor("readiness"))
-            return ""
-
-        async def grants() -> str:
-            return "" if self._core.book.healthy else "the live grants could not be refreshed; nothing is allowed"
-
-        async def roles() -> str:
-            return "; ".join(f"{name}: {p}" for name, role in self._process.roles.items() if (p := role.problem()))
-
-        return {"store": store, "grants": grants, "roles": roles}
 
     async def _figures(self) -> list[Figure]:
         def work(tx: Tx) -> list[Figure]:

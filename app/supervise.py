@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,9 +74,12 @@ class Supervisor:
                     _signal(child, signal.SIGTERM)
                 await asyncio.wait(keeping)
         finally:
-            self._state.unlink(missing_ok=True)
+            with suppress(OSError):  # as when it was written; who reads it looks whether the processes are there
+                self._state.unlink(missing_ok=True)
         if self._failed:
             log.error("%s could not start; nothing runs", self._failed)
+        else:
+            log.info("stopped")
         return 1 if self._failed else 0
 
     def forward(self, number: signal.Signals) -> None:
@@ -114,6 +118,8 @@ class Supervisor:
                 *child.command, env=environment, pass_fds=(theirs.fileno(),)
             )
             theirs.close()
+            if self.stop.is_set():  # while it was being started: nobody has told it
+                _signal(child, signal.SIGTERM)
             self._write_state()
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(self._listen(child, ours))
@@ -137,8 +143,11 @@ class Supervisor:
             for one in self.children
         ]
         partial = self._state.with_suffix(".part")
-        partial.write_text(json.dumps({"supervisor": os.getpid(), "children": rows}), encoding="utf-8")
-        partial.replace(self._state)
+        try:
+            partial.write_text(json.dumps({"supervisor": os.getpid(), "children": rows}), encoding="utf-8")
+            partial.replace(self._state)
+        except OSError as problem:  # a full disk is no reason to end what runs
+            log.warning("what runs is not written down for hoop doctor: %s", problem)
 
 
 def _signal(child: Child, number: signal.Signals) -> None:

@@ -121,16 +121,20 @@ class Gateway:
                 raise (taken.exceptions[0] if taken else group) from None
 
     async def stop(self) -> None:
-        """Take nobody in any more, let sessions finish for `drain` seconds, then end them (57P01)."""
+        """Take nobody in any more and end the sessions (57P01): each when its statement and its transaction are over, after
+        `drain` seconds at the latest."""
         if self._listener is not None:
             self._listener.close()
         self._doorway.clear()
+        why = "terminating connection: the gateway is shutting down"
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain):
-                while any(session.conversation.busy for session in self.sessions.values()):  # noqa: ASYNC110 - once, at the end
+                while not all(session.conversation.idle for session in self.sessions.values()):
+                    for session in list(self.sessions.values()):
+                        session.leave(why)
                     await asyncio.sleep(0.05)
         for session in list(self.sessions.values()):
-            session.cut("terminating connection: the gateway is shutting down")
+            session.cut(why)
         self._stopping.set()
         if self._running is not None:
             await self._running

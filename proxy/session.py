@@ -93,6 +93,8 @@ class LiveSession:
     _audience: frozenset[str] = field(init=False)
     _asker: Asker = field(init=False)
     _why: str = ""
+    #: Why it ends as soon as nothing runs in it.
+    _leaving: str = ""
     _ended: bool = False
     _express: Express = field(init=False)
 
@@ -172,6 +174,11 @@ class LiveSession:
             self.conversation.cut(why)
             self.perform()
 
+    def leave(self, why: str) -> None:
+        """End the session as soon as nothing runs in it."""
+        self._leaving = why
+        self.perform()
+
     # ---------------------------------------------------------------------------------------- performing
 
     def perform(self, *, signals: bool = True) -> None:
@@ -203,6 +210,8 @@ class LiveSession:
         if signals:
             self._signals()
             self._arm()
+        if self._leaving and self.conversation.idle:
+            self.cut(self._leaving)
 
     def _soon(self) -> None:
         """What came back is written with the next statement, always before it; without one, in a moment."""
@@ -215,7 +224,7 @@ class LiveSession:
     def _arm(self) -> None:
         """Say what may go the short way from here on."""
         conv = self.conversation
-        self._express.arm(conv.clear, conv.responses.status)
+        self._express.arm(conv.clear and not self._leaving, conv.responses.status)
 
     def _signals(self) -> None:
         """What is not bytes."""

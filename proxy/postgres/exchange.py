@@ -97,6 +97,12 @@ class Exchange:
         """The upstream owes an answer."""
         return not self.responses.quiet
 
+    @property
+    def idle(self) -> bool:
+        """Nothing runs or is about to, and no transaction is open. What is held waits for people, and does not run."""
+        at_rest = self.responses.quiet and not self.responses.unsynced and not self.unfinished and not self.collecting
+        return self.holding or (at_rest and self.responses.status == m.IDLE and not self.state.explicit)
+
     # ---------------------------------------------------------------------------------------- what is received
 
     def _receive(self, data: bytes) -> None:

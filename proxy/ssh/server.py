@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -108,21 +108,25 @@ class SshGateway:
                 raise several.exceptions[0] from None
 
     async def stop(self) -> None:
-        """Take nobody in any more, let commands finish for `drain` seconds, then end them."""
+        """Take nobody in any more and end the sessions: each when its commands are over, after `drain` seconds at the latest."""
         if self._acceptor is not None:
             self._acceptor.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.settings.drain):
-                while any(session.busy for session in self.sessions.values()):  # noqa: ASYNC110 - once, at the end
+                while any(session.busy for session in self.sessions.values()):
+                    self._end(session for session in self.sessions.values() if not session.busy)
                     await asyncio.sleep(0.05)
-        for session in list(self.sessions.values()):
-            session.cut("the gateway is shutting down")
+        self._end(self.sessions.values())
         for door in list(self.doors):
             door.abort_unless_in()
         self._stopping.set()
         if self._running is not None:
             await self._running
         self.pool.close()
+
+    def _end(self, sessions: Iterable[Connected]) -> None:
+        for session in list(sessions):
+            session.cut("the gateway is shutting down")
 
     async def _run(self, ready: asyncio.Event) -> None:
         watch = Watch(self)

@@ -12,6 +12,7 @@ from app.embedded_postgres import EmbeddedPostgres
 from app.leader import FileLeader, Leader, PostgresLeader
 from app.timers import Timers
 from ledger.engines import WRITER_LOCK
+from tests.patience import LONG
 
 
 def now() -> datetime:
@@ -110,7 +111,7 @@ async def test_jobs_come_at_their_interval_and_stop() -> None:
 
     timers = Timers(leader, {"job": (0.01, job)}, now)
     timers.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         await ran.wait()
     await timers.stop()
     assert leader.released
@@ -133,7 +134,7 @@ async def test_what_was_missed_runs_once_and_soon(off: timedelta) -> None:
     timers.start()
     timers._scheduler.modify_job("job", next_run_time=now() + off)
     timers.catch_up()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         await again.wait()
     timers.catch_up()
     for _ in range(5):
@@ -155,7 +156,7 @@ async def test_a_job_that_takes_longer_than_its_interval_is_not_doubled() -> Non
 
     timers = Timers(Always(), {"job": (0.01, job)}, now)
     timers.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         await begun.wait()
     await timers.stop()
     assert most == 1
@@ -170,7 +171,7 @@ async def test_a_job_that_is_cut_off_at_the_end_is_not_reported_as_failed(caplog
 
     timers = Timers(Always(), {"job": (0.01, job)}, now)
     timers.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         await begun.wait()
     await timers.stop()
     await asyncio.sleep(0)

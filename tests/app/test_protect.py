@@ -17,6 +17,7 @@ import yaml
 
 from app.__main__ import main
 from app.embedded_postgres import EmbeddedPostgres
+from tests.patience import STARTED
 
 pytestmark = pytest.mark.wire
 
@@ -95,13 +96,14 @@ def served(home: Path) -> Iterator[Path]:
     command = [sys.executable, "-m", "app", "--config", str(home / "hoop.yaml"), "serve", "--only", "proxy"]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-    for _ in range(300):
+    deadline = time.monotonic() + STARTED
+    while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.1):
             break
         time.sleep(0.05)
     yield home
     process.terminate()
-    assert process.wait(20) == 0, (home / "log").read_text()
+    assert process.wait(STARTED) == 0, (home / "log").read_text()
 
 
 def free_port() -> int:

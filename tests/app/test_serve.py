@@ -21,6 +21,7 @@ import pytest
 from app.__main__ import main
 from app.demo.site import free_port
 from tests.fakes.certificates import self_signed
+from tests.patience import STARTED
 
 pytestmark = pytest.mark.wire
 
@@ -65,7 +66,7 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 
 def until_ready(process: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + STARTED
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if get(port, "/readyz")[0] == 200:
@@ -88,7 +89,7 @@ def test_it_is_ready_probed_and_drains_on_sigterm(tmp_path: Path) -> None:
         with socket.create_connection(("127.0.0.1", gateway), timeout=5) as half_open:
             half_open.sendall(b"\x00\x00")
             process.send_signal(signal.SIGTERM)
-            error = process.communicate(timeout=20)[1]
+            error = process.communicate(timeout=STARTED)[1]
         assert process.returncode == 0, error
         assert "Traceback" not in error
         assert re.search("stopping: no new connections", error)
@@ -107,7 +108,7 @@ def until(process: subprocess.Popen[str], words: str) -> None:
 
 def stop(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGTERM)
-    error = process.communicate(timeout=20)[1]
+    error = process.communicate(timeout=STARTED)[1]
     assert process.returncode == 0, error
 
 
@@ -127,7 +128,7 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
         taken.listen()
         path = config(tmp_path, port := taken.getsockname()[1], free_port(0))
         with served(path, *TOGETHER) as process:
-            error = process.communicate(timeout=20)[1]
+            error = process.communicate(timeout=STARTED)[1]
     assert process.returncode == 1
     assert f"hoop: listeners.postgres: cannot listen on 127.0.0.1:{port}: Address already in use." in error
     assert "Traceback" not in error
@@ -138,7 +139,7 @@ def test_a_store_without_schema_is_not_served(tmp_path: Path) -> None:
     (tmp_path / "hoop.db").unlink()
     (tmp_path / "yaml.py").write_text("raise SystemExit('what lies where it is started was run')")
     with served(path) as process:
-        error = process.communicate(timeout=60)[1]
+        error = process.communicate(timeout=STARTED)[1]
     assert process.returncode == 1
     assert "hoop db upgrade" in error
     assert "was run" not in error

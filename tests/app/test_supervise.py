@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.clock import SystemClock
 from app.serve import workers
 from app.supervise import AGAIN, LONGEST_PAUSE, SOCKET, Child, Supervisor, children, pause, seen
+from tests.patience import SOON
 
 READY = f"import os, socket, sys, time; socket.socket(fileno=int(os.environ['{SOCKET}'])).send(b'r'); "
 
@@ -83,6 +86,39 @@ async def test_a_stop_lets_every_child_finish(tmp_path: Path):
         supervisor.stop.set()
         assert await task == 0
     assert all(mark.exists() for mark in marks)
+
+
+async def test_a_stop_while_a_child_is_being_started_ends_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    one, real = child("proxy", READY + "time.sleep(60)"), asyncio.create_subprocess_exec
+
+    async def slowly(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        supervisor.stop.set()
+        await asyncio.sleep(0.05)
+        return await real(*command, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+    async with running(tmp_path, one) as (supervisor, task):
+        assert await asyncio.wait_for(task, SOON) == 0
+    assert one.process is not None and one.process.returncode == -signal.SIGTERM
+
+
+async def test_a_full_disk_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """A child that ends is started again, although that can not be written down."""
+    monkeypatch.setattr("app.supervise.FIRST_PAUSE", 0.01)
+    one = child("proxy", READY + "time.sleep(60)")
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with running(tmp_path, one):
+        await until(lambda: one.ready)
+        monkeypatch.setattr(Path, "write_text", full)
+        assert one.process is not None
+        os.kill(one.process.pid, signal.SIGKILL)
+        await until(lambda: one.starts == 2 and one.ready)
+    assert "not written down for hoop doctor: [Errno 28] No space" in caplog.text
 
 
 async def test_one_that_cannot_start_ends_all(tmp_path: Path):

@@ -20,6 +20,7 @@ from approval_flows.book import STALE_SECONDS, GrantBook
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import CLAUDE, DANA_SELF, DELETE, EVE, EVERYBODY, GROUPS, PLACE, SAM, World, evidence_of
+from tests.patience import LONG
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def offers(book: GrantBook, grant: GrantId) -> bool:
 async def until(book: GrantBook, true: Callable[[], bool]) -> None:
     seen = asyncio.Event()
     unsubscribe = book.subscribe(seen.set)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         while not true():
             await seen.wait()
             seen.clear()

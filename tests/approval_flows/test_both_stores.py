@@ -17,6 +17,7 @@ from access.ports import ActionToken, MessageRef, OutboxItem, Store, Tx
 from access.requests import Choice, Credential, GrantState, RequestState, Review
 from tests.fakes.clock import ManualClock
 from tests.fakes.world import ANN, BOB, CLAUDE, DANA, DANA_SELF, SAM, World, evidence_of
+from tests.patience import SOON
 
 
 async def both(store: Store, *works: Callable[[Tx], Any]) -> list[Any]:
@@ -253,6 +254,6 @@ async def test_a_commit_wakes_whoever_subscribed(world: World, commits: int) -> 
     unsubscribe = world.store.subscribe(woken.set)
     for number in range(commits):
         await world.store.transact(lambda tx, number=number: tx.set_cursor("c", number))  # type: ignore[misc]
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(SOON):
         await woken.wait()
     unsubscribe()

@@ -16,6 +16,7 @@ from approval_flows.office import ATTEMPTS, settle
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import DANA, World
+from tests.patience import LONG
 
 
 def test_the_desk_is_the_port(world: World) -> None:
@@ -26,7 +27,7 @@ def test_the_desk_is_the_port(world: World) -> None:
 async def test_a_wait_ends_with_the_decision(world: World) -> None:
     session = await world.session()
     request = await world.hold(session)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(LONG), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(world.desk.wait(request.id, 900))
         await asyncio.sleep(0)
         await world.approve(request)
@@ -35,7 +36,7 @@ async def test_a_wait_ends_with_the_decision(world: World) -> None:
 
 async def test_a_wait_for_something_decided_returns_at_once(world: World) -> None:
     request = await world.approve(await world.ask())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         assert (await world.desk.wait(request.id, 900)).state is RequestState.APPROVED
 
 

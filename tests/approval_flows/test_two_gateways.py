@@ -26,6 +26,7 @@ from tests.approval_flows.test_clocks import TIMED
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 from tests.fakes.world import ANN, BOB, DANA, DANA_SELF, DELETE, EVERYBODY, GROUPS, PLACE, PROD, World, a_person
+from tests.patience import LONG, SOON
 
 CROWD = [a_person(f"p{number}") for number in range(20)]
 
@@ -159,14 +160,14 @@ async def test_a_revocation_there_empties_the_book_here_within_a_second(worlds: 
     running = asyncio.get_running_loop().create_task(book.run())
 
     async def until(count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             while len(book.of(grant.actor, "prod-db", session=None, only=None)) != count:
                 await changed.wait()
                 changed.clear()
 
     await until(1)
     await there.desk.revoke(grant.id, DANA.id, "done")
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(SOON):
         await until(0)
     running.cancel()
 
@@ -175,7 +176,7 @@ async def test_a_wait_here_ends_with_a_decision_there(worlds: tuple[World, World
     here, there = worlds
     session = await here.session()
     request = await here.hold(session)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(LONG), asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(here.desk.wait(request.id, 900))
         await asyncio.sleep(0.05)
         await there.approve(request)

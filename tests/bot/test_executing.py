@@ -15,6 +15,7 @@ from bot.cards import Do, Table
 from bot.executing import Runner
 from tests.bot.stage import Stage, token_of, words
 from tests.fakes.world import ANN, DANA
+from tests.patience import LONG
 
 COMMAND = "exec prod-db --reason fix -- UPDATE customers SET note = 'x' WHERE id = 7"
 
@@ -183,7 +184,7 @@ async def test_the_loop_runs_until_cancelled_and_survives_errors(
 
 
 async def _until(run: Callable[[], Coroutine[Any, Any, None]], done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(LONG), asyncio.TaskGroup() as group:
         task = group.create_task(run())
         while not done():  # noqa: ASYNC110 - nothing signals the end of a fake's work
             await asyncio.sleep(0.005)

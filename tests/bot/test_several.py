@@ -14,6 +14,7 @@ from bot.cards import Do
 from tests.bot.stage import Stage, token_of, words
 from tests.bot.test_running import approve, confirmed, publish, result
 from tests.fakes.world import ANN, DANA, EVE, PROD
+from tests.patience import LONG
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ async def test_half_of_what_was_meant_is_not_asked(runs: Stage) -> None:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         while not done():  # noqa: ASYNC110 - it is told by a fake
             await asyncio.sleep(0.01)
 

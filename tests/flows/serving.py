@@ -12,6 +12,7 @@ import aiohttp
 import yaml
 
 from app.demo.site import hoop
+from tests.patience import STARTED
 
 
 @contextlib.asynccontextmanager
@@ -45,7 +46,7 @@ def _web_port(config: Path) -> int:
 async def _until_ready(web: int, logs: list[Path]) -> None:
     answer = "nothing"
     try:
-        async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+        async with asyncio.timeout(STARTED), aiohttp.ClientSession() as http:
             while True:
                 with contextlib.suppress(aiohttp.ClientError):
                     async with http.get(f"http://127.0.0.1:{web}/readyz") as response:

@@ -20,6 +20,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 from tests.ledger.examples import KEY
 from tests.ledger.verifying import verify_store
+from tests.patience import LONG
 
 SEED = bytes(range(32))
 
@@ -105,7 +106,7 @@ async def test_signing_goes_on_after_an_outage(store: Store, tmp_path: Path) -> 
         signing = group.create_task(Checkpoints(store, SEED, export=file).run(0.01))
         await asyncio.sleep(0.1)
         file.parent.mkdir()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             while not file.exists() or not file.read_text():  # noqa: ASYNC110  another thread writes it
                 await asyncio.sleep(0.01)
         signing.cancel()

@@ -25,6 +25,7 @@ from ledger import segments, syncing, writeback
 from ledger.recordings import Recordings
 from ledger.seals import Seal, check, seals_in
 from tests.ledger import examples
+from tests.patience import LONG
 
 NAME = "2026-03-02/ses_1.seg"
 
@@ -155,7 +156,7 @@ async def test_seals_are_made_every_second_by_themselves(
     await asyncio.sleep(0.05)
     assert log.facts == []
     log.out = False
-    await asyncio.wait_for(log.told.wait(), 5)
+    await asyncio.wait_for(log.told.wait(), LONG)
     assert log.seals[0].segment == NAME, "what could not be sealed is sealed later"
     await recordings.close()
 

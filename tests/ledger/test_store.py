@@ -27,6 +27,7 @@ from ledger.verify import verify
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 from tests.ledger.examples import KEY
+from tests.patience import LONG
 
 
 def append(tx: Tx, stream: str = "req_1") -> None:
@@ -349,7 +350,7 @@ async def test_a_lock_of_another_process_is_waited_for_and_seen_to_end(
 
 
 async def until(event: asyncio.Event) -> None:
-    await asyncio.wait_for(event.wait(), 5)
+    await asyncio.wait_for(event.wait(), LONG)
     event.clear()
 
 

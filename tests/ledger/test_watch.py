@@ -29,6 +29,7 @@ from ledger.watch import Subscribers
 from tests.fakes.clock import ManualClock
 from tests.fakes.entropy import SeededEntropy
 from tests.ledger import examples
+from tests.patience import LONG
 
 Work = Callable[[Tx], object]
 
@@ -59,7 +60,7 @@ class Ear:
     async def hears(self) -> bool:
         """Whether it was woken since the last time, or is soon."""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LONG):
                 await self.heard.wait()
         except TimeoutError:
             return False

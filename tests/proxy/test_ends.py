@@ -21,6 +21,7 @@ from proxy import polling
 from proxy.native import ends
 from proxy.polling import Poller, close_poller, open_poller
 from proxy.wire import Wire
+from tests.patience import LONG
 from tests.proxy.peers.lanes import Tally
 from tests.proxy.peers.sockets import compare_sockets
 
@@ -433,7 +434,7 @@ async def _all_bytes_arrive(*, together: bool) -> None:
         assert got == back == all_of_it
         near.write(b"bye")
         near.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             await lost.wait()
         assert got[-3:] == b"bye" and far.closed.is_set()
 
@@ -455,7 +456,7 @@ async def _a_raising_receiver(*, together: bool) -> None:
 
         far.take_over(lambda _: None, lost.set, receive)
         near.write(b"x")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             await lost.wait()
             await near.wait_closed()
     assert [str(one["exception"]) for one in seen] == ["b'x'"]
@@ -480,7 +481,7 @@ async def test_where_it_cannot_be_waited_for_the_transport_reads(monkeypatch: py
         got: list[bytes] = []
         far.take_over(got.append, lambda: None)
         near.write(b"x")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             while not got:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.002)
     monkeypatch.setattr(polling, "ends", None)

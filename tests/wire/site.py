@@ -39,6 +39,7 @@ from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.catalog_loader import catalog_mark, load_catalog
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS
+from tests.patience import LONG
 
 SECRET = "env:UPSTREAM_PASSWORD"
 
@@ -101,7 +102,7 @@ class Site:
     async def direct(self) -> psycopg.AsyncConnection[tuple[object, ...]]:
         return await psycopg.AsyncConnection.connect(self.direct_dsn, autocommit=True)
 
-    async def pending(self, seconds: float = 5) -> AccessRequest:
+    async def pending(self, seconds: float = LONG) -> AccessRequest:
         """The request that a held statement waits for."""
         async with asyncio.timeout(seconds):
             while True:
@@ -125,7 +126,7 @@ class Site:
         name = next(files).relative_to(self.recordings.directory)
         return timeline(self.recordings.read(str(name).removesuffix(".zst")))
 
-    async def gone(self, seconds: float = 3) -> None:
+    async def gone(self, seconds: float = LONG) -> None:
         """Until no session is left, here and in the store."""
         async with asyncio.timeout(seconds):
             while await self._anybody():  # noqa: ASYNC110 - nothing tells

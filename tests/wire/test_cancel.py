@@ -17,6 +17,7 @@ from app.embedded_postgres import EmbeddedPostgres
 from proxy.house import Settings
 from proxy.postgres import messages as m
 from proxy.server import Gateway
+from tests.patience import SOON
 from tests.wire.site import Site, open_site
 
 
@@ -85,7 +86,7 @@ async def test_two_gateways_on_one_port_hear_each_others_cancels(
             await asyncio.sleep(0.03)
             await connection.cancel_safe()
             with pytest.raises(psycopg.errors.QueryCanceled):
-                await asyncio.wait_for(running, 3)
+                await asyncio.wait_for(running, SOON)
         assert handed  # some of them went to the wrong one first
         assert await (await connections[0].execute("SELECT 1")).fetchone() == (1,)
 

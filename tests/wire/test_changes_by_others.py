@@ -15,6 +15,7 @@ from proxy import catalogs
 from proxy.house import Settings
 from proxy.masking.strategies import REDACTED
 from proxy.upstream import Connected, Dialling
+from tests.patience import LONG
 from tests.wire.site import open_site
 from tests.wire.test_learned import another
 
@@ -44,7 +45,7 @@ async def test_a_view_that_shows_something_else_since_an_older_transaction_commi
             assert await shown() == ("a note", "A NOTE")
             older.execute(OTHER_MEANING)
             older.commit()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LONG):
                 while await shown() != (REDACTED, REDACTED):  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(0.01)
             await session.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from access.scopes import Write
 from proxy.upstream import Dialling
 from tests.fakes.world import BOB, OLGA
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 from tests.wire.site import Site
 
 
@@ -27,7 +28,7 @@ async def _active(site: Site, text: str) -> int:
 
 async def _sleeping(site: Site, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> asyncio.Future[object]:
     running: asyncio.Future[object] = asyncio.ensure_future(connection.execute("SELECT pg_sleep(60)"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         while not await _active(site, "pg_sleep(60)"):  # noqa: ASYNC110 - polls the server
             await asyncio.sleep(0.01)
     return running
@@ -100,7 +101,7 @@ async def test_a_write_that_is_cut_is_not_half_done_and_its_outcome_is_known(sit
         running = asyncio.ensure_future(
             connection.execute("INSERT INTO scratch SELECT 1000 + g, pg_sleep(60)::text FROM generate_series(1, 2) g")
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             while not await _active(site, "1000 + g"):  # noqa: ASYNC110 - polls the server
                 await asyncio.sleep(0.01)
         await site.gateway.cut(next(iter(site.gateway.sessions)), "stop")
@@ -114,7 +115,7 @@ async def test_a_write_that_is_cut_is_not_half_done_and_its_outcome_is_known(sit
 async def test_the_server_going_away_is_an_unknown_outcome(site: Site):
     async with await site.connect(Write()) as connection:
         running = asyncio.ensure_future(connection.execute("INSERT INTO scratch SELECT 2000, pg_sleep(60)::text"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             while not await _active(site, "SELECT 2000"):  # noqa: ASYNC110 - polls the server
                 await asyncio.sleep(0.01)
         site.gateway.sessions[next(iter(site.gateway.sessions))].upstream.wire.abort()
@@ -132,6 +133,37 @@ async def test_stopping_ends_idle_sessions_with_a_word(site: Site):
             await connection.execute("SELECT 1")
     row = (await site.store.read(lambda tx: tx.sessions()))[0]
     assert row.closed_at is not None
+
+
+async def test_stopping_ends_each_session_as_soon_as_nothing_runs_in_it(site: Site):
+    """So a stop lasts as long as the longest statement, not as long as there is always one of somebody."""
+    site.gateway.settings = replace(site.gateway.settings, drain=SOON)
+    async with (
+        await site.connect(Write()) as idle,
+        await site.connect(Write()) as running,
+        await site.connect(Write()) as between,
+        await site.connect(Write()) as held,
+    ):
+        sleeps = asyncio.ensure_future(running.execute("SELECT pg_sleep(0.3), 'whole'"))
+        await between.execute("BEGIN")
+        await between.execute("INSERT INTO scratch VALUES (3000, 'x')")
+        waits = asyncio.ensure_future(held.execute("DROP TABLE scratch"))
+        await site.pending()
+        stopping = asyncio.ensure_future(site.gateway.stop())
+        for ended in (idle.execute("SELECT 1"), waits):
+            with pytest.raises(psycopg.OperationalError, match="shutting down"):
+                await ended
+        assert not stopping.done()
+        assert await (await sleeps).fetchone() == ("", "whole")
+        # The next one finds it closed, or is read together with why: libpq looks at what came after its own answer.
+        with pytest.raises(psycopg.OperationalError, match=r"shutting down|closed the connection"):
+            await running.execute("SELECT 1")
+        assert not stopping.done(), "a transaction is open"
+        await between.execute("COMMIT")
+        await asyncio.wait_for(stopping, SOON)
+    async with await site.direct() as connection:
+        kept = await connection.execute("SELECT count(*) FROM scratch WHERE id = 3000")
+        assert await kept.fetchone() == (1,)
 
 
 async def test_the_server_itself_ends_what_runs_when_the_gateway_is_gone_without_a_word(

@@ -17,6 +17,7 @@ from access.scopes import Write
 from access.statements import Digest
 from app.embedded_postgres import EmbeddedPostgres
 from tests.fakes.world import ANN, BOB, DANA, evidence_of
+from tests.patience import LONG
 from tests.wire.site import Site, open_site
 
 DELETE = "DELETE FROM scratch WHERE id = 1"
@@ -210,7 +211,7 @@ async def test_a_hold_in_a_transaction_names_whom_it_keeps_waiting(site: Site):
                 asyncio.ensure_future(one.execute("UPDATE scratch SET value = 'theirs' WHERE id = %s", (row,)))
                 for row, one in enumerate((other, direct), 1)
             ]
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LONG):
                 while not (events := await _blocks(site, request.id)) or len(events[-1]) < 2:  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(0.02)
             name = other.info.parameter_status("hoop.session") or "?"

@@ -7,6 +7,7 @@ import signal
 
 from access.requests import Choice
 from access.scopes import Admin, Write
+from tests.patience import LONG
 from tests.wire.site import Site
 
 
@@ -107,7 +108,7 @@ async def test_ctrl_c_ends_a_running_statement(site: Site):
     process = await site.start_psql("-c", "SELECT pg_sleep(30)")
     await _running(site, "pg_sleep(30)")
     process.send_signal(signal.SIGINT)
-    _, error = await asyncio.wait_for(process.communicate(), 5)
+    _, error = await asyncio.wait_for(process.communicate(), LONG)
     assert b"canceling statement due to user request" in error
     await _idle(site, "pg_sleep(30)")
 
@@ -117,7 +118,7 @@ async def test_ctrl_c_while_held_withdraws_the_request(site: Site):
     request = await site.pending()
     await asyncio.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, error = await asyncio.wait_for(process.communicate(), 5)
+    _, error = await asyncio.wait_for(process.communicate(), LONG)
     assert b"canceling statement" in error and request.id.encode() in error
     assert (await site.desk.wait(request.id, 1)).state.value == "cancelled"
 
@@ -136,7 +137,7 @@ async def test_psql_describes_tables(site: Site):
 
 
 async def _running(site: Site, text: str) -> None:
-    async with await site.direct() as connection, asyncio.timeout(5):
+    async with await site.direct() as connection, asyncio.timeout(LONG):
         while True:
             query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active' AND pid <> pg_backend_pid()"
             row = await (await connection.execute(query, [f"%{text}%"])).fetchone()
@@ -146,7 +147,7 @@ async def _running(site: Site, text: str) -> None:
 
 
 async def _idle(site: Site, text: str) -> None:
-    async with await site.direct() as connection, asyncio.timeout(5):
+    async with await site.direct() as connection, asyncio.timeout(LONG):
         while True:
             query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE %s AND state = 'active' AND pid <> pg_backend_pid()"
             row = await (await connection.execute(query, [f"%{text}%"])).fetchone()

@@ -27,6 +27,7 @@ from runbooks.model import Part, Runbook
 from runbooks.parse import parse
 from runbooks.render import check, render
 from tests.fakes.world import ANN, DANA
+from tests.patience import LONG
 from tests.runbooks.attacks import ATTACKS
 from tests.wire.conftest import MASK
 from tests.wire.site import Site, open_site
@@ -75,7 +76,7 @@ class Runs:
         return await self.execute(await self.granted(made), made.steps)
 
     async def state(self, grant: Grant, wanted: GrantState) -> Grant:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(LONG):
             while True:
                 row = await self.site.store.read(lambda tx: tx.grant(grant.id))
                 assert row is not None
@@ -140,7 +141,7 @@ async def test_the_looking_runbooks_of_the_library(runs: Runs) -> None:
         await holder.execute("BEGIN")
         await holder.execute("UPDATE orders SET total = total WHERE id = 1")
         waiting = asyncio.ensure_future(waiter.execute("UPDATE orders SET total = total WHERE id = 1"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             while True:
                 (blocked,) = await runs.run(shipped("who-blocks-whom"))
                 if blocked.total:

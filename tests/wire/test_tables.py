@@ -15,6 +15,7 @@ from access.policy import Policy
 from access.scopes import Read, Write
 from app.embedded_postgres import EmbeddedPostgres
 from tests.fakes.world import DANA
+from tests.patience import LONG
 from tests.wire.site import Site, open_site
 
 ORDERS = ("public.orders",)
@@ -96,7 +97,7 @@ async def test_less_than_all_tables_ends_a_session_that_had_all(office: Site) ->
         await office.desk.done(whole.id, DANA.id)
         await office.book.refresh()
         with pytest.raises(psycopg.Error):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LONG):
                 while True:
                     await connection.execute("SELECT count(*) FROM orders")
                     await asyncio.sleep(0.05)

@@ -17,6 +17,7 @@ from tests.bot.console.scene import CHANNEL, HOST, Browser, Scene, Stream
 from tests.fakes.clock import ManualClock
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import ANN, DANA, EVE
+from tests.patience import LONG
 
 Follow = Callable[..., AbstractAsyncContextManager[Stream]]
 pytestmark = pytest.mark.usefixtures("in_time")
@@ -199,7 +200,7 @@ async def test_the_server_goes_down_in_spite_of_open_streams(scene: Scene) -> No
         response = await browser.get("/events")
         stream = Stream(response)
         await stream.next()
-        await asyncio.wait_for(server.close(), 5)
+        await asyncio.wait_for(server.close(), LONG)
         await browser.client.session.close()
 
 

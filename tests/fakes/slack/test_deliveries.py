@@ -21,6 +21,7 @@ from tests.fakes.slack import FakeSlack, SlackError
 from tests.fakes.slack.conftest import QUIET
 from tests.fakes.slack.server import APP_TOKEN
 from tests.fakes.slack.test_web_api import modal
+from tests.patience import LONG
 
 SECRET = "s3cret"
 Answer = Callable[[web.Request, bytes], Awaitable[web.Response]]
@@ -241,7 +242,7 @@ async def peer(slack: FakeSlack) -> AsyncIterator[Peer]:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         while not condition():  # noqa: ASYNC110 - what is waited for happens inside the SDK
             await asyncio.sleep(0.01)
 

@@ -33,6 +33,7 @@ from ledger.store import Store
 from proxy.postgres import messages as m
 from proxy.postgres.reading import bound
 from tests.fakes.world import ANN, DANA, DANA_SELF
+from tests.patience import LONG
 from tests.wire.attacks import gateway_process as other
 from tests.wire.attacks.raw import Raw, bind, execute, parse
 
@@ -91,7 +92,7 @@ class Shared:
         return await other.credentials_of(self.store).issue(DANA, None, self.target, until)
 
     async def approve(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONG):
             while not (found := await self.store.read(lambda tx: tx.requests(states=[RequestState.PENDING]))):  # noqa: ASYNC110 - another process's commit
                 await asyncio.sleep(0.02)
         await other.desk_of(self.store, self.target).review(found[0].id, found[0].revision, ANN.id, Choice.APPROVE, "")
@@ -196,7 +197,7 @@ async def test_a_gateway_that_is_killed_ran_it_once_or_not_at_all(shared: Shared
     with shared.gateway("a") as (_, address), ExitStack() as stack:
         client = await asyncio.to_thread(log_in, stack, address, issued)
         client.send(m.query(SLOW))  # held anew: the approval of before is no use any more
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LONG):
             while not await shared.store.read(lambda tx: tx.requests(states=[RequestState.PENDING])):  # noqa: ASYNC110 - another process's commit
                 await asyncio.sleep(0.02)
         client.socket.close()
@@ -206,7 +207,7 @@ async def test_a_gateway_that_is_killed_ran_it_once_or_not_at_all(shared: Shared
 async def _running(shared: Shared) -> None:
     """Until the server works on the approved statement."""
     question = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = %s"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG):
         async with await psycopg.AsyncConnection.connect(shared.dsn, autocommit=True) as connection:
             while (await (await connection.execute(question, [SLOW])).fetchone()) == (0,):  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.02)

@@ -41,6 +41,7 @@ from proxy.ssh.reading import bound
 from proxy.ssh.server import SshGateway
 from tests.fakes.store import MemoryStore
 from tests.fakes.world import ANN, DANA, EVERYBODY, GROUPS
+from tests.patience import LONG
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 ACCOUNT = pwd.getpwuid(os.getuid()).pw_name
@@ -224,7 +225,7 @@ class Site:
             known_hosts=f"[127.0.0.1]:{self.gateway.port} {self.host_key}\n".encode(), agent_path=None,
         )  # fmt: skip
 
-    async def pending(self, seconds: float = 5) -> AccessRequest:
+    async def pending(self, seconds: float = LONG) -> AccessRequest:
         async with asyncio.timeout(seconds):
             while True:
                 found = await self.store.read(lambda tx: tx.requests(states=[RequestState.PENDING]))
@@ -242,7 +243,7 @@ class Site:
     async def kinds(self) -> list[str]:
         return [event.kind for event in await self.store.read(lambda tx: tx.events(limit=1000))]
 
-    async def gone(self, seconds: float = 5) -> None:
+    async def gone(self, seconds: float = LONG) -> None:
         async with asyncio.timeout(seconds):
             while self.gateway.sessions or self.gateway.doors:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)

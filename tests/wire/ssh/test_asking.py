@@ -11,6 +11,7 @@ from access.requests import Ask, Choice, RequestState
 from access.resources import Files, SshRules
 from access.scopes import Interactive, Read
 from tests.fakes.world import DANA
+from tests.patience import LONG
 from tests.wire.ssh.site import Site
 
 
@@ -58,7 +59,7 @@ async def test_going_away_takes_it_back(asking: Site) -> None:
     await asking.pending()
     process.terminate()
     await process.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         while not await asking.store.read(lambda tx: tx.requests(states=[RequestState.CANCELLED])):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -20,6 +20,7 @@ from proxy.ssh.house import Settings
 from proxy.ssh.login import Failures
 from tests.fakes.clock import ManualClock
 from tests.fakes.world import ANN, DANA
+from tests.patience import LONG
 from tests.wire.ssh.site import Site
 
 
@@ -46,7 +47,7 @@ class Waiting(asyncssh.SSHClient):
 
 
 async def number_of(client: Waiting) -> str:
-    found = re.search(r"/hoop login (\d{6})", await asyncio.wait_for(client.shown, 5))
+    found = re.search(r"/hoop login (\d{6})", await asyncio.wait_for(client.shown, LONG))
     assert found is not None
     return found[1]
 
@@ -75,7 +76,7 @@ async def test_the_number_said_in_chat_lets_in_once(site: Site) -> None:
     with pytest.raises(Invalid):
         await say(site, number, ANN)  # it is Dana's
     await say(site, number)
-    async with await asyncio.wait_for(coming, 5) as connection:
+    async with await asyncio.wait_for(coming, LONG) as connection:
         assert (await connection.run("echo in")).stdout == "in\n"
     with pytest.raises(Invalid):
         await say(site, number)  # used up
@@ -96,7 +97,7 @@ async def test_the_number_is_chosen_and_a_wrong_choice_ends_it(site: Site) -> No
     assert number in data["shown"]
     assert len(set(data["shown"])) == ssh_logins.SHOWN
     assert (await site.store.transact(lambda tx: ssh_logins.choose(tx, data["attempt"], number, DANA.id)))[0]
-    async with await asyncio.wait_for(coming, 5) as connection:
+    async with await asyncio.wait_for(coming, LONG) as connection:
         assert (await connection.run("echo in")).stdout == "in\n"
     again = Waiting()
     coming = connecting(site, again)
@@ -104,14 +105,14 @@ async def test_the_number_is_chosen_and_a_wrong_choice_ends_it(site: Site) -> No
     [(_, data)] = await site.store.read(lambda tx: tx.docs(ssh_logins.KIND))
     await site.store.transact(lambda tx: ssh_logins.choose(tx, data["attempt"], "none of them", DANA.id))
     with pytest.raises(asyncssh.PermissionDenied):
-        await asyncio.wait_for(coming, 2)
+        await asyncio.wait_for(coming, LONG)
     assert "hoop: refused: another number was chosen in chat" in again.banners
     await site.gone()
     [refused] = await site.facts("login.refused")
     assert refused.payload["why"] == "another number was chosen in chat"
     third = Waiting()
     coming = connecting(site, third)
-    assert "Say in chat" in await asyncio.wait_for(third.shown, 5)
+    assert "Say in chat" in await asyncio.wait_for(third.shown, LONG)
     coming.cancel()
     await asyncio.gather(coming, return_exceptions=True)
 
@@ -135,7 +136,7 @@ async def test_without_the_word_nobody_comes_in(site: Site, user: str, monkeypat
         with pytest.raises(Invalid):
             await say(site, number)
     with pytest.raises(asyncssh.PermissionDenied):
-        await asyncio.wait_for(coming, 5)
+        await asyncio.wait_for(coming, LONG)
     assert not await site.facts("session.opened")
 
 
@@ -143,14 +144,14 @@ async def test_without_the_word_nobody_comes_in(site: Site, user: str, monkeypat
 async def test_who_is_not_offered_a_number(site: Site, user: str) -> None:
     client = Waiting()
     with pytest.raises(asyncssh.PermissionDenied):
-        await asyncio.wait_for(connecting(site, client, user), 5)
+        await asyncio.wait_for(connecting(site, client, user), LONG)
     assert not client.shown.done()
 
 
 async def test_numbers_are_few(site: Site) -> None:
     clients = [Waiting() for _ in range(ssh_logins.OPEN_MAX + 1)]
     coming = [connecting(site, client) for client in clients]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         while sum(client.shown.done() for client in clients) < ssh_logins.OPEN_MAX:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         done, _ = await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
@@ -188,7 +189,7 @@ async def test_who_looks_up_the_host_key_has_longer_than_who_logs_in(site: Site)
     begun = loop.time()
     try:
         writer.write(b"SSH-2.0-x\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             while await reader.read(1 << 16):
                 pass
     except ConnectionError:

@@ -13,6 +13,7 @@ import pytest
 from access.actors import Agent
 from proxy.ssh.login import FAILURES_PER_MINUTE
 from tests.fakes.world import DANA, EVE
+from tests.patience import LONG
 from tests.wire.ssh.site import Site, keygen
 
 
@@ -195,7 +196,7 @@ async def test_what_is_not_ssh(site: Site, data: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", site.gateway.port)
     writer.write(data)
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-        await asyncio.wait_for(reader.readexactly(1_000_000), 5)
+        await asyncio.wait_for(reader.readexactly(1_000_000), LONG)
     writer.close()
     await site.grant()
     assert (await site.ssh("echo fine"))[1] == b"fine\n"

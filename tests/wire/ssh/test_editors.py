@@ -9,7 +9,7 @@ from pathlib import Path
 
 from access.resources import Files, SshRules
 from access.scopes import Interactive, Read
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 from tests.wire.ssh.site import Site
 
 #: The shape of its installer: markers around what it reports, a server in the background, a wait at the end.
@@ -91,7 +91,7 @@ async def test_an_editor_works_remotely_under_an_interactive_grant(site: Site, t
         grant = (await site.store.read(lambda tx: tx.grants()))[0]
         began = asyncio.get_running_loop().time()
         await site.desk.revoke(grant.id, grant.actor.person, "enough")
-        await asyncio.wait_for(process.wait(), 5)
+        await asyncio.wait_for(process.wait(), LONG)
         assert asyncio.get_running_loop().time() - began < SOON
     finally:
         if process.returncode is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from access.requests import Choice, RequestState
 from access.scopes import Write
 from tests.fakes.world import DANA
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 from tests.wire.ssh.site import Site
 
 
@@ -87,7 +87,7 @@ async def test_going_away_takes_the_request_back(site: Site, tmp_path: Path) -> 
     await site.pending()
     process.terminate()
     await process.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         while not await site.store.read(lambda tx: tx.requests(states=[RequestState.CANCELLED])):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert not (tmp_path / "made").exists()
@@ -198,7 +198,7 @@ async def test_revocation_cuts_a_running_command(site: Site) -> None:
     await asyncio.sleep(0.5)
     began = asyncio.get_running_loop().time()
     await site.desk.revoke(grant.id, DANA.id, "enough")
-    _, error = await asyncio.wait_for(process.communicate(), 5)
+    _, error = await asyncio.wait_for(process.communicate(), LONG)
     assert asyncio.get_running_loop().time() - began < SOON
     assert process.returncode not in {0, None}
     assert "revoked" in error.decode()

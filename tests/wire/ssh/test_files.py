@@ -19,7 +19,7 @@ from access.scopes import Admin, Read, Write
 from proxy.ssh import sftp_messages as wire
 from proxy.ssh.sftp_messages import Fxp
 from tests.fakes.world import DANA
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 from tests.wire.ssh.site import Site
 
 DATA = bytes(range(256)) * 4096
@@ -303,7 +303,7 @@ async def raw(site: Site, folder: Path, data: bytes) -> Raw:
         session = Raw()
         channel, _ = await connection.create_session(lambda: session, subsystem="sftp", encoding=None)
         channel.write(wire.message(Fxp.INIT, wire.u32(3)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG):
             assert (await session.messages.get())[0] == Fxp.VERSION
             channel.write(data)
             answered = asyncio.ensure_future(session.messages.get())

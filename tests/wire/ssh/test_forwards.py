@@ -13,7 +13,7 @@ from access.resources import SshRules
 from access.scopes import Interactive, Read
 from proxy.ssh.places import permitted
 from tests.fakes.world import DANA
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 from tests.wire.ssh import echoing
 from tests.wire.ssh.site import Site
 
@@ -75,7 +75,7 @@ async def test_it_is_asked_about_and_waits(site: Site, echo: int) -> None:
         reader, writer = await opening
         writer.write(b"hello")
         writer.write_eof()
-        assert await asyncio.wait_for(reader.read(), 5) == b"hello"
+        assert await asyncio.wait_for(reader.read(), LONG) == b"hello"
 
 
 async def test_revocation_closes_it(site: Site, echo: int) -> None:
@@ -84,10 +84,10 @@ async def test_revocation_closes_it(site: Site, echo: int) -> None:
     async with await dana(site) as connection:
         reader, writer = await connection.open_connection("127.0.0.1", echo)
         writer.write(b"hello")
-        assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
+        assert await asyncio.wait_for(reader.readexactly(5), LONG) == b"hello"
         began = asyncio.get_running_loop().time()
         await site.desk.revoke(grant.id, DANA.id, "enough")
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), LONG) == b""
         assert asyncio.get_running_loop().time() - began < SOON
 
 
@@ -100,7 +100,7 @@ async def test_a_database_is_reached_by_its_gateway(site: Site, echo: int) -> No
         reader, writer = await connection.open_connection("prod-db", 5432)
         writer.write(b"startup")
         writer.write_eof()
-        assert await asyncio.wait_for(reader.read(), 5) == b"startup"
+        assert await asyncio.wait_for(reader.read(), LONG) == b"startup"
         with pytest.raises(asyncssh.ChannelOpenError):
             await connection.open_connection("staging-db", 5432)
 

@@ -20,7 +20,7 @@ from access.resources import SshRules
 from access.scopes import Interactive, Read
 from proxy.ssh import display
 from tests.fakes.world import ANN, DANA
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 from tests.wire.ssh.echoing import echo
 from tests.wire.ssh.site import Site, Target, keygen, open_site
 
@@ -67,7 +67,7 @@ async def dana(site: Site) -> asyncssh.SSHClientConnection:
 
 async def call(port: int, said: bytes, host: str = "127.0.0.1") -> bytes:
     """What a program on the target hears on that port, once somebody listens there."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         while True:
             try:
                 reader, writer = await asyncio.open_connection(host, port)
@@ -82,7 +82,7 @@ async def call(port: int, said: bytes, host: str = "127.0.0.1") -> bytes:
 
 
 async def until(so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG):
         while not so():  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
 
@@ -202,10 +202,10 @@ async def test_revocation_takes_the_port_and_its_connections(site: Site) -> None
         await connection.forward_remote_port("localhost", port, "127.0.0.1", service)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"hello")
-        assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
+        assert await asyncio.wait_for(reader.readexactly(5), LONG) == b"hello"
         began = asyncio.get_running_loop().time()
         await site.desk.revoke(grant.id, DANA.id, "enough")
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), LONG) == b""
         await until(lambda: closed(port))
         assert asyncio.get_running_loop().time() - began < SOON
         writer.close()

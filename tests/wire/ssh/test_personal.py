@@ -23,7 +23,7 @@ from proxy.ssh.house import Settings
 from proxy.ssh.personal import UnreadableRequest, Wanted, presented, read_request
 from proxy.ssh.server import SshGateway
 from tests.fakes.world import ANN, DANA
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 from tests.wire.ssh.site import Site, Target, keygen, open_site
 from tests.wire.ssh.table import noted
 from tests.wire.ssh.test_confirming import Waiting, connecting, number_of, say
@@ -101,7 +101,7 @@ async def test_it_is_got_with_a_number_said_in_chat(site: Site) -> None:
     coming = connecting(site, client)
     await say(site, await number_of(client))
     key = asyncssh.generate_private_key("ssh-ed25519")
-    async with await asyncio.wait_for(coming, 5) as connection:
+    async with await asyncio.wait_for(coming, LONG) as connection:
         answer = await ask(connection, key.export_public_key().decode(), minutes=5, here=True)
     certificate = asyncssh.import_certificate(str(answer.stdout))
     assert presented(certificate).before - time.time() < 301
@@ -317,7 +317,7 @@ async def test_what_is_revoked_is_cut_and_comes_in_no_more(site: Site, how: str)
             await site.keys.remove(DANA.id, key.fingerprint)
         else:
             await site.keys.certificates.revoke(DANA.id, serial if how == "one" else None, DANA.id)
-        result = await asyncio.wait_for(process.wait(), 5)
+        result = await asyncio.wait_for(process.wait(), LONG)
         assert time.monotonic() - began < SOON
         assert "certificate it was opened with was revoked" in str(result.stderr)
     assert await refusal(site, mine) == "a revoked certificate"

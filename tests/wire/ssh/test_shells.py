@@ -19,7 +19,7 @@ from access.ssh_shells import watch
 from access.statements import Effect
 from ledger.replay import asciicast
 from tests.fakes.world import ANN, DANA
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 from tests.wire.ssh.site import Site
 
 
@@ -30,7 +30,7 @@ class Typist:
         self.process = process
         self.screen = ""
 
-    async def sees(self, words: str, seconds: float = 5) -> str:
+    async def sees(self, words: str, seconds: float = LONG) -> str:
         async with asyncio.timeout(seconds):
             while words not in self.screen:
                 piece = await self.process.stdout.read(4096)
@@ -83,7 +83,7 @@ async def test_a_shell_with_its_terminal(site: Site) -> None:
         typist.types("\x03")
         await typist.sees("ready> ")
         typist.types("exit 7\r")
-        await asyncio.wait_for(typist.process.wait_closed(), 5)
+        await asyncio.wait_for(typist.process.wait_closed(), LONG)
         assert typist.process.exit_status == 7
     cast = [json.loads(line) for line in asciicast(await recording(site)).splitlines()]
     assert cast[0]["term"] == {"cols": 90, "rows": 30, "type": "xterm-256color"}
@@ -184,7 +184,7 @@ async def test_limits_end_it(site: Site, limit: dict[str, timedelta], said: str,
     rules(site, **limit)
     await site.grant(Interactive())
     process = await site.start(options=("-tt",))
-    out, error = await asyncio.wait_for(process.communicate(typed), 5)
+    out, error = await asyncio.wait_for(process.communicate(typed), LONG)
     assert said in error.decode() + out.decode()
     assert process.returncode not in {0, None}
 
@@ -197,7 +197,7 @@ async def test_revocation_cuts_it(site: Site) -> None:
         await asyncio.sleep(0.3)
         began = asyncio.get_running_loop().time()
         await site.desk.revoke(grant.id, DANA.id, "enough")
-        said = await asyncio.wait_for(typist.process.stderr.read(), 5)
+        said = await asyncio.wait_for(typist.process.stderr.read(), LONG)
         assert "revoked" in said
         assert asyncio.get_running_loop().time() - began < SOON
 

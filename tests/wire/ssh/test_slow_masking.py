@@ -11,7 +11,7 @@ import pytest
 from access.masking import MaskPolicy, Strategy
 from access.scopes import Read
 from tests.fakes.world import DANA
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 from tests.wire.ssh.site import Site, Target, open_site
 
 SEVERAL = MaskPolicy(entities=dict.fromkeys(("email", "credit_card", "iban", "phone", "ip_address"), Strategy.REDACT))
@@ -55,7 +55,7 @@ async def test_others_go_on_and_revocation_cuts_it_at_once(busy: Site, tmp_path:
     assert longest < 0.25, f"the loop stood still for {longest:.2f} s"
     began = loop.time()
     await busy.desk.revoke(grant.id, DANA.id, "enough")
-    error = await asyncio.wait_for(process.stderr.read(), 5)
+    error = await asyncio.wait_for(process.stderr.read(), LONG)
     assert loop.time() - began < SOON
     assert "revoked" in error.decode()
     assert await process.wait() not in {0, None}

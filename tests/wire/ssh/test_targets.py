@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.ssh import upstream
+from tests.patience import LONG
 from tests.wire.ssh.site import Site, Target, keygen, open_site
 
 
@@ -103,7 +104,7 @@ async def test_a_kill_cuts_the_session(site: Site) -> None:
     [session] = site.gateway.current()
     assert session.protocol == "ssh"
     assert await site.gateway.cut(session.id, "session ended by Olga: test")
-    _, error = await asyncio.wait_for(process.communicate(), 5)
+    _, error = await asyncio.wait_for(process.communicate(), LONG)
     assert "session ended by Olga" in error.decode()
     assert process.returncode == 143
     await site.gone()
