@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from access.ports import Clock
 
@@ -74,8 +75,9 @@ class Supervisor:
                     _signal(child, signal.SIGTERM)
                 await asyncio.wait(keeping)
         finally:
-            with suppress(OSError):  # as when it was written; who reads it looks whether the processes are there
-                self._state.unlink(missing_ok=True)
+            if not self._is_others():
+                with suppress(OSError):  # as when it was written; who reads it looks whether the processes are there
+                    self._state.unlink(missing_ok=True)
         if self._failed:
             log.error("%s could not start; nothing runs", self._failed)
         else:
@@ -137,7 +139,15 @@ class Supervisor:
                 log.info("ready: %s", ", ".join(one.name for one in self.children))
             self._write_state()
 
+    def _is_others(self) -> bool:
+        """Whether another `hoop serve` runs here, whose processes are those of the file: this one will not get its ports."""
+        found = _read(self._state)
+        number = found.get("supervisor", 0)
+        return number != os.getpid() and _lives(number)
+
     def _write_state(self) -> None:
+        if self._is_others():
+            return
         rows = [
             {"name": one.name, "pid": one.process.pid if one.process else 0, "ready": one.ready, "starts": one.starts}
             for one in self.children
@@ -176,15 +186,22 @@ class Supervised:
             self._socket.close()
 
 
+def _read(state: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(state.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _lives(number: int) -> bool:
+    return Path(f"/proc/{number}").exists()
+
+
 def seen(state: Path) -> list[str]:
     """What `hoop doctor` says about the processes of this installation, a line each; empty when none were started here."""
-    try:
-        found = json.loads(state.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
     lines = []
-    for row in found["children"]:
-        alive = Path(f"/proc/{row['pid']}").exists() or not Path("/proc/self").exists()
+    for row in _read(state).get("children", []):
+        alive = _lives(row["pid"]) or not Path("/proc/self").exists()
         how = "ready" if row["ready"] and alive else "starting" if alive else "not running"
         again = f", started {row['starts']} times" if row["starts"] > 1 else ""
         lines.append(f"{row['name']}: process {row['pid']}, {how}{again}")

@@ -102,6 +102,29 @@ async def test_a_stop_while_a_child_is_being_started_ends_it_too(tmp_path: Path,
     assert one.process is not None and one.process.returncode == -signal.SIGTERM
 
 
+@pytest.mark.parametrize(
+    "there", ['{"supervisor": 1, "children": []}', '{"supervisor": 1, "children": [{"name": "web", "pid": 1}]}']
+)
+async def test_a_second_one_leaves_what_is_said_of_the_first(tmp_path: Path, there: str):
+    """It ends at once, for want of ports; the first is found by `hoop doctor` all the same."""
+    state = tmp_path / "processes.json"
+    state.write_text(there)
+    async with running(tmp_path, child("proxy", "raise SystemExit(1)")) as (_, task):
+        assert await task == 1
+    assert state.read_text() == there
+
+
+@pytest.mark.parametrize("there", ["", "7", "[]", '{"supervisor": 4194305}', '{"children": []}'])
+async def test_what_a_dead_one_left_is_written_over(tmp_path: Path, there: str):
+    state = tmp_path / "processes.json"
+    state.write_text(there)
+    one = child("proxy", READY + "time.sleep(60)")
+    async with running(tmp_path, one):
+        await until(lambda: one.ready)
+        assert [line.partition(":")[0] for line in seen(state)] == ["proxy"]
+    assert not state.exists()
+
+
 async def test_a_full_disk_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
