@@ -128,6 +128,9 @@ class Outlook:
 class Desk(Protocol):
     """The one service where requests are decided. Every method is one transaction; people are re-checked in it."""
 
+    def rehearsal(self) -> Desk:
+        """A desk of whose work nothing is kept: it says what this one would say to a request."""
+
     async def ask_access(
         self,
         actor: Actor,

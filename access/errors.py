@@ -6,7 +6,8 @@ Neither ever contains a secret or data of a protected target.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 
 def many(count: int, noun: str, plural: str = "") -> str:
@@ -40,11 +41,34 @@ class Denied(HoopError):
 
 
 class Invalid(HoopError):
-    """The input is wrong. `field` names the part of a form, file or message that must change."""
+    """The input is wrong. `field` names the part of a form, file or message that must change, `others` what is wrong with
+    further parts of the same input."""
 
-    def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, field: str = "", hint: str = "", others: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__(message, hint=hint)
         self.field = field
+        self.others = others
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """All that is wrong, by field."""
+        return {self.field: super().__str__(), **self.others}
+
+    def __str__(self) -> str:
+        return " ".join(self.errors.values())
+
+
+def together(*found: HoopError | None) -> Invalid | None:
+    """All that is wrong with one input as one error; of each field what was found first. None when nothing is."""
+    wrong = [one for one in found if isinstance(one, Invalid)]
+    if not wrong:
+        return None
+    first = wrong[0]
+    others = {name: said for one in reversed(wrong) for name, said in one.errors.items() if name != first.field}
+    ordered = {name: others[name] for one in wrong for name in one.errors if name in others}
+    return Invalid(first.message, field=first.field, hint=first.hint, others=ordered)
 
 
 class Conflict(Invalid):

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from access.actors import Actor, Person, PersonId
-from access.errors import Conflict, Denied, HoopError, Invalid
+from access.errors import Conflict, Denied, HoopError, Invalid, together
 from access.events import AllowanceEnded, AllowanceVoted, OrderRefused
 from access.ids import Prefix
 from access.orders import ALLOWANCE, Allowance
@@ -68,17 +68,16 @@ def end(office: Office, tx: Tx, id: str, by: PersonId, why: str) -> Allowance | 
 
 def _made(office: Office, tx: Tx, wanted: Allow) -> Allowance | HoopError:
     person = office.directory.by_name(wanted.person)
-    if person is None or not person.active:
-        return Invalid(f"{wanted.person} is not an active person.", field="person")
     resource = flow.find_resource(office.resources, wanted.resource)
-    if isinstance(resource, Invalid):
-        return resource
-    if level_of(wanted.scope) is Level.NONE:
-        return Invalid("An allowance is for read, write or admin.", field="scope")
-    if not timedelta(0) < wanted.length <= LONGEST:
-        return Invalid(f"It lasts at most {LONGEST.days} days.", field="length")
-    if not wanted.why.strip():
-        return Invalid("Say why.", field="reason")
+    wrong = together(
+        None if person and person.active else Invalid(f"{wanted.person} is not an active person.", field="person"),
+        resource if isinstance(resource, Invalid) else None,
+        *_wrong(wanted),
+    )
+    if wrong is not None:
+        return wrong
+    assert person is not None
+    assert not isinstance(resource, Invalid)
     taken = _flow(office, tx, person, resource, wanted)
     if isinstance(taken, HoopError):
         return taken
@@ -95,6 +94,18 @@ def _made(office: Office, tx: Tx, wanted: Allow) -> Allowance | HoopError:
         by=(),
         length=wanted.length,
     )
+
+
+def _wrong(wanted: Allow) -> list[Invalid]:
+    """What can not be in an allowance, whoever it is for."""
+    found = []
+    if level_of(wanted.scope) is Level.NONE:
+        found.append(Invalid("An allowance is for read, write or admin.", field="scope"))
+    if not timedelta(0) < wanted.length <= LONGEST:
+        found.append(Invalid(f"It lasts at most {LONGEST.days} days.", field="length"))
+    if not wanted.why.strip():
+        found.append(Invalid("Say why.", field="reason"))
+    return found
 
 
 def _flow(office: Office, tx: Tx, person: Person, resource: Resource, wanted: Allow) -> Flow | HoopError:

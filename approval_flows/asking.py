@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from access.actors import Actor, PersonId, actor_key
-from access.errors import Conflict, Denied, HoopError, Invalid
+from access.errors import Conflict, Denied, HoopError, Invalid, together
 from access.events import Fact, RequestRefused, StatementHeld
 from access.ids import GrantId, Prefix, RequestId, SessionId
 from access.ports import EVERYTHING, Asked, Tx
@@ -38,37 +38,60 @@ def ask_access(
     starts_at: datetime | None = None,
 ) -> Asked | HoopError:
     """File a request for standing access, now or from `starts_at` on."""
-    resource = allowed(office, tx, actor, resource_name, reason, ticket)
+    resource = _known(office, tx, actor, resource_name)
     if isinstance(resource, HoopError):
         return refused(tx, actor, resource_name, resource)
-    wrong = flow.check_scope(actor, resource, scope)
-    wrong = wrong or times.check_start(starts_at, tx.now, office.limits)
-    if wrong is not None:
-        return refused(tx, actor, resource_name, wrong)
-    resource = flow.for_scope(resource, scope, office.limits)
-    wanted = flow.check_duration(resource, duration)
-    if isinstance(wanted, Invalid):
-        return refused(tx, actor, resource_name, wanted)
-    request = _draft(office, tx, actor, resource, Ask.ACCESS, scope, wanted, office.limits.ask_for)
     ahead = starts_at if starts_at is not None and starts_at > tx.now else None
-    request = replace(request, reason=reason.strip(), ticket=ticket.strip(), place=place, starts_at=ahead)
-    taken = routed(office, tx, request, resource)
-    if isinstance(taken, HoopError):
-        return refused(tx, actor, resource_name, taken)
-    length = flow.check_duration(routing.for_asking(resource, taken), duration)
-    if isinstance(length, Invalid):
-        return refused(tx, actor, resource_name, length)
-    closed = times.check_opening(request, resource, taken, tx.now)
-    if closed is not None:
-        return refused(tx, actor, resource_name, closed)
-    request = replace(request, duration=length)
+    draft = _draft(office, tx, actor, resource, Ask.ACCESS, scope, resource.default_duration, office.limits.ask_for)
+    draft = replace(draft, reason=reason.strip(), ticket=ticket.strip(), place=place, starts_at=ahead)
+    early = times.check_start(starts_at, tx.now, office.limits)
+    checked = _checked(office, tx, replace(draft, starts_at=None) if early else draft, resource, duration, early)
+    if isinstance(checked, HoopError):
+        return refused(tx, actor, resource_name, checked)
+    request, taken = checked
+    resource = flow.for_scope(resource, scope, office.limits)
     held = live_grant(tx, actor, resource.name, scope)
-    most = routing.for_extending(resource, taken)
-    if ahead is None and held is not None and held.expires_at >= min(tx.now + length, flow.latest_end(held, most)):
+    most, end = routing.for_extending(resource, taken), tx.now + request.duration
+    if ahead is None and held is not None and held.expires_at >= min(end, flow.latest_end(held, most)):
         until = lifecycle.clock_time(held.expires_at)
         message = f"You have {scope_asked(scope)} {resource.name} until {until} already ({held.id})."
         return refused(tx, actor, resource_name, Conflict(message, hint=f"More time: /hoop extend {held.id} 30m"))
     return _file(office, tx, request, resource)
+
+
+def _checked(
+    office: Office,
+    tx: Tx,
+    draft: AccessRequest,
+    resource: Resource,
+    duration: timedelta | None,
+    early: Invalid | None,
+) -> tuple[AccessRequest, Flow] | HoopError:
+    """The request with its length, and the flow it takes; or all that is wrong with what is asked, at once: by the resource,
+    then by its flow, which is found for the usual length where the one that is asked is impossible."""
+    scope = flow.check_scope(draft.actor, resource, draft.scope)
+    resource = flow.for_scope(resource, draft.scope, office.limits)
+    length = flow.check_duration(resource, duration)
+    wrong = together(
+        flow.check_words(resource, draft.reason, draft.ticket), scope, early, _if_wrong(length)
+    )  # fmt: skip
+    if scope is not None:
+        return wrong or scope
+    request = replace(draft, duration=resource.default_duration if isinstance(length, Invalid) else length)
+    taken = route(office, tx, request, resource)
+    if isinstance(taken, HoopError):
+        return wrong or taken
+    allowed_length = flow.check_duration(routing.for_asking(resource, taken), duration)
+    closed = None if early else times.check_opening(request, resource, taken, tx.now)
+    wrong = together(wrong, _unsaid(office, request, taken), _if_wrong(allowed_length), closed)
+    if wrong is not None:
+        return wrong
+    assert not isinstance(allowed_length, Invalid)
+    return replace(request, duration=allowed_length), taken
+
+
+def _if_wrong(length: timedelta | Invalid) -> Invalid | None:
+    return length if isinstance(length, Invalid) else None
 
 
 def ask_extension(
@@ -248,7 +271,15 @@ def allowed(office: Office, tx: Tx, actor: Actor, name: str, reason: str, ticket
 
 
 def routed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Flow | HoopError:
-    """The flow the request takes, or what it wants in the reason or the ticket. A held statement has neither.
+    """The flow the request takes, or what it wants in the reason and the ticket. A held statement has neither."""
+    taken = route(office, tx, request, resource)
+    if isinstance(taken, HoopError) or request.ask is Ask.STATEMENT:
+        return taken
+    return _unsaid(office, request, taken) or taken
+
+
+def route(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -> Flow | Denied:
+    """The flow the request takes.
 
     More time on live access is looked at in full, from the start of that access: no long access in small pieces.
     """
@@ -261,12 +292,18 @@ def routed(office: Office, tx: Tx, request: AccessRequest, resource: Resource) -
         if held is not None and held.expires_at > times.wanted_at(request, tx.now):
             length += (held.expires_at if request.parent else tx.now) - held.starts_at
     at = times.wanted_at(request, tx.now)
-    taken = routing.route(office, replace(request, duration=length), person, resource, at)
-    if isinstance(taken, Denied) or request.ask is Ask.STATEMENT:
-        return taken
-    looked_up = partial(office.ticket, request.ticket)
-    wrong = check_words(taken, request.reason, request.ticket) or check_ticket(taken, person, looked_up)
-    return wrong or taken
+    return routing.route(office, replace(request, duration=length), person, resource, at)
+
+
+def _unsaid(office: Office, request: AccessRequest, taken: Flow) -> Invalid | None:
+    """What the flow misses in the reason and the ticket; the ticket system is asked only about one in the right form."""
+    words = check_words(taken, request.reason, request.ticket)
+    if words is not None and "ticket" in words.errors:
+        return words
+    person = flow.active_person(office.directory, request.actor.person)
+    if isinstance(person, Denied):
+        return words
+    return together(words, check_ticket(taken, person, partial(office.ticket, request.ticket)))
 
 
 def _draft(

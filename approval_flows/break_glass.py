@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from access.actors import Actor, Person, PersonId, actor_key
 from access.emergencies import Emergency, EmergencyState, Finding
-from access.errors import Conflict, Denied, HoopError, Invalid
+from access.errors import Conflict, Denied, HoopError, Invalid, together
 from access.events import (
     AttestationDue,
     AttestationGiven,
@@ -113,7 +113,7 @@ def _issue(office: Office, tx: Tx, request: AccessRequest) -> None:
 
 
 def _checked(office: Office, tx: Tx, actor: Actor, wanted: BreakGlass) -> _Ready | HoopError:
-    """The first reason why not, in the order in which a person can do something about it."""
+    """Why not, in the order in which a person can do something about it; all that is wrong with what they wrote, at once."""
     person = flow.active_person(office.directory, actor.person)
     if isinstance(person, Denied):
         return person
@@ -135,12 +135,12 @@ def _checked(office: Office, tx: Tx, actor: Actor, wanted: BreakGlass) -> _Ready
     barred = _may(office, person, taken.break_glass, tx.now) or _open_already(tx, person, taken.break_glass)
     if barred is not None:
         return barred
-    wrong = _wrong_words(resource, taken, wanted)
+    allowed = flow.check_duration(routing.for_asking(resource, taken), wanted.duration)
+    too_long = allowed if isinstance(allowed, Invalid) else None
+    wrong = together(*_wrong_words(resource, taken, wanted), too_long)
     if wrong is not None:
         return wrong
-    allowed = flow.check_duration(routing.for_asking(resource, taken), wanted.duration)
-    if isinstance(allowed, Invalid):
-        return allowed
+    assert not isinstance(allowed, Invalid)
     draft = replace(draft, duration=allowed)
     if not overseers(office, draft, tx.now):
         return flow.nobody(office.directory, resource, "nobody else could look after it")
@@ -193,17 +193,20 @@ def _open_already(tx: Tx, person: Person, rules: Rules) -> HoopError | None:
     return None
 
 
-def _wrong_words(resource: Resource, taken: Flow, wanted: BreakGlass) -> Invalid | None:
+def _wrong_words(resource: Resource, taken: Flow, wanted: BreakGlass) -> list[Invalid | None]:
     rules = taken.break_glass
     assert rules is not None
+    found: list[Invalid | None] = []
     if wanted.confirmed.strip() != resource.name:
         hint = f"Type {resource.name}."
-        return Invalid("The name of the resource is typed once more, to be sure.", field="confirmed", hint=hint)
+        message = "The name of the resource is typed once more, to be sure."
+        found.append(Invalid(message, field="confirmed", hint=hint))
     length = len(readable(wanted.reason))
     if length < rules.reason_at_least:
         message = f"Say what happened in at least {rules.reason_at_least} characters; this has {length}."
-        return Invalid(message, field="reason")
-    return flow.check_words(resource, wanted.reason, wanted.ticket) or check_words(taken, wanted.reason, wanted.ticket)
+        found.append(Invalid(message, field="reason"))
+    found.append(flow.check_words(resource, wanted.reason, wanted.ticket))
+    return [*found, check_words(taken, wanted.reason, wanted.ticket)]
 
 
 # ------------------------------------------------------------------------------------------------ who is told

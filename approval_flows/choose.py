@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import re2
 
 from access.actors import Person
-from access.errors import Invalid
+from access.errors import Invalid, together
 from access.requests import AccessRequest, Ask
 from access.resources import Resource
 from access.scopes import OfRunbook, scope_name
@@ -176,9 +176,10 @@ def _of_time(when: When, facts: Facts) -> str:
 
 
 def check_words(flow: Flow, reason: str, ticket: str) -> Invalid | None:
-    """What the flow misses in the reason or the ticket; None if nothing."""
-    return _words_wrong(flow, flow.reason, "reason", reason.strip()) or _words_wrong(
-        flow, flow.ticket, "ticket", ticket.strip()
+    """What the flow misses in the reason and the ticket; None if nothing."""
+    reason, ticket = reason.strip(), ticket.strip()
+    return together(
+        _words_wrong(flow, flow.reason, "reason", reason), _words_wrong(flow, flow.ticket, "ticket", ticket)
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from access.actors import Person, PersonId
 from access.delegations import DELEGATION, Delegation
-from access.errors import Conflict, Denied, HoopError, Invalid
+from access.errors import Conflict, Denied, HoopError, Invalid, together
 from access.events import DelegationEnded, DelegationMade, OrderRefused
 from access.ids import Prefix
 from access.ports import EVERYTHING, Delegate, Tx
@@ -50,13 +50,13 @@ def _made(office: Office, tx: Tx, by: PersonId, wanted: Delegate) -> Delegation 
     giver, taker = flow.active_person(office.directory, by), office.directory.by_name(wanted.person)
     if isinstance(giver, Denied):
         return giver
-    if taker is None or not taker.active:
-        return Invalid(f"{wanted.person} is not an active person.", field="person")
-    barred = _not_allowed(office, giver, taker) or _wrong_time(office, tx, wanted)
+    known = taker is not None and taker.active
+    nobody = None if known else Invalid(f"{wanted.person} is not an active person.", field="person")
+    if taker is None or nobody is not None:
+        return together(nobody, *_wrong(office, tx, by, wanted)) or Invalid("Say who.", field="person")
+    barred = _not_allowed(office, giver, taker) or together(*_wrong(office, tx, by, wanted))
     if barred is not None:
         return barred
-    if not any(Delegation("", by, taker.id, wanted.resources, tx.now, tx.now).about(one) for one in office.resources):
-        return Invalid(f"{wanted.resources} is none of the resources.", field="resource", hint="See /hoop who")
     start = wanted.start or tx.now
     made = Delegation(
         office.new_id(Prefix.DELEGATION), by, taker.id, wanted.resources, start, wanted.until, wanted.why.strip()
@@ -81,13 +81,17 @@ def _not_allowed(office: Office, giver: Person, taker: Person) -> HoopError | No
     return None
 
 
-def _wrong_time(office: Office, tx: Tx, wanted: Delegate) -> Invalid | None:
+def _wrong(office: Office, tx: Tx, by: PersonId, wanted: Delegate) -> list[Invalid]:
+    """What is wrong with when and where, whoever it is."""
+    found = []
     start, most = wanted.start or tx.now, office.limits.delegate_longest
     if start < tx.now or start > tx.now + office.limits.ahead:
-        return Invalid("It starts now or in the next days.", field="start")
+        found.append(Invalid("It starts now or in the next days.", field="start"))
     if not start < wanted.until <= start + most:
-        return Invalid(f"It lasts at most {flow.shown_duration(most)}.", field="until")
-    return None
+        found.append(Invalid(f"It lasts at most {flow.shown_duration(most)}.", field="until"))
+    if not any(Delegation("", by, by, wanted.resources, tx.now, tx.now).about(one) for one in office.resources):
+        found.append(Invalid(f"{wanted.resources} is none of the resources.", field="resource", hint="See /hoop who"))
+    return found
 
 
 def _crossing(office: Office, made: Delegation, others: Iterable[Delegation]) -> HoopError | None:

@@ -52,6 +52,7 @@ from approval_flows import (
     step_up,
 )
 from approval_flows.office import Office, settle
+from approval_flows.rehearsing import Rehearsing
 from approval_flows.ticketing import LookingStore
 
 POLL_SECONDS = 2.0
@@ -62,8 +63,13 @@ class Desk:
 
     def __init__(self, store: Store, office: Office, clock: Clock) -> None:
         self._store = LookingStore(store, office.tickets)
+        self._bare = store
         self._office = office
         self._clock = clock
+
+    def rehearsal(self) -> Desk:
+        """The same desk, of which nothing is kept: it says what this one would say."""
+        return Desk(Rehearsing(self._bare), self._office, self._clock)
 
     async def ask_access(
         self,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from access.actors import Actor, Person, PersonId
-from access.errors import Conflict, Denied, Invalid
+from access.errors import Conflict, Denied, Invalid, together
 from access.explain import Estimate
 from access.ids import RequestId
 from access.ports import Directory, Narrowed
@@ -121,24 +121,35 @@ def narrow(request: AccessRequest, choice: Choice, narrowed: Narrowed) -> tuple[
         return request, ""
     if choice is not Choice.APPROVE or request.ask is not Ask.ACCESS:
         return Invalid("Only an approval of access can give less than was asked for.", field="duration")
-    if duration is not None and not timedelta(0) < duration <= request.duration:
-        hint = "More time is a new request, or an extension later."
-        asked = shown_duration(request.duration)
-        return Invalid(f"An approval gives at most what was asked for: {asked}.", field="duration", hint=hint)
-    if scope is not None and (request.parent is not None or level_of(scope) is Level.NONE):
-        return Invalid("An extension is for the scope that the access has.", field="scope")
-    if scope is not None and level_of(scope) > level_of(request.scope):
-        hint = "More is a new request."
-        asked = scope_name(request.scope)
-        return Invalid(f"An approval gives at most what was asked for: {asked}.", field="scope", hint=hint)
-    given = _on_tables(request, scope or request.scope, narrowed.tables)
-    if isinstance(given, Invalid):
-        return given
+    wider = _wider(request, scope)
+    given = _on_tables(request, request.scope if wider else scope or request.scope, narrowed.tables)
+    wrong = together(_longer(request, duration), wider, given if isinstance(given, Invalid) else None)
+    if wrong is not None:
+        return wrong
+    assert not isinstance(given, Invalid)
     less = replace(request, duration=duration or request.duration, scope=given)
     if less == request:
         return request, ""
     asked = f"{scope_said(request.scope)} for {shown_duration(request.duration)}"
     return less, f"{scope_said(less.scope)} for {shown_duration(less.duration)}{INSTEAD}{asked}"
+
+
+def _longer(request: AccessRequest, duration: timedelta | None) -> Invalid | None:
+    if duration is None or timedelta(0) < duration <= request.duration:
+        return None
+    asked = shown_duration(request.duration)
+    hint = "More time is a new request, or an extension later."
+    return Invalid(f"An approval gives at most what was asked for: {asked}.", field="duration", hint=hint)
+
+
+def _wider(request: AccessRequest, scope: Scope | None) -> Invalid | None:
+    if scope is not None and (request.parent is not None or level_of(scope) is Level.NONE):
+        return Invalid("An extension is for the scope that the access has.", field="scope")
+    if scope is not None and level_of(scope) > level_of(request.scope):
+        asked = scope_name(request.scope)
+        hint = "More is a new request."
+        return Invalid(f"An approval gives at most what was asked for: {asked}.", field="scope", hint=hint)
+    return None
 
 
 def _on_tables(request: AccessRequest, scope: Scope, tables: tuple[str, ...]) -> Scope | Invalid:
@@ -201,13 +212,21 @@ def check_scope(actor: Actor, resource: Resource, scope: Scope) -> Invalid | Non
 
 
 def check_words(resource: Resource, reason: str, ticket: str) -> Invalid | None:
-    """What is wrong with the reason or the ticket; None if nothing is."""
+    """What is wrong with the reason and the ticket; None if nothing is."""
+    return together(_wrong_reason(resource, reason), _wrong_ticket(ticket))
+
+
+def _wrong_reason(resource: Resource, reason: str) -> Invalid | None:
     if resource.reason_required and not readable(reason):
         return Invalid(f"{resource.name} wants a reason.", field="reason", hint="Say in a few words what you will do.")
     if len(reason) > REASON_MAX:
         return Invalid(
             f"The reason is longer than {REASON_MAX} characters.", field="reason", hint="Link to the details."
         )
+    return None
+
+
+def _wrong_ticket(ticket: str) -> Invalid | None:
     if len(ticket) > TICKET_MAX:
         return Invalid(f"The ticket is longer than {TICKET_MAX} characters.", field="ticket", hint="Give its key only.")
     return None

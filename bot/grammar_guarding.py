@@ -32,8 +32,8 @@ from bot.intents import (
     Undelegate,
     Verb,
 )
-from bot.lines import Line, Wrong, cut_line
-from bot.starts import parse_start, start_words
+from bot.lines import Line, Wrong, all_right, cut_line
+from bot.starts import start_words
 from bot.visible import cut, visible_line
 from bot.words import Word
 
@@ -125,20 +125,27 @@ def allow(verb: Verb, rest: str) -> Parsed:
     if len(line.words) < 2 or not {"length", "request"} <= line.flags.keys():
         raise Wrong("It is: allow @PERSON RESOURCE --length 5d --request 2h and why; or allow alw_… for a yes to one.")
     person, resource = (word.text for word in line.words[:2])
-    if len(person) > MAX_NAME or len(resource) > MAX_NAME:
-        raise Wrong("That is too long for a name.")
-    scope = line.flags.get("scope", "read").lower()
-    if scope not in SCOPES:
-        raise Wrong(f"A scope is {', '.join(SCOPES)}.")
-    lengths = _length(line, "length"), _length(line, "request")
-    return Allow(person.removeprefix("@"), resource, scope, *lengths, _said(line, after=2))
+    scope, said = line.flags.get("scope", "read").lower(), _words(line, after=2)
+    wrong = [
+        _TOO_LONG if len(person) > MAX_NAME or len(resource) > MAX_NAME else "",
+        f"A scope is {', '.join(SCOPES)}." if scope not in SCOPES else "",
+        _wordy(said),
+    ]
+    length, longest = _length(line, "length", wrong), _length(line, "request", wrong)
+    all_right(wrong)
+    assert length is not None
+    assert longest is not None
+    return Allow(person.removeprefix("@"), resource, scope, length, longest, said)
 
 
-def _length(line: Line, flag: str) -> Span:
+_TOO_LONG = "That is too long for a name."
+
+
+def _length(line: Line, flag: str, wrong: list[str]) -> Span | None:
     errors: dict[str, str] = {}
     found = span_of(line.flags[flag].split(), errors)
     if errors or found is None:
-        raise Wrong(f"--{flag}: {next(iter(errors.values()), 'is not a length of time.')}")
+        wrong.append(f"--{flag}: {next(iter(errors.values()), 'This is not a length of time.')}")
     return found
 
 
@@ -155,16 +162,23 @@ def disallow(verb: Verb, rest: str) -> Parsed:
 def _name(line: Line) -> str:
     name = line.words[0].text
     if len(name) > MAX_NAME:
-        raise Wrong("That is too long for a name.")
+        raise Wrong(_TOO_LONG)
     return name
 
 
 def _said(line: Line, *, after: int = 1) -> str:
     """The reason: the words after the names, or --reason."""
-    said = line.flags.get("reason", "") or " ".join(word.text for word in line.words[after:])
-    if len(said) > MAX_REASON:
-        raise Wrong(f"The reason has {len(said):,} characters; at most {MAX_REASON:,}.")
+    said = _words(line, after=after)
+    all_right([_wordy(said)])
     return said
+
+
+def _words(line: Line, *, after: int) -> str:
+    return line.flags.get("reason", "") or " ".join(word.text for word in line.words[after:])
+
+
+def _wordy(said: str) -> str:
+    return f"The reason has {len(said):,} characters; at most {MAX_REASON:,}." if len(said) > MAX_REASON else ""
 
 
 def delegate(verb: Verb, rest: str) -> Parsed:
@@ -174,41 +188,39 @@ def delegate(verb: Verb, rest: str) -> Parsed:
         return Delegations()
     words = deque(line.words)
     person = words.popleft().text.removeprefix("@")
-    length, start, given = _lasting(words, line), None, dict(line.flags)
+    errors: dict[str, str] = {}
+    length, given = _lasting(words, line, errors), dict(line.flags)
     if count := start_words([word.text for word in words]):
         given["start"] = " ".join(words.popleft().text for _ in range(count))
-    if length is None:
-        length = _lasting(words, line)
-    if given.get("start"):
-        errors: dict[str, str] = {}
-        start = start_of(given["start"], errors)
-        if errors:
-            raise Wrong(errors["start"])
+    if length is None and not errors:
+        length = _lasting(words, line, errors)
+    start = start_of(given.get("start", ""), errors)
     if len(words) > 1 and words[0].text.lower() in {"for", "on"}:
         words.popleft()
         given.setdefault("on", words.popleft().text)
-    if length is None or len(person) > MAX_NAME or len(given.get("on", "")) > MAX_NAME:
-        raise Wrong("It is: delegate @PERSON 5d for prod-* and why; or delegate @PERSON until 2026-12-24.")
     reason = given.get("reason", "") or " ".join(word.text for word in words)
-    if len(reason) > MAX_REASON:
-        raise Wrong(f"The reason has {len(reason):,} characters; at most {MAX_REASON:,}.")
+    named = len(person) <= MAX_NAME and len(given.get("on", "")) <= MAX_NAME
+    usage = "It is: delegate @PERSON 5d for prod-* and why; or delegate @PERSON until 2026-12-24."
+    lasts = length is not None or not errors.keys().isdisjoint({"duration", "until"})
+    all_right([*errors.values(), "" if lasts and named else usage, _wordy(reason)])
+    assert length is not None
     return Delegate(person, length, given.get("on", "") or "*", start, reason)
 
 
-def _lasting(words: deque[Word], line: Line) -> Span | Start | None:
+def _lasting(words: deque[Word], line: Line, errors: dict[str, str]) -> Span | Start | None:
     """How long, or until when: `5d`, `until fri`, `until 2026-12-24` (that whole day)."""
     texts = [word.text for word in list(words)[:2]]
     if texts[:1] == ["until"] and texts[1:] and _DATE.match(texts[1]):
         words.popleft()
         words.popleft()
-        return parse_start([texts[1], "23:59"])
+        wrong: dict[str, str] = {}
+        day = start_of(f"{texts[1]} 23:59", wrong)
+        if wrong:
+            errors["until"] = " ".join(wrong.values())
+        return day
     said = line.flags["for"].split() if "for" in line.flags else []
     said = said or [words.popleft().text for _ in range(duration_words(words))]
-    errors: dict[str, str] = {}
-    found = span_of(said, errors)
-    if errors:
-        raise Wrong(next(iter(errors.values())))
-    return found
+    return span_of(said, errors)
 
 
 _DATE = re.compile(r"\A\d{4}-\d{2}-\d{2}\Z")

@@ -15,11 +15,12 @@ from access.requests import AccessRequest
 from access.scopes import standing_scope
 from bot.cards import Do, Form
 from bot.durations import resolve
+from bot.filled import Filled
 from bot.intents import Acknowledge, Attest, BreakGlass, Close
 from bot.kit import Kit, Ran, actor_of, found_request
 from bot.platform import Caller, Reply
 from bot.tokens import mint, subject
-from bot.views import emergencies, forms
+from bot.views import emergencies
 from bot.views.answers import done_card
 from bot.views.parts import button
 
@@ -164,8 +165,9 @@ async def _opened(kit: Kit, row: ActionToken, token: str, _: Caller, reply: Repl
 
 
 async def _take_account(kit: Kit, id: str, values: Mapping[str, str], who: Caller, reply: Reply) -> None:
-    account = forms.line_of(values, "account", required=True, most=emergencies.MAX_ACCOUNT)
-    await attest(kit, Attest(RequestId(id), account), who, reply)
+    filled = Filled(values)
+    account = filled.line("account", required=True, most=emergencies.MAX_ACCOUNT)
+    await filled.act(kit, reply, lambda kit, reply: attest(kit, Attest(RequestId(id), account), who, reply))
 
 
 def _finding(name: str, do: Do, finding: Finding) -> TokenForm:
@@ -173,8 +175,9 @@ def _finding(name: str, do: Do, finding: Finding) -> TokenForm:
         return emergencies.finding_form(name, id, token)
 
     async def take(kit: Kit, id: str, values: Mapping[str, str], who: Caller, reply: Reply) -> None:
-        note = forms.line_of(values, "reason", required=True)
-        await close(kit, Close(RequestId(id), finding, note), who, reply)
+        filled = Filled(values)
+        note = filled.line("reason", required=True)
+        await filled.act(kit, reply, lambda kit, reply: close(kit, Close(RequestId(id), finding, note), who, reply))
 
     return TokenForm(do, open_, take)
 

@@ -82,7 +82,7 @@ from bot.intents import (
 from bot.kit import Kit
 from bot.platform import Caller, Reply
 from bot.preferences import settings
-from bot.views.answers import error_card, failure_card, mistake_card
+from bot.views.answers import error_card, failure_card, failure_words, mistake_card
 
 log = logging.getLogger(__name__)
 
@@ -178,17 +178,26 @@ class Handlers:
         await self._guarded("press", reply, lambda: pressing.press(self._kit, token, who, reply))
 
     async def submit(self, name: str, token: str, values: Mapping[str, str], who: Caller, reply: Reply) -> Form | None:
-        """Somebody submitted a form: the form again with its errors, or None when it was taken and answered."""
+        """Somebody submitted a form: the form again with its errors and all that was typed, or None when it was taken and
+        answered."""
         again: list[Form | None] = [None]
 
         async def work() -> None:
-            again[0] = await submitting.submit(self._kit, name, token, values, who, reply, self._do_from_form)
+            form, take = await submitting.opened(self._kit, name, token, values, who, self._perform)
+            try:
+                again[0] = await submitting.taken(form, values, take(self._kit, reply))
+            except HoopError:
+                raise
+            except Exception:
+                number = self._number()
+                log.exception("error %s in form %s", number, name)
+                again[0] = form.with_errors({"": failure_words(number)}, values)
 
         await self._guarded(f"form {name}", reply, work)
         return again[0]
 
-    async def _do_from_form(self, intent: Any, who: Caller, reply: Reply) -> None:
-        await _USE_CASES[type(intent)](self._kit, intent, who, reply)
+    async def _perform(self, kit: Kit, intent: Any, who: Caller, reply: Reply) -> None:
+        await _USE_CASES[type(intent)](kit, intent, who, reply)
 
     async def complete(self, text: str, who: Caller) -> list[Suggestion]:
         """What could follow in the composer; nothing when that cannot be found out."""
@@ -203,9 +212,13 @@ class Handlers:
         except HoopError as error:
             await self._tell(reply, error_card(error))
         except Exception:
-            number = f"E-{self._kit.entropy.token(4).hex()}"
+            number = self._number()
             log.exception("error %s in %s", number, what)
             await self._tell(reply, failure_card(number))
+
+    def _number(self) -> str:
+        """By which an error nobody foresaw is found in the log."""
+        return f"E-{self._kit.entropy.token(4).hex()}"
 
     async def _tell(self, reply: Reply, card: Any) -> None:
         try:

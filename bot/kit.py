@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -77,6 +77,10 @@ class Kit:
     choices: Choices | None = None
     looks: Looks = NO_LOOKS
 
+    def rehearsing(self) -> Kit:
+        """The same, with a desk that keeps nothing of what it does."""
+        return replace(self, desk=self.desk.rehearsal())
+
     def person(self, who: Caller) -> Person:
         """The caller as the directory knows them now. Raises Denied for somebody unknown or inactive."""
         person = self.world.directory.person(who.person)
@@ -89,14 +93,17 @@ class Kit:
         """The resource of that name. Raises Invalid with what may have been meant."""
         found = self.world.resources.get(name)
         if found is None:
-            raise Invalid(
-                f"There is no resource called “{name[:60]}”.", field="resource", hint=did_you_mean(self, name)
-            )
+            raise Invalid(unknown_resource(self, name), field="resource")
         return found
 
     def resources(self) -> list[Resource]:
         """All of them, by name."""
         return [self.world.resources[name] for name in sorted(self.world.resources)]
+
+
+def unknown_resource(kit: Kit, name: str) -> str:
+    """What is said of a name that nothing has."""
+    return f"There is no resource called “{name[:60]}”. {did_you_mean(kit, name)}"
 
 
 def did_you_mean(kit: Kit, name: str) -> str:

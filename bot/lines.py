@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bot.durations import until_words
@@ -13,6 +14,7 @@ from bot.visible import cut, visible_line
 from bot.words import Word, split_words, unwrap_code
 
 MAX_HEAD = 4_096
+MOST_WRONG = 6
 _NAME = 100
 
 
@@ -42,14 +44,25 @@ def cut_line(verb: Verb, rest: str, *, command: bool = False) -> Line:
     elif len(rest) > MAX_HEAD:
         where = " before the --" if command else ""
         raise Wrong(f"That is too long for {verb.value}: at most {MAX_HEAD:,} characters{where}.")
-    queue = deque(words)
+    queue, wrong = deque(words), list[str]()
     while queue:
         word = queue.popleft()
-        if word.flag:
-            _take_flag(verb, word, queue, line)
-        else:
+        if not word.flag:
             line.words.append(word)
+            continue
+        try:
+            _take_flag(verb, word, queue, line)
+        except Wrong as one:
+            wrong.append(one.message)
+    all_right(wrong)
     return line
+
+
+def all_right(wrong: Iterable[str]) -> None:
+    """Raises Wrong with all that was found, each once."""
+    found = list(dict.fromkeys(filter(None, wrong)))
+    if found:
+        raise Wrong(" ".join(found[:MOST_WRONG]))
 
 
 def _after_blank(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from access.errors import Conflict, Denied, HoopError, Invalid
+from access.errors import Conflict, Denied
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
@@ -25,6 +25,7 @@ from bot import (
 )
 from bot.cards import Do, Form
 from bot.durations import format_duration
+from bot.filled import Filled
 from bot.intents import Cancel, Done, Extend, Kill, Replay, Rerun, Run, Show
 from bot.kit import Kit, found_grant, found_request
 from bot.platform import Caller, Reply
@@ -216,20 +217,18 @@ _PRESSED: Mapping[Do, Pressed] = {
 # ------------------------------------------------------------------------------------------------ forms with a token
 
 
-async def submit(kit: Kit, name: str, token: str, values: Mapping[str, str], who: Caller, reply: Reply) -> Form | None:
-    """A submitted form that carries a token: approve less, deny, revoke, kill or extend. The form again when a field is wrong."""
+Take = Callable[[Kit, Reply], Awaitable[None]]
+
+
+async def opened(kit: Kit, name: str, token: str, values: Mapping[str, str], who: Caller) -> tuple[Form, Take]:
+    """A submitted form that carries a token (approve less, deny, revoke, kill, extend, …) as it was opened, and what it does:
+    that raises Invalid where a field is wrong."""
     row = await redeem(kit, token, who)
     kit.person(who)
     if row.action != _ACTION_OF[name].value:
         raise Denied("This form and its button do not belong together, so nothing was done.", rule="foreign-button")
     form = await _form_of(kit, name, token, row, who)
-    try:
-        await _submitted(kit, name, row, values, who, reply)
-    except Conflict:
-        raise
-    except Invalid as invalid:
-        return _again_with(form, invalid, values)
-    return None
+    return form, lambda kit, reply: _submitted(kit, name, row, values, who, reply)
 
 
 _ACTION_OF = {
@@ -242,11 +241,6 @@ _ACTION_OF = {
     **{name: form.do for name, form in guarding.FORMS.items()},
 }
 WITH_TOKEN = frozenset(_ACTION_OF)
-
-
-def _again_with(form: Form, wrong: HoopError, values: Mapping[str, str]) -> Form:
-    field = wrong.field if isinstance(wrong, Invalid) else ""
-    return form.with_errors({field: str(wrong)}, values)
 
 
 async def _form_of(kit: Kit, name: str, token: str, row: ActionToken, who: Caller) -> Form:
@@ -263,13 +257,28 @@ async def _form_of(kit: Kit, name: str, token: str, row: ActionToken, who: Calle
     return forms.extend_form(grant.id, token, resource, asks=grant.actor.person == who.person)
 
 
-async def _give_less(kit: Kit, row: ActionToken, values: Mapping[str, str], who: Caller, reply: Reply) -> None:
+async def _give_less(kit: Kit, row: ActionToken, filled: Filled, who: Caller, reply: Reply) -> None:
     request = await kit.store.read(lambda tx: found_request(tx, row.request))
-    scope, note = forms.scope_of(values), forms.line_of(values, "note")
+    scope, note, tables, span = filled.scope(), filled.line("note"), filled.tables(), filled.span(required=True)
     scope = "" if scope == scope_name(request.scope) else scope
-    tables = forms.line_of(values, "tables")
-    less = deciding.less_than_asked(kit, forms.span_of(values, required=True), scope, tables, who)
-    await deciding.vote(kit, row.request, row.revision, Choice.APPROVE, note, who, reply, less)
+
+    async def act(kit: Kit, reply: Reply) -> None:
+        less = deciding.less_than_asked(kit, span, scope, tables, who)
+        await deciding.vote(kit, row.request, row.revision, Choice.APPROVE, note, who, reply, less)
+
+    await filled.act(kit, reply, act)
+
+
+async def _more_time(kit: Kit, row: ActionToken, filled: Filled, who: Caller, reply: Reply) -> None:
+    span, reason = filled.span(required=True), filled.line("reason")
+    person, now = kit.person(who), kit.clock.now()
+    grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), person, now))
+
+    async def act(kit: Kit, reply: Reply) -> None:
+        if span is not None:
+            await asking.more_time(kit, grant, Extend(grant.id, span), reason, who, reply)
+
+    await filled.act(kit, reply, act)
 
 
 async def _submitted(
@@ -278,23 +287,27 @@ async def _submitted(
     if name in guarding.FORMS:
         await guarding.FORMS[name].take(kit, subject(row), values, who, reply)
         return
-    if name == forms.EXTEND:
-        span = forms.span_of(values, required=True)
-        person, now = kit.person(who), kit.clock.now()
-        grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), person, now))
-        await asking.more_time(kit, grant, Extend(grant.id, span), values.get("reason", "").strip(), who, reply)
-        return
     if name == proposals.PROPOSE:
         await proposing.take(kit, row, values, who, reply)
         return
-    if name == forms.NARROW:
-        await _give_less(kit, row, values, who, reply)
+    filled = Filled(values)
+    if name in _FILLED:
+        await _FILLED[name](kit, row, filled, who, reply)
         return
-    if name == forms.DENY:
-        await deciding.vote(kit, row.request, row.revision, Choice.DENY, forms.denial_of(values), who, reply)
-        return
-    reason = forms.line_of(values, "reason", required=True)
-    if name == forms.REVOKE:
-        await deciding.end_access(kit, GrantId(subject(row)), reason, who, reply)
-    else:
-        await deciding.cut(kit, SessionId(subject(row)), reason, who, reply)
+    why = filled.denial() if name == forms.DENY else filled.line("reason", required=True)
+
+    async def act(kit: Kit, reply: Reply) -> None:
+        if name == forms.DENY:
+            await deciding.vote(kit, row.request, row.revision, Choice.DENY, why, who, reply)
+        elif name == forms.REVOKE:
+            await deciding.end_access(kit, GrantId(subject(row)), why, who, reply)
+        else:
+            await deciding.cut(kit, SessionId(subject(row)), why, who, reply)
+
+    await filled.act(kit, reply, act)
+
+
+_FILLED: Mapping[str, Callable[[Kit, ActionToken, Filled, Caller, Reply], Awaitable[None]]] = {
+    forms.NARROW: _give_less,
+    forms.EXTEND: _more_time,
+}

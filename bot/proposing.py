@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from access.actors import Person
-from access.errors import Conflict, Denied, HoopError, Invalid
+from access.errors import Conflict, Denied, Invalid
 from access.ids import RequestId
 from access.ports import ActionToken, Proposal, Tx
 from access.proposals import PROPOSAL, proposal_from_json
@@ -15,11 +15,12 @@ from access.requests import AccessRequest, Choice, RequestState
 from bot import deciding
 from bot.cards import Card, Do, Form
 from bot.cases import case_of
+from bot.filled import Filled, at_the_text
 from bot.intents import Accept, Decline, Propose
 from bot.kit import Kit, found_request, show
 from bot.platform import Caller, Reply
 from bot.tokens import mint, subject
-from bot.views import forms, proposals
+from bot.views import proposals
 from bot.views.answers import done_card
 from bot.views.parts import button, editable
 from bot.visible import has_hidden, visible
@@ -166,20 +167,19 @@ async def form_of(kit: Kit, row: ActionToken, token: str, who: Caller) -> Form:
 
 async def take(kit: Kit, row: ActionToken, values: Mapping[str, str], who: Caller, reply: Reply) -> None:
     """The submitted form. The revision is the one whose card was pressed: a text for an older one is refused."""
-    command = forms.command_of(values)
-    note = forms.line_of(values, "note", most=500)
+    filled = Filled(values)
+    command, note = filled.command(), filled.line("note", most=500)
     request = await _decided_by(kit, row.request, who)
-    try:
-        await _propose(kit, request, row.revision, command, note, who, reply)
-    except Denied as denied:
-        raise _at_the_text(denied) from denied
 
+    async def act(kit: Kit, reply: Reply) -> None:
+        if not command:
+            return
+        try:
+            await _propose(kit, request, row.revision, command, note, who, reply)
+        except Denied as denied:
+            raise at_the_text(denied) from denied
 
-def _at_the_text(denied: Denied) -> HoopError:
-    """What policy says about the text is shown at its field; who may propose is no mistake of the text."""
-    if denied.rule in {"not-an-approver", "own-request", "no-approver", "person-inactive", "unknown-person", "frozen"}:
-        return denied
-    return Invalid(denied.message, field="command", hint=denied.hint)
+    await filled.act(kit, reply, act)
 
 
 async def _compared(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:

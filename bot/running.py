@@ -142,11 +142,9 @@ async def run(kit: Kit, intent: Run, who: Caller, reply: Reply) -> None:
     if wrong:
         unknown = [name for name in wrong if entry.runbook.parameter(name) is None and name != "resource"]
         if intent.from_form:
-            first = next(iter(wrong))
-            raise Invalid(wrong[first], field=_field(entry, first))
+            raise _all_wrong({_field(entry, name): said for name, said in wrong.items()})
         if unknown or ("resource" in wrong and intent.resource):
-            first = unknown[0] if unknown else "resource"
-            raise Invalid(f"{first}: {wrong[first]}", field=first)
+            raise _all_wrong({name: f"{name}: {said}" for name, said in wrong.items()})
         given = wrong if intent.values or intent.resource else {}
         form = await form_with(kit, entry, intent, person)
         await reply.form(form.with_errors({_field(entry, name): said for name, said in given.items()}, {}))
@@ -158,6 +156,11 @@ async def run(kit: Kit, intent: Run, who: Caller, reply: Reply) -> None:
         intent.agent, others=",".join(names[1:]),
     )  # fmt: skip
     await preview(kit, entry, draft, person, who, reply)
+
+
+def _all_wrong(found: Mapping[str, str]) -> Invalid:
+    first, *_ = found
+    return Invalid(found[first], field=first, others={name: said for name, said in found.items() if name != first})
 
 
 def _targets(intent: Run, resources: Sequence[Resource], wrong: dict[str, str]) -> list[Resource]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from access.actors import AGENT_NAME
-from access.errors import Conflict, Denied, Invalid
+from access.errors import Conflict, Denied, Invalid, Unavailable
 from bot import looking, pressing, running
 from bot.cards import Form
 from bot.durations import format_span
-from bot.grammar_asking import AGENT_RULE, unmask_errors
+from bot.filled import Filled, at_the_text
 from bot.intents import (
     AgentToken,
     BreakGlass,
@@ -28,14 +27,14 @@ from bot.intents import (
     Who,
     Why,
 )
-from bot.kit import Kit
+from bot.kit import Kit, unknown_resource
 from bot.platform import Caller, Reply
 from bot.starts import format_start
 from bot.usage import EXAMPLES
 from bot.views import emergencies, forms, runs
 from bot.views.answers import mistake_card
 
-Perform = Callable[[Any, Caller, Reply], Awaitable[None]]
+Perform = Callable[[Kit, Any, Caller, Reply], Awaitable[None]]
 _ON_RESOURCE = {Verb.TOKEN: Token, Verb.WHO: Who, Verb.WHY: Why}
 
 
@@ -44,6 +43,8 @@ async def ask(kit: Kit, incomplete: Incomplete, who: Caller, reply: Reply) -> No
     kit.person(who)
     verb, given, errors = incomplete.verb, incomplete.given, incomplete.errors
     resources = kit.resources()
+    if given.get("resource", "") not in {"", *kit.world.resources} and "resource" not in errors:
+        errors = {"resource": unknown_resource(kit, given["resource"]), **errors}
     match verb:
         case Verb.REQUEST:
             await reply.form(forms.request_form(resources, given, errors))
@@ -102,23 +103,32 @@ def form_for(kit: Kit, intent: Any, wrong: Invalid) -> Form | None:
             form = forms.agent_form(kit.resources(), {"agent": intent.name, "resource": intent.resource}, {})
         case _:
             return None
-    return form.with_errors({wrong.field: str(wrong)}, {}) if wrong.field in {f.name for f in form.fields} else None
+    names = {field.name for field in form.fields}
+    return form.with_errors(wrong.errors, {}) if not names.isdisjoint(wrong.errors) else None
 
 
-async def submit(
-    kit: Kit, name: str, token: str, values: Mapping[str, str], who: Caller, reply: Reply, perform: Perform
-) -> Form | None:
-    """What a submitted form does. The form again when a field is wrong; other refusals are raised."""
+async def opened(
+    kit: Kit, name: str, token: str, values: Mapping[str, str], who: Caller, perform: Perform
+) -> tuple[Form, pressing.Take]:
+    """A submitted form, blank, and what it does. Raises Denied for one that nobody opened."""
     if name in pressing.WITH_TOKEN:
-        return await pressing.submit(kit, name, token, values, who, reply)
+        return await pressing.opened(kit, name, token, values, who)
     kit.person(who)
     form = _blank(kit, name, values)
+    return form, lambda kit, reply: _perform(kit, name, values, who, reply, perform)
+
+
+async def taken(form: Form, values: Mapping[str, str], work: Awaitable[None]) -> Form | None:
+    """Wait for the work of a form: the form again, with all that was typed, when fields are wrong or nothing can be done
+    now; other refusals are raised."""
     try:
-        await perform(_intent(name, values), who, reply)
+        await work
     except Conflict:
         raise
     except Invalid as wrong:
-        return form.with_errors({wrong.field: str(wrong)}, values)
+        return form.with_errors(wrong.errors, values)
+    except Unavailable as down:
+        return form.with_errors({"": str(down)}, values)
     return None
 
 
@@ -142,30 +152,42 @@ def _blank(kit: Kit, name: str, values: Mapping[str, str]) -> Form:
             raise Denied("This form is not one of mine, so nothing was done.", rule="unknown-form")
 
 
-def _intent(name: str, values: Mapping[str, str]) -> Any:
+async def _perform(kit: Kit, name: str, values: Mapping[str, str], who: Caller, reply: Reply, perform: Perform) -> None:
+    filled = Filled(values)
+    intent = _intent(name, values, filled)
+    text_is_judged = isinstance(intent, Exec)
+
+    async def act(kit: Kit, reply: Reply) -> None:
+        if filled.wrong and isinstance(intent, AgentToken | Token | Who | Why):
+            kit.resource(intent.resource)  # nothing else is to be rehearsed
+            return
+        try:
+            await perform(kit, intent, who, reply)
+        except Denied as denied:
+            raise (at_the_text(denied) if text_is_judged else denied) from denied
+
+    await filled.act(kit, reply, act)
+
+
+def _intent(name: str, values: Mapping[str, str], filled: Filled) -> Any:
+    """What the fields say; what is wrong with one of them counts as not said, and is kept in `filled`."""
     if name.startswith(f"{runs.RUN}:"):
         for field in values:
-            forms.line_of(values, field, most=10_000)
+            filled.line(field, most=10_000)
         return running.intent_of(name.partition(":")[2], values)
-    resource = forms.line_of(values, "resource", required=True, most=100)
+    resource = filled.line("resource", required=True, most=100)
     kind, _, verb = name.partition(":")
     if kind == forms.RESOURCE:
         return _ON_RESOURCE[Verb(verb)](resource)
-    agent = forms.line_of(values, "agent", required=kind == forms.AGENT, most=60)
-    if agent and not AGENT_NAME.match(agent):
-        raise Invalid(AGENT_RULE, field="agent")
+    agent = filled.agent(required=kind == forms.AGENT)
     if kind == forms.AGENT:
         return AgentToken(agent, resource)
-    reason = forms.line_of(values, "reason")
-    ticket = forms.line_of(values, "ticket", most=64)
+    reason, ticket = filled.line("reason"), filled.line("ticket", most=64)
     if kind == emergencies.BREAK_GLASS:
-        confirmed = forms.line_of(values, "confirmed", required=True, most=100)
-        return BreakGlass(resource, confirmed, forms.scope_of(values, "read"), forms.span_of(values), reason, ticket)
+        confirmed = filled.line("confirmed", required=True, most=100)
+        return BreakGlass(resource, confirmed, filled.scope("read"), filled.span(), reason, ticket)
     if kind == forms.EXEC:
-        return Exec(resource, forms.command_of(values), reason, ticket, agent)
-    unmask = forms.line_of(values, "unmask")
-    if unmask and (wrong := unmask_errors(unmask)):
-        raise Invalid(wrong["unmask"], field="unmask")
-    scope, span = forms.scope_of(values, "read"), forms.span_of(values)
-    start, tables = forms.start_of(values), forms.line_of(values, "tables")
-    return Request(resource, scope, span, reason, ticket, agent, unmask, start, tables)
+        return Exec(resource, filled.command(), reason, ticket, agent)
+    columns, scope, span = filled.columns(), filled.scope("read"), filled.span()
+    start, tables = filled.start(), filled.tables()
+    return Request(resource, scope, span, reason, ticket, agent, columns, start, tables)

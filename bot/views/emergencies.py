@@ -11,6 +11,7 @@ from access.emergencies import Emergency, EmergencyState, Finding
 from access.requests import GrantState
 from access.resources import Resource
 from access.scopes import scope_name
+from approval_flows.flow import REASON_MAX
 from bot.cards import (
     Button,
     Card,
@@ -209,7 +210,7 @@ def glass_form(resources: Sequence[Resource], given: Mapping[str, str], errors: 
             "What happened, and what you will do",
             FieldKind.LINES,
             given.get("reason", ""),
-            max_length=MAX_REASON,
+            max_length=REASON_MAX,
         ),
         FormField("ticket", "Incident", value=given.get("ticket", ""), required=False, max_length=64),
     )

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from access.errors import Invalid
 from access.requests import AccessRequest
 from access.resources import Resource
 from access.scopes import Unmask, level_of, limited_to, scope_name, standing_scope
+from approval_flows.flow import REASON_MAX
 from bot.cards import FieldKind, Form, FormField, Option, text
-from bot.durations import format_duration, parse_span
-from bot.grammar_asking import MAX_REASON, SCOPES
-from bot.intents import Span, Start
-from bot.leaks import ADVICE, looks_secret
-from bot.starts import parse_start
+from bot.durations import format_duration
+from bot.grammar_asking import MAX_REASON
 from bot.views import parts
 
 CHIPS = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60, 120, 240, 480))
@@ -41,7 +38,7 @@ def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors
             given.get("reason", ""),
             required=chosen is None or chosen.reason_required,
             placeholder="What will you do, and why now?",
-            max_length=MAX_REASON,
+            max_length=REASON_MAX,
         ),
         FormField(
             "ticket", "Ticket", value=given.get("ticket", ""), required=False, placeholder="INC-42", max_length=64
@@ -111,7 +108,7 @@ def exec_form(resources: Sequence[Resource], given: Mapping[str, str], errors: M
             hint="Exactly this runs once, after approval.",
             max_length=MAX_COMMAND,
         ),
-        FormField("reason", "Reason", FieldKind.LINES, given.get("reason", ""), required=False, max_length=MAX_REASON),
+        FormField("reason", "Reason", FieldKind.LINES, given.get("reason", ""), required=False, max_length=REASON_MAX),
         FormField("ticket", "Ticket", value=given.get("ticket", ""), required=False, max_length=64),
         *_agent(given),
     )
@@ -153,22 +150,13 @@ _TABLES = "With commas between; empty: as asked for. For read, or read and write
 def reason_form(name: str, subject: str, token: str) -> Form:
     """Deny, revoke or kill, with a reason. A denial offers the usual ones, which also say what to ask for instead."""
     title, label, submit = _REASONS[name]
-    usual = (FormField("usual", "Or one of these", FieldKind.CHOICE, required=False, options=_USUAL),)
+    usual = (FormField("usual", "Or one of these", FieldKind.CHOICE, required=False, options=USUAL),)
     deny = name == DENY
     field = FormField("reason", label, FieldKind.LINES, required=not deny, max_length=MAX_REASON)
     return Form(name, f"{title} {subject}"[:60], (field, *(usual if deny else ())), submit, token)
 
 
-def denial_of(values: Mapping[str, str]) -> str:
-    """Why somebody denies: a usual reason, their own words, or both. Raises Invalid when there is neither."""
-    own, chosen = line_of(values, "reason"), line_of(values, "usual", most=40)
-    usual = next((option.label for option in _USUAL if option.value == chosen), "")
-    if not own and not usual:
-        raise Invalid("Say why, or choose a reason: the requester will read it.", field="reason")
-    return f"{usual}: {own}" if own and usual else own or usual
-
-
-_USUAL = (
+USUAL = (
     Option("less", "Ask for less: a shorter time or a smaller scope"),
     Option("why", "Say what you will do and why it is needed now"),
     Option("ticket", "Name the ticket or incident it is for"),
@@ -185,7 +173,7 @@ def extend_form(subject: str, token: str, resource: Resource | None, *, value: s
     """More time; `asks` when an approver has to agree, who then reads the reason."""
     fields = [_duration(resource, value or "30m", "How much longer")]
     if asks:
-        fields.append(FormField("reason", "Reason", FieldKind.LINES, max_length=MAX_REASON, required=False))
+        fields.append(FormField("reason", "Reason", FieldKind.LINES, max_length=REASON_MAX, required=False))
     intro = text("The people who can decide are asked; your sessions stay connected.") if asks else ()
     return Form(EXTEND, f"Extend {subject}"[:60], tuple(fields), "Ask" if asks else "Extend", token, intro)
 
@@ -202,44 +190,3 @@ def resource_form(verb: str, resources: Sequence[Resource], errors: Mapping[str,
     return Form(f"{RESOURCE}:{verb}", f"{verb}: which resource?", (resource_field(resources, ""),), "Go").with_errors(
         errors, {}
     )
-
-
-# ------------------------------------------------------------------------------------------------ reading values
-
-
-def line_of(values: Mapping[str, str], name: str, *, required: bool = False, most: int = MAX_REASON) -> str:
-    """A field's text. Raises Invalid when it is missing, too long, or looks like a secret."""
-    value = values.get(name, "").strip()
-    if required and not value:
-        raise Invalid("This is needed.", field=name)
-    if len(value) > most:
-        raise Invalid(f"At most {most:,} characters; this has {len(value):,}.", field=name)
-    kind = looks_secret(value)
-    if kind is not None:
-        raise Invalid(f"That looks like {kind}, so it was not used. {ADVICE}", field=name)
-    return value
-
-
-def command_of(values: Mapping[str, str]) -> str:
-    """The command exactly as typed (only the checks of a field, never its stripping)."""
-    line_of(values, "command", required=True, most=MAX_COMMAND)
-    return values["command"]
-
-
-def scope_of(values: Mapping[str, str], default: str = "") -> str:
-    """The scope field. Raises Invalid."""
-    scope = line_of(values, "scope", most=40).lower() or default
-    if scope and scope not in SCOPES:
-        raise Invalid("The scope is read, write, admin or interactive.", field="scope")
-    return scope
-
-
-def start_of(values: Mapping[str, str]) -> Start | None:
-    """The start field. Raises Invalid."""
-    return parse_start(line_of(values, "start", most=60).split())
-
-
-def span_of(values: Mapping[str, str], *, required: bool = False) -> Span | None:
-    """The duration field. Raises Invalid."""
-    value = line_of(values, "duration", required=required, most=60)
-    return parse_span(value.split()) if value else None

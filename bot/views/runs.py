@@ -14,6 +14,7 @@ from access.masking import Masked
 from access.requests import AccessRequest, Evidence, GrantState, RequestState
 from access.resources import Resource
 from access.scopes import OfRunbook
+from approval_flows.flow import REASON_MAX
 from bot.cards import (
     Block,
     Button,
@@ -40,7 +41,6 @@ from bot.cards import (
     text,
 )
 from bot.cases import Case
-from bot.grammar_asking import MAX_REASON
 from bot.markdown import documented
 from bot.views import parts
 from runbooks.catalog import Entry
@@ -113,7 +113,7 @@ def run_form(
             options = (Option(several, several), *options)
         fields.insert(0, FormField("resource", "On", FieldKind.CHOICE, given.get("resource", ""), options=options))
     fields.append(
-        FormField("reason", "Reason", FieldKind.LINES, given.get("reason", ""), required=False, max_length=MAX_REASON)
+        FormField("reason", "Reason", FieldKind.LINES, given.get("reason", ""), required=False, max_length=REASON_MAX)
     )
     fields.append(FormField("ticket", "Ticket", value=given.get("ticket", ""), required=False, max_length=64))
     intro = text(entry.runbook.description or "What will run is shown before anybody is asked.")

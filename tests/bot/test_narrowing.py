@@ -50,7 +50,7 @@ async def test_the_form_taken_as_it_is_gives_what_was_asked_for(quick: Stage) ->
         ({"duration": "3h"}, "duration", "at most what was asked for: 2h"),
         ({"scope": "admin"}, "scope", "at most what was asked for: write"),
         ({"scope": "root"}, "scope", "The scope is"),
-        ({"duration": ""}, "duration", "needed"),
+        ({"duration": ""}, "duration", "Say how long"),
         ({"duration": "soon"}, "duration", "not a length of time"),
         ({"note": "password=Tr0ub4dor&3"}, "note", "rotate"),
     ],

@@ -152,7 +152,7 @@ async def test_a_masked_text_is_edited_whole_and_shown_masked_in_the_channel(sta
         ("UPDATE customers SET vip = true WHERE id = 7\x00", "U+0000"),
         ("DROP TABLE customers", "never allowed"),
         (ASKED, "the text that was asked for"),
-        ("   ", "needed"),
+        ("   ", "Write the command"),
     ],
 )
 async def test_what_is_wrong_is_said_at_the_text(stage: Stage, command: str, says: str) -> None:
