@@ -27,7 +27,8 @@ def person_id(issuer: str, subject: str) -> PersonId:
 @dataclass(frozen=True, slots=True)
 class Person:
     """A human being as the directory knows them now. Only `id` identifies; the rest is for display and routing.
-    `manager` is who they report to, where the directory knows."""
+    `manager` is who they report to, where the directory knows. Without a `time_zone` it is that of the account or browser they
+    write from, else UTC."""
 
     id: PersonId
     name: str
@@ -35,7 +36,7 @@ class Person:
     groups: frozenset[str] = frozenset()
     email: str = ""
     active: bool = True
-    time_zone: str = "UTC"
+    time_zone: str = ""
     manager: PersonId | None = None
 
 

@@ -133,7 +133,9 @@ class PersonSettings(Section):
     issuer: str = Field(default="directory", pattern=r"^[^|]+$")
     email: str = ""
     active: bool = True
-    time_zone: str = "UTC"
+    time_zone: str = Field(
+        default="", description="Like Europe/Berlin; empty: that of their Slack account or browser, else UTC."
+    )
     manager: str = Field(default="", description="Wire name of whom they report to (flows: manager: true).")
     slack: str = Field(
         default="",

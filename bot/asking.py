@@ -133,7 +133,8 @@ async def extend(kit: Kit, intent: Extend, who: Caller, reply: Reply) -> None:
         asks = grant.actor.person == person.id
         opener = button("Extend…", Do.EXTEND, grant.id)
         token = await kit.store.transact(lambda tx: mint(tx, kit.entropy, opener, person.id))
-        await reply.form(forms.extend_form(grant.id, token, kit.world.resources.get(grant.resource), asks=asks))
+        resource = kit.world.resources.get(grant.resource)
+        await reply.form(forms.extend_form(grant.id, token, resource, asks=asks, zone=person.time_zone))
         return
     await more_time(kit, grant, intent, intent.reason, who, reply)
 

@@ -13,7 +13,6 @@ Three kinds of text are told apart by type:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from types import MappingProxyType
 from access.actors import PersonId
 from access.masking import ForApprover, Masked
 from bot.visible import visible, visible_line
+from bot.zones import MOMENT, said_in
 
 # ------------------------------------------------------------------------------------------------ inline text
 
@@ -103,13 +103,10 @@ def _clean(span: Span) -> Span:
             return span
 
 
-_MOMENT = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}) UTC\b")
-
-
 def in_zone(words: str) -> Text:
     """A sentence whose moments (`2026-03-02 10:02 UTC`, as other rooms write them) are shown in the viewer's zone."""
     spans: list[Span] = []
-    for number, piece in enumerate(_MOMENT.split(words)):
+    for number, piece in enumerate(MOMENT.split(words)):
         spans.append(_moment(piece) if number % 2 else piece)
     return text(*spans)
 
@@ -403,3 +400,8 @@ class Form:
         names = {f.name for f in self.fields}
         rest = " ".join(message for name, message in errors.items() if name not in names)
         return replace(self, fields=fields, error=rest)
+
+    def in_zone(self, zone: str) -> Form:
+        """The form, with the moments of its errors on the clock of who fills it in: a platform shows these as they are."""
+        fields = tuple(replace(f, error=said_in(f.error, zone)) for f in self.fields)
+        return replace(self, fields=fields, error=said_in(self.error, zone))

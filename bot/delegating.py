@@ -8,6 +8,7 @@ from datetime import timedelta
 from access import ports
 from access.ports import ActionToken, Tx
 from approval_flows.deputising import kept
+from approval_flows.lifecycle import clock_time
 from bot.cards import Card, Do
 from bot.durations import resolve
 from bot.intents import Delegate, Delegations, Start, Undelegate
@@ -31,7 +32,7 @@ async def delegate(kit: Kit, intent: Delegate, who: Caller, reply: Reply) -> Non
     wanted = ports.Delegate(intent.person, intent.resources, until, start, intent.reason)
     made = await kit.desk.delegate(person.id, wanted)
     name = kit.world.mention(made.to).name
-    said = f"{name} decides in your place on {made.resources} until {made.until:%Y-%m-%d %H:%M} UTC ({made.id})."
+    said = f"{name} decides in your place on {made.resources} until {clock_time(made.until)} ({made.id})."
     await reply.card(done_card(said, hint=f"You are one voice. To end it: /hoop undelegate {made.id}"))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime, time, timedelta
 
 from access.errors import Invalid
 from bot.intents import Span, Until
+from bot.zones import reached, zone_of
 
 LONGEST = timedelta(days=366)
 EXAMPLE = "Write it like 30m, 2h, 1d or until 17:00."
@@ -116,25 +116,19 @@ def resolve(span: Span, now: datetime, time_zone: str) -> timedelta:
     """How long `span` is from `now` for somebody in `time_zone` (an unknown zone counts as UTC).
 
     `until fri` means the beginning of the next Friday, `until 17:00` the next time the clock shows it; local clock
-    changes are respected because the end is found on the wall clock.
+    changes are respected because the end is found on the wall clock: of an hour that is there twice the next one counts, one
+    that is left out is over when the clock jumps.
     """
     if isinstance(span, timedelta):
         return span
-    local = now.astimezone(zone_of(time_zone))
-    end = local.replace(hour=span.hour, minute=span.minute, second=0, microsecond=0, fold=0)
-    if span.weekday is not None:
-        end += timedelta(days=(span.weekday - local.weekday()) % 7)
-    if end.replace(tzinfo=None) <= local.replace(tzinfo=None):
-        end += timedelta(days=1 if span.weekday is None else 7)
-    return max(end.astimezone(now.tzinfo) - now, timedelta(minutes=1))
-
-
-def zone_of(name: str) -> tzinfo:
-    """A person's time zone; an unknown one counts as UTC."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
+    zone = zone_of(time_zone)
+    local = now.astimezone(zone)
+    ahead = 0 if span.weekday is None else (span.weekday - local.weekday()) % 7
+    wall = datetime.combine(local.date() + timedelta(days=ahead), time(span.hour, span.minute))
+    end = reached(wall, zone, now)
+    if end is None:
+        end = reached(wall + timedelta(days=1 if span.weekday is None else 7), zone, now)
+    return max((end or now) - now, timedelta(minutes=1))
 
 
 def format_duration(length: timedelta) -> str:

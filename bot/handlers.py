@@ -168,10 +168,11 @@ class Handlers:
         except Conflict:
             raise
         except Invalid as wrong:
-            form = submitting.form_for(self._kit, intent, wrong)
+            zone = self._kit.person(who).time_zone
+            form = submitting.form_for(self._kit, intent, wrong, zone)
             if form is None:
                 raise
-            await reply.form(form)
+            await reply.form(form.in_zone(zone))
 
     async def press(self, token: str, who: Caller, reply: Reply) -> None:
         """Somebody pressed a button."""
@@ -185,7 +186,8 @@ class Handlers:
         async def work() -> None:
             form, take = await submitting.opened(self._kit, name, token, values, who, self._perform)
             try:
-                again[0] = await submitting.taken(form, values, take(self._kit, reply))
+                wrong = await submitting.taken(form, values, take(self._kit, reply))
+                again[0] = wrong and wrong.in_zone(self._kit.person(who).time_zone)
             except HoopError:
                 raise
             except Exception:

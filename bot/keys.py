@@ -11,7 +11,7 @@ from access.resources import Protocol
 from access.ssh_certificates import PersonalCertificate, is_certificate, serial_of
 from access.ssh_keys import RegisteredKey
 from access.ssh_logins import choose, confirm
-from bot.cards import Card, Code, Do, text
+from bot.cards import Card, Code, Do, Moment, text
 from bot.intents_ssh import Key, KeyDo, Login, SshConfig
 from bot.kit import Kit
 from bot.platform import Caller, Reply
@@ -132,7 +132,7 @@ def _list_card(keys: Sequence[RegisteredKey], certificates: Sequence[PersonalCer
         for one in keys
     ]
     lines += [
-        text(Code(one.name), f" — a certificate until {one.until:%H:%M} UTC, asked for from {one.client}")
+        text(Code(one.name), " — a certificate until ", Moment(one.until), f", asked for from {one.client}")
         for one in certificates
     ]
     if not lines:

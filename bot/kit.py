@@ -21,6 +21,7 @@ from bot.choices import Choices, Look
 from bot.platform import Caller, Reply
 from bot.ssh_side import SshSide
 from bot.tokens import with_minted
+from bot.zones import known
 from runbooks.catalog import Catalog
 
 
@@ -82,12 +83,13 @@ class Kit:
         return replace(self, desk=self.desk.rehearsal())
 
     def person(self, who: Caller) -> Person:
-        """The caller as the directory knows them now. Raises Denied for somebody unknown or inactive."""
+        """The caller as the directory knows them now, in the time zone of where they write from unless it knows theirs.
+        Raises Denied for somebody unknown or inactive."""
         person = self.world.directory.person(who.person)
         if person is None or not person.active:
             hint = "Ask an administrator to add you."
             raise Denied("The directory does not know you as an active person.", rule="unknown-person", hint=hint)
-        return person
+        return person if person.time_zone else replace(person, time_zone=known(who.zone) or "UTC")
 
     def resource(self, name: str) -> Resource:
         """The resource of that name. Raises Invalid with what may have been meant."""

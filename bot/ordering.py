@@ -8,6 +8,7 @@ from access import ports
 from access.ids import RequestId
 from access.ports import ActionToken
 from access.scopes import standing_scope
+from approval_flows.lifecycle import clock_time
 from bot.cards import Do
 from bot.durations import resolve
 from bot.intents import Allow, Begin, Confirm, DenyAll, Disallow, Lift
@@ -22,7 +23,7 @@ async def begin(kit: Kit, intent: Begin, who: Caller, reply: Reply) -> None:
     """The clock of approved access starts now."""
     kit.person(who)
     grant = await kit.desk.begin(intent.request, who.person)
-    said = f"Begun: {grant.resource} until {grant.expires_at:%H:%M} UTC."
+    said = f"Begun: {grant.resource} until {clock_time(grant.expires_at)}."
     await reply.card(done_card(said, hint="How to connect comes in a private message."))
 
 

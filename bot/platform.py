@@ -51,11 +51,13 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who did something, resolved by the platform's adapter to a person, and where."""
+    """Who did something, resolved by the platform's adapter to a person, and where; `zone` is the time zone of their account
+    or browser, as far as the platform tells."""
 
     person: PersonId
     platform: str
     place: Place
+    zone: str = ""
 
 
 class Platform(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 
-from access.actors import PersonId
+from access.actors import Person, PersonId
 from access.ports import ActionToken, Directory, Tx
 from bot.intents import Settings
 from bot.kit import Kit, show
@@ -19,7 +19,7 @@ from bot.quiet import DIGEST, QUIET, TIMED, due, is_quiet, since
 from bot.tokens import subject
 from bot.views.preferences import ON, settings_card
 
-KIND = "bot.preferences"
+KIND, ZONE = "bot.preferences", "zone"
 EVERYBODY = 100_000
 
 
@@ -41,16 +41,21 @@ def times(tx: Tx, person: PersonId) -> tuple[str, str]:
     return str(kept.get(QUIET, "")), str(kept.get(DIGEST, ""))
 
 
+def _zone(kept: Mapping[str, object], person: Person) -> str:
+    """In which their times of day are: the directory's, else where they were when they said them."""
+    return person.time_zone or str(kept.get(ZONE, ""))
+
+
 def quiet(tx: Tx, directory: Directory, person: PersonId) -> bool:
     """Whether nobody should write to this person now about what can wait."""
     known = directory.person(person)
-    return known is not None and is_quiet(times(tx, person)[0], known.time_zone, tx.now)
+    return known is not None and is_quiet(times(tx, person)[0], _zone(tx.doc(KIND, person) or {}, known), tx.now)
 
 
 def digested_since(tx: Tx, directory: Directory, person: PersonId, at: datetime) -> bool:
     """Whether a digest that came due after `at` tells this person what waited then."""
     known = directory.person(person)
-    begun = since(*times(tx, person), known.time_zone, tx.now) if known else None
+    begun = since(*times(tx, person), _zone(tx.doc(KIND, person) or {}, known), tx.now) if known else None
     return begun is not None and begun >= at
 
 
@@ -61,7 +66,7 @@ def digests(tx: Tx, directory: Directory) -> list[tuple[PersonId, date]]:
         person = directory.person(PersonId(key))
         if person is None or not person.active:
             continue
-        day = due(str(kept.get(QUIET, "")), str(kept.get(DIGEST, "")), person.time_zone, tx.now)
+        day = due(str(kept.get(QUIET, "")), str(kept.get(DIGEST, "")), _zone(kept, person), tx.now)
         if day is not None:
             found.append((person.id, day))
     return found
@@ -80,6 +85,8 @@ async def settings(kit: Kit, intent: Settings, who: Caller, reply: Reply) -> Non
         now = dict(tx.doc(KIND, person.id) or {})
         if intent.notice:
             now[intent.notice] = intent.value if intent.notice in TIMED else intent.on
+            if intent.notice in TIMED:
+                now[ZONE] = person.time_zone
             tx.put_doc(KIND, person.id, now)
         return _of(tx, person.id), times(tx, person.id)
 

@@ -72,15 +72,14 @@ async def _narrow(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Re
     if request.state is not RequestState.PENDING:
         await deciding.vote(kit, row.request, row.revision, Choice.APPROVE, "", who, reply)
         return
-    await reply.form(_narrow_form(kit, request, token))
+    await reply.form(_narrow_form(kit, request, token, who))
 
 
-def _narrow_form(kit: Kit, request: AccessRequest, token: str) -> Form:
-    who = kit.world.mention(request.actor.person, request.actor.display).name
+def _narrow_form(kit: Kit, request: AccessRequest, token: str, who: Caller) -> Form:
+    name = kit.world.mention(request.actor.person, request.actor.display).name
     resource = kit.world.resources.get(request.resource)
-    return forms.narrow_form(
-        request, who, token, tables=resource is not None and resource.protocol is Protocol.POSTGRES
-    )
+    tables = resource is not None and resource.protocol is Protocol.POSTGRES
+    return forms.narrow_form(request, name, token, tables=tables, zone=kit.person(who).time_zone)
 
 
 async def _deny(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Reply) -> None:
@@ -104,7 +103,8 @@ async def _extend(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Re
     if not grant.live(kit.clock.now()):
         raise Conflict(f"{grant.id} is over.", hint=f"Ask again: /hoop request {grant.resource}")
     asks = grant.actor.person == who.person
-    await reply.form(forms.extend_form(grant.id, token, kit.world.resources.get(grant.resource), asks=asks))
+    resource, zone = kit.world.resources.get(grant.resource), kit.person(who).time_zone
+    await reply.form(forms.extend_form(grant.id, token, resource, asks=asks, zone=zone))
 
 
 async def _done(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
@@ -138,7 +138,7 @@ async def _again(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) 
         "unmask": ", ".join(old.scope.columns) if isinstance(old.scope, Unmask) else "",
         "tables": ", ".join(limited_to(old.scope)),
     }
-    await reply.form(forms.request_form(kit.resources(), given, {}))
+    await reply.form(forms.request_form(kit.resources(), given, {}, kit.person(who).time_zone))
 
 
 async def _token(kit: Kit, row: ActionToken, _: str, who: Caller, reply: Reply) -> None:
@@ -249,12 +249,13 @@ async def _form_of(kit: Kit, name: str, token: str, row: ActionToken, who: Calle
     if name == proposals.PROPOSE:
         return await proposing.form_of(kit, row, token, who)
     if name == forms.NARROW:
-        return _narrow_form(kit, await kit.store.read(lambda tx: found_request(tx, row.request)), token)
+        return _narrow_form(kit, await kit.store.read(lambda tx: found_request(tx, row.request)), token, who)
     if name != forms.EXTEND:
         return forms.reason_form(name, subject(row), token)
-    grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), kit.person(who), kit.clock.now()))
-    resource = kit.world.resources.get(grant.resource)
-    return forms.extend_form(grant.id, token, resource, asks=grant.actor.person == who.person)
+    person = kit.person(who)
+    grant = await kit.store.read(lambda tx: found_grant(tx, subject(row), person, kit.clock.now()))
+    resource, asks = kit.world.resources.get(grant.resource), grant.actor.person == who.person
+    return forms.extend_form(grant.id, token, resource, asks=asks, zone=person.time_zone)
 
 
 async def _give_less(kit: Kit, row: ActionToken, filled: Filled, who: Caller, reply: Reply) -> None:

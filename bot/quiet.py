@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from access.windows import Window
 from bot.durations import clock_of
 from bot.lines import Wrong
+from bot.zones import known, zone_of
 
 QUIET, DIGEST = "quiet", "digest"
 TIMED = (QUIET, DIGEST)
@@ -22,20 +23,13 @@ def check_time(what: str, value: str) -> str:
     if len(clocks) != (2 if what == QUIET else 1) or None in clocks or (what == QUIET and clocks[0] == clocks[1]):
         example = "settings quiet 22:00-07:00" if what == QUIET else "settings digest 09:00"
         raise Wrong(f"That is no time; it is: {example}, with a zone like Europe/Berlin if not your own.")
-    if zone:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise Wrong(f"{zone[:40]} is not a time zone; write it like Europe/Berlin.") from None
+    if zone and not known(zone):
+        raise Wrong(f"{zone[:40]} is not a time zone; write it like Europe/Berlin.")
     return value
 
 
 def _zone(value: str, own: str) -> ZoneInfo:
-    name = value.partition(" ")[2] or own
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
+    return zone_of(value.partition(" ")[2] or own)
 
 
 def _clock(text: str) -> time:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from access.errors import Invalid
-from bot.durations import clock_of, weekday_of, zone_of
+from bot.durations import clock_of, weekday_of
 from bot.spans import Start
+from bot.zones import shown_at, zone_of
 
 EXAMPLE = "Write it like 22:00, tomorrow 02:00, fri 22:00 Europe/Berlin or 2026-12-01T22:00."
 LEADS = ("from", "at")
@@ -99,8 +100,8 @@ def _zone(name: str) -> tzinfo:
 
 
 def resolve_start(start: Start, now: datetime, time_zone: str) -> datetime:
-    """The instant, for somebody in `time_zone`. A time that the clock shows twice is the first of the two; one that it
-    never shows raises Invalid."""
+    """The instant, for somebody in `time_zone`. Of a time that the clock shows twice it is the first that is not over; one
+    that it never shows raises Invalid."""
     zone = _zone(start.zone) if start.zone else zone_of(time_zone)
     local = now.astimezone(zone)
     day = local.date()
@@ -111,14 +112,19 @@ def resolve_start(start: Start, now: datetime, time_zone: str) -> datetime:
         day += timedelta(days=(weekday - local.weekday()) % 7)
     elif start.day and start.day != "today":
         day = _date(start.day)
-    wall = datetime(day.year, day.month, day.day, start.hour, start.minute)  # noqa: DTZ001 - the zone follows
-    if wall <= local.replace(tzinfo=None) and (not start.day or weekday is not None):
-        wall += timedelta(days=7 if weekday is not None else 1)
-    at = wall.replace(tzinfo=zone)
-    if at.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+    wall = datetime.combine(day, time(start.hour, start.minute))
+    at = _shown(wall, zone, now)
+    if at <= now and (not start.day or weekday is not None):
+        at = _shown(wall + timedelta(days=7 if weekday is not None else 1), zone, now)
+    return at
+
+
+def _shown(wall: datetime, zone: tzinfo, now: datetime) -> datetime:
+    found = shown_at(wall, zone)
+    if not found:
         message = f"There is no {wall:%H:%M} on {wall:%Y-%m-%d} in {zone}: clocks are put forward then."
         raise Invalid(message, field="start", hint="Choose another time.")
-    return at.astimezone(UTC)
+    return next((at for at in found if at > now), found[-1])
 
 
 def format_start(start: Start) -> str:

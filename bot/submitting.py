@@ -40,20 +40,20 @@ _ON_RESOURCE = {Verb.TOKEN: Token, Verb.WHO: Who, Verb.WHY: Why}
 
 async def ask(kit: Kit, incomplete: Incomplete, who: Caller, reply: Reply) -> None:
     """Open the form of an incomplete command, from memory alone; a missing id is answered with the list to choose from."""
-    kit.person(who)
+    zone = kit.person(who).time_zone
     verb, given, errors = incomplete.verb, incomplete.given, incomplete.errors
     resources = kit.resources()
     if given.get("resource", "") not in {"", *kit.world.resources} and "resource" not in errors:
         errors = {"resource": unknown_resource(kit, given["resource"]), **errors}
     match verb:
         case Verb.REQUEST:
-            await reply.form(forms.request_form(resources, given, errors))
+            await reply.form(forms.request_form(resources, given, errors, zone))
         case Verb.EXEC:
             await reply.form(forms.exec_form(resources, given, errors))
         case Verb.AGENT:
             await reply.form(forms.agent_form(resources, given, errors))
         case Verb.BREAK_GLASS:
-            await reply.form(emergencies.glass_form(resources, given, errors))
+            await reply.form(emergencies.glass_form(resources, given, errors, zone))
         case Verb.TOKEN | Verb.WHO | Verb.WHY:
             await reply.form(forms.resource_form(verb.value, resources, errors))
         case Verb.APPROVE | Verb.DENY | Verb.PROPOSE:
@@ -70,7 +70,7 @@ async def ask(kit: Kit, incomplete: Incomplete, who: Caller, reply: Reply) -> No
             await looking.my(kit, My(), who, reply)
 
 
-def form_for(kit: Kit, intent: Any, wrong: Invalid) -> Form | None:
+def form_for(kit: Kit, intent: Any, wrong: Invalid, zone: str) -> Form | None:
     """The form that lets the person mend what was wrong with a complete command; None when no field can."""
     match intent:
         case Request():
@@ -85,7 +85,7 @@ def form_for(kit: Kit, intent: Any, wrong: Invalid) -> Form | None:
                 "start": format_start(intent.start) if intent.start is not None else "",
                 "tables": intent.tables,
             }
-            form = forms.request_form(kit.resources(), given, {})
+            form = forms.request_form(kit.resources(), given, {}, zone)
         case Exec():
             given = {"resource": intent.resource, "command": intent.command, "reason": intent.reason}
             form = forms.exec_form(kit.resources(), given | {"ticket": intent.ticket, "agent": intent.agent}, {})
@@ -98,7 +98,7 @@ def form_for(kit: Kit, intent: Any, wrong: Invalid) -> Form | None:
                 "reason": intent.reason,
                 "ticket": intent.ticket,
             }
-            form = emergencies.glass_form(kit.resources(), given, {})
+            form = emergencies.glass_form(kit.resources(), given, {}, zone)
         case AgentToken():
             form = forms.agent_form(kit.resources(), {"agent": intent.name, "resource": intent.resource}, {})
         case _:
@@ -113,8 +113,7 @@ async def opened(
     """A submitted form, blank, and what it does. Raises Denied for one that nobody opened."""
     if name in pressing.WITH_TOKEN:
         return await pressing.opened(kit, name, token, values, who)
-    kit.person(who)
-    form = _blank(kit, name, values)
+    form = _blank(kit, name, values, kit.person(who).time_zone)
     return form, lambda kit, reply: _perform(kit, name, values, who, reply, perform)
 
 
@@ -132,18 +131,18 @@ async def taken(form: Form, values: Mapping[str, str], work: Awaitable[None]) ->
     return None
 
 
-def _blank(kit: Kit, name: str, values: Mapping[str, str]) -> Form:
+def _blank(kit: Kit, name: str, values: Mapping[str, str], zone: str) -> Form:
     resources = kit.resources()
     kind, _, verb = name.partition(":")
     match kind:
         case forms.REQUEST:
-            return forms.request_form(resources, values, {})
+            return forms.request_form(resources, values, {}, zone)
         case forms.EXEC:
             return forms.exec_form(resources, values, {})
         case forms.AGENT:
             return forms.agent_form(resources, values, {})
         case emergencies.BREAK_GLASS:
-            return emergencies.glass_form(resources, values, {})
+            return emergencies.glass_form(resources, values, {}, zone)
         case runs.RUN:
             return running.form_of(kit, verb, values)
         case forms.RESOURCE if verb in {v.value for v in _ON_RESOURCE}:

@@ -134,7 +134,7 @@ def _person_problems(person: Person) -> list[Problem]:
     found += [
         Problem(where, f"{group!r} is no group name") for group in sorted(person.groups) if not GROUP_NAME.match(group)
     ]
-    if not _time_zone(person.time_zone):
+    if person.time_zone and not _time_zone(person.time_zone):
         found.append(Problem(where, f"{person.time_zone!r} is no time zone, write for example Europe/Berlin"))
     return found
 

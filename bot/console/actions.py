@@ -44,7 +44,7 @@ class _Action:
 
     @property
     def caller(self) -> Caller:
-        return Caller(self.me.person.id, NAME, Place(NAME, self.channel, self.thread))
+        return Caller(self.me.person.id, NAME, Place(NAME, self.channel, self.thread), self.me.zone)
 
 
 class Actions:

@@ -19,8 +19,10 @@ from access.scopes import scope_asked
 from bot.console import guard
 from bot.console.context import Context
 from bot.console.guard import Limiter, Refused
+from bot.console.identity import browser_zone
 from bot.durations import format_duration
 from bot.visible import visible
+from bot.zones import clock_in
 
 FORM_LIMIT = 4_096
 TRIES = 20
@@ -70,7 +72,9 @@ class Confirm:
             request,
             "Confirm your approval",
             f"You approve as {person.name if person else by}.",
-            facts=facts(row, self._name(row.actor.person)),
+            facts=facts(
+                row, self._name(row.actor.person), (person.time_zone if person else "") or browser_zone(request)
+            ),
             statement=row.evidence.shown if row.evidence else "",
             secret=secret,
             error=error,
@@ -88,17 +92,17 @@ class Confirm:
         return known.name if known else str(person).rpartition("|")[2]
 
 
-def _from(row: AccessRequest) -> str:
-    return f", from {row.starts_at:%Y-%m-%d %H:%M} UTC on" if row.starts_at else ""
+def _from(row: AccessRequest, zone: str) -> str:
+    return f", from {clock_in(row.starts_at, zone)} on" if row.starts_at else ""
 
 
-def facts(row: AccessRequest, name: str) -> list[tuple[str, str]]:
+def facts(row: AccessRequest, name: str, zone: str) -> list[tuple[str, str]]:
     """What is approved, from the row itself."""
     via = f" via {row.actor.via.name} (AI agent)" if row.actor.via else ""
     found = [("Who", f"{name}{via}"), ("Resource", row.resource)]
     if row.evidence is None:
         found.append(
-            ("What", f"{scope_asked(row.scope)} {row.resource} for {format_duration(row.duration)}{_from(row)}")
+            ("What", f"{scope_asked(row.scope)} {row.resource} for {format_duration(row.duration)}{_from(row, zone)}")
         )
     else:
         effects = ", ".join(sorted(effect.value for effect in row.evidence.effects))

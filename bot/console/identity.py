@@ -5,7 +5,7 @@ A link's page logs nobody in: chat programs open links for previews. Only its bu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from urllib.parse import parse_qs
 
@@ -15,13 +15,15 @@ from access.actors import WIRE_NAME, Person, PersonId
 from access.ports import Clock, Directory, Entropy, LoginLinks
 from bot.console import guard
 from bot.console.guard import Limiter, Origins, Refused
-from bot.console.render import Viewer, zone_of
+from bot.console.render import Viewer
+from bot.zones import known, zone_of
 
 FAILURES = 20
 FAILURE_WINDOW = timedelta(minutes=5)
 SECRET_LIMIT = 200
 FORM_LIMIT = 4096
 DEMO_COOKIE = "hoop-demo"
+ZONE_COOKIE = "hoop-zone"
 
 
 class SignedOut(Exception):
@@ -30,12 +32,19 @@ class SignedOut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Who is asking. `base` is the prefix of their pages (`/~dana` in the demo), `session` the cookie's secret."""
+    """Who is asking. `base` is the prefix of their pages (`/~dana` in the demo), `session` the cookie's secret, `browser` the
+    time zone that their browser told."""
 
     person: Person
     base: str
     session: str = field(repr=False)
     demo: bool
+    browser: str = ""
+
+    @property
+    def zone(self) -> str:
+        """In which times are shown and read: the directory's word, else the browser's, else UTC."""
+        return self.person.time_zone or self.browser or "UTC"
 
     @property
     def csrf(self) -> str:
@@ -76,7 +85,8 @@ class Identity:
         person = self._directory.by_name(name) if WIRE_NAME.match(name) else None
         if person is None or not person.active:
             raise Refused(404, "Nobody of that name", f"The demo has no {name[:40]}. Pick somebody from the list.")
-        return Me(person, f"/~{person.wire_name}", request.cookies.get(DEMO_COOKIE, ""), demo=True)
+        session = request.cookies.get(DEMO_COOKIE, "")
+        return Me(person, f"/~{person.wire_name}", session, demo=True, browser=browser_zone(request))
 
     async def _session_person(self, request: web.Request) -> Me:
         session = request.cookies.get(self._cookie, "")
@@ -87,11 +97,11 @@ class Identity:
         if person is None or not person.active:
             self._count(request, "Wait five minutes, then try again.")
             raise SignedOut
-        return Me(person, "", session, demo=False)
+        return Me(person, "", session, demo=False, browser=browser_zone(request))
 
     def viewer(self, me: Me) -> Viewer:
         """For whom pages are drawn now."""
-        zone = zone_of(me.person.time_zone)
+        zone = zone_of(me.zone)
         return Viewer(me.person.id, self._clock.now(), zone, me.base, self._origins.base_url.rstrip("/"))
 
     def demo_cookie(self, me: Me, response: web.StreamResponse) -> Me:
@@ -100,7 +110,7 @@ class Identity:
             return me
         session = self._entropy.token(24).hex()
         response.set_cookie(DEMO_COOKIE, session, httponly=True, samesite="Strict", path="/")
-        return Me(me.person, me.base, session, demo=True)
+        return replace(me, session=session)
 
     # -------------------------------------------------------------------------------------------- logging in and out
 
@@ -154,6 +164,11 @@ class Identity:
         self._count(request, "Wait five minutes, then ask for a new link.")
         text = "Login links work once and for five minutes. Ask for a new one with /hoop console."
         return Refused(404, "This link does not work", text)
+
+
+def browser_zone(request: web.Request) -> str:
+    """The time zone that the page's script wrote down; empty for none, and for what is no zone."""
+    return known(request.cookies.get(ZONE_COOKIE, ""))
 
 
 def _back_home() -> web.Response:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup, escape
 
@@ -66,14 +65,6 @@ class Viewer:
     def moment(self, at: datetime, style: str) -> Markup:
         """A time element for this viewer."""
         return moment(at, style, self)
-
-
-def zone_of(name: str) -> tzinfo:
-    """The zone called `name`; UTC when nobody knows it."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
 
 
 # ------------------------------------------------------------------------------------------------ words and times

@@ -122,7 +122,7 @@ class Home:
 
     async def opened(self, user: str, caller: Caller) -> None:
         """Somebody opened it: draw it anew, whatever was shown."""
-        await self._show(user, caller.person, {})
+        await self._show(user, caller.person, {"zone": caller.zone})
 
     async def refused(self, user: str, why: str) -> None:
         """Somebody opened it who may not act: say why, and nothing else."""
@@ -158,7 +158,7 @@ class Home:
 
     async def _show(self, user: str, person: PersonId, known: Mapping[str, Any]) -> None:
         try:
-            view = checked_view(await self._draw(person))
+            view = checked_view(await self._draw(person, str(known.get("zone", ""))))
             shown = fingerprint(view)
             if known.get("shown") == shown:
                 return
@@ -166,11 +166,11 @@ class Home:
         except (Invalid, RetryLater, SlackRefused, SlackUnreachable) as problem:
             log.warning("the Home tab of %s was not drawn: %s", user, problem)
             return
-        row = {"person": person, "hash": hash_, "shown": shown}
+        row = {"person": person, "hash": hash_, "shown": shown, "zone": known.get("zone", "")}
         await self._store.transact(lambda tx: tx.put_doc(HOME, user, row, expires_at=tx.now + KEPT))
 
-    async def _draw(self, person: PersonId) -> Json:
-        caller, reply = Caller(person, "slack", Place("slack")), Collected()
+    async def _draw(self, person: PersonId, zone: str) -> Json:
+        caller, reply = Caller(person, "slack", Place("slack"), zone), Collected()
         for question in (WhoAmI(), Pending(), My(), Settings()):
             await self._conversation.handle(question, caller, reply)
         return home_view(reply.cards, await self._connections(person))

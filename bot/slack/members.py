@@ -10,6 +10,7 @@ from access.errors import Denied, Unavailable
 from access.ports import Clock
 from bot.platform import RetryLater, Undeliverable
 from bot.slack.api import Api, SlackRefused, SlackUnreachable
+from bot.zones import known
 
 FRESH = 60.0
 MOST = 20_000
@@ -24,6 +25,7 @@ class Member:
     email: str = ""
     email_confirmed: bool = False
     refused: str = ""
+    zone: str = ""
 
 
 def member(user: Mapping[str, Any]) -> Member:
@@ -41,6 +43,7 @@ def member(user: Mapping[str, Any]) -> Member:
         email=str(profile.get("email") or ""),
         email_confirmed=user.get("is_email_confirmed") is True,
         refused=_refused(user),
+        zone=known(str(user.get("tz") or "")),
     )
 
 

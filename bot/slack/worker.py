@@ -81,7 +81,7 @@ class Worker:
         member = await self._members.admit(delivery.user)
         person = await self._accounts.person(delivery.tenant, member)
         await self._accounts.met(delivery.tenant, member, person)
-        return Caller(person, PLATFORM, Place(PLATFORM, delivery.channel, delivery.thread))
+        return Caller(person, PLATFORM, Place(PLATFORM, delivery.channel, delivery.thread), member.zone)
 
     async def _do(self, claimed: Claimed, caller: Caller, reply: SlackReply) -> None:
         delivery = claimed.delivery

@@ -48,8 +48,8 @@ def failure_words(number: str) -> str:
 def done_card(message: str, *, good: bool = True, hint: str = "") -> Card:
     """It was done."""
     state = parts.SUCCEEDED if good else parts.NOTE
-    lines = (text(hint),) if hint else ()
-    return Card("done", state, text(message), text_of(message), lines=lines, private=True)
+    lines = (in_zone(hint),) if hint else ()
+    return Card("done", state, in_zone(message), text_of(message), lines=lines, private=True)
 
 
 def text_of(message: str) -> str:

@@ -192,8 +192,11 @@ def alarm_line(case: Case, kind: str, people: Sequence[Mention], note: str) -> C
 # ------------------------------------------------------------------------------------------------ forms
 
 
-def glass_form(resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str]) -> Form:
+def glass_form(
+    resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str], zone: str = "UTC"
+) -> Form:
     """Take access at once."""
+    chosen = next((one for one in resources if one.name == given.get("resource")), None)
     fields = (
         forms.resource_field(resources, given.get("resource", "")),
         FormField(
@@ -204,7 +207,7 @@ def glass_form(resources: Sequence[Resource], given: Mapping[str, str], errors: 
             max_length=100,
         ),
         FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=forms.SCOPE_OPTIONS),
-        FormField("duration", "How long", FieldKind.DURATION, given.get("duration", ""), required=False, hint="30m"),
+        forms.duration_field(chosen, given.get("duration", ""), zone=zone),
         FormField(
             "reason",
             "What happened, and what you will do",

@@ -22,14 +22,16 @@ REQUEST, EXEC, DENY, EXTEND, REVOKE, KILL, AGENT = "request", "exec", "deny", "e
 RESOURCE = "resource"
 
 
-def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str]) -> Form:
-    """Ask for access."""
+def request_form(
+    resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str], zone: str = "UTC"
+) -> Form:
+    """Ask for access. `zone` is that in which times are read."""
     chosen = next((resource for resource in resources if resource.name == given.get("resource")), None)
     fields = (
         resource_field(resources, given.get("resource", "")),
         _what_for(given),
-        _duration(chosen, given.get("duration", "")),
-        FormField("start", "From when", value=given.get("start", ""), required=False, placeholder="now", hint=_STARTS),
+        duration_field(chosen, given.get("duration", ""), zone=zone),
+        _start(given.get("start", ""), zone),
         *_tables(given),
         FormField(
             "reason",
@@ -48,7 +50,9 @@ def request_form(resources: Sequence[Resource], given: Mapping[str, str], errors
     return Form(REQUEST, "Request access", fields, "Ask").with_errors(errors, {})
 
 
-_STARTS = "22:00, tomorrow 02:00, fri 22:00 Europe/Berlin; empty: at once"
+def _start(value: str, zone: str) -> FormField:
+    hint = f"22:00, tomorrow 02:00, fri 22:00 UTC; empty: at once. Without a zone it is {zone}."
+    return FormField("start", "From when", value=value, required=False, placeholder="now", hint=hint)
 
 
 def _tables(given: Mapping[str, str]) -> tuple[FormField, ...]:
@@ -88,11 +92,14 @@ def resource_field(resources: Sequence[Resource], value: str, label: str = "Reso
     return FormField("resource", label, FieldKind.CHOICE, value, options=options)
 
 
-def _duration(resource: Resource | None, value: str, label: str = "How long") -> FormField:
-    most = resource.max_duration if resource else None
+def duration_field(
+    resource: Resource | None, value: str, label: str = "How long", *, zone: str, most: timedelta | None = None
+) -> FormField:
+    """How long, at most `most` or what the resource allows."""
+    most = most or (resource.max_duration if resource else None)
     chips = tuple(Option(format_duration(c), format_duration(c)) for c in CHIPS if most is None or c <= most)
     value = value or (format_duration(resource.default_duration) if resource else "")
-    hint = f"At most {format_duration(most)}." if most else "30m, 2h, 1d or until 17:00"
+    hint = f"30m, 2h, 1d or until 17:00 ({zone})" + (f"; at most {format_duration(most)}" if most else "")
     return FormField("duration", label, FieldKind.DURATION, value, required=False, options=chips, hint=hint)
 
 
@@ -115,14 +122,19 @@ def exec_form(resources: Sequence[Resource], given: Mapping[str, str], errors: M
     return Form(EXEC, "Run one command", fields, "Ask").with_errors(errors, {})
 
 
-def narrow_form(request: AccessRequest, who: str, token: str, *, tables: bool = False) -> Form:
+def narrow_form(request: AccessRequest, who: str, token: str, *, tables: bool = False, zone: str = "UTC") -> Form:
     """Approve less than was asked for: a shorter time, a smaller scope, only some tables. More is not offered and not taken."""
     asked, level = format_duration(request.duration), level_of(request.scope)
     chips = tuple(Option(format_duration(c), format_duration(c)) for c in CHIPS if c < request.duration)
     scopes = tuple(option for option in SCOPE_OPTIONS if level_of(standing_scope(option.value)) <= level)
     fields = [
         FormField(
-            "duration", "How long", FieldKind.DURATION, asked, options=chips, hint=f"At most {asked}, as asked for."
+            "duration",
+            "How long",
+            FieldKind.DURATION,
+            asked,
+            options=chips,
+            hint=f"30m, 2h or until 17:00 ({zone}); at most {asked}, as asked for",
         )
     ]
     if request.parent is None and len(scopes) > 1:
@@ -169,9 +181,11 @@ _REASONS = {
 }
 
 
-def extend_form(subject: str, token: str, resource: Resource | None, *, value: str = "", asks: bool = True) -> Form:
+def extend_form(
+    subject: str, token: str, resource: Resource | None, *, value: str = "", asks: bool = True, zone: str = "UTC"
+) -> Form:
     """More time; `asks` when an approver has to agree, who then reads the reason."""
-    fields = [_duration(resource, value or "30m", "How much longer")]
+    fields = [duration_field(resource, value or "30m", "How much longer", zone=zone)]
     if asks:
         fields.append(FormField("reason", "Reason", FieldKind.LINES, max_length=REASON_MAX, required=False))
     intro = text("The people who can decide are asked; your sessions stay connected.") if asks else ()

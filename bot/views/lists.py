@@ -26,6 +26,7 @@ from bot.cards import (
     Strong,
     Style,
     Text,
+    in_zone,
     plain,
     text,
 )
@@ -85,7 +86,7 @@ def _waiting_item(case: Case) -> Item:
 
 def _recent_item(request: AccessRequest) -> Item:
     title = text(f"{scope_said(request.scope)} on ", Code(request.resource), f": {parts.became(request)}")
-    note = (text(request.note),) if request.note else ()
+    note = (in_zone(request.note),) if request.note else ()
     return Item(title, note, (parts.button("Request again", Do.AGAIN, request.id),))
 
 

@@ -28,6 +28,7 @@ from bot.cards import (
     Style,
     Table,
     Text,
+    in_zone,
     plain,
     text,
 )
@@ -293,11 +294,11 @@ def _outcome(case: Case) -> tuple[Text, ...]:
     lines: list[Text] = []
     note = f": {request.note}" if request.note else ""
     if request.state is RequestState.APPROVED:
-        lines.append(text(*_how_approved(case), note))
+        lines.append((*_how_approved(case), *in_zone(note)))
     elif request.state is RequestState.DENIED and case.decided_by:
         lines.append(text("Denied by ", *parts.people([case.decided_by], case.stands_for), note))
     elif request.state is not RequestState.PENDING and request.note:
-        lines.append(text(request.note))
+        lines.append(in_zone(request.note))
     elif case.reviews:
         lines.append(text("Approved so far by ", *parts.people([who for who, _ in case.reviews], case.stands_for)))
     if case.narrowed:

@@ -1,6 +1,6 @@
 // Countdowns tick once a second and write what the server writes (render.left).
 
-import { all } from "./page.js";
+import { all, page } from "./page.js";
 
 export function left(seconds) {
   if (seconds <= 0) return "over";
@@ -26,7 +26,18 @@ export function tick() {
   }
 }
 
+/** Tell the server this browser's time zone, once, where nobody wrote down the person's own: the page is drawn again in it. */
+function zone() {
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (page.zone === undefined || !here || page.zone === here || !/^[A-Za-z0-9_+/-]+$/.test(here)) return;
+  const told = `hoop-zone=${here}`;
+  if (document.cookie.split("; ").includes(told)) return;  // the server does not know this zone
+  document.cookie = `${told}; Path=/; SameSite=Lax; Max-Age=31536000`;
+  if (document.cookie.split("; ").includes(told)) location.reload();
+}
+
 export function start() {
+  zone();
   tick();
   setInterval(tick, 1000);
 }

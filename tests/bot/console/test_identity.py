@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from aiohttp.test_utils import TestServer
@@ -346,3 +347,36 @@ async def test_login_links_work_in_the_demo_too(clock: ManualClock) -> None:
         assert response.status == 303
         assert "Secure" not in response.headers["Set-Cookie"]
         assert "Dana" in await browser.page("/private")
+
+
+# ------------------------------------------------------------------------------------------------ whose clock
+
+
+@pytest.mark.parametrize(
+    ("cookie", "zone"),
+    [
+        ("hoop-zone=Asia/Tokyo", "Asia/Tokyo"),
+        ("hoop-zone=Mars/Base", "UTC"),
+        ("hoop-zone=../../etc/passwd", "UTC"),
+        ("", "UTC"),
+    ],
+)
+async def test_times_are_in_the_browsers_zone_where_the_directory_knows_none(
+    scene: Scene, browser: Browser, cookie: str, zone: str
+) -> None:
+    await logged_in(scene, browser)
+    name, _, value = cookie.partition("=")
+    browser.cookies |= {name: value} if cookie else {}
+    page = await browser.page("/access")
+    assert f"dana · {zone}" in page
+    assert 'data-zone="' in page, "its script may tell"
+
+
+async def test_the_directorys_zone_comes_before_the_browsers(scene: Scene, browser: Browser) -> None:
+    people = [replace(one, time_zone="America/New_York") if one == DANA else one for one in scene.directory.people()]
+    scene.directory.replace(people, {})
+    await logged_in(scene, browser)
+    browser.cookies |= {"hoop-zone": "Asia/Tokyo"}
+    page = await browser.page("/access")
+    assert "dana · America/New_York" in page
+    assert "data-zone" not in page
