@@ -248,6 +248,9 @@ class Desk(Protocol):
         """Access at once, loudly, accounted for afterwards. `by` names the operator who types it for them. Raises Denied,
         Invalid (`field` says which part) or Conflict; each try is recorded."""
 
+    def delegates(self, person: Person) -> bool:
+        """Whether this person may let others decide in their place."""
+
     def breaks_glass(self, person: Person) -> bool:
         """Whether some flow lets a group of this person break glass, on duty."""
 

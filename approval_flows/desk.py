@@ -276,6 +276,11 @@ class Desk:
         """Access at once. Raises Denied, Invalid or Conflict; each try is recorded."""
         return await settle(self._store, lambda tx: break_glass.open_(self._office, tx, actor, wanted, by))
 
+    def delegates(self, person: Person) -> bool:
+        """Whether this person is in a group that may delegate, and somebody may stand in."""
+        limits = self._office.limits
+        return bool(limits.delegate_to) and not person.groups.isdisjoint(limits.delegate_from)
+
     def breaks_glass(self, person: Person) -> bool:
         """Whether some flow lets a group of this person break glass, on duty."""
         rules = (one.break_glass for one in self._office.flows.current.flows)

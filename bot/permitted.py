@@ -19,13 +19,14 @@ from bot.kit import Kit
 class Standing:
     """What a person is here: `decides` for some resource, or something waits for them; `guards`: they may act on what
     others do (approvers, owners, the security group); whether there are `runbooks`, and servers behind `ssh`; `breaks_glass`: a
-    flow names a group of theirs for emergencies."""
+    flow names a group of theirs for emergencies; `delegates`: they may let others decide in their place."""
 
     decides: bool = False
     guards: bool = False
     runbooks: bool = False
     ssh: bool = False
     breaks_glass: bool = False
+    delegates: bool = False
 
 
 _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
@@ -34,8 +35,9 @@ _NEEDS: Mapping[Verb, Callable[[Standing], bool]] = {
     Verb.PENDING: lambda one: one.decides or one.guards,
     Verb.PROPOSE: lambda one: one.decides,
     Verb.ALLOW: lambda one: one.decides,
-    Verb.DELEGATE: lambda one: one.decides,
-    Verb.UNDELEGATE: lambda one: one.decides,
+    Verb.DISALLOW: lambda one: one.decides or one.guards,
+    Verb.DELEGATE: lambda one: one.delegates,
+    Verb.UNDELEGATE: lambda one: one.delegates,
     Verb.BREAK_GLASS: lambda one: one.breaks_glass,
     Verb.ATTEST: lambda one: one.breaks_glass,
     Verb.ACK: lambda one: one.guards,
@@ -67,6 +69,7 @@ def standing_of(kit: Kit, person: Person, *, waiting: bool) -> Standing:
         guards=decides or (bool(security) and person.id in kit.world.directory.members(security)),
         runbooks=bool(kit.runbooks.mirrors or kit.runbooks.shelves),
         breaks_glass=kit.desk.breaks_glass(person),
+        delegates=kit.desk.delegates(person),
         ssh=any(resource.protocol is Protocol.SSH for resource in kit.resources()),
     )
 

@@ -13,6 +13,7 @@ from access.ports import Outlook
 from access.requests import AccessRequest, Ask, Grant, RequestState, Session
 from access.resources import Resource
 from access.scopes import scope_name, scope_said
+from bot.aims import AIM_OF, AIMS, grouped
 from bot.cards import (
     Button,
     Card,
@@ -33,7 +34,7 @@ from bot.cards import (
 from bot.cases import Case, allows
 from bot.intents import Verb
 from bot.links import Links
-from bot.usage import USAGE
+from bot.usage import SYNONYMS, USAGE
 from bot.views import parts
 from bot.views.access import grant_buttons
 from bot.views.emergencies import glass_card, own_buttons
@@ -271,27 +272,44 @@ def whoami_card(person: Person, platform: str) -> Card:
 
 
 def help_card(verb: Verb | None, verbs: Sequence[Verb] = tuple(Verb)) -> Card:
-    """The viewer's verbs, or one with its example."""
+    """The viewer's verbs under what they are for, or one with its example."""
     if verb is not None:
-        usage = USAGE[verb]
-        return Card(
-            kind="help",
-            state=parts.PRIVATE,
-            title=text(Code(f"/hoop {usage.form}")),
-            fallback=f"/hoop {usage.form}: {usage.says}",
-            lines=(text(usage.says),),
-            fields=(Field("For example", text(Code(f"/hoop {usage.example}"))),),
-            notes=() if verb in verbs else (text("There is nothing you could do with this here right now."),),
-            private=True,
-        )
-    items = tuple(Item(text(Code(USAGE[one].form)), (text(USAGE[one].says),)) for one in verbs)
+        return _help_of(verb, verbs)
+    items = tuple(
+        Item(text(Strong(aim.value)), tuple(text(Code(one.value), f" {says}") for one, says in said))
+        for aim, said in grouped(verbs)
+    )
     return Card(
         kind="help",
         state=parts.PRIVATE,
         title=text("What you can say"),
-        fallback="/hoop " + " · ".join(one.value for one in verbs),
+        fallback="/hoop " + " · ".join(one.value for _, said in grouped(verbs) for one, _ in said),
         items=items,
-        notes=(text("Most asked: ", Code(f"/hoop {USAGE[Verb.REQUEST].example}")),),
+        notes=(
+            text("Most asked: ", Code(f"/hoop {USAGE[Verb.REQUEST].example}")),
+            text("More about one, with an example: ", Code("/hoop help request")),
+        ),
+        private=True,
+    )
+
+
+def _help_of(verb: Verb, verbs: Sequence[Verb]) -> Card:
+    usage = USAGE[verb]
+    also = [word for word, meant in SYNONYMS.items() if meant is verb and word[0].isalpha()]
+    beside = [one.value for one in AIMS[AIM_OF[verb]] if one is not verb and one in verbs]
+    fields = [
+        Field("For example", text(Code(f"/hoop {usage.example}"))),
+        *([Field("Also understood", text(", ".join(also)))] if also else []),
+        *([Field(AIM_OF[verb].value, text("also: ", ", ".join(beside)))] if beside else []),
+    ]
+    return Card(
+        kind="help",
+        state=parts.PRIVATE,
+        title=text(Code(f"/hoop {usage.form}")),
+        fallback=f"/hoop {usage.form}: {usage.says}",
+        lines=(text(usage.says),),
+        fields=tuple(fields),
+        notes=() if verb in verbs else (text("There is nothing you could do with this here right now."),),
         private=True,
     )
 

@@ -43,7 +43,9 @@ async def test_from_the_request_to_its_beginning(stage: Stage) -> None:
     *_, due = stage.chat.to(DANA, "ready")
     assert due.card.state == access.BEGIN_NOW
     assert due.edits == 0, "an update of the old message would call nobody"
-    assert "Begun: prod-db until 23:00 UTC" in words((await stage.press(DANA, token_of(due.card, Do.BEGIN))).last)
+    assert "Begun: prod-db until 2026-03-02 23:00 UTC" in words(
+        (await stage.press(DANA, token_of(due.card, Do.BEGIN))).last
+    )
     await stage.settle()
     assert stage.chat.in_channel("request")[-1].card.state == parts.ACTIVE
     assert stage.chat.to(DANA, "connection")

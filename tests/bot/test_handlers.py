@@ -356,7 +356,8 @@ async def test_console_gives_a_private_link(stage: Stage) -> None:
 async def test_whoami_and_help(stage: Stage) -> None:
     assert "directory|dana" in words((await stage.say(DANA, "whoami")).last)
     assert "/hoop request prod-db 1h INC-42" in words((await stage.say(DANA, "help request")).last)
-    assert "agent token NAME" in words((await stage.say(DANA, "")).last)
+    shown = (await stage.say(DANA, "")).last
+    assert "agent a token for my AI agent" in [plain(line) for item in shown.items for line in item.lines]
 
 
 async def test_somebody_unknown_or_inactive_can_do_nothing(quick: Stage) -> None:

@@ -70,7 +70,7 @@ class Office:
 
     async def join(self, person: Person, **details: Any) -> Member:
         """A person in Slack, linked."""
-        member = self.slack.person(person.wire_name, **details)
+        member = self.slack.person(person.wire_name, **{"tz": "UTC", **details})
         account = f"{self.slack.workspace.team}/{member.id}"
         await link(self.store, self.stage.world.directory, account, person.id, by="operator|root")
         return member

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.bot.slack.office import Office, labels, said, words
 from tests.bot.stage import FakeJudge
 from tests.fakes.clock import ManualClock
 from tests.fakes.slack import Message
-from tests.fakes.world import PROD, held_fact
+from tests.fakes.world import EVE, PROD, held_fact
 
 
 async def requests(office: Office) -> list[RequestState]:
@@ -321,3 +323,39 @@ async def test_a_denial_for_a_request_that_was_decided_meanwhile_is_refused(quic
     assert await requests(office) == [RequestState.APPROVED]
     assert office.ann.modal is not None
     assert "Bob" in words(office.ann.modal.content["blocks"])
+
+
+# ------------------------------------------------------------------------------------------------ everybody's own clock
+
+
+async def test_times_are_read_in_the_zone_of_the_slack_account(quick_office: Office) -> None:
+    office = quick_office
+    eve = await office.join(EVE, tz="Asia/Tokyo")
+    await eve.slash("request prod-db", office.channel)
+    await office.idle()
+    assert eve.modal is not None
+    assert "Without a zone it is Asia/Tokyo." in str(eve.modal.content["blocks"])
+    tonight = (office.clock.now() + timedelta(hours=10)).strftime("%H:%M")
+    await eve.slash(f"request prod-db until {tonight} because", office.channel)
+    await office.settle()
+    (row,) = await office.store.read(lambda tx: tx.requests())
+    assert timedelta(minutes=59) <= row.duration <= timedelta(minutes=61)
+
+
+def written(**fields: str) -> dict[str, Any]:
+    """The state of a modal's text fields."""
+    return {f"field:{name}": {"value": {"type": "plain_text_input", "value": said}} for name, said in fields.items()}
+
+
+async def test_a_modal_says_all_that_is_wrong_at_once_and_stays_open(quick_office: Office) -> None:
+    office = quick_office
+    await office.dana.slash("request prod-db --scope root x", office.channel)
+    await office.idle()
+    modal = office.dana.modal
+    assert modal is not None
+    modal.state |= written(duration="99h", start="25:61", reason=" ")
+    ack = await office.dana.submit({})
+    assert ack.body["response_action"] == "errors", ack.body
+    assert set(ack.body["errors"]) == {"field:duration", "field:start", "field:reason"}
+    assert office.dana.modal is modal, "with all that was typed"
+    assert await requests(office) == []
