@@ -17,6 +17,7 @@ from proxy.masking.plan import Masker
 from proxy.postgres.learned import Learned
 from proxy.postgres.reading import Part, Reading
 from proxy.postgres.templates import Bodies, Kept, Template, around, same_names
+from proxy.postgres.unsure import nobody_knows
 from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog, Relation
 from proxy.sql.classify import judge
@@ -283,8 +284,8 @@ class Reader:
         return Reading(parsed.text, parsed, judged, shown, tuple(parts), touched, stable=not named), standing
 
     def _part(self, tree: Tree, one: j.JudgedOne, lineage: Lineage) -> Part:
-        if not one.statement.understood:
-            lineage = replace(lineage, output=None, resolved=False)
+        if not one.statement.understood or one.unsure:
+            lineage = nobody_knows(lineage, one)
         out = next((c for c in one.controls if isinstance(c, j.CopyOut)), None)
         copy = None if out is None else CopyFormat.of(tree)
         judged = _copying(one, self.masker.copied(lineage))
@@ -304,7 +305,9 @@ def _copying(one: j.JudgedOne, copied: Sequence[tuple[str, str]]) -> j.JudgedOne
     if not copied:
         return one
     source, into = copied[0]
-    if source == UNSEEN:
+    if source == UNSEEN and one.unsure:
+        problem = f"It may copy protected values to {into}: what it reads was defined anew in this transaction."
+    elif source == UNSEEN:
         problem = f"Whatever the temporary view {into} shows later could be copied to where nothing protects it."
     else:
         problem = f"It copies protected values ({source}) to {into}, which is not protected."

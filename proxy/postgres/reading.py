@@ -88,7 +88,9 @@ class Reading:
 
 def shape(masker: Masker, part: Part, columns: tuple[Field, ...]) -> Shape:
     """Decide what happens to a result of this statement with these columns."""
-    seen = [Column(c.name, c.table_oid, c.attnum, c.type_oid, c.format) for c in columns]
+    # What the catalog knows of a table's identity is not what its session has made of it since.
+    known = not part.judged.unsure
+    seen = [Column(c.name, c.table_oid * known, c.attnum * known, c.type_oid, c.format) for c in columns]
     plan = masker.plan(seen, part.output, part.touched)
     told = tuple(replace(c, name=masker.column_name(c.name)) for c in columns)
     names = packed([c.name for c in told])

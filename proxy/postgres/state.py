@@ -53,8 +53,8 @@ class SqlState:
     prepared: dict[str, Prepared] = field(default_factory=dict)
     cursors: dict[str, Parsed] = field(default_factory=dict)
     temporary: frozenset[str] = frozenset()
-    #: Names that the open transaction defined anew, and those of committed ones that the catalog does not show yet.
-    redefined: frozenset[str] = frozenset()
+    #: What the open transaction defined anew, and the names of committed ones that the catalog does not show yet.
+    redefined: j.Anew = j.NOTHING
     unread: frozenset[str] = frozenset()
     #: Some of these were committed by this session, and it has begun another transaction since.
     published: bool = False
@@ -80,7 +80,7 @@ class SqlState:
                 prepared={name: p.parsed for name, p in self.prepared.items() if name},
                 cursors={name: query for name, query in self.cursors.items() if self.cursor(name) is query},
                 temporary=self.temporary,
-                redefined=self.redefined | self.unread,
+                redefined=self.redefined | j.Anew(self.unread) if self.unread else self.redefined,
                 level=self.level,
             )
         return self._seen
@@ -129,7 +129,7 @@ class SqlState:
 
     def transaction_over(self) -> None:
         """What it defined is there for the gateway to read, or is gone."""
-        self.unread, self.redefined = self.unread | self.redefined, frozenset()
+        self.unread, self.redefined = self.unread | self.redefined.every, j.NOTHING
         self.published = False
 
     def redefined_elsewhere(self, names: frozenset[str]) -> None:
@@ -270,8 +270,8 @@ class SqlState:
                 self.temporary = frozenset()
             case j.CreateTemp(name):
                 self.temporary |= {name}
-            case j.Redefine(names):
-                self.redefined |= names
+            case j.Redefine(anew):
+                self.redefined |= anew
             case _:
                 return
         self.touch()

@@ -31,7 +31,7 @@ class Template:
         statement = Statement(
             one.protocol, text, one.effects, one.verbs, one.reads, one.writes, one.functions, one.flags, one.understood, one.problem,
         )  # fmt: skip
-        judged = j.JudgedOne(statement)
+        judged = j.JudgedOne(statement, unsure=part.judged.unsure)
         parsed = Parsed(text, (Unparsed(self.node, text),))
         shown = masker.filled(self.outline, form, text)
         return model.like(text, parsed, j.Judged((judged,), statement), shown, (part.like(judged),))
@@ -48,8 +48,8 @@ def around(model: Reading, text: str, before: str, after: str, masker: Masker) -
     if shown is None:
         return None
     one, part = model.judged.statements[0], model.parts[0]
-    judged = j.JudgedOne(replace(one.statement, text=text), one.controls)
-    its = j.JudgedOne(replace(part.judged.statement, text=text), part.judged.controls)
+    judged = replace(one, statement=replace(one.statement, text=text))
+    its = replace(part.judged, statement=replace(part.judged.statement, text=text))
     parsed = Parsed(text, (Unparsed(model.parsed.statements[0].node, text),))
     combined = replace(model.judged.combined, text=text)
     return model.like(text, parsed, j.Judged((judged,), combined), shown, (part.like(its),))

@@ -9,6 +9,8 @@ from proxy.sql.catalog import Catalog
 from proxy.sql.following import after
 from proxy.sql.hidden import has_hidden_text
 from proxy.sql.judged import (
+    NOTHING,
+    Anew,
     Begin,
     CloseCursor,
     Commit,
@@ -36,8 +38,10 @@ from proxy.sql.judged import (
     SqlSession,
 )
 from proxy.sql.parse import Parsed, ParsedStatement
-from proxy.sql.redefining import EVERYTHING, redefined
+from proxy.sql.redefining import redefined
+from proxy.sql.redefining_relations import ALL
 from proxy.sql.statements import StatementWalk
+from proxy.sql.using import unsure
 from proxy.sql.walk import TooDeep
 
 __all__ = [
@@ -75,12 +79,8 @@ MAX_STATEMENTS = 200
 
 _PROTOCOL = "postgres"
 _READ = frozenset({Effect.READ})
-#: What a statement that defines something does; everything else is left alone, and fast.
-_DEFINES = frozenset({Effect.DDL, Effect.ADMIN})
-#: What they name is not looked into before somebody uses it, who is asked then.
-_ONLY_STORED = frozenset({"CreateFunctionStmt", "CreateTrigStmt", "RuleStmt", "ViewStmt"})
-#: Definitions alone use nothing of what they are of.
-_RUNS = frozenset({Effect.READ, Effect.WRITE, Effect.DANGER, Effect.OPAQUE})
+#: What a statement that may define something does; everything else is left alone, and fast.
+_DEFINES = frozenset({Effect.DDL, Effect.ADMIN, Effect.OPAQUE})
 _ENDS = (Commit, Rollback, RollbackTo)
 
 
@@ -125,11 +125,9 @@ def _judge_one(
         walk.refuse("The statement is nested too deeply to be judged.")
     except Exception as error:  # noqa: BLE001 - a tree of a shape nobody thought of is one that is not understood
         walk.refuse(f"The gateway could not judge this statement ({type(error).__name__}).")
-    if session.redefined and one.node not in _ONLY_STORED:
-        _meaning_something_else(walk)
-    names = redefined(one.node, one.tree, catalog) if walk.effects & _DEFINES else frozenset()
-    if names:
-        walk.controls.append(Redefine(names))
+    unknown, anew = _anew(walk, one)
+    if anew:
+        walk.controls.append(Redefine(anew))
     statement = Statement(
         protocol=_PROTOCOL,
         text=text,
@@ -142,22 +140,20 @@ def _judge_one(
         understood=walk.understood,
         problem=" ".join(walk.problems[:_SHOWN_PROBLEMS]),
     )
-    return JudgedOne(statement, tuple(walk.controls))
+    return JudgedOne(statement, tuple(walk.controls), unknown)
 
 
 _SHOWN_PROBLEMS = 2
 
 
-def _meaning_something_else(walk: StatementWalk) -> None:
-    """What uses a name that the session itself has just defined anew is not what the catalog says it is."""
-    names = [*walk.reads, *walk.functions, *(walk.writes if walk.effects & _RUNS else ())]
-    found = next((name for name in names if name.rpartition(".")[2] in walk.session.redefined), "")
-    if not found and EVERYTHING in walk.session.redefined and walk.effects & _RUNS:
-        found = "What it computes with"
-    if found:
-        walk.refuse(
-            f"{found} was defined anew, and the gateway has not read how yet: end the transaction, or wait a moment."
-        )
+def _anew(walk: StatementWalk, one: ParsedStatement) -> tuple[bool, Anew]:
+    """Whether it uses what its session defined anew, and what it defines anew itself."""
+    try:
+        unknown = bool(walk.session.redefined) and unsure(one.node, one.tree, walk)
+        return unknown, redefined(one.node, one.tree, walk) if walk.effects & _DEFINES else NOTHING
+    except Exception as error:  # noqa: BLE001 - as above
+        walk.refuse(f"The gateway could not tell what this statement defines ({type(error).__name__}).")
+        return True, ALL
 
 
 def _combined(text: str, statements: list[Statement], flags: frozenset[Flag]) -> Statement:

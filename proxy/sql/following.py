@@ -49,8 +49,8 @@ def _after(session: SqlSession, control: Control) -> SqlSession:
             return replace(session, cursors=open_ones)
         case CreateTemp(name=name):
             return replace(session, temporary=session.temporary | {name}, cursors={})
-        case Redefine(names=names):
-            return replace(session, redefined=session.redefined | names)
+        case Redefine(anew=anew):
+            return replace(session, redefined=session.redefined | anew)
         case DiscardTemp():
             return replace(session, temporary=frozenset(), cursors={})
         case DiscardAll():

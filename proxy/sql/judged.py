@@ -128,12 +128,49 @@ class CreateTemp:
     name: str
 
 
+_NO_NAMES: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """What definitions gave another meaning that the catalog does not show, by bare names, and as far as that matters to what
+    uses them. `"*"` stands for every name.
+
+    `names`: nothing is known of them any more. `written`: only what runs when they are written. `cascading`: only what a
+    change or removal of their rows changes besides. `shown`: they run nothing, but nobody knows which values they show.
+    `harmless` are new types whose values run nothing, `heirs` new tables with what they inherit from.
+    """
+
+    names: frozenset[str] = _NO_NAMES
+    written: frozenset[str] = _NO_NAMES
+    cascading: frozenset[str] = _NO_NAMES
+    shown: frozenset[str] = _NO_NAMES
+    harmless: frozenset[str] = _NO_NAMES
+    heirs: frozenset[tuple[str, str]] = frozenset()
+
+    def __bool__(self) -> bool:
+        return self != NOTHING
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def __or__(self, other: Anew) -> Anew:
+        return Anew(*(getattr(self, one) | getattr(other, one) for one in self.__slots__))
+
+    @property
+    def every(self) -> frozenset[str]:
+        """All names that must be read again."""
+        return self.names | self.written | self.cascading | (self.shown - {"*"})
+
+
+NOTHING = Anew()
+
+
 @dataclass(frozen=True, slots=True)
 class Redefine:
-    """A definition changed what these bare names of relations and functions mean, or what comes with them: put them into
-    `SqlSession.redefined` until the catalog has been read again."""
+    """A definition changed what names mean: add it to `SqlSession.redefined` until the catalog has been read again."""
 
-    names: frozenset[str]
+    anew: Anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +238,9 @@ class JudgedOne:
 
     statement: Statement
     controls: tuple[Control, ...] = ()
+    #: It uses what its own session defined anew: nobody can tell which values it shows, or what the server's identities of
+    #: tables and columns stand for.
+    unsure: bool = False
 
     @property
     def control(self) -> Control | None:
@@ -226,7 +266,7 @@ class SqlSession:
     `search_path` as set, in order, without the implicit entries; `"$user"` may stand in it and means `role`, the
     upstream role. `prepared` and `cursors` hold the texts behind the names (SQL or protocol, portals included): they
     are judged again at EXECUTE and FETCH. `temporary` are the bare names of relations the session created in pg_temp.
-    `redefined` are the bare names that its own definitions gave another meaning, which the catalog does not show yet.
+    `redefined` is what its own definitions gave another meaning, which the catalog does not show yet.
     `level` is the session's ceiling: under READ nothing may lift read only. `pinned` overrides the built-in pinned
     values; `timeouts` are ceilings in milliseconds by setting; `free_settings` are names the owner lets clients set.
     """
@@ -236,7 +276,7 @@ class SqlSession:
     prepared: Mapping[str, Parsed] = field(default_factory=lambda: MappingProxyType({}))
     cursors: Mapping[str, Parsed] = field(default_factory=lambda: MappingProxyType({}))
     temporary: frozenset[str] = frozenset()
-    redefined: frozenset[str] = frozenset()
+    redefined: Anew = NOTHING
     level: Level = Level.READ
     timeouts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     free_settings: frozenset[str] = frozenset()

@@ -2,196 +2,294 @@
 
 A transaction sees its own definitions at once, the gateway only what was committed. So what a definition may give another
 meaning is told by its bare name, whatever schema it is in: a view, what a table is made of or reached through, what runs when it
-is written, a function. New tables and columns that hide no known name are not among it: nothing is known of them.
+is written, a function, a type. New tables and columns that hide no known name are not among it: nothing is known of them.
+
+Every statement of the grammar has its rule in `RULES`; what has none gives everything another meaning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from proxy.sql.catalog import PG_TEMP, Catalog
+from access.scopes import Level
+from access.statements import Effect
+from proxy.sql import redefining_relations as relations
+from proxy.sql.catalog import PG_CATALOG, Catalog, Relation
+from proxy.sql.judged import NOTHING, Anew
+from proxy.sql.object_kinds import Sort, sort_of
+from proxy.sql.parse import Parsed
+from proxy.sql.redefining_relations import ALL, EVERYTHING
 from proxy.sql.trees import Fields
+from proxy.sql.walk import Walk
 
-#: Changes of a table after which its columns are what they were, and what runs when it is written is the same or was judged.
-_SAME = frozenset({
-    "AT_AddColumn", "AT_AddConstraint", "AT_AddIdentity", "AT_AddIndex", "AT_AddIndexConstraint", "AT_AlterColumnType",
-    "AT_AlterConstraint", "AT_ClusterOn", "AT_ColumnDefault", "AT_DetachPartition", "AT_DropCluster", "AT_DropColumn",
-    "AT_DropConstraint", "AT_DropExpression", "AT_DropIdentity", "AT_DropInherit", "AT_DropNotNull", "AT_ReplicaIdentity",
-    "AT_ResetOptions", "AT_ResetRelOptions", "AT_SetCompression", "AT_SetIdentity", "AT_SetLogged", "AT_SetNotNull",
-    "AT_SetOptions", "AT_SetRelOptions", "AT_SetStatistics", "AT_SetStorage", "AT_SetTableSpace", "AT_SetUnLogged",
-    "AT_ValidateConstraint",
+#: Nobody knows what ran, so nobody knows what anything shows from here on.
+_ANYTHING_SHOWN = Anew(shown=frozenset({EVERYTHING}))
+
+__all__ = ["EVERYTHING", "RULES", "redefined"]
+
+Rule = Callable[[Fields, Walk], Anew]
+
+_HARMLESS = frozenset({Effect.DDL, Effect.READ})
+#: Changes of a domain that give it another check.
+_CHECKED = frozenset({"C", "O"})
+#: They run nothing of what they name yet.
+_STORED = frozenset({
+    "CreateDomainStmt", "CreateFunctionStmt", "CreatePolicyStmt", "CreateSchemaStmt", "CreateStmt", "CreateTrigStmt", "RuleStmt",
+    "ViewStmt",
 })  # fmt: skip
-#: Definitions of one relation, by the field that names it.
-_OF_RELATION = {
-    "AlterPolicyStmt": "table",
-    "CreatePolicyStmt": "table",
-    "CreateTrigStmt": "relation",
-    "RuleStmt": "relation",
-    "ViewStmt": "view",
-}
-#: Definitions that give another meaning to what statements have no name for (operators and casts), or to nobody knows what.
-_UNNAMED = frozenset({
-    "AlterOperatorStmt", "CreateCastStmt", "CreateOpClassStmt", "CreateTransformStmt", "DropOwnedStmt", "ImportForeignSchemaStmt",
-})  # fmt: skip
-_UNNAMED_KINDS = frozenset({"OBJECT_CAST", "OBJECT_EXTENSION", "OBJECT_OPCLASS", "OBJECT_OPERATOR", "OBJECT_OPFAMILY"})
-_RELATIONS = frozenset({"OBJECT_FOREIGN_TABLE", "OBJECT_MATVIEW", "OBJECT_TABLE", "OBJECT_VIEW"})
-#: Stands for every name.
-EVERYTHING = "*"
-_COLUMNS = frozenset({"OBJECT_ATTRIBUTE", "OBJECT_COLUMN", "OBJECT_DOMCONSTRAINT", "OBJECT_TABCONSTRAINT"})
-#: Actions of a foreign key that leave the rows of its table alone.
-_NO_ACTION = frozenset({"", "a", "r"})
-_CASCADE = "DROP_CASCADE"
 
 
-def redefined(node: str, fields: Fields, catalog: Catalog) -> frozenset[str]:
-    """The bare names that a statement of this kind may give another meaning."""
-    return frozenset(_names(node, fields, catalog))
+def redefined(node: str, fields: Fields, walk: Walk) -> Anew:
+    """What a statement of this kind, which was walked, may give another meaning.
+
+    Code that the gateway does not look into may define anything. Functions that were made without people being asked are those
+    of who may define; everybody else's were seen when they were made.
+    """
+    found = _of(node, fields, walk)
+    unseen = node == "DoStmt" or not walk.understood or walk.session.level >= Level.ADMIN
+    if Effect.OPAQUE in walk.effects and node not in _STORED and unseen:
+        found |= _ANYTHING_SHOWN
+    return found
 
 
-def _names(node: str, fields: Fields, catalog: Catalog) -> Iterator[str]:
-    where = _OF_RELATION.get(node)
-    kinds = {fields.get(name) for name in ("kind", "objectType", "removeType", "renameType")}
-    if node in _UNNAMED or not kinds.isdisjoint(_UNNAMED_KINDS):
-        yield EVERYTHING
-    elif where is not None:
-        if not _is_temporary(fields[where]):
-            yield fields[where]["relname"]
-    elif node == "AlterTableStmt":
-        yield from _altered(fields, catalog)
-    elif node == "CreateForeignTableStmt":
-        yield from _created("CreateStmt", fields["base"], catalog)
-    elif node in {"CreateStmt", "CreateTableAsStmt", "SelectStmt"}:
-        yield from _created(node, fields, catalog)
-    elif node in {"CreateFunctionStmt", "AlterFunctionStmt", "DefineStmt"}:
-        named = fields.get("funcname") or fields.get("defnames") or fields.get("func", {}).get("objname", ())
-        yield from _of_function(_last(named), catalog)
-    elif node in {"RenameStmt", "AlterObjectSchemaStmt"}:
-        yield from _moved(fields, catalog)
-    elif node == "DropStmt":
-        yield from _dropped(fields, catalog)
-    elif node == "CreateSchemaStmt":
-        for element in fields.get("schemaElts", ()):
-            for inner, body in element.items():
-                yield from _names(inner, body, catalog)
-    elif node == "ExplainStmt":
-        for inner, body in fields["query"].items():
-            yield from _names(inner, body, catalog)
+def _of(node: str, fields: Fields, walk: Walk) -> Anew:
+    return RULES.get(node, _everything)(fields, walk)
 
 
-def _is_temporary(relation: Fields) -> bool:
-    """The session's own are followed by name (`CreateTemp`), and nothing is known of them."""
-    return relation.get("relpersistence") == "t" or relation.get("schemaname", "").startswith(PG_TEMP)
+def _nothing(_: Fields, __: Walk) -> Anew:
+    return NOTHING
 
 
-def _altered(fields: Fields, catalog: Catalog) -> Iterator[str]:
-    commands = [one["AlterTableCmd"] for one in fields.get("cmds", ())]
-    if any(command["subtype"] not in _SAME for command in commands):
-        yield fields["relation"]["relname"]
-    for command in commands:
-        other = command.get("def", {})
-        if "RangeVar" in other:
-            yield other["RangeVar"]["relname"]
-        if "PartitionCmd" in other:
-            yield other["PartitionCmd"]["name"]["relname"]
-        yield from _cascading(other)
-        if command.get("behavior") == _CASCADE:
-            yield from _going_with({fields["relation"]["relname"]}, catalog, cascades=True)
+def _everything(_: Fields, __: Walk) -> Anew:
+    return ALL
 
 
-def _created(node: str, fields: Fields, catalog: Catalog) -> Iterator[str]:
-    """A new table may hide one that is known, and is reached through what it inherits from."""
-    into = fields.get("intoClause") if node == "SelectStmt" else fields.get("into")
-    target = fields.get("relation") if into is None else into["rel"]
-    if (
-        target is not None
-        and not _is_temporary(target)
-        and any(name == target["relname"] for _, name in catalog.relations)
-    ):
-        yield target["relname"]
-    for parent in fields.get("inhRelations", ()) if node == "CreateStmt" else ():
-        yield target["relname"] if target is not None else ""
-        yield parent["RangeVar"]["relname"]
-    for element in fields.get("tableElts", ()):
-        yield from _cascading(element)
+# ------------------------------------------------------------------------------------------------ functions and types
 
 
-def _cascading(element: Fields) -> Iterator[str]:
-    """The tables whose changes a new foreign key passes on."""
-    column = element.get("ColumnDef", {})
-    for one in (element, *column.get("constraints", ())):
-        key = one.get("Constraint", {})
-        actions = {key.get("fk_del_action", ""), key.get("fk_upd_action", "")}
-        if "pktable" in key and not actions <= _NO_ACTION:
-            yield key["pktable"]["relname"]
+def _function(fields: Fields, walk: Walk) -> Anew:
+    named = fields.get("funcname") or fields.get("func", {}).get("objname", ())
+    return _of_function(_last(named), walk.catalog)
 
 
-def _moved(fields: Fields, catalog: Catalog) -> Iterator[str]:
-    kind = fields.get("renameType") or fields.get("objectType", "")
-    if kind in _COLUMNS:
-        return
-    if kind == "OBJECT_SCHEMA":
-        yield from _within({fields.get("subname", ""), fields.get("newname", "")}, catalog)
-        return
-    old = fields["relation"]["relname"] if "relation" in fields else _object(fields.get("object", {}))
-    for name in (old, fields.get("newname", "")):
-        yield from _of_function(name, catalog)
+def _defined(fields: Fields, walk: Walk) -> Anew:
+    name, sort = _last(fields.get("defnames", ())), sort_of(fields["kind"])
+    if sort is Sort.FUNCTION:
+        return _of_function(name, walk.catalog)
+    if sort is Sort.TYPE:
+        return _of_type(name, walk)
+    return NOTHING if sort is Sort.APART else ALL
 
 
-def _dropped(fields: Fields, catalog: Catalog) -> Iterator[str]:
-    """What was hidden by it, or by what goes with it, is found from now on."""
-    kind, cascades = fields.get("removeType", ""), fields.get("behavior") == _CASCADE
-    objects = fields.get("objects", ())
-    if kind == "OBJECT_SCHEMA":
-        yield from _within({_last([one]) for one in objects}, catalog)
-        return
-    if kind == "OBJECT_RULE":
-        yield from (_last(one["List"]["items"][:-1]) for one in objects)
-    names = {_object(one) for one in objects}
-    for name in names:
-        yield from _of_function(name, catalog)
-    if kind in _RELATIONS:
-        yield from _going_with(names, catalog, cascades=cascades)
-    elif cascades:  # nobody knows which views are made with a function or a type
-        yield from (relation.name for relation in catalog.by_oid.values() if relation.is_view)
-
-
-def _within(schemas: Collection[str], catalog: Catalog) -> Iterator[str]:
-    """Everything in these schemas, and what goes with it."""
-    if any(schema in schemas for schema, _ in catalog.operators):
-        yield EVERYTHING
-    yield from (name for schema, name in catalog.functions if schema in schemas)
-    names = {name for schema, name in catalog.relations if schema in schemas}
-    yield from names
-    yield from _going_with(names, catalog, cascades=True)
-
-
-def _going_with(names: Collection[str], catalog: Catalog, *, cascades: bool) -> Iterator[str]:
-    """The partitions of relations of these names, and with CASCADE the views over all of them."""
-    for relation in catalog.by_oid.values():
-        if relation.name in names:
-            gone = catalog.descendants(relation.oid)
-            views = (catalog.views_over(one) for one in (relation.oid, *gone)) if cascades else ()
-            yield from (catalog.by_oid[one].name for one in gone.union(*views) if one in catalog.by_oid)
-
-
-def _of_function(name: str, catalog: Catalog) -> Iterator[str]:
-    """A name, and the tables that run the function of that name when they are written."""
+def _of_function(name: str, catalog: Catalog) -> Anew:
+    """A name, the tables that run a function of that name, and what has no name and may run it."""
     if not name:
-        return
-    yield name
+        return NOTHING
+    found = relations.unknown([name])
+    behind = (*catalog.operators.values(), *catalog.types.values())
+    if any(schema != PG_CATALOG and one == name for functions in behind for schema, one in functions):
+        found |= ALL
     for relation in catalog.by_oid.values():
-        if any(trigger.function[1] == name for trigger in relation.triggers):
-            yield relation.name
+        if any(one == name for _, one in relation.runs_on_read):
+            found |= relations.unknown([relation.name])
+        if _runs(relation, name):
+            found |= relations.written(relation.name)
+    return found
+
+
+def _runs(relation: Relation, name: str) -> bool:
+    triggers = (trigger.function for trigger in relation.triggers)
+    return any(one == name for _, one in (*triggers, *relation.runs_on_write))
+
+
+def _of_type(name: str, walk: Walk, *, harmless: bool = False) -> Anew:
+    """A new type; `harmless` when its values run nothing."""
+    if relations.how_many_called(name, walk.catalog):
+        return relations.unknown([name])
+    return Anew(harmless=frozenset({name})) if harmless else NOTHING
+
+
+def _enum(fields: Fields, walk: Walk) -> Anew:
+    return _of_type(_last(fields["typeName"]), walk, harmless=True)
+
+
+def _range(fields: Fields, walk: Walk) -> Anew:
+    return _of_type(_last(fields["typeName"]), walk)
+
+
+def _composite(fields: Fields, walk: Walk) -> Anew:
+    return _of_type(fields["typevar"]["relname"], walk)
+
+
+def _domain(fields: Fields, walk: Walk) -> Anew:
+    harmless = walk.understood and walk.effects <= _HARMLESS and not relations.uses_unknown(walk)
+    return _of_type(_last(fields["domainname"]), walk, harmless=harmless)
+
+
+def _altered_domain(fields: Fields, _: Walk) -> Anew:
+    return ALL if fields.get("subtype") in _CHECKED else NOTHING
+
+
+# ------------------------------------------------------------------------------------------------ any kind of object
+
+
+def _renamed(fields: Fields, walk: Walk) -> Anew:
+    sort = sort_of(fields["renameType"])
+    if sort is Sort.SCHEMA:
+        return _within({fields.get("subname", ""), fields.get("newname", "")}, walk.catalog)
+    return _moved(sort, [_old(fields), fields.get("newname", "")], walk)
+
+
+def _set_schema(fields: Fields, walk: Walk) -> Anew:
+    return _moved(sort_of(fields["objectType"]), [_old(fields)], walk)
+
+
+def _old(fields: Fields) -> str:
+    name: str = fields["relation"]["relname"] if "relation" in fields else _object(fields.get("object", {}))
+    return name
+
+
+def _moved(sort: Sort, names: Iterable[str], walk: Walk) -> Anew:
+    if sort is Sort.FUNCTION:
+        found = NOTHING
+        for name in names:
+            found |= _of_function(name, walk.catalog)
+        return found
+    if sort in {Sort.RELATION, Sort.TYPE}:
+        return relations.unknown(names)
+    return ALL if sort is Sort.UNNAMED else NOTHING
+
+
+def _dropped(fields: Fields, walk: Walk) -> Anew:
+    """What was hidden by it, or by what goes with it, is found from now on."""
+    sort, cascades, catalog = sort_of(fields["removeType"]), fields.get("behavior") == relations.CASCADE, walk.catalog
+    objects = fields.get("objects", ())
+    names = {_object(one) for one in objects}
+    if sort is Sort.SCHEMA:
+        return _within({_last([one]) for one in objects}, catalog)
+    if sort is Sort.RELATION:
+        return relations.gone({*names, *relations.going_with(names, catalog, cascades=cascades)}, catalog)
+    if sort is Sort.ATTACHED:
+        found = NOTHING
+        for one in objects:
+            found |= relations.attached(_last(one["List"]["items"][:-1]), walk)
+        return found
+    if sort is Sort.PART:
+        return NOTHING
+    if sort is Sort.APART:
+        return ALL if cascades else NOTHING
+    if sort is Sort.UNNAMED:
+        return ALL
+    # Nobody knows which views are made with a function or a type.
+    views = {relation.name for relation in catalog.by_oid.values() if relation.is_view} if cascades else set()
+    return _moved(sort, names, walk) | relations.unknown(names) | relations.gone(views, catalog)
+
+
+def _within(schemas: Collection[str], catalog: Catalog) -> Anew:
+    """Everything in these schemas, and what goes with it."""
+    found = ALL if any(schema in schemas for schema, _ in catalog.operators) else NOTHING
+    names = {name for schema, name in catalog.relations if schema in schemas}
+    types = {key for key in (*catalog.types, *catalog.type_names.values()) if key[0] in schemas}
+    found |= relations.unknown(
+        name for schema, name in (*catalog.functions, *(types - catalog.relations.keys())) if schema in schemas
+    )
+    return found | relations.unknown([*names, *relations.going_with(names, catalog, cascades=True)])
+
+
+def _schema(fields: Fields, walk: Walk) -> Anew:
+    return _each((one for element in fields.get("schemaElts", ()) for one in element.items()), walk)
+
+
+def _explained(fields: Fields, walk: Walk) -> Anew:
+    return _each(fields["query"].items(), walk)
+
+
+def _executed(fields: Fields, walk: Walk) -> Anew:
+    return _called_by_name(walk.session.prepared.get(fields["name"]), walk)
+
+
+def _fetched(fields: Fields, walk: Walk) -> Anew:
+    return _called_by_name(walk.session.cursors.get(fields["portalname"]), walk)
+
+
+def _called_by_name(body: Parsed | None, walk: Walk) -> Anew:
+    """What a prepared statement or a portal defines: the protocol can prepare anything."""
+    statements = () if body is None else body.statements
+    if any(one.node in {"ExecuteStmt", "ExplainStmt", "FetchStmt"} for one in statements):
+        return ALL
+    return _each(((one.node, one.tree) for one in statements), walk)
+
+
+def _each(statements: Iterable[tuple[str, Fields]], walk: Walk) -> Anew:
+    found = NOTHING
+    for node, fields in statements:
+        found |= _of(node, fields, walk)
+    return found
 
 
 def _object(node: Fields) -> str:
     """The last part of an object's name."""
     if "ObjectWithArgs" in node:
         return _last(node["ObjectWithArgs"].get("objname", ()))
+    if "TypeName" in node:
+        return _last(node["TypeName"].get("names", ()))
     return _last(node.get("List", {}).get("items", ()))
 
 
 def _last(parts: Any) -> str:
     named = [part["String"].get("sval", "") for part in parts if "String" in part]
     return named[-1] if named else ""
+
+
+#: Nothing that is known means anything else after these.
+_HARMLESS_STATEMENTS = """
+AlterCollationStmt AlterDatabaseRefreshCollStmt AlterDatabaseSetStmt AlterDatabaseStmt AlterDefaultPrivilegesStmt AlterEnumStmt
+AlterFdwStmt AlterForeignServerStmt AlterObjectDependsStmt AlterOwnerStmt AlterPublicationStmt AlterRoleSetStmt AlterRoleStmt
+AlterSeqStmt AlterStatsStmt AlterSubscriptionStmt AlterSystemStmt AlterTSConfigurationStmt AlterTSDictionaryStmt
+AlterTableMoveAllStmt AlterTableSpaceOptionsStmt AlterUserMappingStmt CallStmt CheckPointStmt ClosePortalStmt ClusterStmt
+CommentStmt ConstraintsSetStmt CopyStmt CreateAmStmt CreateExtensionStmt CreateFdwStmt CreateForeignServerStmt CreatePLangStmt
+CreatePublicationStmt CreateRoleStmt CreateStatsStmt CreateSubscriptionStmt CreateTableSpaceStmt CreateUserMappingStmt
+CreatedbStmt DeallocateStmt DeclareCursorStmt DeleteStmt DiscardStmt DoStmt DropRoleStmt DropSubscriptionStmt
+DropTableSpaceStmt DropUserMappingStmt DropdbStmt GrantRoleStmt GrantStmt InsertStmt ListenStmt LockStmt MergeStmt NotifyStmt
+PrepareStmt ReassignOwnedStmt RefreshMatViewStmt ReindexStmt ReplicaIdentityStmt SecLabelStmt TransactionStmt TruncateStmt
+UnlistenStmt UpdateStmt VacuumStmt VariableSetStmt VariableShowStmt
+"""
+#: They give another meaning to what statements have no name for (operators, casts), or to nobody knows what.
+_UNNAMED_STATEMENTS = """
+AlterEventTrigStmt AlterExtensionContentsStmt AlterExtensionStmt AlterOpFamilyStmt AlterOperatorStmt AlterTypeStmt CreateCastStmt
+CreateConversionStmt CreateEventTrigStmt CreateOpClassStmt CreateOpFamilyStmt CreateTransformStmt DropOwnedStmt
+ImportForeignSchemaStmt LoadStmt
+"""
+
+RULES: Mapping[str, Rule] = {
+    **dict.fromkeys(_HARMLESS_STATEMENTS.split(), _nothing),
+    **dict.fromkeys(_UNNAMED_STATEMENTS.split(), _everything),
+    "AlterDomainStmt": _altered_domain,
+    "AlterFunctionStmt": _function,
+    "AlterObjectSchemaStmt": _set_schema,
+    "AlterPolicyStmt": relations.policy,
+    "AlterTableStmt": relations.altered,
+    "CompositeTypeStmt": _composite,
+    "CreateDomainStmt": _domain,
+    "CreateEnumStmt": _enum,
+    "CreateForeignTableStmt": lambda fields, walk: relations.table(fields["base"], walk),
+    "CreateFunctionStmt": _function,
+    "CreatePolicyStmt": relations.policy,
+    "CreateRangeStmt": _range,
+    "CreateSchemaStmt": _schema,
+    "CreateSeqStmt": lambda fields, walk: relations.created(fields["sequence"], walk),
+    "CreateStmt": relations.table,
+    "CreateTableAsStmt": relations.table_as,
+    "CreateTrigStmt": relations.trigger,
+    "DefineStmt": _defined,
+    "DropStmt": _dropped,
+    "ExecuteStmt": _executed,
+    "ExplainStmt": _explained,
+    "FetchStmt": _fetched,
+    "IndexStmt": relations.index,
+    "RenameStmt": _renamed,
+    "RuleStmt": relations.rule,
+    "SelectStmt": relations.select,
+    "ViewStmt": relations.view,
+}

@@ -72,6 +72,28 @@ class StatementWalk(UtilityWalk):
             self.text, tuple(ParsedStatement(node, dict(fields), self.text) for node, fields in query.items())
         )
 
+    # -- what the session itself made or changed
+
+    def type_name(self, fields: Fields) -> None:
+        anew = self.session.redefined
+        if anew.names or anew.harmless:
+            parts = [one["String"]["sval"] for one in fields.get("names", ())]
+            names = {parts[-1], parts[-1].removeprefix("_")} if parts else set()
+            found = names & anew.names
+            if found:
+                self.functions.update(dict.fromkeys(found))
+            elif names & anew.harmless:
+                self.nodes(fields.get("typmods", ()))
+                return
+        super().type_name(fields)
+
+    def func_call(self, fields: Fields) -> None:
+        if self.session.redefined.names:
+            parts = [one["String"]["sval"] for one in fields["funcname"]]
+            if parts[-1] in self.session.redefined:
+                self.functions[".".join(parts)] = None
+        super().func_call(fields)
+
     # -- transactions and settings
 
     def transaction(self, fields: Fields) -> None:
@@ -383,11 +405,13 @@ StatementWalk.handlers = {
     "ExecuteStmt": StatementWalk.execute,
     "ExplainStmt": StatementWalk.explain,
     "FetchStmt": StatementWalk.fetch,
+    "FuncCall": StatementWalk.func_call,
     "ListenStmt": lambda walk, _: walk.simple("LISTEN", Effect.READ),
     "LockStmt": StatementWalk.lock,
     "NotifyStmt": lambda walk, _: walk.simple("NOTIFY", Effect.WRITE),
     "PrepareStmt": StatementWalk.prepare,
     "TransactionStmt": StatementWalk.transaction,
+    "TypeName": StatementWalk.type_name,
     "UnlistenStmt": lambda walk, _: walk.simple("UNLISTEN", Effect.READ),
     "VariableSetStmt": StatementWalk.set_variable,
     "VariableShowStmt": StatementWalk.show,

@@ -91,6 +91,9 @@ _ON_RELATION: dict[str, tuple[str, str, frozenset[Effect]]] = {
     "RuleStmt": ("CREATE RULE", "relation", _DDL),
 }
 
+#: What they attach to a temporary table no catalog shows.
+_RUN_LATER = frozenset({"CreateTrigStmt", "RuleStmt"})
+
 #: Statements that create a relation: verb, the field that names it.
 _CREATES = {
     "CreateSeqStmt": ("CREATE SEQUENCE", "sequence"),
@@ -157,7 +160,13 @@ class UtilityWalk(DmlWalk):
         if node == "IndexStmt" and fields.get("concurrent"):
             self.flags.add(Flag.OUTSIDE_TRANSACTION)
         if where in fields:
-            self.writes[self.resolve(fields[where])[0]] = None
+            name = self.resolve(fields[where])[0]
+            self.writes[name] = None
+            if node in _RUN_LATER and name.startswith(PG_TEMP):
+                self.found(Effect.OPAQUE)
+                self.problem(
+                    f"The gateway does not see later what changes of the temporary {fields[where]['relname']} run."
+                )
         self.generic(node, {key: value for key, value in fields.items() if key != where})
 
     def creates(self, node: str, fields: Fields) -> None:

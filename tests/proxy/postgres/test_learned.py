@@ -20,7 +20,7 @@ from proxy.postgres.reading import Reading, Shape
 from proxy.postgres.templates import same_names
 from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.forms import FormMemory, form
-from proxy.sql.judged import SqlSession
+from proxy.sql.judged import Anew, SqlSession
 from proxy.sql.parse import parse, parse_anew
 from tests.proxy.sql.test_forms import same
 
@@ -115,7 +115,7 @@ OTHERS: Mapping[str, SqlSession] = {
     "search_path": replace(SESSION, search_path=("other", "public")),
     "role": replace(SESSION, role="other"),
     "temporary": replace(SESSION, temporary=frozenset({"t"})),
-    "redefined": replace(SESSION, redefined=frozenset({"elsewhere"})),
+    "redefined": replace(SESSION, redefined=Anew(frozenset({"elsewhere"}))),
     "level": replace(SESSION, level=Level.WRITE),
     "timeouts": replace(SESSION, timeouts={"statement_timeout": 5}),
     "free_settings": replace(SESSION, free_settings=frozenset({"app.user"})),

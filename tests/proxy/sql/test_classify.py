@@ -159,7 +159,7 @@ def test_temporary_tables_hide_others(catalog: Catalog) -> None:
     assert judging("SELECT * FROM public.customers", catalog, session).combined.reads == ("public.customers",)
     late = replace(session, search_path=("public", "pg_temp"))
     assert judging("SELECT * FROM customers", catalog, late).combined.reads == ("public.customers",)
-    renamed = [j.CreateTemp("orders"), j.Redefine(frozenset({"customers", "orders"}))]
+    renamed = [j.CreateTemp("orders"), j.Redefine(j.Anew(frozenset({"customers", "orders"})))]
     assert controls("ALTER TABLE customers RENAME TO orders", catalog, session) == renamed
 
 

@@ -83,8 +83,11 @@ SUITES = {
         ),
         Suite(
             "psycopg", "psycopg", lambda: Path(os.environ[_PSYCOPG]),
-            lambda address: ("tests", "--test-dsn", replace(address, database="test").url, "-m", "not slow and not mypy"),
-            needs=("pproxy",), checkout=_PSYCOPG,
+            # Its asynchronous tests are anyio's, which finds them only without pytest-asyncio.
+            lambda address: (
+                "tests", "--test-dsn", replace(address, database="test").url, "-m", "not slow and not mypy", "-p", "no:asyncio",
+            ),
+            needs=("anyio", "idna", "pproxy", "sniffio"), checkout=_PSYCOPG,
         ),
     )
 }  # fmt: skip
@@ -99,7 +102,7 @@ async def run(suite: Suite, address: Address, report: Path) -> dict[str, str]:
         **address.environment, **suite.environment, "PYTHONPATH": os.pathsep.join(paths), "TZ": "UTC",
     }  # fmt: skip
     command = (
-        sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider",
+        sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-o", f"cache_dir={report.with_suffix('.cache')}",
         "--tb=short", f"--junitxml={report}", *suite.arguments(address),
     )  # fmt: skip
     with report.with_suffix(".out").open("wb") as out:
