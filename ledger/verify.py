@@ -18,6 +18,7 @@ from ledger.checkpoints import heads_from
 from ledger.engines import DATABASE_ERRORS, open_engine, translate
 from ledger.journal import EVENTS
 from ledger.notes import Note, is_signed_by, parse_notes, root_of
+from ledger.order import Order
 from ledger.seals import SEALS, Seal, seals_in, telling
 
 MANY = 100
@@ -128,6 +129,7 @@ class _Check:
         self._missing: list[tuple[str, int, Problem]] = []
         self._erased: dict[str, list[tuple[int, int]]] = {}
         self._notes: dict[int, Note] = {}
+        self._order = Order()
         if key is None:
             self.report.caveats.append("no public key was given: signatures of checkpoints were not checked")
 
@@ -165,6 +167,14 @@ class _Check:
                 self._bad(f"{where} of {note.at} differs from the one in the database")
             self._note(note, previous, where)
             previous = note
+        last = 0 if previous is None else previous.number
+        newer = sum(number > last for number in self._notes)
+        if newer > (1 if previous is not None else 0):  # one may be on its way into the file
+            until = "holds none of them" if previous is None else f"ends at {previous.at}"
+            self.report.caveats.append(
+                f"{newer} checkpoints are only in the database, the exported file {until}: an end that was cut off after that would"
+                " not be seen"
+            )
 
     def _note(self, note: Note, previous: Note | None, where: str) -> None:
         if self._key is not None and not is_signed_by(note, self._key):
@@ -173,6 +183,7 @@ class _Check:
             self._bad(f"{where} does not follow the checkpoint before it: one was changed or removed")
         for head in note.moved:
             self._claims.setdefault((head.writer, head.sequence), (head.hash, f"{where} of {note.at}"))
+        self._order.checkpoint(note)
 
     def event(self, row: Row[Any]) -> None:
         """Check one event against its own hash, its predecessor, its payload and the checkpoints."""
@@ -182,13 +193,16 @@ class _Check:
             self._bad(_gap(before, row), row)
         elif row.prev_hash != before.hash:
             self._bad("it does not follow the event before it: its previous hash differs", row)
-        if _link(row).hash() != row.hash:
+        link = _link(row)
+        if link.hash() != row.hash:
             self._bad("it does not match its own hash: its time, kind, stream, actor or hash was changed", row)
         self._payload(row)
         claimed, where = self._claims.pop((row.writer, row.sequence), (row.hash, ""))
         if claimed != row.hash:
             self._bad(f"{where} signed another hash for it: the chain was rewritten", row)
         self._heads[row.writer] = Head(row.writer, row.sequence, row.hash)
+        if misplaced := self._order.event(row.position, link):
+            self._bad(misplaced, row)
 
     def _payload(self, row: Row[Any]) -> None:
         if row.payload is None:
@@ -217,6 +231,7 @@ class _Check:
                 lost = f"events {there + 1} to {sequence}" if there + 1 < sequence else f"event {sequence}"
                 self._bad(f"the end of the chain of writer {writer} was cut off: {where} saw {lost}, gone now")
         self.report.writers = len(self._heads)
+        self.report.caveats += self._order.caveats()
         self.report.problems.sort(key=lambda problem: problem.position or float("inf"))
 
     def _bad(self, what: str, row: Row[Any] | None = None) -> None:

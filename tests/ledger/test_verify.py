@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,8 @@ def test_a_cut_tail_is_seen_with_the_exported_file_only(case: Case) -> None:
     case.tamper(
         "DELETE FROM event_payload WHERE sequence > 8",
         "DELETE FROM event WHERE sequence > 8",
+        f"DELETE FROM event_payload WHERE writer = '{case.writers[1]}'",
+        f"DELETE FROM event WHERE writer = '{case.writers[1]}'",
         "DELETE FROM checkpoint",
     )
     assert verify(case.url).ok
@@ -201,6 +204,101 @@ def test_a_cut_tail_is_seen_with_the_exported_file_only(case: Case) -> None:
     assert f"the end of the chain of writer {case.writers[0]} was cut off" in text_
     assert "saw events 9 to 10, gone now" in text_
     assert "checkpoints were deleted" in text_
+
+
+def test_a_cut_tail_is_seen_without_anything_else_where_its_streams_go_on(case: Case) -> None:
+    case.tamper(
+        "DELETE FROM event_payload WHERE sequence > 8",
+        "DELETE FROM event WHERE sequence > 8",
+        "DELETE FROM checkpoint",
+    )
+    assert str(verify(case.url).first_bad) == (
+        "event 11 (review.given of req_0): number 4 of its stream, before it, was deleted"
+    )
+
+
+def test_events_of_two_writers_that_changed_places(case: Case) -> None:
+    """What a chain covers is what its writer wrote, not where it stands among others'."""
+    case.tamper(
+        "UPDATE event SET position = -1 WHERE position = 10",
+        "UPDATE event SET position = 10 WHERE position = 11",
+        "UPDATE event SET position = 11 WHERE position = -1",
+    )
+    report = case.verify()
+    assert "number 4 of its stream, before it, was deleted" in report.text()
+    assert "it is number 4 of its stream and comes after number 5: events were moved" in report.text()
+
+
+def put_in(case: Case, writer: str, stream: str, at: int) -> None:
+    """An event with a good chain of its own, as somebody with the database's password can make one."""
+    payload = canonical({"revision": 1, "choice": "approve", "note": "ok"})
+    link = Link(writer, 1, at, "review.given", stream, 1, "local|ann", payload_digest(b"0" * 16, payload), "")
+    fields = {name: getattr(link, name) for name in Link.__slots__}
+    case.tamper(
+        f"INSERT INTO event ({', '.join(fields)}, hash) VALUES ({', '.join(f':{name}' for name in fields)}, :hash)",
+        "INSERT INTO event_payload (writer, sequence, salt, payload) VALUES (:writer, 1, :salt, :payload)",
+        **fields, hash=link.hash(), salt=b"0" * 16, payload=payload,
+    )  # fmt: skip
+
+
+def test_an_event_that_is_put_in_later_says_when_it_was_there(case: Case) -> None:
+    engine = create_engine(database_url(case.url))
+    with engine.begin() as connection:
+        last = connection.execute(text("SELECT max(at) FROM event")).scalar_one()
+    engine.dispose()
+    put_in(case, "now", "req_91", last + 1_000_000)
+    assert case.verify().caveats == []
+    put_in(case, "before", "req_92", last - 86_400_000_000)
+    report = case.verify()
+    assert report.ok and len(report.caveats) == 1
+    assert report.caveats[0].startswith("event 14 says ")
+    assert report.caveats[0].endswith("a clock was changed, or it was put in later with another time")
+
+
+async def test_a_clock_that_was_set_back_is_said(case: Case, clock: ManualClock) -> None:
+    back = ManualClock(clock.now() - timedelta(hours=1))
+    await case.write(back, 3, 2)
+    report = case.verify()
+    assert report.ok and len(report.caveats) == 2
+    assert report.caveats[0].startswith("event 13 says ") and "(and 1 more)" in report.caveats[0]
+    assert "checkpoint 3 of " in report.caveats[1] and "a clock was set back" in report.caveats[1]
+    back.advance(7200)
+    await case.write(back, 4, 2)
+    assert len(case.verify().caveats) == 2
+
+
+async def test_an_exported_file_that_was_emptied_or_is_older_says_what_would_not_be_seen(
+    case: Case, clock: ManualClock
+) -> None:
+    whole = case.exported.read_text()
+    older = whole[: whole.rindex("hoop/ledger\n", 0, whole.rindex("number 2"))]
+    case.exported.write_text(older)
+    assert case.verify().caveats == []  # the newest may be on its way
+    case.exported.write_text("")
+    assert "2 checkpoints are only in the database, the exported file holds none of them" in case.verify().text()
+    case.exported.write_text(whole)
+    await case.write(clock, 3, 1)
+    now = case.exported.read_text()
+    case.exported.write_text(older)
+    assert "2 checkpoints are only in the database, the exported file ends at " in case.verify().text()
+    case.exported.write_text(now)
+    assert case.verify().caveats == []
+
+
+async def test_a_database_that_an_older_backup_replaced_stays_found(
+    sqlite_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Also when the gateway went on with it, and has signed more checkpoints than before."""
+    case, file = Case(sqlite_url, tmp_path / "checkpoints.txt"), tmp_path / "store.db"
+    await case.write(clock, 1, 2)
+    backup = file.read_bytes()
+    await case.write(clock, 3, 2)
+    file.write_bytes(backup)
+    assert "exported checkpoint 2" in case.verify().text()
+    for seed in (4, 5, 6):
+        await case.write(clock, seed, 1)
+        assert not case.verify().ok
+    assert "exported checkpoint 2" in case.verify().text() and "differs from the one in the database" in case.first()
 
 
 def test_a_whole_chain_deleted(case: Case) -> None:
