@@ -11,6 +11,8 @@ from runbooks.webhook import genuine
 
 #: Longest notice that is read; GitHub's are at most 25 MB, and a push of that size is fetched by the timer.
 MOST_BYTES = 1024 * 1024
+#: How long one may take to arrive, in seconds.
+BODY_SECONDS = 30.0
 
 
 class RunbookHook:
@@ -36,12 +38,16 @@ class RunbookHook:
 
 
 async def read_body(request: web.Request) -> bytes | None:
-    """The body, or None for one that is too long."""
+    """The body, or None for one that is too long or takes too long."""
     if (request.content_length or 0) > MOST_BYTES:
         return None
     body = bytearray()
-    async for chunk in request.content.iter_chunked(64 * 1024):
-        body += chunk
-        if len(body) > MOST_BYTES:
-            return None
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_chunked(64 * 1024):
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    return None
+    except TimeoutError:
+        return None
     return bytes(body)

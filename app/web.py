@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from access.errors import HoopError
 from app.telemetry import Figure, exposition
@@ -60,10 +62,22 @@ async def _outcome(check: Check) -> str:
 BACKLOG = 1024
 
 
+class ClientsOwn(logging.Filter):
+    """Keeps out of the log what is only a client's doing: requests that are none, connections that end half-way. Anybody who
+    reaches the port could fill the disk with it, a traceback at a time."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if isinstance(record.exc_info, tuple) else None
+        return kind is None or not issubclass(kind, (ConnectionError, HttpProcessingError))
+
+
 class WebServer:
     """One listening address. `port` 0 takes a free one; `address` says which after `start`."""
 
     def __init__(self, app: web.Application, host: str, port: int) -> None:
+        logger = logging.getLogger("aiohttp.server")
+        if not any(isinstance(one, ClientsOwn) for one in logger.filters):
+            logger.addFilter(ClientsOwn())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=3.0)
         self.host = host
         self._port = port

@@ -19,6 +19,6 @@ def genuine(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
     if not secret or bool(signature) is bool(token):
         return False
     if token:
-        return hmac.compare_digest(token.encode(), secret.encode())
+        return hmac.compare_digest(token.encode("utf-8", "replace"), secret.encode())
     wanted = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(signature.encode(), wanted.encode())
+    return hmac.compare_digest(signature.encode("utf-8", "replace"), wanted.encode())

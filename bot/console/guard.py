@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -23,6 +24,8 @@ from aiohttp import web
 from access.ports import Clock
 
 BODY_LIMIT = 256 * 1024
+#: How long a body may take to arrive, in seconds.
+BODY_SECONDS = 30.0
 PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 
 _POLICY = (
@@ -126,7 +129,7 @@ def csrf_token(session: str, person: str) -> str:
 
 def check_csrf(given: str, session: str, person: str) -> None:
     """Raises Refused 403 unless `given` is the token of this session and person."""
-    if not session or not hmac.compare_digest(given.encode(), csrf_token(session, person).encode()):
+    if not session or not hmac.compare_digest(given.encode("utf-8", "replace"), csrf_token(session, person).encode()):
         raise Refused(403, "This page is old", "Your session changed since this page was opened. Reload and try again.")
 
 
@@ -147,16 +150,20 @@ def security_headers(*, private: bool = True, player: bool = False) -> dict[str,
 
 
 async def read_body(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
-    """The body. Raises Refused 413 as soon as it is larger than `limit` bytes."""
+    """The body. Raises Refused 413 as soon as it is larger than `limit` bytes, 408 when it does not arrive."""
     if (request.content_length or 0) > limit:
         _too_large(limit)
     parts: list[bytes] = []
     size = 0
-    async for part in request.content.iter_chunked(16 * 1024):
-        size += len(part)
-        if size > limit:
-            _too_large(limit)
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.content.iter_chunked(16 * 1024):
+                size += len(part)
+                if size > limit:
+                    _too_large(limit)
+                parts.append(part)
+    except TimeoutError:
+        raise Refused(408, "That took too long", "Not all of it arrived. Try again.") from None
     return b"".join(parts)
 
 

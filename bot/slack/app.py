@@ -213,9 +213,13 @@ class SlackApp:
             return web.Response(status=503)
         if (request.content_length or 0) > limits.BODY:
             return web.Response(status=413)
-        body = await request.content.read(limits.BODY + 1)
-        while len(body) <= limits.BODY and (more := await request.content.read(limits.BODY + 1 - len(body))):
-            body += more
+        try:
+            async with asyncio.timeout(limits.BODY_SECONDS):
+                body = await request.content.read(limits.BODY + 1)
+                while len(body) <= limits.BODY and (more := await request.content.read(limits.BODY + 1 - len(body))):
+                    body += more
+        except TimeoutError:
+            return web.Response(status=408)
         now = self._clock.now().timestamp()
         why = guard.refusal(request.headers, body, self._keys.now.signing_secrets, self._nonces, now)
         if why == guard.UNSIGNED and await self._keys.renew():

@@ -34,6 +34,8 @@ CODE_BLOCKS_IN_VIEW = 70
 VIEW_BYTES = 240_000
 BODY = 262_144
 """Largest HTTP body taken, in bytes."""
+BODY_SECONDS = 10.0
+"""How long one may take to arrive."""
 
 
 def escape(text: str) -> str:

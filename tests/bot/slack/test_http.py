@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from bot.slack import limits
 from bot.slack.guard import signature_of
 from bot.slack.limits import BODY
 from tests.bot.slack.office import SECRET, Office, said
@@ -134,6 +135,22 @@ async def test_a_body_over_the_cap_is_not_read_to_its_end(http_office: Office) -
                 assert answer.status == 413
                 raise aiohttp.ClientError
     assert await filed(http_office) == 0
+
+
+async def test_a_body_that_does_not_arrive_is_not_waited_for(
+    http_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.05)
+
+    async def stuck() -> Any:
+        yield b"command="
+        await asyncio.sleep(30)
+
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(http_office.slack.deliveries.address, data=stuck()) as answer,
+    ):
+        assert answer.status == 408
 
 
 async def test_the_address_proves_itself_to_slack(http_office: Office) -> None:
