@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -66,11 +66,12 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """`cancel` is called with a CancelRequest; a wrong key is ignored without a word, as the server does."""
+    """`cancel` is called with a CancelRequest; a wrong key is ignored without a word, as the server does. Its connection ends
+    when the server was told: clients wait for that, so that it does not hit what they send next."""
 
     tls: ServerTls | None
     require_tls: bool
-    cancel: Callable[[Cancel], None]
+    cancel: Callable[[Cancel], Awaitable[None]]
 
     async def greet(self, guest: Guest) -> tuple[Wire, Hello] | None:
         """Negotiate encryption and read the startup packet; None when the connection was only there to cancel.
@@ -85,7 +86,7 @@ class Entrance:
             packet, size = found
             rest = buffer[size:]
             if isinstance(packet, Cancel):
-                self.cancel(packet)
+                await self.cancel(packet)
                 return None
             if rest:
                 raise Lost

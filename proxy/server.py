@@ -272,8 +272,12 @@ class Gateway:
         guest.leave()
         await self._admit(wire, visitor)
 
-    def _cancel(self, packet: Cancel) -> None:
-        if not self._cancel_here(packet.process, packet.secret) and self._siblings is not None:
+    async def _cancel(self, packet: Cancel) -> None:
+        if self._cancel_here(packet.process, packet.secret):
+            session = self.sessions.get(self.keys.get((packet.process, packet.secret), SessionId("")))
+            if session is not None:
+                await session.cancelled()
+        elif self._siblings is not None:
             self._siblings.tell(packet.process, packet.secret)
 
     def _cancel_here(self, process: int, secret: bytes) -> bool:

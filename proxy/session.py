@@ -96,6 +96,7 @@ class LiveSession:
     #: Why it ends as soon as nothing runs in it.
     _leaving: str = ""
     _ended: bool = False
+    _cancelling: asyncio.Task[None] | None = None
     _express: Express = field(init=False)
 
     def __post_init__(self) -> None:
@@ -168,6 +169,11 @@ class LiveSession:
         self.conversation.cancel()
         self.perform()
 
+    async def cancelled(self) -> None:
+        """The server was told, or cannot be reached."""
+        if self._cancelling is not None:
+            await asyncio.wait({self._cancelling})
+
     def cut(self, why: str) -> None:
         """End the session now."""
         if not self._over.is_set():
@@ -232,7 +238,7 @@ class LiveSession:
         if out.cancel_upstream:
             out.cancel_upstream = False
             if not self.upstream.wire.closed.is_set():
-                self._tasks.create_task(self.dialling.cancel(self.upstream.session))
+                self._cancelling = self._tasks.create_task(self.dialling.cancel(self.upstream.session))
         if out.stale_catalog:
             out.stale_catalog = False
             self.stale_catalog(self.conversation.state.unread)

@@ -35,7 +35,13 @@ TOO_LONG = Refusal(
     code="54000",
 )
 UNSETTLED = Refusal("Names in it depend on what the end of the open transaction undoes; send what follows by itself.")
+#: The server says nothing of a COMMIT before it has run the whole text, and others would go by what was before.
+PUBLISHED = Refusal(
+    "It commits what it defines anew, and goes on.", hint="Send what follows the COMMIT by itself.", code="0A000"
+)
 _UNREAD_SHOWN = 200
+#: Controls of statements that take no time.
+_QUICK = (j.Begin, j.Commit, j.Rollback)
 
 
 def make(
@@ -119,6 +125,8 @@ def refused_by_wire(conv: Exchange, reading: Reading, values: Sequence[bytes | N
         return asked
     if conv.responses.status != m.IDLE and conv.state.unsettled and _goes_on_after_an_end(reading):
         return UNSETTLED
+    if _publishes_and_goes_on(conv, reading):
+        return PUBLISHED
     for part in reading.parts:
         for control in part.judged.controls:
             if isinstance(control, j.Begin) and control.read_write and conv.facts.read_only:
@@ -137,6 +145,18 @@ def _goes_on_after_an_end(reading: Reading) -> bool:
     """Whether statements follow the end of a transaction, or of a part of it, in the same text."""
     before = reading.parts[:-1]
     return any(isinstance(c, j.Commit | j.Rollback | j.RollbackTo) for part in before for c in part.judged.controls)
+
+
+def _publishes_and_goes_on(conv: Exchange, reading: Reading) -> bool:
+    """Whether statements that may take their time follow the commit of known names with another meaning, in the same text."""
+    anew, committed = bool(conv.state.redefined.every), False
+    for part in reading.parts:
+        controls = part.judged.controls
+        if committed and not (controls and all(isinstance(control, _QUICK) for control in controls)):
+            return True
+        anew = anew or any(isinstance(control, j.Redefine) and control.anew.every for control in controls)
+        committed = committed or (anew and any(isinstance(control, j.Commit) for control in controls))
+    return False
 
 
 def _settings(conv: Exchange, reading: Reading) -> tuple[tuple[str, str], ...]:

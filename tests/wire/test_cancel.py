@@ -16,7 +16,9 @@ import pytest
 from app.embedded_postgres import EmbeddedPostgres
 from proxy.house import Settings
 from proxy.postgres import messages as m
+from proxy.postgres.login import Upstreamed
 from proxy.server import Gateway
+from proxy.upstream import Dialling
 from tests.patience import SOON
 from tests.wire.site import Site, open_site
 
@@ -34,6 +36,25 @@ async def test_libpq_of_every_version_cancels(site: Site, version: str):
         await connection.cancel_safe()
         with pytest.raises(psycopg.errors.QueryCanceled):
             await running
+
+
+async def test_who_cancels_waits_until_the_server_was_told(site: Site, monkeypatch: pytest.MonkeyPatch):
+    """Otherwise the cancel could hit what the client sends next."""
+    told = Dialling.cancel
+
+    async def late(dialling: Dialling, session: Upstreamed) -> None:
+        await asyncio.sleep(0.3)
+        await told(dialling, session)
+
+    monkeypatch.setattr(Dialling, "cancel", late)
+    async with await site.connect() as connection:
+        running = asyncio.ensure_future(connection.execute("SELECT pg_sleep(30)"))
+        await asyncio.sleep(0.1)
+        await connection.cancel_safe()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            await asyncio.wait_for(running, SOON)
+        for _ in range(3):
+            assert await (await connection.execute("SELECT pg_sleep(0.1), 7")).fetchone() == ("", 7)
 
 
 async def test_the_process_id_is_the_servers_and_the_secret_is_not(site: Site):

@@ -153,6 +153,27 @@ def test_nor_in_a_pipeline(field: Field) -> None:
         assert not leaked(said) and (said.refusals or _is_masked(said))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEGIN; {}; COMMIT; SELECT pg_sleep(9)", "{}; COMMIT; SELECT 1", "BEGIN; {}; COMMIT AND CHAIN; CREATE TABLE more (id int)",
+        "BEGIN; {}; COMMIT; BEGIN; LOCK TABLE orders", "BEGIN ;; {} ;; COMMIT; SELECT pg_sleep(9)",
+        "BEGIN; {}; COMMIT; DO 'BEGIN END'", "BEGIN; {}; COMMIT; SELECT set_config('jit', 'off', false), pg_sleep(9)",
+    ],
+)  # fmt: skip
+def test_a_text_does_not_go_on_behind_the_commit_of_a_definition(field: Field, text: str) -> None:
+    """What the server has committed in the middle of a text is told at its end only: others would see it by its old meaning."""
+    before = field.oracle.state()
+    with field.connect(Admin()) as client:
+        said = [client.query(step) for step in text.format(REPLACED).split(" ;; ")]
+        assert said[-1].refusals and "goes on" in said[-1].refusals[0]["M"]
+        client.query("ROLLBACK")
+        # What takes no time, and what gives no known name another meaning, is no matter.
+        assert not client.query("BEGIN; COMMENT ON TABLE orders IS NULL; COMMIT; SELECT 1").errors
+        assert not client.query(f"BEGIN; {RESTORED}; COMMIT; BEGIN; ROLLBACK").errors
+    assert not field.oracle.changed(before)
+
+
 @pytest.mark.parametrize("steps", ["{}", "BEGIN ;; {} ;; COMMIT AND CHAIN", "BEGIN ;; {} ;; COMMIT; BEGIN"])
 def test_another_session_waits_until_it_is_known(field: Field, steps: str) -> None:
     with field.connect(Admin()) as client, field.another() as other:
