@@ -25,15 +25,26 @@ def form(data: Mapping[str, Any], viewer: Viewer) -> Markup:
         '<button type="submit" class="button primary">{}</button></footer></form>'
     )
     intro = Markup('<p class="intro">{}</p>').format(line(data["intro"], viewer)) if data["intro"] else ""
-    error = (
-        Markup('<p class="notice bad" role="alert">{}<span>{}</span></p>').format(icon("warning"), words(data["error"]))
-        if data["error"]
-        else ""
-    )
     fields = _JOIN.join(field(f) for f in data["fields"])
+    top = _summary(data)
     return html.format(
-        data["name"], data["token"], words(data["title"]), icon("cross"), intro, error, fields, words(data["submit"])
+        data["name"], data["token"], words(data["title"]), icon("cross"), intro, top, fields, words(data["submit"])
     )
+
+
+def _summary(data: Mapping[str, Any]) -> Markup:
+    """What is wrong with the whole form, and which fields need a change: all but the first, which has the focus, may be out of
+    sight."""
+    wrong = [f for f in data["fields"] if f["error"]]
+    links = Markup(", ").join(
+        Markup('<a href="#{0}" data-field="{0}">{1}</a>').format(f"field-{f['name']}", words(f["label"].rstrip(".?"))) for f in wrong
+    )
+    said = [words(data["error"])] if data["error"] else []
+    said += [Markup("Not sent yet. Look at: {}.").format(links)] if len(wrong) > 1 else []
+    if not said:
+        return Markup("")
+    html = Markup('<p class="notice bad" role="alert">{}<span>{}</span></p>')
+    return html.format(icon("warning"), Markup(" ").join(said))
 
 
 def field(data: Mapping[str, Any]) -> Markup:
@@ -69,7 +80,7 @@ def _optional(data: Mapping[str, Any]) -> Markup:
 def _below(data: Mapping[str, Any], id: str) -> Markup:
     hint = Markup('<p class="help" id="{}-hint">{}</p>').format(id, words(data["hint"])) if data["hint"] else ""
     error = (
-        Markup('<p class="wrong" id="{}-error" role="alert">{}<span>{}</span></p>').format(
+        Markup('<p class="wrong" id="{}-error">{}<span>{}</span></p>').format(
             id, icon("warning"), words(data["error"])
         )
         if data["error"]
@@ -97,8 +108,8 @@ def _suggestions(data: Mapping[str, Any], id: str) -> Markup:
 
 
 def _chips(data: Mapping[str, Any], id: str, marks: Markup) -> Markup:
-    only = data["options"][0]["value"] if data["required"] and len(data["options"]) == 1 else ""
-    chosen = data["value"] or only
+    alone = data["required"] and len(data["options"]) == 1 and not data["error"]  # what was missing is not filled in by us
+    chosen = data["value"] or (data["options"][0]["value"] if alone else "")
     html = Markup('<label class="choice"><input type="radio" name="{}" value="{}" id="{}"{}><span>{}</span></label>')
     chips = _JOIN.join(
         html.format(

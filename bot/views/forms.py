@@ -115,7 +115,15 @@ def exec_form(resources: Sequence[Resource], given: Mapping[str, str], errors: M
             hint="Exactly this runs once, after approval.",
             max_length=MAX_COMMAND,
         ),
-        FormField("reason", "Reason", FieldKind.LINES, given.get("reason", ""), required=False, max_length=REASON_MAX),
+        FormField(
+            "reason",
+            "Reason",
+            FieldKind.LINES,
+            given.get("reason", ""),
+            required=False,
+            hint="May be left out while you have access there.",
+            max_length=REASON_MAX,
+        ),
         FormField("ticket", "Ticket", value=given.get("ticket", ""), required=False, max_length=64),
         *_agent(given),
     )

@@ -300,7 +300,7 @@ def _help_of(verb: Verb, verbs: Sequence[Verb]) -> Card:
     fields = [
         Field("For example", text(Code(f"/hoop {usage.example}"))),
         *([Field("Also understood", text(", ".join(also)))] if also else []),
-        *([Field(AIM_OF[verb].value, text("also: ", ", ".join(beside)))] if beside else []),
+        *([Field("See also", text(", ".join(beside)))] if beside else []),
     ]
     return Card(
         kind="help",

@@ -71,7 +71,7 @@ async def test_each_verb_is_explained_with_an_example_that_is_understood(quick: 
 async def test_help_on_one_names_its_other_words_and_its_neighbours(quick: Stage) -> None:
     said = {field.label: plain(field.value) for field in (await quick.say(ANN, "help deny")).last.fields}
     assert "reject" in said["Also understood"]
-    assert said["Decide on requests"].startswith("also: pending, approve")
+    assert said["See also"].startswith("pending, approve")
     assert "approve" not in str((await quick.say(DANA, "help deny")).last.fields), "nor what is not for the reader"
 
 

@@ -75,6 +75,8 @@ function startDialog() {
   });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+    const field = event.target.closest("[data-field]");
+    if (field) { event.preventDefault(); document.getElementById(field.dataset.field)?.focus(); }
     const fill = event.target.closest("[data-fill]");
     if (fill) document.getElementById(fill.dataset.fill).value = fill.dataset.value;
   });

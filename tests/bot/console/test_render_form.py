@@ -37,9 +37,11 @@ def test_hints_and_errors_are_tied_to_their_input() -> None:
         assert f'<label for="field-{kind}">' in html
     assert html.count('aria-describedby="field-text-hint field-text-error"') == 1
     for name in ("text", "lines", "duration", "choice", "many"):
-        assert f'id="field-{name}-error" role="alert"' in html
+        assert f'id="field-{name}-error"' in html
         assert f'id="field-{name}-hint"' in html
+        assert f'<a href="#field-{name}" data-field="field-{name}">' in html, "the top leads to it, wherever it is"
     assert html.count('aria-invalid="true"') == 5
+    assert html.count('role="alert"') == 1, "one announcement, not six"
 
 
 def test_a_form_without_faults_says_none() -> None:
@@ -83,3 +85,11 @@ def test_an_unknown_kind_is_refused() -> None:
     data["fields"][0]["kind"] = "html"
     with pytest.raises(ValueError, match="kind"):
         form(data, VIEWER)
+
+
+def test_the_only_choice_is_taken_for_granted_but_not_after_it_was_missing() -> None:
+    one = FormField("resource", "Resource", FieldKind.CHOICE, options=(Option("prod-db", "prod-db"),))
+    made = Form("request", "Request", (one,), "Ask")
+    assert " checked" in form(form_to_json(made), VIEWER)
+    again = made.with_errors({"resource": "Choose a resource."}, {"resource": ""})
+    assert " checked" not in form(form_to_json(again), VIEWER), "an error at something chosen is a riddle"
