@@ -37,7 +37,8 @@ def _summary(data: Mapping[str, Any]) -> Markup:
     sight."""
     wrong = [f for f in data["fields"] if f["error"]]
     links = Markup(", ").join(
-        Markup('<a href="#{0}" data-field="{0}">{1}</a>').format(f"field-{f['name']}", words(f["label"].rstrip(".?"))) for f in wrong
+        Markup('<a href="#{0}" data-field="{0}">{1}</a>').format(f"field-{f['name']}", words(f["label"].rstrip(".?")))
+        for f in wrong
     )
     said = [words(data["error"])] if data["error"] else []
     said += [Markup("Not sent yet. Look at: {}.").format(links)] if len(wrong) > 1 else []
@@ -80,9 +81,7 @@ def _optional(data: Mapping[str, Any]) -> Markup:
 def _below(data: Mapping[str, Any], id: str) -> Markup:
     hint = Markup('<p class="help" id="{}-hint">{}</p>').format(id, words(data["hint"])) if data["hint"] else ""
     error = (
-        Markup('<p class="wrong" id="{}-error">{}<span>{}</span></p>').format(
-            id, icon("warning"), words(data["error"])
-        )
+        Markup('<p class="wrong" id="{}-error">{}<span>{}</span></p>').format(id, icon("warning"), words(data["error"]))
         if data["error"]
         else ""
     )
@@ -108,7 +107,9 @@ def _suggestions(data: Mapping[str, Any], id: str) -> Markup:
 
 
 def _chips(data: Mapping[str, Any], id: str, marks: Markup) -> Markup:
-    alone = data["required"] and len(data["options"]) == 1 and not data["error"]  # what was missing is not filled in by us
+    alone = (
+        data["required"] and len(data["options"]) == 1 and not data["error"]
+    )  # what was missing is not filled in by us
     chosen = data["value"] or (data["options"][0]["value"] if alone else "")
     html = Markup('<label class="choice"><input type="radio" name="{}" value="{}" id="{}"{}><span>{}</span></label>')
     chips = _JOIN.join(

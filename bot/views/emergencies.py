@@ -196,7 +196,6 @@ def glass_form(
     resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str], zone: str = "UTC"
 ) -> Form:
     """Take access at once."""
-    chosen = next((one for one in resources if one.name == given.get("resource")), None)
     fields = (
         forms.resource_field(resources, given.get("resource", "")),
         FormField(
@@ -207,7 +206,7 @@ def glass_form(
             max_length=100,
         ),
         FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=forms.SCOPE_OPTIONS),
-        forms.duration_field(chosen, given.get("duration", ""), zone=zone),
+        forms.duration_field(None, given.get("duration", ""), zone=zone),  # its flow says how long, usually and at most
         FormField(
             "reason",
             "What happened, and what you will do",

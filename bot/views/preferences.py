@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from access.actors import Person
-from bot.cards import Button, Card, Do, Field, Item, Strong, text
+from bot.cards import Button, Card, Code, Do, Field, Item, Strong, text
 from bot.views import parts
 
 ON = "on"
@@ -23,9 +23,9 @@ def settings_card(person: Person, values: Mapping[str, bool], quiet: str = "", d
         title=text("My settings"),
         fallback="Settings: " + ", ".join(f"{name} {_word(on=on)}" for name, on in values.items()),
         fields=(
-            Field("Time zone of what I type", text(person.time_zone)),
-            Field("Quiet hours", text(quiet or "none", " · /hoop settings quiet 22:00-07:00")),
-            Field("One message a day", text(digest or "none", " · /hoop settings digest 09:00")),
+            Field("Time zone", text(person.time_zone, ", in which times are shown and read")),
+            Field("Quiet hours", text(quiet or "none", " · set them: ", Code("/hoop settings quiet 22:00-07:00"))),
+            Field("One message a day", text(digest or "none", " · set it: ", Code("/hoop settings digest 09:00"))),
         ),
         items=tuple(
             Item(text(_SAYS[name], ": ", Strong(_word(on=on))), (), (_switch(name, on=on),))

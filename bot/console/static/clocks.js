@@ -26,18 +26,19 @@ export function tick() {
   }
 }
 
-/** Tell the server this browser's time zone, once, where nobody wrote down the person's own: the page is drawn again in it. */
-function zone() {
+/** Tell the server this browser's time zone, once, where nobody wrote down the person's own. True: the page comes again in it. */
+export function moved() {
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (page.zone === undefined || !here || page.zone === here || !/^[A-Za-z0-9_+/-]+$/.test(here)) return;
+  if (page.zone === undefined || !here || (page.zone || "UTC") === here || !/^[A-Za-z0-9_+/-]+$/.test(here)) return false;
   const told = `hoop-zone=${here}`;
-  if (document.cookie.split("; ").includes(told)) return;  // the server does not know this zone
+  const known = () => document.cookie.split("; ").includes(told);
+  if (known()) return false;  // and the server knows no such zone
   document.cookie = `${told}; Path=/; SameSite=Lax; Max-Age=31536000`;
-  if (document.cookie.split("; ").includes(told)) location.reload();
+  if (known()) location.reload();
+  return known();
 }
 
 export function start() {
-  zone();
   tick();
   setInterval(tick, 1000);
 }

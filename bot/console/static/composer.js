@@ -1,6 +1,6 @@
 // The composer: completion of commands, history, sending. And the dialog for forms.
 
-import { all, element, one, page, post, toast } from "./page.js";
+import { all, caret, element, one, page, post, toast } from "./page.js";
 import { tick } from "./clocks.js";
 import { answer } from "./stream.js";
 
@@ -80,7 +80,7 @@ function startDialog() {
     const fill = event.target.closest("[data-fill]");
     if (fill) document.getElementById(fill.dataset.fill).value = fill.dataset.value;
   });
-  dialog.addEventListener("close", () => { dialog.innerHTML = ""; });
+  dialog.addEventListener("close", () => { dialog.innerHTML = ""; caret(); });
 }
 
 // ------------------------------------------------------------------------------------------------ typing

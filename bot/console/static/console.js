@@ -1,6 +1,6 @@
 // The console's own script: small, no framework, no build. Everything it shows was drawn and escaped by the server.
 
-import { all, one, page, post, toast } from "./page.js";
+import { all, caret, one, page, post, toast } from "./page.js";
 import * as clocks from "./clocks.js";
 import * as composer from "./composer.js";
 import * as live from "./live.js";
@@ -42,7 +42,7 @@ function sure(button) {
     foot.append(no, yes);
     form.append(body, foot);
     dialog.append(form);
-    dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes"); dialog.remove(); });
+    dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes"); dialog.remove(); caret(); });
     document.body.append(dialog);
     dialog.showModal();
     no.focus();
@@ -101,7 +101,9 @@ document.addEventListener("keydown", (event) => {
   else one("[data-thread-close]")?.click();
 });
 
-clocks.start();
-composer.start();
-stream.start();
-live.start();
+if (!clocks.moved()) {
+  clocks.start();
+  composer.start();
+  stream.start();
+  live.start();
+}

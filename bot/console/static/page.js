@@ -51,6 +51,14 @@ export function toast(text, tone = "good") {
   if (tone !== "bad") setTimeout(() => box.remove(), 7000);
 }
 
+/** After a dialog: Chromium gives the focus back to a text field without its caret, and what is typed then goes nowhere. */
+export function caret() {
+  const field = document.activeElement;
+  if (!field?.matches("input, textarea")) return;
+  field.blur();
+  field.focus();
+}
+
 /** For screen readers only. */
 export function announce(text) {
   const line = document.createElement("p");

@@ -263,6 +263,17 @@ def test_a_form_says_what_is_wrong_at_each_field_and_keeps_what_was_typed(window
     dana.see("dialog [type=submit]").click()
     dana.gone("dialog[open]")
     dana.see(".only-you", "can decide")
+    until(lambda: dana.run("return !document.querySelector('#dialog').innerHTML"), "the form to be gone")
+    assert dana.type("/hoop my").get_attribute("value") == "/hoop my", "the focus is back, with its caret"
+
+
+def test_times_are_those_of_the_browsers_own_clock(window: Windows) -> None:
+    dana = window()
+    dana.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+    dana.open("/~dana/c/access")
+    dana.see(".side-foot", "Asia/Tokyo")
+    dana.type("/hoop request").send_keys(Keys.ENTER)
+    dana.see("dialog .help", "Without a zone it is Asia/Tokyo.")
 
 
 def test_exact_text_is_reviewed_in_private_and_approved_there(window: Windows, running: Running) -> None:
