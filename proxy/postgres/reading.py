@@ -86,12 +86,16 @@ class Reading:
         return replace(self, shapes={})
 
 
+def looked_at(part: Part, columns: tuple[Field, ...]) -> list[Column]:
+    """The columns of a result as the masker takes them. What the catalog knows of a table's identity is not what its session
+    has made of it since."""
+    known = not part.judged.unsure
+    return [Column(c.name, c.table_oid * known, c.attnum * known, c.type_oid, c.format) for c in columns]
+
+
 def shape(masker: Masker, part: Part, columns: tuple[Field, ...]) -> Shape:
     """Decide what happens to a result of this statement with these columns."""
-    # What the catalog knows of a table's identity is not what its session has made of it since.
-    known = not part.judged.unsure
-    seen = [Column(c.name, c.table_oid * known, c.attnum * known, c.type_oid, c.format) for c in columns]
-    plan = masker.plan(seen, part.output, part.touched)
+    plan = masker.plan(looked_at(part, columns), part.output, part.touched)
     told = tuple(replace(c, name=masker.column_name(c.name)) for c in columns)
     names = packed([c.name for c in told])
     plain = not any(c.format for c in columns)

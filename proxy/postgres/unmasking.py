@@ -15,11 +15,11 @@ from access.ids import GrantId
 from access.ports import Clock
 from access.scopes import Unmask
 from proxy.admission import Bearer, Unmasked
-from proxy.masking.plan import Column, Masker
+from proxy.masking.plan import Masker
 from proxy.masking.rows import RowPlan
 from proxy.postgres import messages as m
 from proxy.postgres.messages import Field
-from proxy.postgres.reading import Part, Reading
+from proxy.postgres.reading import Part, Reading, looked_at
 from proxy.sql import judged as j
 
 #: What has the columns of a query and shows none of its rows yet.
@@ -94,8 +94,7 @@ class Unmasking:
         if part.copy is not None or (admitted is None and not public.personal):
             return None
         clear = frozenset[str]() if admitted is None else admitted.columns
-        seen = [Column(c.name, c.table_oid, c.attnum, c.type_oid, c.format) for c in columns]
-        return Lens(clear, self._masker(public, clear).plan(seen, part.output, part.touched))
+        return Lens(clear, self._masker(public, clear).plan(looked_at(part, columns), part.output, part.touched))
 
     def _masker(self, public: Masker, columns: frozenset[str]) -> Masker:
         if public is not self._public or len(self._maskers) >= _KEPT:

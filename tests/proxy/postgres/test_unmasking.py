@@ -11,10 +11,17 @@ import pytest
 
 from access.actors import Actor, PersonId
 from access.ids import GrantId, RequestId
+from access.masking import ColumnRule, MaskPolicy, Strategy
 from access.requests import Grant, GrantState
 from access.scopes import Unmask, unmask_scope
+from access.statements import Effect, Statement
 from proxy.admission import Bearer
+from proxy.masking.plan import Masker
+from proxy.postgres.messages import Field
+from proxy.postgres.reading import Part
 from proxy.postgres.unmasking import BELIEVED, Lens, Unmasking
+from proxy.sql.catalog import Catalog, Column, Relation
+from proxy.sql.judged import JudgedOne
 from tests.fakes.clock import ManualClock
 from tests.proxy.playbook import row
 
@@ -90,3 +97,21 @@ def test_the_share_of_a_session_ends_in_the_middle_of_a_piece(held: Held, clock:
 def test_the_scope_names_its_columns_in_full(held: Held) -> None:
     assert isinstance(held.grant.scope, Unmask)
     assert set(held.grant.scope.columns) == COLUMNS
+
+
+def test_who_may_see_more_sees_no_more_of_what_was_defined_anew(held: Held, clock: ManualClock) -> None:
+    """The identities the server gives are those of columns that mean something else by now."""
+    catalog = Catalog.of([Relation(20001, "public", "t", columns=(Column(1, "name", 25), Column(2, "email", 25)))])
+    mine = MaskPolicy(columns=(ColumnRule("public.t.email", "x", Strategy.REDACT),))
+    masker = Masker(
+        replace(mine, columns=(*mine.columns, ColumnRule("public.t.name", "x", Strategy.REDACT))),
+        catalog,
+        b"",
+        seen=mine,
+    )
+    showing, columns = unmasking(held, clock), (Field("name", 20001, 1, 25, -1, -1, 0),)
+    statement = Statement("postgres", "SELECT name FROM t", frozenset({Effect.READ}))
+    for unsure, shown in ((False, "a@example.com"), (True, "«masked»")):
+        part = Part(JudgedOne(statement, unsure=unsure), None, touched=True)
+        lens = showing.lens(None, masker, part, columns)
+        assert lens is not None and lens.rewrite(CLEAR) == row(shown)
