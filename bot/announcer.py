@@ -15,10 +15,11 @@ from access.events import StoredEvent
 from access.ports import EVERYTHING, Entropy, Store, Tx
 from access.requests import Grant
 from bot.cases import usable
+from bot.copies import to_person, to_requester
 from bot.deliveries import Delivery, View
 from bot.drawing import draw
 from bot.loops import follow
-from bot.planning import KINDS, PROMPT, Plan, to_person, to_requester
+from bot.planning import KINDS, PROMPT, Plan
 from bot.preferences import Notice, digests, wants
 from bot.reaching import hand_out
 

@@ -15,127 +15,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from access.actors import PersonId
 from access.masking import ForApprover, Masked
-from bot.visible import visible, visible_line
-from bot.zones import MOMENT, said_in
+from bot.fields import FieldKind, Form, FormField, Option
+from bot.inline import Code, Link, Mention, Moment, MomentStyle, Span, Strong, Text, in_zone, plain, text
+from bot.visible import visible
 
-# ------------------------------------------------------------------------------------------------ inline text
-
-
-class MomentStyle(StrEnum):
-    """How a platform formats a moment, always in the viewer's own time zone."""
-
-    TIME = "time"
-    DATE_TIME = "date_time"
-    COUNTDOWN = "countdown"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """An aware UTC instant that the platform shows in the viewer's time zone. COUNTDOWN: time left until it."""
-
-    at: datetime
-    style: MomentStyle = MomentStyle.DATE_TIME
-
-    def plain(self) -> str:
-        """For fallbacks and plain logs."""
-        return self.at.strftime("%Y-%m-%d %H:%M UTC")
-
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A person by id, with the directory's name. `ping` False: the platform shows the name without notifying."""
-
-    person: PersonId
-    name: str
-    ping: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A short piece in fixed width: an id, a resource, a command to type. Our own or the person's words, never target data."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Strong:
-    """Emphasised words."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link of ours."""
-
-    label: str
-    url: str
-
-
-Span = str | Moment | Mention | Code | Strong | Link
-Text = tuple[Span, ...]
-
-
-def text(*spans: Span) -> Text:
-    """One line of text; every string in it is made visible (no line breaks, hidden or bidirectional characters)."""
-    return tuple(_clean(span) for span in spans if span != "")
-
-
-def _clean(span: Span) -> Span:
-    match span:
-        case str():
-            return visible_line(span)
-        case Mention():
-            return replace(span, name=visible_line(span.name))
-        case Code():
-            return Code(visible_line(span.text))
-        case Strong():
-            return Strong(visible_line(span.text))
-        case Link():
-            return replace(span, label=visible_line(span.label))
-        case Moment():
-            return span
-
-
-def in_zone(words: str) -> Text:
-    """A sentence whose moments (`2026-03-02 10:02 UTC`, as other rooms write them) are shown in the viewer's zone."""
-    spans: list[Span] = []
-    for number, piece in enumerate(MOMENT.split(words)):
-        spans.append(_moment(piece) if number % 2 else piece)
-    return text(*spans)
-
-
-def _moment(words: str) -> Span:
-    try:
-        return Moment(datetime.strptime(words, "%Y-%m-%d %H:%M").replace(tzinfo=UTC))
-    except ValueError:
-        return f"{words} UTC"
-
-
-def plain(line: Text) -> str:
-    """A line as plain text, for fallbacks, logs and terminals."""
-    return "".join(_plain(span) for span in line)
-
-
-def _plain(span: Span) -> str:
-    match span:
-        case str():
-            return span
-        case Moment():
-            return span.plain()
-        case Mention():
-            return span.name
-        case Code() | Strong():
-            return span.text
-        case Link():
-            return f"{span.label} <{span.url}>"
-
+# defined in `bot.inline` and `bot.fields`, and part of this vocabulary like the classes below
+__all__ = [
+    "Block",
+    "Button",
+    "Card",
+    "Code",
+    "CodeBlock",
+    "Do",
+    "ExactBlock",
+    "Field",
+    "FieldKind",
+    "Form",
+    "FormField",
+    "Item",
+    "Link",
+    "Mention",
+    "Moment",
+    "MomentStyle",
+    "Option",
+    "SecretBlock",
+    "Snippet",
+    "Span",
+    "State",
+    "Strong",
+    "Style",
+    "Table",
+    "Text",
+    "Tone",
+    "in_zone",
+    "plain",
+    "text",
+    "with_tokens",
+]
 
 # ------------------------------------------------------------------------------------------------ blocks
 
@@ -344,64 +264,3 @@ def with_tokens(card: Card, mint: Callable[[Button], str]) -> Card:
 
     items = tuple(replace(item, buttons=tuple(fill(b) for b in item.buttons)) for item in card.items)
     return replace(card, buttons=tuple(fill(b) for b in card.buttons), items=items)
-
-
-# ------------------------------------------------------------------------------------------------ forms
-
-
-class FieldKind(StrEnum):
-    """What input a form field takes. DURATION is text like `30m`, with `options` as one-tap suggestions."""
-
-    TEXT = "text"
-    LINES = "lines"
-    CHOICE = "choice"
-    DURATION = "duration"
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One choice."""
-
-    value: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class FormField:
-    """One input. `value` is prefilled; `error` says what is wrong with it and what would be right."""
-
-    name: str
-    label: str
-    kind: FieldKind = FieldKind.TEXT
-    value: str = ""
-    required: bool = True
-    options: tuple[Option, ...] = ()
-    placeholder: str = ""
-    hint: str = ""
-    error: str = ""
-    max_length: int = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A form. The platform sends `name`, `token` and the values back to `Handlers.submit`."""
-
-    name: str
-    title: str
-    fields: tuple[FormField, ...]
-    submit: str
-    token: str = ""
-    intro: Text = ()
-    error: str = ""
-
-    def with_errors(self, errors: Mapping[str, str], values: Mapping[str, str]) -> Form:
-        """The form again, with what was typed and what is wrong per field; errors of no field go to the top."""
-        fields = tuple(replace(f, value=values.get(f.name, f.value), error=errors.get(f.name, "")) for f in self.fields)
-        names = {f.name for f in self.fields}
-        rest = " ".join(message for name, message in errors.items() if name not in names)
-        return replace(self, fields=fields, error=rest)
-
-    def in_zone(self, zone: str) -> Form:
-        """The form, with the moments of its errors on the clock of who fills it in: a platform shows these as they are."""
-        fields = tuple(replace(f, error=said_in(f.error, zone)) for f in self.fields)
-        return replace(self, fields=fields, error=said_in(self.error, zone))

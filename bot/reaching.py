@@ -25,10 +25,12 @@ from access.ports import EVERYTHING, Entropy, Store, Tx
 from access.requests import AccessRequest, RequestState
 from approval_flows.deputising import kept
 from bot.cases import World
+from bot.copies import to_person
 from bot.deliveries import Delivery, View
 from bot.drawing import draw
 from bot.outgoing import enqueue
-from bot.planning import Plan, to_person, waiting_under
+from bot.planning import Plan
+from bot.planning_orders import waiting_under
 from bot.platform import Platform, RetryLater, Undeliverable
 from bot.preferences import Notice, digested_since, quiet, wants
 

@@ -115,10 +115,8 @@ class Console:
             routes += [web.get(prefix + path, self._for_person(handler)) for path, handler in gets.items()]
             routes += [web.post(prefix + path, self._for_person(handler)) for path, handler in posts.items()]
             routes.append(web.get(f"{prefix}/events", self._guarded(self.live.events)))
-        if self._context.settings.demo:
-            routes.append(web.get("/~{as}", self._for_person(pages.home)))
-        routes.append(web.get("/{anything:.*}", self._guarded(self._nothing_here)))
-        return routes
+        routes += [web.get("/~{as}", self._for_person(pages.home))] if self._context.settings.demo else []
+        return [*routes, web.get("/{anything:.*}", self._guarded(self._nothing_here))]
 
     # -------------------------------------------------------------------------------------------- the guard
 
