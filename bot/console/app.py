@@ -26,6 +26,9 @@ from bot.console.watching import Watching
 
 log = logging.getLogger(__name__)
 
+#: What other servers log for a client that closed its connection.
+GONE = 499
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PersonHandler = Callable[[web.Request, Me], Awaitable[web.StreamResponse]]
 
@@ -137,8 +140,10 @@ class Console:
                 return self._signed_out(request)
             except HoopError as error:
                 return self._refuse(request, Refused(_status(error), error.message, error.hint))
-            except (web.HTTPException, ConnectionError):
+            except web.HTTPException:
                 raise
+            except ConnectionError:
+                return web.Response(status=GONE)  # the browser went away: nobody reads this, and no error is logged
             except Exception:
                 number = self._context.ports.entropy.token(4).hex()
                 log.exception("console error %s", number)

@@ -39,6 +39,8 @@ from bot.visible import visible, visible_line
 
 PREFIX = "hoop"
 OPENS = ":opens"
+FEW = 2
+"""Lines up to which an entry of a list is short."""
 NOBODY: Accounts = MappingProxyType({})
 _STYLES = {Style.PRIMARY: "primary", Style.DANGER: "danger"}
 TOO_LONG = text("This is longer than Slack can show here, so it cannot be approved from this message.")
@@ -163,12 +165,12 @@ def _labelled(label: str, blocks: list[Json]) -> list[Json]:
 
 
 def _items(items: Sequence[Item], accounts: Accounts, room: int) -> list[Json]:
-    """List entries; those without buttons share blocks. What has no room is counted."""
+    """List entries; short ones without buttons share blocks, others have their own. What has no room is counted."""
     blocks: list[Json] = []
     lines: list[list[Json]] = []
     for number, item in enumerate(items):
         new = [rich.strong(rich.line(item.title, accounts)), *(rich.line(one, accounts) for one in item.lines)]
-        if not item.buttons:
+        if not item.buttons and len(item.lines) <= FEW:
             lines += new
             continue
         blocks += rich.section(lines)

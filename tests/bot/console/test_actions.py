@@ -357,6 +357,21 @@ async def test_an_error_nobody_foresaw_has_a_number_and_no_traceback(
     assert "hunter22" not in text
 
 
+async def test_a_browser_that_went_away_is_no_error_in_the_log(
+    scene: Scene, opened: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    dana = opened(DANA)
+    await dana.page("/private")
+
+    async def gone(*_: object) -> None:
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(scene.conversation, "say", gone)
+    response = await dana.post("/say", {"text": "/hoop my"})
+    assert response.status == 499
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 # ------------------------------------------------------------------------------------------------ completion
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from access.actors import PersonId
 from access.masking import ForApprover, Masked, declare_masked
+from bot.aims import Aim
 from bot.cards import (
     Button,
     Card,
@@ -36,6 +37,7 @@ from bot.cards import (
 )
 from bot.slack import limits, render
 from bot.slack.checked import Invalid, checked_blocks, checked_view
+from bot.views.lists import help_card
 from tests.bot.slack.office import labels, words
 from tests.fakes.slack.checks import message_problems, view_problems
 from tests.fakes.slack.interactions import elements
@@ -334,3 +336,11 @@ def test_pieces_join_to_the_same_text(sample: str, size: int) -> None:
 def test_fit_counts_escaped_characters(sample: str, limit: int, wanted: str) -> None:
     assert limits.fit(sample, limit) == wanted
     assert limits.length(limits.fit(sample, limit)) <= limit
+
+
+def test_each_group_of_help_is_a_block_of_its_own() -> None:
+    """Slack puts room between blocks and none between lines: a page without it is a wall."""
+    blocks = render.message(help_card(None)).blocks
+    firsts = [block["elements"][0]["elements"][0]["text"] for block in blocks[2:]]
+    assert firsts[: len(Aim)] == [aim.value for aim in Aim]
+    assert len(blocks) <= 12
