@@ -15,15 +15,11 @@ from access.policy import DEFAULT_MATRIX, Action, Policy, Rule
 from access.resources import Files, Protocol, Resource, SshRules, Upstream, UpstreamTls
 from access.scopes import Level
 from access.windows import DAYS, Window
-from app.settings import (
-    HoursSettings,
-    PersonSettings,
-    ResourceSettings,
-    RuleSettings,
-    Settings,
-    SshSettings,
-)
+from app.settings import Settings
+from app.settings_chat import PersonSettings
 from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
+from app.settings_policy import RuleSettings
+from app.settings_resources import HoursSettings, ResourceSettings, SshSettings
 from proxy.masking.detectors import ENTITIES
 
 

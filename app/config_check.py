@@ -23,8 +23,10 @@ from app.config_people import double_people
 from app.config_runbooks import runbook_problems, runbook_secrets
 from app.config_ssh import ssh_authorities, ssh_problems
 from app.keys import REMEDY, key_bytes
-from app.settings import PostgresListener, ResourceSettings, Settings
+from app.settings import Settings
+from app.settings_listeners import PostgresListener
 from app.settings_masking import ColumnRuleSettings, DetectRuleSettings
+from app.settings_resources import ResourceSettings
 from approval_flows.on_call_file import read_schedules
 from approval_flows.shelf import load_folder
 from identity.directory import StaticDirectory

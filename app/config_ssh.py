@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from app.settings import ResourceSettings, Settings
+from app.settings import Settings
+from app.settings_resources import ResourceSettings
 from proxy.ssh.messages import LOADING
 from proxy.ssh.places import everywhere
 

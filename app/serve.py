@@ -21,7 +21,7 @@ from access.events import ConfigurationLoaded
 from app.cli_setup import load_or_explain
 from app.clock import SystemClock
 from app.config_file import Loaded
-from app.core import open_core
+from app.core import Core, open_core
 from app.flows import FlowsWanted, watch
 from app.process import Process, Role
 from app.role_proxy import ProxyRole
@@ -70,12 +70,7 @@ async def _serve_until_stopped(
         keeping = tasks.create_task(core.book.run())
         await core.book.refresh()
         sessions = SessionLog(core.store)
-        directory = core.base / core.settings.recordings.path
-        pen, map_room = (Pen, None) if short_way is None else (short_way.Pen, short_way.Window)
-        strict, node = core.settings.recordings.strict, core.store.writer
-        recordings = Recordings(
-            directory, sessions, strict=strict, pen=pen, node=node, entropy=core.entropy, map_room=map_room
-        )
+        recordings = _recordings(core, sessions)
         process = Process(core, recordings, tasks, databases_only=databases_only)
         loop.add_signal_handler(signal.SIGHUP, process.reload)
         watching = tasks.create_task(watch(core.flows, core.on_call, core.store, process.node))
@@ -100,6 +95,15 @@ async def _serve_until_stopped(
             keeping.cancel()
             watching.cancel()
             supervised.close()
+
+
+def _recordings(core: Core, sessions: SessionLog) -> Recordings:
+    settings = core.settings.recordings
+    pen, map_room = (Pen, None) if short_way is None else (short_way.Pen, short_way.Window)
+    return Recordings(
+        core.base / settings.path, sessions, strict=settings.strict, pen=pen,
+        node=core.store.writer, entropy=core.entropy, map_room=map_room,
+    )  # fmt: skip
 
 
 async def supervise(loaded: Loaded, config: Path, log_style: str) -> int:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from app.settings_types import SecretRef
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+from app.settings_types import SecretRef, Section
 
 
-class OnCallSystem(_Section):
+class OnCallSystem(Section):
     """Schedules of PagerDuty or Opsgenie. People are told by an e-mail that exactly one active person here has."""
 
     provider: Literal["pagerduty", "opsgenie"]
@@ -26,7 +22,7 @@ class OnCallSystem(_Section):
     schedules: dict[str, str] = Field(min_length=1, description="Name in flows → id of the schedule there.")
 
 
-class PagingSettings(_Section):
+class PagingSettings(Section):
     """A service that pages people."""
 
     provider: Literal["pagerduty", "opsgenie"]
@@ -37,7 +33,7 @@ class PagingSettings(_Section):
     team: str = Field(default="", description="Opsgenie: team that is alerted (default: the key's).")
 
 
-class EstimateSettings(_Section):
+class EstimateSettings(Section):
     """What people who decide on one command may look at before they do, in private, through the gateway, on record."""
 
     plan: bool = Field(
@@ -48,7 +44,7 @@ class EstimateSettings(_Section):
     )
 
 
-class AlarmSettings(_Section):
+class AlarmSettings(Section):
     """Who is given alarms outside of chat: broken glass, nobody acknowledging it, overdue attestations, freezes."""
 
     url: str = Field(default="", pattern=r"^(https?://.+)?$", description="POST each alarm there as JSON.")

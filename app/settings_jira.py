@@ -5,17 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from access.requests import Ask
-from app.settings_types import Duration, SecretRef
+from app.settings_types import Duration, SecretRef, Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class JiraTransitions(_Section):
+class JiraTransitions(Section):
     """Names of transitions (or of the statuses they lead to) that the gateway makes; empty: none."""
 
     approved: str = ""
@@ -25,14 +21,14 @@ class JiraTransitions(_Section):
     ended: str = Field(default="", description="Access is over, or the command was run.")
 
 
-class JiraDecisions(_Section):
+class JiraDecisions(Section):
     """Statuses in which a person's transition counts as a click. Empty: Jira decides nothing."""
 
     approve: list[str] = []
     deny: list[str] = []
 
 
-class JiraTemplate(_Section):
+class JiraTemplate(Section):
     """What a request becomes. The first template that fits is taken; a request that none fits is not mirrored."""
 
     project: str = Field(pattern=r"^[A-Z][A-Z0-9_]{1,30}$", description="Key of the project.")
@@ -50,7 +46,7 @@ class JiraTemplate(_Section):
     decide: JiraDecisions = JiraDecisions()
 
 
-class JiraSettings(_Section):
+class JiraSettings(Section):
     """A Jira Cloud site or a Jira Data Center server."""
 
     url: str = Field(pattern=r"^https?://[^\s?#]+$", description="Such as https://acme.atlassian.net")

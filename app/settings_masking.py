@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from access.masking import Strategy
-from app.settings_types import Name, SecretRef
+from app.settings_types import Name, SecretRef, Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class ColumnRuleSettings(_Section):
+class ColumnRuleSettings(Section):
     """Mask whole columns by name, whatever is in them."""
 
     columns: list[str] = Field(default=[], description="Globs over schema.table.column; leading parts may be left out.")
@@ -33,7 +29,7 @@ class ColumnRuleSettings(_Section):
         return self
 
 
-class DetectRuleSettings(_Section):
+class DetectRuleSettings(Section):
     """Other value detectors on some resources or for some people; later rules win."""
 
     detect: dict[str, Strategy] = Field(min_length=1, description="Entity → strategy; keep turns one off.")
@@ -43,7 +39,7 @@ class DetectRuleSettings(_Section):
     groups: list[str] = Field(default=[], description="Only for members of these groups, and for people.")
 
 
-class PresidioSettings(_Section):
+class PresidioSettings(Section):
     """Presidio's recognisers on free texts, in a worker process (pip install presidio-analyzer)."""
 
     recognizers: list[str] = Field(default=[], description="Its classes: ItVatCodeRecognizer, UkNinoRecognizer, …")
@@ -57,7 +53,7 @@ class PresidioSettings(_Section):
         return self
 
 
-class MaskingSettings(_Section):
+class MaskingSettings(Section):
     """What is masked before it leaves."""
 
     columns: list[ColumnRuleSettings] = []

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from app.settings_types import Duration, Name, SecretRef
+from app.settings_types import Duration, Name, SecretRef, Section
 from runbooks.values import SECRET_NAME
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class RunbookRuleSettings(_Section):
+class RunbookRuleSettings(Section):
     """Which runbooks of a repository reach which resources, for whom. The first rule whose paths match counts."""
 
     paths: list[str] = Field(default=["*"], description="Globs of file paths; * also crosses folders.")
@@ -22,7 +18,7 @@ class RunbookRuleSettings(_Section):
     groups: list[str] = Field(default=[], description="Who may run them; none: anybody.")
 
 
-class RepositorySettings(_Section):
+class RepositorySettings(Section):
     """One Git repository with runbooks, mirrored and read at a pinned commit."""
 
     name: Name = Field(description="First part of its runbooks' names.")
@@ -46,7 +42,7 @@ class RepositorySettings(_Section):
     rules: list[RunbookRuleSettings] = Field(default=[], description="With rules, what none matches is not offered.")
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Section):
     """A runbook that is asked for by the clock, in the name of its owner; it is approved like a person's."""
 
     name: Name
@@ -58,7 +54,7 @@ class ScheduleSettings(_Section):
     owner: str = Field(description="Wire name of the person in whose name it is asked for.")
 
 
-class RunSecretSettings(_Section):
+class RunSecretSettings(Section):
     """A secret that runbooks may be given by its name. Its value is read when a step that needs it is on its way."""
 
     name: str = Field(pattern=SECRET_NAME, description="What people and files call it, such as billing/api-token.")
@@ -68,7 +64,7 @@ class RunSecretSettings(_Section):
     groups: list[str] = Field(default=[], description="Who may name it; none: anybody who may run the runbook.")
 
 
-class RunbookSettings(_Section):
+class RunbookSettings(Section):
     """Where runbooks come from."""
 
     library: bool = Field(default=True, description="Offer the runbooks that ship, as library/NAME.")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from access.durations import duration_of
 
@@ -77,3 +77,9 @@ Port = Annotated[int, BeforeValidator(no_bool), Field(ge=0, le=65535)]
 Verdict = Literal["allow", "hold", "deny"]
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Zone = Annotated[str, AfterValidator(_zone)]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are errors, defaults are checked, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

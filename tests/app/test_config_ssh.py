@@ -9,7 +9,8 @@ import pytest
 from access.resources import Protocol, Resource, Upstream
 from app.config_ssh import ssh_problems
 from app.core import address_of
-from app.settings import ResourceSettings, Settings
+from app.settings import Settings
+from app.settings_resources import ResourceSettings
 
 
 def found(protocol: str = "ssh", **ssh: Any) -> list[str]:
