@@ -85,9 +85,10 @@ class Supervisor:
         return 1 if self._failed else 0
 
     def forward(self, number: signal.Signals) -> None:
-        """Pass a signal on to every child."""
+        """Pass a signal on to every child that is ready: one that starts would end by it, and has read nothing yet."""
         for child in self.children:
-            _signal(child, number)
+            if child.ready:
+                _signal(child, number)
 
     async def _keep(self, child: Child) -> None:
         while not self.stop.is_set():

@@ -18,7 +18,7 @@ import pytest
 from app.clock import SystemClock
 from app.serve import workers
 from app.supervise import AGAIN, LONGEST_PAUSE, SOCKET, Child, Supervisor, children, pause, seen
-from tests.patience import SOON
+from tests.patience import LONG, SOON
 
 READY = f"import os, socket, sys, time; socket.socket(fileno=int(os.environ['{SOCKET}'])).send(b'r'); "
 
@@ -37,7 +37,7 @@ async def running(tmp_path: Path, *some: Child) -> AsyncIterator[tuple[Superviso
 
 
 async def until(condition: object) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LONG):
         while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - processes do not tell
             await asyncio.sleep(0.01)
 
@@ -123,6 +123,18 @@ async def test_what_a_dead_one_left_is_written_over(tmp_path: Path, there: str):
         await until(lambda: one.ready)
         assert [line.partition(":")[0] for line in seen(state)] == ["proxy"]
     assert not state.exists()
+
+
+async def test_a_reload_is_for_those_that_are_ready(tmp_path: Path):
+    """SIGHUP ends a process that has no handler for it yet."""
+    said = tmp_path / "said"
+    handles = f"import pathlib, signal; signal.signal(signal.SIGHUP, lambda *_: pathlib.Path({str(said)!r}).touch()); "
+    ready, starting = child("web", handles + READY + "time.sleep(60)"), child("proxy", "import time; time.sleep(60)")
+    async with running(tmp_path, ready, starting) as (supervisor, task):
+        await until(lambda: ready.ready and starting.process)
+        supervisor.forward(signal.SIGHUP)
+        await until(said.exists)
+        assert not task.done() and starting.process is not None and starting.process.returncode is None
 
 
 async def test_a_full_disk_ends_nothing(
