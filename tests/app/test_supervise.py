@@ -127,14 +127,17 @@ async def test_what_a_dead_one_left_is_written_over(tmp_path: Path, there: str):
 
 async def test_a_reload_is_for_those_that_are_ready(tmp_path: Path):
     """SIGHUP ends a process that has no handler for it yet."""
-    said = tmp_path / "said"
-    handles = f"import pathlib, signal; signal.signal(signal.SIGHUP, lambda *_: pathlib.Path({str(said)!r}).touch()); "
-    ready, starting = child("web", handles + READY + "time.sleep(60)"), child("proxy", "import time; time.sleep(60)")
+    said, go = tmp_path / "said", tmp_path / "go"
+    handles = f"import pathlib, signal; signal.signal(signal.SIGHUP, lambda *_: pathlib.Path({str(said)!r}).touch())\n"
+    waits = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)\n"
+    ready, starting = child("web", handles + READY + "time.sleep(60)"), child("proxy", waits + READY + "time.sleep(60)")
     async with running(tmp_path, ready, starting) as (supervisor, task):
         await until(lambda: ready.ready and starting.process)
         supervisor.forward(signal.SIGHUP)
         await until(said.exists)
-        assert not task.done() and starting.process is not None and starting.process.returncode is None
+        go.touch()
+        await until(lambda: starting.ready or task.done())
+        assert starting.ready and starting.starts == 1
 
 
 async def test_a_full_disk_ends_nothing(
