@@ -269,12 +269,10 @@ def grant_directly(
     resource = flow.find_resource(office.resources, resource_name)
     if isinstance(resource, Invalid):
         return resource
-    if (stopped := freezing.frozen(office, tx, resource.name)) is not None:
-        return stopped
-    closed = times.check_windows(resource.name, resource, None, tx.now)
-    if closed is not None:
-        return closed
     wanted = flow.check_duration(resource, duration)
+    barred = freezing.frozen(office, tx, resource.name) or times.check_windows(resource.name, resource, None, tx.now)
+    if barred is not None:
+        return barred
     if isinstance(wanted, Invalid):
         return wanted
     if level_of(scope) is Level.NONE:
@@ -284,7 +282,19 @@ def grant_directly(
         return wrong
     if not readable(reason) or not operator:
         return Invalid("Access without approval wants a reason and an operator.", field="reason")
-    by = person_id(OPERATOR, operator)
+    return _granted_by(office, tx, person, resource, scope, wanted, reason.strip(), person_id(OPERATOR, operator))
+
+
+def _granted_by(
+    office: Office,
+    tx: Tx,
+    person: Person,
+    resource: Resource,
+    scope: Scope,
+    wanted: timedelta,
+    reason: str,
+    by: PersonId,
+) -> Grant | HoopError:
     request = AccessRequest(
         id=RequestId(office.new_id(Prefix.REQUEST)),
         actor=Actor(person.id, display=person.name),
@@ -292,7 +302,7 @@ def grant_directly(
         ask=Ask.ACCESS,
         scope=scope,
         duration=wanted,
-        reason=reason.strip(),
+        reason=reason,
         created_at=tx.now,
         expires_at=tx.now + office.limits.ask_for,
     )

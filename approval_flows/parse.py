@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -10,7 +11,7 @@ from access.statements import Effect, Flag
 from approval_flows import parse_parts as parts
 from approval_flows.model import BreakGlass, Escalation, Flow, FlowProblem, Risk, Sources, Stage, When, Words
 from approval_flows.ticketing import TicketIs
-from approval_flows.yaml_lines import Keys, Node, Reader
+from approval_flows.yaml_lines import E, Keys, Node, Reader, T
 
 SCOPES = ("read", "write", "admin", "interactive", "once", "unmask")
 _FLOW = (
@@ -172,56 +173,48 @@ def _overlap(reader: Reader, flow: Flow) -> None:
                 reader.wrong(stage.line, f"stages.{stage.name}", message)
 
 
+_WHEN = (
+    "asks", "resources", "labels", "scopes", "effects", "flags", "longer_than", "at_most", "hours", "ticket", "agent",
+    "people", "groups", "risk", "on_call", "runbooks", "ticket_is",
+)  # fmt: skip
+
+
 def _when(reader: Reader, node: Node, *, automatic: bool) -> When:
-    known = (
-        "asks",
-        "resources",
-        "labels",
-        "scopes",
-        "effects",
-        "flags",
-        "longer_than",
-        "at_most",
-        "hours",
-        "ticket",
-        "agent",
-        "people",
-        "groups",
-        "risk",
-        "on_call",
-        "runbooks",
-        "ticket_is",
-    )
-    keys = reader.keys(node, "when", known)
+    keys = reader.keys(node, "when", _WHEN)
     if not keys:
         reader.wrong(node, "when", "is empty; leave it out for always")
-    asks = reader.choices(keys["asks"], "when.asks", Ask) if "asks" in keys else frozenset[Ask]()
+
+    def given(name: str, read: Callable[[Node, str], T], otherwise: T) -> T:
+        return read(keys[name], f"when.{name}") if name in keys else otherwise
+
+    def chosen(name: str, kind: type[E]) -> frozenset[E]:
+        return given(name, lambda node, where: reader.choices(node, where, kind), frozenset())
+
+    asks = chosen("asks", Ask)
     if automatic and Ask.STATEMENT in asks:
         reader.wrong(
             keys["asks"], "when.asks", "a held statement is never approved automatically: a rule wants it seen"
         )
-    if automatic and not asks:
-        asks = frozenset({Ask.ACCESS})
     return When(
-        asks=asks,
-        resources=reader.texts(keys["resources"], "when.resources") if "resources" in keys else (),
-        runbooks=reader.texts(keys["runbooks"], "when.runbooks") if "runbooks" in keys else (),
-        labels=parts.read_labels(reader, keys["labels"]) if "labels" in keys else MappingProxyType({}),
-        scopes=frozenset(reader.words(keys["scopes"], "when.scopes", SCOPES)) if "scopes" in keys else frozenset(),
-        effects=reader.choices(keys["effects"], "when.effects", Effect) if "effects" in keys else frozenset(),
-        flags=reader.choices(keys["flags"], "when.flags", Flag) if "flags" in keys else frozenset(),
-        longer_than=reader.duration(keys["longer_than"], "when.longer_than") if "longer_than" in keys else None,
-        at_most=reader.duration(keys["at_most"], "when.at_most") if "at_most" in keys else None,
-        hours=reader.items(keys["hours"], "when.hours", lambda n, w: parts.read_window(reader, n, w))
-        if "hours" in keys
-        else (),
-        ticket=parts.read_pattern(reader, keys["ticket"], "when.ticket") if "ticket" in keys else None,
-        agent=reader.flag(keys["agent"], "when.agent") if "agent" in keys else None,
-        people=reader.texts(keys["people"], "when.people") if "people" in keys else (),
-        groups=reader.texts(keys["groups"], "when.groups") if "groups" in keys else (),
-        risk=reader.choices(keys["risk"], "when.risk", Risk) if "risk" in keys else frozenset(),
-        on_call=reader.texts(keys["on_call"], "when.on_call") if "on_call" in keys else (),
-        ticket_is=reader.choices(keys["ticket_is"], "when.ticket_is", TicketIs) if "ticket_is" in keys else frozenset(),
+        asks=asks or (frozenset({Ask.ACCESS}) if automatic else frozenset()),
+        resources=given("resources", reader.texts, ()),
+        runbooks=given("runbooks", reader.texts, ()),
+        labels=given("labels", lambda node, _: parts.read_labels(reader, node), MappingProxyType({})),
+        scopes=given("scopes", lambda node, where: frozenset(reader.words(node, where, SCOPES)), frozenset()),
+        effects=chosen("effects", Effect),
+        flags=chosen("flags", Flag),
+        longer_than=given("longer_than", reader.duration, None),
+        at_most=given("at_most", reader.duration, None),
+        hours=given(
+            "hours", lambda node, where: reader.items(node, where, lambda n, w: parts.read_window(reader, n, w)), ()
+        ),
+        ticket=given("ticket", lambda node, where: parts.read_pattern(reader, node, where), None),
+        agent=given("agent", reader.flag, None),
+        people=given("people", reader.texts, ()),
+        groups=given("groups", reader.texts, ()),
+        risk=chosen("risk", Risk),
+        on_call=given("on_call", reader.texts, ()),
+        ticket_is=chosen("ticket_is", TicketIs),
     )
 
 
