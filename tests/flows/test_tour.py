@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 def play(home: Path, **environment: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "app", "demo", "--stay=0", "--home", str(home)]
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=180, check=False
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=400, check=False
     )
     return done.returncode, done.stdout + done.stderr
 
