@@ -167,14 +167,19 @@ class _Check:
                 self._bad(f"{where} of {note.at} differs from the one in the database")
             self._note(note, previous, where)
             previous = note
-        last = 0 if previous is None else previous.number
-        newer = sum(number > last for number in self._notes)
-        if newer > (1 if previous is not None else 0):  # one may be on its way into the file
-            until = "holds none of them" if previous is None else f"ends at {previous.at}"
-            self.report.caveats.append(
-                f"{newer} checkpoints are only in the database, the exported file {until}: an end that was cut off after that would"
-                " not be seen"
-            )
+        self._lagging(previous)
+
+    def _lagging(self, last: Note | None) -> None:
+        """Say what an exported file leaves open that holds nothing, or ends before the database's own checkpoints."""
+        newer = sum(last is not None and number > last.number for number in self._notes)
+        if last is None:
+            said = "the exported file holds no checkpoint: a cut tail would not be seen"
+        elif newer > 1:  # one may be on its way into the file
+            said = f"{newer} checkpoints are only in the database, the exported file ends at {last.at}: a tail cut after that"
+            said += " would not be seen"
+        else:
+            return
+        self.report.caveats.append(said)
 
     def _note(self, note: Note, previous: Note | None, where: str) -> None:
         if self._key is not None and not is_signed_by(note, self._key):

@@ -275,7 +275,7 @@ async def test_an_exported_file_that_was_emptied_or_is_older_says_what_would_not
     case.exported.write_text(older)
     assert case.verify().caveats == []  # the newest may be on its way
     case.exported.write_text("")
-    assert "2 checkpoints are only in the database, the exported file holds none of them" in case.verify().text()
+    assert case.verify().caveats == ["the exported file holds no checkpoint: a cut tail would not be seen"]
     case.exported.write_text(whole)
     await case.write(clock, 3, 1)
     now = case.exported.read_text()
@@ -283,6 +283,9 @@ async def test_an_exported_file_that_was_emptied_or_is_older_says_what_would_not
     assert "2 checkpoints are only in the database, the exported file ends at " in case.verify().text()
     case.exported.write_text(now)
     assert case.verify().caveats == []
+    case.exported.write_text("")
+    case.tamper("DELETE FROM checkpoint")
+    assert case.verify().caveats == ["the exported file holds no checkpoint: a cut tail would not be seen"]
 
 
 async def test_a_database_that_an_older_backup_replaced_stays_found(
