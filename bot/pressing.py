@@ -8,7 +8,6 @@ from access.errors import Conflict, Denied
 from access.ids import GrantId, RequestId, SessionId
 from access.ports import ActionToken
 from access.requests import AccessRequest, Choice, RequestState
-from access.resources import Protocol
 from access.scopes import Unmask, limited_to, scope_name
 from bot import (
     asking,
@@ -78,8 +77,7 @@ async def _narrow(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Re
 def _narrow_form(kit: Kit, request: AccessRequest, token: str, who: Caller) -> Form:
     name = kit.world.mention(request.actor.person, request.actor.display).name
     resource = kit.world.resources.get(request.resource)
-    tables = resource is not None and resource.protocol is Protocol.POSTGRES
-    return forms.narrow_form(request, name, token, tables=tables, zone=kit.person(who).time_zone)
+    return forms.narrow_form(request, name, token, resource, zone=kit.person(who).time_zone)
 
 
 async def _deny(kit: Kit, row: ActionToken, token: str, who: Caller, reply: Reply) -> None:

@@ -196,6 +196,8 @@ def glass_form(
     resources: Sequence[Resource], given: Mapping[str, str], errors: Mapping[str, str], zone: str = "UTC"
 ) -> Form:
     """Take access at once."""
+    chosen = next((one for one in resources if one.name == given.get("resource")), None)
+    scopes = forms.scopes_of(resources, chosen, given.get("scope", ""))
     fields = (
         forms.resource_field(resources, given.get("resource", "")),
         FormField(
@@ -205,7 +207,7 @@ def glass_form(
             hint="To be sure it is the one you mean.",
             max_length=100,
         ),
-        FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=forms.SCOPE_OPTIONS),
+        FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=scopes),
         forms.duration_field(None, given.get("duration", ""), zone=zone),  # its flow says how long, usually and at most
         FormField(
             "reason",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from access.requests import AccessRequest
-from access.resources import Resource
+from access.resources import Protocol, Resource
 from access.scopes import Unmask, level_of, limited_to, scope_name, standing_scope
 from approval_flows.flow import REASON_MAX
 from bot.cards import FieldKind, Form, FormField, Option, text
@@ -29,7 +29,7 @@ def request_form(
     chosen = next((resource for resource in resources if resource.name == given.get("resource")), None)
     fields = (
         resource_field(resources, given.get("resource", "")),
-        _what_for(given),
+        _what_for(given, scopes_of(resources, chosen, given.get("scope", ""))),
         duration_field(chosen, given.get("duration", ""), zone=zone),
         _start(given.get("start", ""), zone),
         *_tables(given),
@@ -62,13 +62,13 @@ def _tables(given: Mapping[str, str]) -> tuple[FormField, ...]:
     return (FormField("tables", "Only these tables", value=given["tables"], required=False, placeholder="orders"),)
 
 
-def _what_for(given: Mapping[str, str]) -> FormField:
+def _what_for(given: Mapping[str, str], scopes: tuple[Option, ...]) -> FormField:
     """A scope, or the columns whose clear values somebody began to ask for."""
     if given.get("unmask"):
         return FormField(
             "unmask", "Clear values of", value=given["unmask"], placeholder="customers.email", hint=_BESIDE
         )
-    return FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=SCOPE_OPTIONS)
+    return FormField("scope", "What for", FieldKind.CHOICE, given.get("scope", "read"), options=scopes)
 
 
 _BESIDE = "Columns, with commas between. Recordings, threads and agents stay masked."
@@ -77,6 +77,15 @@ SCOPE_OPTIONS = (
     Option("write", "Read and write"),
     Option("admin", "Change the schema"),
 )
+_ON_SERVERS = (Option("read", "Read"), Option("write", "Change things"), Option("admin", "Administer"))
+SHELL = Option("interactive", "A shell")
+
+
+def scopes_of(resources: Sequence[Resource], chosen: Resource | None, asked: str) -> tuple[Option, ...]:
+    """What can be asked for on the resource, or on one of them while none is chosen; always what was `asked` already."""
+    servers = [one.protocol is Protocol.SSH for one in ([chosen] if chosen else resources)]
+    usual = _ON_SERVERS if servers and all(servers) else SCOPE_OPTIONS
+    return (*usual, SHELL) if any(servers) or asked == SHELL.value else usual
 
 
 def _agent(given: Mapping[str, str]) -> tuple[FormField, ...]:
@@ -130,11 +139,15 @@ def exec_form(resources: Sequence[Resource], given: Mapping[str, str], errors: M
     return Form(EXEC, "Run one command", fields, "Ask").with_errors(errors, {})
 
 
-def narrow_form(request: AccessRequest, who: str, token: str, *, tables: bool = False, zone: str = "UTC") -> Form:
+def narrow_form(
+    request: AccessRequest, who: str, token: str, resource: Resource | None = None, *, zone: str = "UTC"
+) -> Form:
     """Approve less than was asked for: a shorter time, a smaller scope, only some tables. More is not offered and not taken."""
     asked, level = format_duration(request.duration), level_of(request.scope)
     chips = tuple(Option(format_duration(c), format_duration(c)) for c in CHIPS if c < request.duration)
-    scopes = tuple(option for option in SCOPE_OPTIONS if level_of(standing_scope(option.value)) <= level)
+    asked_scope = scope_name(request.scope)
+    offered = scopes_of([resource] if resource else [], resource, asked_scope)
+    scopes = tuple(option for option in offered if level_of(standing_scope(option.value)) <= level)
     fields = [
         FormField(
             "duration",
@@ -146,7 +159,8 @@ def narrow_form(request: AccessRequest, who: str, token: str, *, tables: bool = 
         )
     ]
     if request.parent is None and len(scopes) > 1:
-        fields.append(FormField("scope", "What for", FieldKind.CHOICE, scope_name(request.scope), options=scopes))
+        fields.append(FormField("scope", "What for", FieldKind.CHOICE, asked_scope, options=scopes))
+    tables = resource is not None and resource.protocol is Protocol.POSTGRES
     if tables and request.parent is None and not isinstance(request.scope, Unmask):
         asked_tables = ", ".join(limited_to(request.scope))
         fields.append(

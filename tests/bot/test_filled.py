@@ -9,11 +9,13 @@ import pytest
 
 from access.actors import Person
 from access.errors import Conflict, Denied, Invalid, Unavailable, together
+from access.resources import Protocol
 from bot.cards import Do, Form
+from bot.views import forms
 from tests.approval_flows.test_break_glass import glass
 from tests.bot.stage import Stage, token_of, words
 from tests.bot.test_running import publish
-from tests.fakes.world import ANN, DANA
+from tests.fakes.world import ANN, DANA, PROD
 
 SECRET = "password=Tr0ub4dor&3"
 TICKETED = "name: ticketed\nticket: {required: true, pattern: 'INC-[0-9]+', hint: Name an incident.}\nstages: [{name: a, any: {approvers: true}}]\n"
@@ -274,3 +276,23 @@ def test_what_is_wrong_together() -> None:
     assert str(found) == "No. Try. Nor. Hm."
     assert together(None, Denied("no"), Unavailable("no")) is None
     assert Conflict("Over.").errors == {"": "Over."}
+
+
+@pytest.mark.parametrize(
+    ("protocols", "chosen", "asked", "offered"),
+    [
+        ("postgres", "", "", "read write admin"),
+        ("postgres ssh", "", "", "read write admin interactive"),
+        ("postgres ssh", "one-0", "", "read write admin"),
+        ("postgres ssh", "one-1", "", "read write admin interactive"),
+        ("postgres", "one-0", "interactive", "read write admin interactive"),
+    ],
+)
+def test_what_can_be_asked_for_is_offered_and_what_was_typed_is_not_lost(
+    protocols: str, chosen: str, asked: str, offered: str
+) -> None:
+    resources = [replace(PROD, name=f"one-{n}", protocol=Protocol(one)) for n, one in enumerate(protocols.split())]
+    form = forms.request_form(resources, {"resource": chosen, "scope": asked or "read"}, {})
+    field = next(f for f in form.fields if f.name == "scope")
+    assert [option.value for option in field.options] == offered.split()
+    assert field.value in {option.value for option in field.options}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from access.requests import RequestState
-from access.scopes import Read, Write
+from access.resources import Protocol
+from access.scopes import Read, Write, scope_name
 from bot.cards import Do, Form, plain
 from bot.views import forms
 from tests.bot.stage import Stage, has, token_of, words
@@ -72,6 +74,19 @@ async def test_only_what_is_less_is_offered(quick: Stage) -> None:
     assert [o.value for o in form.fields[0].options] == ["15m", "30m"]
     form = await less_form(quick, "request prod-db 1h --scope admin because")
     assert [o.value for o in form.fields[1].options] == ["read", "write", "admin"]
+
+
+async def test_a_shell_that_was_asked_for_is_what_the_form_says(quick: Stage) -> None:
+    prod = quick.world.resources["prod-db"]
+    quick.world.resources["prod-db"] = replace(prod, protocol=Protocol.SSH)
+    form = await less_form(quick, "request prod-db 1h --scope interactive because")
+    scope = next(f for f in form.fields if f.name == "scope")
+    assert scope.value == "interactive"
+    assert [o.value for o in scope.options] == ["read", "write", "admin", "interactive"]
+    again, _ = await quick.submit(ANN, form)
+    assert again is None
+    (grant,) = await quick.store.read(lambda tx: tx.grants())
+    assert scope_name(grant.scope) == "interactive"
 
 
 @pytest.mark.parametrize(("person", "why"), [(DANA, "your own"), (EVE, "not an approver")])
