@@ -104,10 +104,11 @@ def _runs(relation: Relation, name: str) -> bool:
 
 
 def _of_type(name: str, walk: Walk, *, harmless: bool = False) -> Anew:
-    """A new type; `harmless` when its values run nothing."""
-    if relations.how_many_called(name, walk.catalog):
-        return relations.unknown([name])
-    return Anew(harmless=frozenset({name})) if harmless else NOTHING
+    """A new type; `harmless` when its values run nothing, and none of that name was made and undone before."""
+    if harmless and not relations.how_many_called(name, walk.catalog):
+        return Anew(harmless=frozenset({name}))
+    known = relations.how_many_called(name, walk.catalog) or name in walk.session.redefined.harmless
+    return relations.unknown([name]) if known else NOTHING
 
 
 def _enum(fields: Fields, walk: Walk) -> Anew:

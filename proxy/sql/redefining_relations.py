@@ -67,6 +67,11 @@ def _is_type(name: str, catalog: Catalog) -> bool:
     return bool(named - catalog.relations.keys())
 
 
+def _meant_a_type(name: str, walk: Walk) -> bool:
+    """The same, or one that the session has made."""
+    return _is_type(name, walk.catalog) or name in walk.session.redefined.harmless
+
+
 def gone(names: Iterable[str], catalog: Catalog) -> Anew:
     """What was dropped: what it has hidden is found from now on, and where it hid nothing there is nothing, or something new."""
     found = NOTHING
@@ -91,7 +96,7 @@ def view(fields: Fields, walk: Walk) -> Anew:
     if _is_temporary(fields["view"]):
         return NOTHING
     harmless = walk.understood and walk.effects <= _HARMLESS and not uses_unknown(walk)
-    return shown(name) | written(name) if harmless and not _is_type(name, walk.catalog) else unknown([name])
+    return shown(name) | written(name) if harmless and not _meant_a_type(name, walk) else unknown([name])
 
 
 def table(fields: Fields, walk: Walk) -> Anew:
@@ -113,9 +118,9 @@ def _is_there(target: Fields, walk: Walk) -> bool:
 def created(target: Fields, walk: Walk) -> Anew:
     """A new relation may hide one that is known."""
     name = target["relname"]
+    found = unknown([name]) if _meant_a_type(name, walk) else NOTHING
     if _is_temporary(target):
-        return NOTHING
-    found = unknown([name]) if _is_type(name, walk.catalog) else NOTHING
+        return found
     if any(one == name for _, one in walk.catalog.relations):
         found |= shown(name)
     return found | written(name) if Effect.OPAQUE in walk.effects or walk.coded else found

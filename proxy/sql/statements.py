@@ -44,7 +44,9 @@ class StatementWalk(UtilityWalk):
             self._query(fields, "SELECT")
         else:
             self.node(self.root)
-        if self.coded and coerces(self.root):
+        # What a temporary table's columns run when it is written is seen here only.
+        temporary = any(isinstance(control, judged.CreateTemp) for control in self.controls)
+        if self.coded and (temporary or coerces(self.root)):
             for call in self.coded:
                 self.called(call)
         if not self.effects:

@@ -321,6 +321,18 @@ def test_what_uses_it(anew: j.Anew, text: str, understood: bool, unsure: bool) -
     assert (found.statement.understood, found.unsure) == (understood, unsure)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TYPE new AS (id int)", "CREATE TYPE new AS RANGE (SUBTYPE = int)", "CREATE DOMAIN new AS other.strict", "CREATE TABLE new (id int)",
+        "CREATE VIEW new AS SELECT 1", "CREATE TEMP TABLE new (id int)",
+    ],
+)  # fmt: skip
+def test_another_type_of_that_name_may_run_something(text: str) -> None:
+    """The first was undone with its savepoint."""
+    assert "new" in _redefines(text, replace(SESSION, redefined=j.Anew(harmless=frozenset({"new"}))))
+
+
 def test_a_new_type_whose_values_run_nothing_is_no_riddle() -> None:
     session = after(SESSION, [j.Redefine(_redefines("CREATE TYPE new AS ENUM ('a')"))])
     assert Effect.OPAQUE in judge(parse("CREATE TABLE newer (a new)"), CATALOG, SESSION).combined.effects
