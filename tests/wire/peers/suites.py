@@ -107,7 +107,7 @@ async def run(suite: Suite, address: Address, report: Path) -> dict[str, str]:
         **address.environment, **suite.environment, "PYTHONPATH": os.pathsep.join(paths), "TZ": "UTC",
     }  # fmt: skip
     command = (
-        sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-o", f"cache_dir={report.with_suffix('.cache')}",
+        sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "--cache-clear", "-o", f"cache_dir={report.with_suffix('.cache')}",
         "--tb=short", f"--junitxml={report}", *suite.arguments(address),
     )  # fmt: skip
     with report.with_suffix(".out").open("wb") as out:
