@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from access.errors import Conflict, Denied, Invalid, Unavailable, together
 from access.resources import Protocol
 from bot.cards import Do, Form
 from bot.views import forms
+from ledger.verify import verify
 from tests.approval_flows.test_break_glass import glass
 from tests.bot.stage import Stage, token_of, words
 from tests.bot.test_running import publish
@@ -173,16 +175,22 @@ async def test_all_that_is_wrong_is_said_at_once_each_at_its_field(
     assert set(after[len(before) :]) <= {"request.refused", "emergency.refused"}
 
 
-async def test_a_rehearsed_request_leaves_no_trace(quick: Stage) -> None:
-    """All but one field is right, so that a rehearsal would file it: nobody is asked, nothing is recorded."""
-    form = (await quick.say(DANA, "request")).form_
-    again, _ = await quick.submit(DANA, form, resource="prod-db", duration="1h", reason="look", ticket=LONG)
+async def test_a_rehearsed_request_leaves_no_trace(stage: Stage, tmp_path: Path) -> None:
+    """All but one field is right, so that a rehearsal would file it: nobody is asked, nothing is recorded, and the chain of
+    what is recorded afterwards is whole."""
+    form = (await stage.say(DANA, "request")).form_
+    again, _ = await stage.submit(DANA, form, resource="prod-db", duration="1h", reason="look", ticket=LONG)
     assert again is not None
     assert {f.name for f in again.fields if f.error} == {"ticket"}
-    await quick.settle()
-    assert await quick.world.requests() == []
-    assert await quick.world.kinds() == []
-    assert quick.chat.messages == {}
+    await stage.settle()
+    assert await stage.world.requests() == []
+    assert await stage.world.kinds() == []
+    assert stage.chat.messages == {}
+    taken, _ = await stage.submit(DANA, form, resource="prod-db", duration="1h", reason="look")
+    assert taken is None
+    assert await stage.world.kinds() == ["access.requested"]
+    if (database := tmp_path / "store.db").exists():
+        assert verify(f"sqlite:///{database}").ok
 
 
 async def test_a_rehearsed_vote_decides_nothing(quick: Stage) -> None:
