@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 #: How long the channels of a session that is over may take to end, in seconds.
 END_SECONDS = 2.0
-#: How long a client may take to hear how they ended before its connection is closed, in seconds.
-HEARD_SECONDS = 0.4
+#: How long a client may take to hear how they ended before its connection is closed, in seconds: a slow line, a busy machine.
+HEARD_SECONDS = 2.0
 #: How long the ports may take with the last facts of a session, in seconds.
 LAST_FACTS = 10.0
 #: Remarks that wait for a channel to be said on.
