@@ -513,6 +513,29 @@ static PyObject *spans(PyObject *self, PyObject *args) {
     return all;
 }
 
+PyDoc_STRVAR(harmless_doc,
+"harmless(text, looks_for) -> bool\n\nWhether it is certain that the literals of a statement in ASCII are all in it that may be personal, and that\n"
+"none of them is.");
+static PyObject *harmless(PyObject *self, PyObject *args) {
+    PyObject *text;
+    long long looks_for;
+    Skeleton found;
+    Look seen;
+    if (!PyArg_ParseTuple(args, "UL", &text, &looks_for)) return NULL;
+    if (PyUnicode_READY(text) < 0) return NULL;
+    if (!PyUnicode_IS_COMPACT_ASCII(text) || !cut(PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text), &found) || found.others) Py_RETURN_FALSE;
+    Bytes data = PyUnicode_1BYTE_DATA(text);
+    for (Size i = 0, after = 0; i < found.count; i++) {
+        Bytes one = data + found.literals[i].start;
+        Size size = found.literals[i].size, quotes = *one == '\'', gap = after;
+        while (i && gap < one - data && is_space(data[gap])) gap++;
+        if (i && gap == one - data) Py_RETURN_FALSE; /* two strings that may be one */
+        after = one - data + size;
+        if (look_into(&seen, one + quotes, size - 2 * quotes, looks_for) != CLEAN) Py_RETURN_FALSE;
+    }
+    Py_RETURN_TRUE;
+}
+
 PyDoc_STRVAR(form_doc,
 "form(text) -> (skeleton, literals, starts) | None\n\nWhat `proxy.sql.forms.Form` is made of; None when the text has none. Of ASCII only.");
 static PyObject *form(PyObject *self, PyObject *text) {
@@ -623,6 +646,7 @@ static PyMethodDef methods[] = {
     {"pack_texts", (PyCFunction)(void (*)(void))pack_texts, METH_FASTCALL, pack_texts_doc}, {"look", look, METH_VARARGS, look_doc},
     {"spans", spans, METH_VARARGS, spans_doc},
     {"configure", configure, METH_VARARGS, configure_doc}, {"form", form, METH_O, form_doc},
+    {"harmless", harmless, METH_VARARGS, harmless_doc},
     {"batch_key", batch_key, METH_O, batch_key_doc},
     {"batch_statement", (PyCFunction)(void (*)(void))batch_statement, METH_FASTCALL, batch_statement_doc}, {NULL, NULL, 0, NULL},
 };

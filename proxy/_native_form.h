@@ -12,6 +12,8 @@ typedef struct {
     Size size;
     Cut literals[LONGEST_TEXT];
     Size count;
+    /* Whether there is anything else in it that people may see as a value: a quoted name, a comment, an unusual number. */
+    int others;
 } Skeleton;
 
 /* What may not stand before a quote: it may be of a string of another kind then. */
@@ -64,7 +66,7 @@ static void keep(Skeleton *found, const void *data, Size size) {
 /* Whether a text is wholly understood; then `found` is its form. */
 static int cut(Bytes text, Size n, Skeleton *found) {
     Size copied = 0, end;
-    found->size = found->count = 0;
+    found->size = found->count = found->others = 0;
     if (n > LONGEST_TEXT) return 0;
     for (Size i = 0; i < n; i++)
         if ((text[i] < 0x20 && text[i] != '\t' && text[i] != '\n' && text[i] != '\r') || text[i] >= 0x7f) return 0;
@@ -75,20 +77,29 @@ static int cut(Bytes text, Size n, Skeleton *found) {
         case '\'': case '"':
             if (is_prefix(text, i) || !(end = quoted_end(text, n, i))) return 0;
             stands = text[i] == '\'' ? "''" : NULL;
+            found->others |= !stands;
             break;
         case '\\': return 0;
         case '$':
             if (end == n || !IS(text[end], DIGIT)) return 0;
             break;
         case '-':
-            if (end < n && text[end] == '-')
+            if (end < n && text[end] == '-') {
+                found->others = 1;
                 while (end < n && text[end] != '\r' && text[end] != '\n') end++;
+            }
             break;
         case '/':
-            if (end < n && text[end] == '*' && !(end = comment_end(text, n, i))) return 0;
+            if (end < n && text[end] == '*') {
+                found->others = 1;
+                if (!(end = comment_end(text, n, i))) return 0;
+            }
             break;
         default:
-            if (IS(text[i], DIGIT) && !(i && goes_on(text, n, i - 1))) end = number_end(text, n, i, &stands);
+            if (IS(text[i], DIGIT) && !(i && goes_on(text, n, i - 1))) {
+                end = number_end(text, n, i, &stands);
+                found->others |= !stands;
+            }
         }
         if (!stands) continue;
         if (end - i > LONGEST_LITERAL) return 0;

@@ -1,5 +1,5 @@
 """The compiled parts, when there are any: framing, row walk and detectors (`_native.c`); the short way, from socket to
-segment to socket (`_lane.c`, on Linux with `_ends.h`).
+segment to socket (`_lane.c`, on Linux with `_ends.h`); plain statements taken apart (`_plain.c`).
 
 They are optional. Without one (no compiler at installation, or `HOOP_NATIVE=0`) the same work is done in Python, with the
 same output byte by byte, slower. `missing` says which, and why.
@@ -18,6 +18,7 @@ T = TypeVar("T")
 PARTS = {
     "proxy._native": "rows are masked in Python, 10 to 50 times slower",
     "proxy._lane": "every statement goes the long way, and sockets are read and written in Python",
+    "proxy._plain": "a statement of a kind that nobody sent before is judged two times slower",
 }
 
 #: What Python and C expect of each other (`_bytes.h`).
@@ -45,6 +46,7 @@ def _load(name: str) -> Any:
 #: The modules, or None.
 native: Any = _load("proxy._native")
 short_way: Any = _load("proxy._lane")
+plain_way: Any = _load("proxy._plain")
 #: What reads and writes sockets by their descriptors.
 ends: Any = short_way if hasattr(short_way, "Poller") else None
 #: What C and Python both read and set, as it is in Python, by name.

@@ -19,6 +19,7 @@ from proxy.masking.strategies import REDACTED, looks_masked
 from proxy.masking.types import Kind, kind_of
 from proxy.sql.catalog import Catalog
 from proxy.sql.lineage import Lineage, trace
+from proxy.sql.lineage_notes import SHORT_NUMBER, constants
 from proxy.sql.parse import Parsed
 
 #: Characters of a statement a card can show.
@@ -29,7 +30,6 @@ _SECRET_STATEMENTS = frozenset({
     "AlterRoleStmt", "AlterRoleSetStmt", "AlterSubscriptionStmt", "AlterUserMappingStmt", "CreateForeignServerStmt",
     "CreateRoleStmt", "CreateSubscriptionStmt", "CreateUserMappingStmt", "AlterForeignServerStmt",
 })  # fmt: skip
-_SHORT_NUMBER = 4
 #: What is not seen in ASCII; line ends and tabs stay.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
@@ -154,7 +154,7 @@ def _visible(char: str) -> str:
 def token(kind: str, inner: str, hides: Hides, mask: Mask) -> str:
     """The content of one token as it may be shown."""
     if hides is not Hides.NOTHING and inner and kind in {"string", "number"}:
-        short = kind == "number" and sum(char.isdigit() for char in inner) <= _SHORT_NUMBER
+        short = kind == "number" and sum(char.isdigit() for char in inner) <= SHORT_NUMBER
         if hides is Hides.ALL or not short:
             return REDACTED
     masked = mask(inner)
@@ -182,8 +182,10 @@ def standing(
             found.literals.update(_strings_in(parsed.text, statement.location, statement.length))
         if rules.protecting:
             _collect(lineage or trace({statement.node: statement.tree}, catalog, search_path), rules, found)
-    found.literals = {_first_digit(encoded, at) for at in found.literals}
-    found.doubtful = {_first_digit(encoded, at) for at in found.doubtful}
+    if found.literals:
+        found.literals = {_first_digit(encoded, at) for at in found.literals}
+    if found.doubtful:
+        found.doubtful = {_first_digit(encoded, at) for at in found.doubtful}
     return found
 
 
@@ -198,47 +200,17 @@ def _collect(lineage: Lineage, rules: Rules, found: Standing) -> None:
         return
     plain: list[Any] = []
     tested = False
+    protects = rules.protects
     for node, taint in lineage.notes:
-        if taint.unknown or (taint.touches and rules.protects(taint.touches)):
+        touches = taint.touches
+        if taint.unknown or (touches and protects(touches)):
             tested = True
-            _constants(node, found.literals, found.parameters)
-        elif taint.clean:
+            constants(node, found.literals, found.parameters)
+        elif not touches:
             plain.append(node)
     if tested:
         for node in plain:
-            _constants(node, found.doubtful, set())
-
-
-def _constants(node: Any, literals: set[int], parameters: set[int]) -> None:
-    """The places of all constants and the numbers of all parameters under a node. Conditions of queries inside it are
-    notes of their own, and the 6 of `left(phone, 6)` is no value."""
-    pending = [node]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, list):
-            pending.extend(one)
-        elif isinstance(one, dict):
-            for kind, body in one.items():
-                if kind == "FuncCall":
-                    pending.extend(arg for arg in body.get("args", []) if not _is_short_number(arg))
-                    pending.extend(part for key, part in body.items() if key != "args")
-                elif kind == "A_Const":
-                    literals.add(body.get("location", 0))
-                elif kind == "ParamRef":
-                    parameters.add(body.get("number", 0))
-                elif kind == "SelectStmt":
-                    pending += (body.get("targetList", []), body.get("valuesLists", []))
-                elif isinstance(body, (dict, list)):
-                    pending.append(body)
-
-
-def _is_short_number(node: Any) -> bool:
-    """Whether this is a plain number of a length, a place or a precision."""
-    constant = node.get("A_Const", {}) if isinstance(node, dict) else {}
-    number = constant.get("ival", constant.get("fval"))
-    if number is None:
-        return False
-    return sum(char.isdigit() for char in str(number.get("ival", number.get("fval", "")))) <= _SHORT_NUMBER
+            constants(node, found.doubtful, set())
 
 
 # -- bind parameters -------------------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from access.masking import Masked, MaskPolicy, declare_masked
 from proxy.masking import literals, messages
+from proxy.masking.certain import Certain
 from proxy.masking.context import NO_CONTEXT, Context, of_names
 from proxy.masking.copyout import CopyFormat, CopyPlan
 from proxy.masking.detectors import Detector, Detectors
 from proxy.masking.explain import PlanLines
-from proxy.masking.literals import Shown, Standing
+from proxy.masking.literals import SHOWN_LIMIT, Shown, Standing
 from proxy.masking.outline import Outline, filled, outline
 from proxy.masking.presidio import PresidioDetector
 from proxy.masking.quick import quickly
@@ -22,10 +23,12 @@ from proxy.masking.swift import Cell, looks_for
 from proxy.masking.types import Kind, kind_of
 from proxy.masking.values import Watcher, guarded, redacted, replaced
 from proxy.masking.why import reasons
+from proxy.native import native
 from proxy.sql.catalog import Catalog
 from proxy.sql.forms import Form
 from proxy.sql.lineage import UNSEEN, Lineage, OutputColumn
-from proxy.sql.lineage_functions import BOUNDS, shows_bounds
+from proxy.sql.lineage_functions import BOUNDS
+from proxy.sql.lineage_notes import SHORT_NUMBER, computes, shows_bounds
 from proxy.sql.parse import Parsed
 
 _MAX_CELLS = 2048
@@ -107,6 +110,7 @@ class Masker:
         self.lookups_per_hour = policy.lookups_per_hour
         self._detectors = Detectors(policy, key, extra_detectors)
         self._text = quickly(self._detectors)
+        self._certain = Certain(self._detectors)
         self._watcher = Watcher(self._detectors)
         self._cells: dict[tuple[Column, OutputColumn | None, bool], Cell | None] = {}
         self._touching: dict[str, bool] = {}
@@ -128,7 +132,7 @@ class Masker:
             return False
         if not lineage.resolved or (self._rules.bounds and lineage.reads_bounds):
             return True
-        return any(self._is_touching(name) for name in lineage.relations)
+        return any(self._touching.get(name) or self._is_touching(name) for name in lineage.relations)
 
     def plan(self, columns: Sequence[Column], output: Sequence[OutputColumn] | None, touched: bool) -> RowPlan | None:  # noqa: FBT001 - a property of the statement, like the others
         """The plan for one result; None = nothing to mask, forward the frames as they are.
@@ -201,9 +205,22 @@ class Masker:
         encoded = text.encode("utf-8", "replace")
         return literals.standing(encoded, parsed, self.catalog, search_path, self._rules, lineage)
 
-    def rendered(self, text: str, standing: Standing) -> Shown:
-        """`statement`, when that is known."""
+    def rendered(self, text: str, standing: Standing, form: Form | None = None) -> Shown:
+        """`statement`, when that is known; sooner with the form of the text."""
+        if form is not None and self._shows_all(text, standing, form):
+            return Shown(declare_masked(text), complete=True, protected_parameters=frozenset(standing.parameters))
         return literals.rendered(text, standing, self._text)
+
+    def _shows_all(self, text: str, standing: Standing, form: Form) -> bool:
+        """Whether it is certain at once that nothing in a text is hidden from people."""
+        flags = self._certain.flags
+        if flags is None or standing.every or standing.literals or len(text) > SHOWN_LIMIT or "\r" in text:
+            return False
+        for at in standing.doubtful:
+            literal = form.literals[form.starts.index(at)] if at in form.starts else "'"
+            if literal[0] == "'" or len(literal) > SHORT_NUMBER:
+                return False
+        return bool(native.harmless(text, flags))
 
     def outline(self, form: Form, text: str, places: Mapping[int, int], standing: Standing) -> Outline | None:
         """The rendering of every text of this form; `places` are its literals by the byte where they stand."""
@@ -256,7 +273,7 @@ class Masker:
         computed = (
             column
             for node, taint in lineage.notes
-            if "ColumnRef" not in node and not any(node is one for one in exact) and _reads_columns(node)
+            if computes(node) and not any(node is one for one in exact)
             for column in taint.touches
             if self._rules.protecting_rules([column]) and not (column == BOUNDS and shows_bounds(node))
         )
@@ -275,6 +292,8 @@ class Masker:
     def copied(self, lineage: Lineage) -> tuple[tuple[str, str], ...]:
         """Protected columns a statement writes into columns that are not: (from, to). Rows that are written because a
         protected value is like other data show it as well."""
+        if not (lineage.copies or lineage.chosen):
+            return ()
         moved = {
             (source, into)
             for source, into in lineage.copies
@@ -384,17 +403,3 @@ def _context(column: Column, origins: frozenset[str] | None, output: OutputColum
     names = (column.name, *(base.rpartition(".")[2] for base in bases))
     tables = tuple(base.split(".")[-2] for base in bases if base.count(".") >= 2)
     return of_names(names, tables)
-
-
-def _reads_columns(node: object) -> bool:
-    """Whether an expression reads any column or subquery: `email = lower('X@Y.ORG')` in a SET only writes one."""
-    pending = [node]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, dict):
-            if "ColumnRef" in one or "SubLink" in one:
-                return True
-            pending.extend(one.values())
-        elif isinstance(one, list):
-            pending.extend(one)
-    return False

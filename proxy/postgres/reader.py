@@ -28,6 +28,8 @@ from proxy.sql.known import known
 from proxy.sql.lineage import UNSEEN, Lineage, Tree, trace
 from proxy.sql.names import effective_path
 from proxy.sql.parse import Parsed, parse, parse_anew
+from proxy.sql.plain import plain_text
+from proxy.sql.plainly import Plainly, plainly
 
 _KEPT = 256
 #: Types, like everything else, that came with the server have smaller oids (transam.h).
@@ -107,6 +109,8 @@ class Reader:
         #: What other sessions of this process learned, and the part of it that holds for the session that was there last.
         self._learned = learned if masker.catalog is catalog else None
         self._shelf: FormMemory[Template] | None = None
+        #: How plain statements are read under the session that was there last.
+        self._ways: Plainly | None = None
         #: The session that was there last, and the same without names.
         self._session: j.SqlSession | None = None
         self._bare = j.SqlSession(prepared={}, cursors={})
@@ -209,13 +213,32 @@ class Reader:
         known = self.forms.find(form) or self._of_others(form, self.forms)
         if known is not None:
             return known.reading_of(text, form, self.masker), True
-        parsed = parse_anew(text)
-        if len(parsed.statements) != 1 or parsed.statements[0].node not in KINDS:
-            return self._understood(parsed, session)[0], False
         # Nothing of these kinds asks for names that the session gives: where there are none, none can be asked for.
         worthwhile = (self.forms if self._shelf is None else self._shelf).worthwhile(form)
+        plainly, parsed = (None, parse_anew(text)) if worthwhile else self._plainly(text, form)
+        if plainly is not None:
+            return plainly, True
+        if len(parsed.statements) != 1 or parsed.statements[0].node not in KINDS:
+            return self._understood(parsed, session)[0], False
         learned = self._learn(parsed, form, self.forms) if worthwhile else None
         return learned or self._understood(parsed, self._bare, light=True)[0], True
+
+    def _plainly(self, text: str, form: Form) -> tuple[Reading | None, Parsed]:
+        """The reading of a plain SELECT that has a form, in a short way; what it was parsed to where it is something else."""
+        if self._ways is None:
+            return None, parse_anew(text)
+        plain, known = plain_text(text)
+        found = None if plain is None else self._ways.read(text, plain)
+        if found is None:
+            return None, known if isinstance(known, Parsed) else parse_anew(text, known)
+        statement, lineage = found
+        one = j.JudgedOne(statement)
+        parsed = Parsed(text, (Unparsed("SelectStmt", text),))
+        part = self._part({}, one, lineage)
+        path = effective_path(self._bare.search_path, self._bare.role)
+        shown = self.masker.rendered(text, self.masker.standing(text, parsed, path, lineage), form)
+        judged = j.Judged((part.judged,), part.judged.statement)
+        return Reading(text, parsed, judged, shown, (part,), part.touched, stable=True), parsed
 
     def _turn_to(self, session: j.SqlSession, forms: FormMemory[Template]) -> None:
         """Another state of the session: what is known of forms holds only where nothing but its names is another."""
@@ -223,6 +246,7 @@ class Reader:
             forms.clear()
             self._bare = replace(session, prepared={}, cursors={})
             self._shelf = None
+            self._ways = plainly(self.catalog, self._bare)
         if self._shelf is None and self._learned is not None:
             self._shelf = self._learned.shelf(self.catalog, self.masker.made_of, self._bare)
         self._session = session
@@ -286,7 +310,7 @@ class Reader:
     def _part(self, tree: Tree, one: j.JudgedOne, lineage: Lineage) -> Part:
         if not one.statement.understood or one.unsure:
             lineage = nobody_knows(lineage, one)
-        out = next((c for c in one.controls if isinstance(c, j.CopyOut)), None)
+        out = next((c for c in one.controls if isinstance(c, j.CopyOut)), None) if one.controls else None
         copy = None if out is None else CopyFormat.of(tree)
         judged = _copying(one, self.masker.copied(lineage))
         return Part(

@@ -68,21 +68,24 @@ class Lineage:
     `output` is None when the number or meaning of the output columns cannot be determined (and empty for a statement
     without rows); `copies` are the base columns whose values are written elsewhere, with where; `chosen` what the choice of
     written rows and values tells (`lineage_mixing`); `relations` every relation
-    that is read or written (`schema.table`); `predicates` the base columns in WHERE, JOIN, GROUP BY, HAVING, ORDER BY;
-    `resolved` is False when a name was not found in the catalog or something may read what is not in the text;
-    `lookups` are conditions that ask for one value (`column = 'x'`) with the columns they ask of, `tested` the columns in all
-    other conditions; `notes` are the conditions, output expressions and assigned values of the tree with what they touch.
+    that is read or written (`schema.table`); `resolved` is False when a name was not found in the catalog or something may read what is not in the text;
+    `lookups` are conditions that ask for one value (`column = 'x'`) with the columns they ask of, `tested` the base columns in all
+    others (WHERE, JOIN, GROUP BY, HAVING, ORDER BY); `notes` are the conditions, output expressions and assigned values of the tree with what they touch.
     """
 
     output: tuple[OutputColumn, ...] | None = None
     relations: frozenset[str] = frozenset()
-    predicates: frozenset[str] = frozenset()
     tested: frozenset[str] = frozenset()
     copies: frozenset[tuple[str, str]] = frozenset()
     chosen: frozenset[Mix] = NONE
     lookups: tuple[tuple[Any, frozenset[str]], ...] = field(default=(), repr=False, compare=False)
     resolved: bool = False
     notes: tuple[tuple[Any, Taint], ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def predicates(self) -> frozenset[str]:
+        """The base columns in any condition."""
+        return self.tested.union(*(touches for _, touches in self.lookups))
 
     @property
     def reads_bounds(self) -> bool:
@@ -111,11 +114,10 @@ def trace(
     except (Untraceable, RecursionError, LookupError, TypeError, ValueError, AttributeError, StopIteration):
         # Beyond the limits, or a tree of a shape this version does not know: nothing can be said.
         looked = {column for _, touches in walker.lookups for column in touches}
-        return Lineage(relations=frozenset(walker.relations), predicates=frozenset(walker.predicates | looked))
+        return Lineage(relations=frozenset(walker.relations), tested=frozenset(walker.predicates | looked))
     return Lineage(
         output=output,
         relations=frozenset(walker.relations),
-        predicates=frozenset(walker.predicates.union(*(touches for _, touches in walker.lookups))),
         tested=frozenset(walker.predicates),
         copies=frozenset(walker.copies),
         chosen=walker.chosen,

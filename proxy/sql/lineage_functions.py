@@ -46,7 +46,7 @@ BOUNDS = f"{HAS_BOUNDS}.relpartbound"
 TELLS_BOUNDS = frozenset({"pg_get_partition_constraintdef"})
 
 #: They show a definition, and cannot fail because of a value in it.
-_SHOWS_DEFINITIONS = TELLS_BOUNDS | {"pg_get_expr"}
+SHOWS_DEFINITIONS = TELLS_BOUNDS | {"pg_get_expr"}
 
 #: Extensions whose functions are functions of their arguments, in whatever language they are written.
 _PURE_EXTENSIONS = frozenset({
@@ -179,7 +179,7 @@ def shows_bounds(node: Tree) -> bool:
     call = node.get("FuncCall", {})
     args = [one.get("TypeCast", {}).get("arg", one) for one in call.get("args", ())]
     named = (strings(call.get("funcname", ())) or [""])[-1]
-    return named in _SHOWS_DEFINITIONS and all(not one.keys().isdisjoint(_SIMPLE) for one in args)
+    return named in SHOWS_DEFINITIONS and all(not one.keys().isdisjoint(_SIMPLE) for one in args)
 
 
 _SIMPLE = frozenset({"ColumnRef", "A_Const", "ParamRef"})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -52,8 +54,41 @@ def parse(text: str) -> Parsed:
     return _cached(text) if len(text) <= _CACHED_TEXT_BYTES else parse_anew(text)
 
 
-def parse_anew(text: str) -> Parsed:
-    """As `parse`, with trees of its own."""
+class _Json:
+    """What pgparse reads the parser's JSON with: as `json` does, or handed over as it is to the thread that asks for it."""
+
+    def __init__(self) -> None:
+        self._asking = 0
+
+    def loads(self, text: str) -> Any:
+        """Called by pgparse."""
+        return {"stmts": [text]} if self._asking == threading.get_ident() else json.loads(text)
+
+    def of(self, text: str) -> str | None:
+        """The JSON of a text; None when it cannot be had."""
+        self._asking = threading.get_ident()
+        try:
+            found = pgparse.parse(text)
+        except Exception:  # noqa: BLE001 - `parse_anew` says why
+            return None
+        finally:
+            self._asking = 0
+        return found[0] if len(found) == 1 and isinstance(found[0], str) else None
+
+
+_json = _Json()
+pgparse.json = _json
+
+
+def json_of(text: str) -> str | None:
+    """The parser's JSON of a text that can be parsed; None for any other."""
+    if len(text) > _CACHED_TEXT_BYTES or "\0" in text or has_long_run(text):
+        return None
+    return _json.of(text)
+
+
+def parse_anew(text: str, known: str | None = None) -> Parsed:
+    """As `parse`, with trees of its own; `known` is its `json_of`."""
     try:
         encoded = text.encode()
         if len(encoded) > MAX_JUDGED_BYTES:
@@ -62,7 +97,8 @@ def parse_anew(text: str) -> Parsed:
             return Parsed(text, error="The statement holds a NUL byte.")
         if has_long_run(text):
             return Parsed(text, error="The statement holds a run of operator characters that is too long to be judged.")
-        return Parsed(text, tuple(_statement(encoded, item) for item in pgparse.parse(text)))
+        items = pgparse.parse(text) if known is None else json.loads(known)["stmts"]
+        return Parsed(text, tuple(_statement(encoded, item) for item in items))
     except pgparse.PGQueryError as error:
         return Parsed(text, error=_syntax_error(text, error))
     except RecursionError:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pgparse
+
 from access.actors import Actor, PersonId
 from access.ids import CredentialId, SessionId
 from access.masking import ColumnRule, MaskPolicy
@@ -71,16 +73,18 @@ def microseconds(work: Callable[[int], object], times: int) -> float:
 
 def judging(rounds: int) -> list[Figure]:
     """A statement of 300 bytes as the wire reads it (parsed, judged, traced, shown): of a shape that nobody sent before, of a
-    known shape with values that nobody sent before, and the very same again. No text comes twice but where it says so."""
+    known shape with values that nobody sent before, and the very same again. No text comes twice but where it says so. What is
+    demanded of the first was said of a machine that parses to a dict in 40 µs, which this one may not: so it is measured as well."""
     catalog = _catalog()
     rules = (ColumnRule("customers.name", "person"),)
     masker = Masker(MaskPolicy(entities=DEFAULT_DETECTION, columns=rules), catalog, b"k")
     session = SqlSession(search_path=("public",), role="app")
     numbers = itertools.count()
-    unseen, seen, again = [], [], []
+    unseen, seen, again, parsed = [], [], [], []
     for _ in range(rounds):
         reader = Reader(catalog, masker)
         texts = [statement(next(numbers), next(numbers)) for _ in range(200)]
+        parsed.append(microseconds(lambda n, texts=texts: pgparse.parse(texts[n]), 200))  # type: ignore[misc]
         unseen.append(microseconds(lambda n, reader=reader, texts=texts: reader.read(texts[n], session, 0), 200))  # type: ignore[misc]
         texts = [statement(next(numbers), 0) for _ in range(401)]
         reader.read(texts[400], session, 0)
@@ -88,6 +92,13 @@ def judging(rounds: int) -> list[Figure]:
         again.append(microseconds(lambda _, reader=reader, text=texts[399]: reader.read(text, session, 0), 20_000))  # type: ignore[misc]
     return [
         Figure("judgement of 300 bytes, of a shape never seen", "µs", unseen, least=80, goal=40),
+        Figure(
+            "the same / parsing that text to a dict, nothing else",
+            "×",
+            [one / other for one, other in zip(unseen, parsed, strict=True)],
+            least=2,
+            goal=1,
+        ),
         Figure("judgement of 300 bytes, known shape, other values", "µs", seen, least=80, goal=40),
         Figure("judgement of 300 bytes, the same text again", "µs", again, least=1, goal=0.3),
     ]

@@ -13,6 +13,7 @@ from proxy.masking.rows import RowPlan
 from proxy.postgres.messages import row_values
 from proxy.sql import judged as j
 from proxy.sql.catalog import Catalog
+from proxy.sql.forms import Form
 from proxy.sql.lineage import Lineage, OutputColumn, Tree
 from proxy.sql.parse import Parsed, ParsedStatement, parse
 
@@ -160,7 +161,7 @@ class PlainMasker(Masker):
     def column_name(self, name: str) -> str:
         return self.hide(name)
 
-    def rendered(self, text: str, standing: Standing) -> Shown:
+    def rendered(self, text: str, standing: Standing, form: Form | None = None) -> Shown:
         return Shown(declare_masked(self.hide(text)), "classified" not in text)
 
     def text(self, value: str) -> Masked:

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 PROXY = Path(__file__).parents[3] / "proxy"
-MODULES = ("_native", "_lane")
+MODULES = ("_native", "_lane", "_plain")
 FLAGS = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _WHERE = "HOOP_SANITIZED"
 
@@ -58,10 +58,10 @@ def _inside(path: str, seed: int, count: int) -> int:
         spec.loader.exec_module(module)
         sys.modules[f"proxy.{name}"] = module
 
-    from proxy.native import native, short_way
-    from tests.proxy.peers import comparing, lanes, memory, sockets
+    from proxy.native import native, plain_way, short_way
+    from tests.proxy.peers import comparing, lanes, memory, sockets, taking_apart
 
-    assert [native, short_way] == [sys.modules[f"proxy.{name}"] for name in MODULES]
+    assert [native, short_way, plain_way] == [sys.modules[f"proxy.{name}"] for name in MODULES]
 
     tally = comparing.Tally()
     comparing.compare_texts(tally, seed, count)
@@ -69,6 +69,8 @@ def _inside(path: str, seed: int, count: int) -> int:
     comparing.compare_streams(tally, seed, count // 200)
     comparing.compare_forms(tally, seed, count // 10)
     comparing.compare_batches(tally, seed, count // 20)
+    apart = taking_apart.Tally()
+    taking_apart.compare_plain(apart, seed, count // 50)
     ways = lanes.Tally()
     lanes.compare_lanes(ways, seed, count // 50)
     lanes.compare_faults(ways, seed, count // 50)
@@ -83,9 +85,13 @@ def _inside(path: str, seed: int, count: int) -> int:
         f"{ways.sessions} sessions, pens and pollers, {ways.steps} steps, {ways.damaged} damaged, {ways.short} short, {ways.wired} from socket to socket; "
         f"{len(ways.differences)} differences"
     )
-    for one in (tally.differences + ways.differences)[:10]:
+    print(
+        f"{apart.texts} statements taken apart, {apart.plain} plain, {apart.damaged} out of damaged JSON; {len(apart.differences)} differences"
+    )
+    differences = tally.differences + ways.differences + apart.differences
+    for one in differences[:10]:
         print(one)
-    return 1 if tally.differences or ways.differences or not tally.found or not ways.wired else 0
+    return 1 if differences or not tally.found or not ways.wired or not apart.damaged else 0
 
 
 if __name__ == "__main__":

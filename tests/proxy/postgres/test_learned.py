@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +23,7 @@ from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.forms import FormMemory, form
 from proxy.sql.judged import Anew, SqlSession
 from proxy.sql.parse import parse, parse_anew
+from proxy.sql.plain import plain_text
 from tests.proxy.sql.test_forms import same
 
 TABLES = (
@@ -56,11 +58,12 @@ class Sight:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.learned, self.parsed = Learned(), 0
 
-        def counted(text: str) -> Any:
+        def counted(parsing: Callable[..., Any], *what: Any) -> Any:
             self.parsed += 1
-            return parse_anew(text)
+            return parsing(*what)
 
-        monkeypatch.setattr(reader, "parse_anew", counted)
+        for parsing in (parse_anew, plain_text):
+            monkeypatch.setattr(reader, parsing.__name__, partial(counted, parsing))
 
     def teach(self, mine: Masker | None = None, session: SqlSession = SESSION) -> Reader:
         one = mine or masker()

@@ -19,7 +19,10 @@ from tests.proxy.sql.test_corpus import CORPUS
 
 SESSION = SqlSession(role="app")
 relaxed = settings(
-    deadline=None, max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=150,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 _COLUMNS = st.sampled_from(["id", "age", "customers.id"])

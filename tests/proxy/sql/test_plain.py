@@ -1,0 +1,231 @@
+"""What is said of plain SELECTs without walking them is what the judge and lineage say of them, which are asked here about every one."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pgparse
+import pytest
+
+from access.masking import MaskPolicy
+from proxy.masking.plan import Masker
+from proxy.native import plain_way
+from proxy.postgres.reader import Reader
+from proxy.sql import plain as plain_module
+from proxy.sql.catalog import Catalog
+from proxy.sql.classify import judge
+from proxy.sql.forms import form
+from proxy.sql.judged import Anew, SqlSession
+from proxy.sql.lineage import Lineage, trace
+from proxy.sql.lineage_notes import computes, constants
+from proxy.sql.names import effective_path
+from proxy.sql.parse import json_of, parse
+from proxy.sql.plain import plain, plain_text
+from proxy.sql.plainly import plainly
+from tests.proxy.peers.taking_apart import Tally, compare_plain
+from tests.proxy.sql.selects import made
+from tests.proxy.sql.test_corpus import CORPUS
+from tests.proxy.sql.test_forms import POLICIES as OF_FORMS
+from tests.proxy.sql.test_forms import same
+from tests.proxy.sql.variants import variants
+from tests.proxy.sql.worlds import Dice
+
+#: `HOOP_DEEP=20` looks twenty times as long.
+DEEP = int(os.environ.get("HOOP_DEEP", "1"))
+POLICIES = {**OF_FORMS, "samples": replace(OF_FORMS["rules"], by_sample=True)}
+SESSIONS = (
+    SqlSession(role="app"),
+    SqlSession(search_path=("crm", "public"), role="app"),
+    SqlSession(search_path=("public", "pg_catalog"), role="app"),
+    SqlSession(search_path=("hidden", "public"), role="app"),
+)
+
+
+def _notes(found: Lineage) -> list[Any]:
+    """What the masker asks of notes."""
+    said = []
+    for node, taint in found.notes:
+        literals, parameters = set[int](), set[int]()
+        constants(node, literals, parameters)
+        exact = any(node is one for one, _ in found.lookups)
+        said.append((sorted(taint.touches), taint.unknown, sorted(literals), sorted(parameters), computes(node), exact))
+    return sorted(said)
+
+
+def compare(text: str, catalog: Catalog, session: SqlSession) -> str:
+    """Hold the short answer against the long ones; which way it went."""
+    parsed = parse(text)
+    if form(text) is None or [one.node for one in parsed.statements] != ["SelectStmt"]:
+        return "other"
+    tree = parsed.statements[0].tree
+    found, ways = plain(tree), plainly(catalog, session)
+    if found is None or ways is None:
+        return "not plain"
+    short = ways.read(text, found)
+    if short is None:
+        return "names that are not plain"
+    statement, lineage = short
+    (judged,) = judge(parsed, catalog, session).statements
+    path = effective_path(session.search_path, session.role)
+    traced = trace({"SelectStmt": tree}, catalog, path, {}, session.temporary)
+    assert judged.controls == ()
+    assert statement == judged.statement, text
+    assert (statement.reads, statement.functions) == (judged.statement.reads, judged.statement.functions), text
+    assert lineage == traced, text
+    assert [touches for _, touches in lineage.lookups] == [touches for _, touches in traced.lookups], text
+    assert _notes(lineage) == _notes(traced), text
+    assert lineage.reads_bounds == traced.reads_bounds
+    return "plain"
+
+
+def test_the_corpus(catalog: Catalog) -> None:
+    ways = Counter[str]()
+    dice = Dice(7)
+    for case in CORPUS:
+        for text in (case.sql, *variants(case.sql, 3 * DEEP, dice)):
+            for session in SESSIONS:
+                ways[compare(text, catalog, session)] += 1
+    assert ways["plain"] > 300
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda one: ",".join(one.search_path))
+def test_statements_made_by_chance(catalog: Catalog, session: SqlSession) -> None:
+    ways = Counter(compare(text, catalog, session) for text in made(1, 400 * DEEP))
+    assert ways["plain"] > 80 * DEEP, ways
+    assert ways["not plain"] > 20 * DEEP, ways
+    assert ways["names that are not plain"] > 20 * DEEP, ways
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+def test_a_reader_says_the_same_the_short_way(
+    catalog: Catalog, policy: MaskPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole reading: verdict, masking, what people see of the text."""
+    plainly = Counter[bool]()
+    understood = Reader._understood
+
+    def counted(*args: Any, **how: Any) -> Any:
+        plainly[False] += 1
+        return understood(*args, **how)
+
+    monkeypatch.setattr(Reader, "_understood", counted)
+    masker, dice = Masker(policy, catalog, b"k"), Dice(3)
+    for text in made(2, 60 * DEEP):
+        for other in (text, *variants(text, 2, dice)):
+            short = Reader(catalog, masker).read(other, SESSIONS[0], 0)
+            plainly[True] += 1
+            same(short, Reader(catalog, masker).read(other, SESSIONS[0], 0, fresh=True))
+    assert plainly[False] < 2 * plainly[True] - 20 * DEEP  # else all went the long way
+
+
+@pytest.mark.skipif(plain_way is None, reason="the compiled part is not installed (or HOOP_NATIVE=0)")
+def test_statements_are_taken_apart_in_c_as_in_python() -> None:
+    tally = Tally()
+    compare_plain(tally, 1, 500 * DEEP)
+    assert tally.differences == []
+    assert tally.plain > 200 * DEEP
+    assert tally.damaged > 10 * DEEP
+
+
+def test_without_the_compiled_part_the_same_is_said(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_module, "plain_way", None)
+    masker = Masker(POLICIES["rules"], catalog, b"k")
+    for text in made(5, 40):
+        same(
+            Reader(catalog, masker).read(text, SESSIONS[0], 0),
+            Reader(catalog, masker).read(text, SESSIONS[0], 0, fresh=True),
+        )
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        SqlSession(role="app", redefined=Anew(frozenset({"customers"}))),
+        SqlSession(role="app", temporary=frozenset({"customers"})),
+    ],
+    ids=["redefined", "temporary"],
+)
+def test_names_that_mean_something_else_here_are_read_the_long_way(catalog: Catalog, session: SqlSession) -> None:
+    assert plainly(catalog, session) is None
+    masker = Masker(POLICIES["rules"], catalog, b"k")
+    text = "SELECT email FROM customers WHERE id = 1"
+    same(Reader(catalog, masker).read(text, session, 0), Reader(catalog, masker).read(text, session, 0, fresh=True))
+
+
+def test_a_session_that_gives_a_name_another_meaning_is_asked_anew(catalog: Catalog) -> None:
+    """What was plain is not plain any more when a table stands in front of it."""
+    reader = Reader(catalog, Masker(POLICIES["rules"], catalog, b"k"))
+    assert reader.read("SELECT age FROM customers WHERE id = 1", SESSIONS[0], 0).touched
+    own = SqlSession(role="app", temporary=frozenset({"customers"}))
+    later = reader.read("SELECT age FROM customers WHERE id = 2", own, 1)
+    same(later, Reader(catalog, reader.masker).read(later.text, own, 1, fresh=True))
+    assert later.judged.combined.reads == ("pg_temp.customers",)
+
+
+def test_nothing_is_plain_before_the_catalog_was_read() -> None:
+    assert plainly(Catalog.empty(), SqlSession()) is None
+
+
+def test_what_is_remembered_is_bounded(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.sql.plainly._REMEMBERED", 8)
+    own = replace(catalog)  # with memories of its own
+    ways = plainly(own, SESSIONS[0])
+    assert ways is not None
+    for number in range(50):
+        text = f"SELECT c{number}.id, c{number}.age - c{number}.id, lower(c{number}.name) FROM customers c{number} JOIN orders o{number} ON true"
+        found, _ = plain_text(text)
+        assert found is not None
+        assert ways.read(text, found) is not None
+    kept = [one for one in vars(ways).values() if isinstance(one, dict)]
+    assert max(map(len, kept)) <= 8
+
+
+def test_the_parser_serves_others_meanwhile() -> None:
+    """Its JSON is handed over only to the thread that asks for it."""
+    expected = pgparse.parse("SELECT 1")
+    wrong, done = [], threading.Event()
+
+    def other() -> None:
+        while not done.is_set():
+            if pgparse.parse("SELECT 1") != expected:
+                wrong.append(1)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    try:
+        for number in range(300):
+            found = json_of(f"SELECT {number}")
+            assert (
+                found is None or json.loads(found)["stmts"][0]["stmt"] == pgparse.parse(f"SELECT {number}")[0]["stmt"]
+            )
+    finally:
+        done.set()
+        thread.join()
+    assert not wrong
+    assert json_of("SELECT FROM FROM") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("SELECT id FROM orders WHERE status = 'open' LIMIT 5", False),
+        ("SELECT id FROM orders WHERE status = 'ana@example.com'", True),
+        ("SELECT id FROM orders WHERE id = 4111111111111111", True),
+        ("SELECT id FROM orders WHERE id = 41111111.11111111", False),
+        ('SELECT id AS "ana@example.com" FROM orders', True),
+        ("SELECT id FROM orders -- ana@example.com", True),
+        ("SELECT id /* ana@example.com */ FROM orders", True),
+        ("SELECT id FROM customers WHERE email = 'x'", True),
+        ("SELECT email FROM customers WHERE country = 'DE' ORDER BY email LIMIT 5", False),
+        ("SELECT email, 12345 FROM customers ORDER BY email LIMIT 5", True),
+    ],
+)
+def test_what_people_see_of_a_literal(catalog: Catalog, text: str, hidden: bool) -> None:
+    shown = Reader(catalog, Masker(POLICIES["rules"], catalog, b"k")).read(text, SESSIONS[0], 0).shown
+    assert (shown.text != text) is hidden
+    assert shown.complete is not hidden
