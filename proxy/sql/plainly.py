@@ -63,8 +63,6 @@ class _Tables:
         self.key = tables[0].relation.key if len(tables) == 1 else frozenset[str]()
         self.relations = frozenset([one.relation.qualified for one in tables])
         self.reads = tuple(dict.fromkeys(name for one in tables for name in one.reads))
-        #: Which fields are kept with it, by identity.
-        self.stored = {id(one) for fields in columns for one in fields.values()}
         #: Columns by reference, as they are asked for.
         self.known: dict[Ref, Field] = {}
 
@@ -95,6 +93,7 @@ class Plainly:
         self._risky = self._known.risky_attributes | self._known.risky_scalars
         self._tables: dict[tuple[str | None, str], _Table | None] = {}
         self._froms: dict[tuple[TableName, ...], _Tables | None] = {}
+        self._columns: dict[tuple[int, int], Mapping[str, Field]] = {}
         self._calls: dict[tuple[str, ...], tuple[tuple[str, ...], bool] | None] = {}
         self._operators: dict[str, bool] = {}
         self._casts: dict[tuple[str, ...], bool] = {}
@@ -124,7 +123,7 @@ class Plainly:
             scope.note(one)
         flags = _NO_FLAGS
         if most is None or most > MAX_LIMIT:  # see `rows.unbounded`
-            one_row = not grouped and any(call[1] for name in shown if (call := self._calls[name]) is not None)
+            one_row = not grouped and any(call[1] for name in shown if (call := self._called(name)) is not None)
             if not one_row and named.count and not _by_key(named, refs, conditions):
                 flags = _UNBOUNDED
         statement = Statement("postgres", text, _READ, _SELECT, named.reads, (), functions, flags)
@@ -166,7 +165,7 @@ class Plainly:
         """The judge's names of what is called; None when it may do anything but compute."""
         functions: list[str] = []
         for name in calls:
-            call = self._calls[name] if name in self._calls else self._call(name)
+            call = self._called(name)
             if call is None:
                 return None
             functions += call[0]
@@ -178,6 +177,9 @@ class Plainly:
                 return None
         return tuple(dict.fromkeys(functions))
 
+    def _called(self, name: tuple[str, ...]) -> tuple[tuple[str, ...], bool] | None:
+        return self._calls[name] if name in self._calls else self._call(name)
+
     # -- what names mean, asked of the code that everything else goes through
 
     def _from(self, tables: tuple[TableName, ...]) -> _Tables | None:
@@ -187,10 +189,17 @@ class Plainly:
             table = self._tables[key] if key in self._tables else self._table(key)
             if table is None:
                 return _remember(self._froms, tables, None)
-            fields = stored(self._catalog, table.relation, item, generated=True).fields
-            columns.append({one.name: one for one in fields})
+            columns.append(self._columns_of(item, table.relation))
             found.append(table)
         return _remember(self._froms, tables, _Tables(columns, found))
+
+    def _columns_of(self, item: int, relation: Relation) -> Mapping[str, Field]:
+        """Its columns as an item of FROM, the same for all statements: tables may be wide."""
+        key = (item, relation.oid)
+        if key in self._columns:
+            return self._columns[key]
+        fields = stored(self._catalog, relation, item, generated=True).fields
+        return _remember(self._columns, key, {one.name: one for one in fields})
 
     def _table(self, key: tuple[str | None, str]) -> _Table | None:
         schema, name = key
@@ -242,7 +251,7 @@ class Plainly:
 class _Scope:
     """One statement while its parts are put together: what `lineage_queries` does, for one level of stored columns."""
 
-    __slots__ = ("fields", "lookups", "marks", "mixed", "named", "notes", "predicates", "refs", "shown", "ways")
+    __slots__ = ("fields", "lookups", "made", "marks", "mixed", "named", "notes", "predicates", "refs", "shown", "ways")
 
     def __init__(self, ways: Plainly, named: _Tables, refs: Sequence[Ref], fields: Sequence[Field]) -> None:
         self.ways = ways
@@ -255,6 +264,8 @@ class _Scope:
         self.mixed: frozenset[Mix] = NONE
         self.marks: dict[Item, frozenset[Mix]] = {}
         self.shown: list[Field] = []
+        #: Those of them that were made for this statement, by identity.
+        self.made: set[int] = set()
 
     def conditions(self, conditions: Iterable[Expression]) -> None:
         """`Expressions.predicate` of conditions that have no parts."""
@@ -306,10 +317,15 @@ class _Scope:
             name, one = output
             if one[0] & COLUMN:
                 source = self.fields[one[1][0]]
-                self.shown.append(source if source.name == name else replace(source, name=name))
+                if source.name == name:
+                    self.shown.append(source)
+                    continue
+                field = replace(source, name=name)
             else:
                 taint = self.note(one)
-                self.shown.append(Field(name, taint, safe=taint.clean and not one[0] & CONSTANT))
+                field = Field(name, taint, safe=taint.clean and not one[0] & CONSTANT)
+            self.shown.append(field)
+            self.made.add(id(field))
 
     def groups(self, groups: Iterable[tuple[int, Expression]]) -> bool:
         """`Queries._order`: entries of GROUP BY, ORDER BY and DISTINCT ON. False: one of them is neither an output nor a column."""
@@ -335,14 +351,14 @@ class _Scope:
     def lineage(self) -> Lineage:
         """What was found."""
         output = []
-        marks, kept = self.marks, self.named.stored
+        marks = self.marks
         for one in self.shown:
             told = self.mixed
             if marks:
                 for item in one.taint.items:
                     if item in marks:
                         told |= marks[item]
-            output.append(_output(one, told) if told or id(one) not in kept else self.ways.shown(one))
+            output.append(_output(one, told) if told or id(one) in self.made else self.ways.shown(one))
         return Lineage(
             output=tuple(output),
             relations=self.named.relations,

@@ -177,7 +177,11 @@ def test_what_is_remembered_is_bounded(catalog: Catalog, monkeypatch: pytest.Mon
     ways = plainly(own, SESSIONS[0])
     assert ways is not None
     for number in range(50):
-        text = f"SELECT c{number}.id, c{number}.age - c{number}.id, lower(c{number}.name) FROM customers c{number} JOIN orders o{number} ON true"
+        calls = ", ".join(
+            f"{one}(c{number}.name)"
+            for one in ("lower", "initcap", "length", "reverse", "ascii", "md5", "btrim", "ltrim", "rtrim")
+        )
+        text = f"SELECT c{number}.id, c{number}.age - c{number}.id, {calls} FROM customers c{number} JOIN orders o{number} ON true"
         found, _ = plain_text(text)
         assert found is not None
         assert ways.read(text, found) is not None
