@@ -15,6 +15,7 @@ from access.masking import Masked
 from access.ports import Clock, Credentials, Desk, Entropy, Judge, LoginLinks, Outcome, Store, Tx
 from access.requests import AccessRequest, Grant
 from access.resources import Resource
+from approval_flows.rehearsing import Rehearsing
 from bot.cards import Card
 from bot.cases import World, usable
 from bot.choices import Choices, Look
@@ -79,8 +80,8 @@ class Kit:
     looks: Looks = NO_LOOKS
 
     def rehearsing(self) -> Kit:
-        """The same, with a desk that keeps nothing of what it does."""
-        return replace(self, desk=self.desk.rehearsal())
+        """The same, with a desk and a store that keep nothing of what is done."""
+        return replace(self, desk=self.desk.rehearsal(), store=Rehearsing(self.store))
 
     def person(self, who: Caller) -> Person:
         """The caller as the directory knows them now, in the time zone of where they write from unless it knows theirs.

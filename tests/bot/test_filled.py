@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from access.actors import Person
 from access.errors import Conflict, Denied, Invalid, Unavailable, together
+from access.ports import Tx
 from access.resources import Protocol
 from bot.cards import Do, Form
 from bot.views import forms
@@ -191,6 +193,35 @@ async def test_a_rehearsed_request_leaves_no_trace(stage: Stage, tmp_path: Path)
     assert await stage.world.kinds() == ["access.requested"]
     if (database := tmp_path / "store.db").exists():
         assert verify(f"sqlite:///{database}").ok
+
+
+@pytest.mark.parametrize(("opened", "wrong"), [(runbook, {"reason": SECRET}), (typed("request"), {"ticket": LONG})])
+async def test_nor_does_what_is_done_around_the_desk(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, opened: Opener, wrong: dict[str, str]
+) -> None:
+    """A runbook's draft, and the Cancel of a request that waits already: their tokens and rows are undone, too."""
+    await stage.asked("request prod-db 1h look")
+    person, form = await opened(stage)
+    real, kept = stage.store.transact, list[object]()
+
+    async def counted(work: Callable[[Tx], Any]) -> Any:
+        kept.append(result := await real(work))
+        return result
+
+    monkeypatch.setattr(stage.store, "transact", counted)
+    values = {
+        "resource": "prod-db",
+        "p_order": "1",
+        "p_why": "late",
+        "duration": "1h",
+        "scope": "read",
+        "reason": "look",
+    }
+    values |= wrong
+    again, _ = await stage.submit(person, form, **{f.name: values.get(f.name, "") for f in form.fields})
+    assert again is not None
+    assert {f.name for f in again.fields if f.error} == wrong.keys()
+    assert kept == []
 
 
 async def test_a_rehearsed_vote_decides_nothing(quick: Stage) -> None:
