@@ -53,6 +53,8 @@ class Child:
     ran: bool = False
     starts: int = 0
     failures: int = 0
+    #: Signals that came before it was ready.
+    owed: set[signal.Signals] = field(default_factory=set)
 
 
 class Supervisor:
@@ -85,10 +87,13 @@ class Supervisor:
         return 1 if self._failed else 0
 
     def forward(self, number: signal.Signals) -> None:
-        """Pass a signal on to every child that is ready: one that starts would end by it, and has read nothing yet."""
+        """Pass a signal on to every child. One that starts would end by it, and may have read already what changed since: it is
+        told when it is ready."""
         for child in self.children:
             if child.ready:
                 _signal(child, number)
+            else:
+                child.owed.add(number)
 
     async def _keep(self, child: Child) -> None:
         while not self.stop.is_set():
@@ -113,6 +118,7 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         child.ready = False
+        child.owed.clear()  # it reads everything itself
         child.starts += 1
         again = {AGAIN: "1"} if child.ran else {}
         environment = {**os.environ, **child.environment, **again, SOCKET: str(theirs.fileno())}
@@ -136,6 +142,8 @@ class Supervisor:
     async def _listen(self, child: Child, ours: socket.socket) -> None:
         if await asyncio.get_running_loop().sock_recv(ours, 1) == READY:
             child.ready = child.ran = True
+            while child.owed:
+                _signal(child, child.owed.pop())
             if all(one.ready for one in self.children):
                 log.info("ready: %s", ", ".join(one.name for one in self.children))
             self._write_state()

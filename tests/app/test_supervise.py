@@ -125,12 +125,13 @@ async def test_what_a_dead_one_left_is_written_over(tmp_path: Path, there: str):
     assert not state.exists()
 
 
-async def test_a_reload_is_for_those_that_are_ready(tmp_path: Path):
-    """SIGHUP ends a process that has no handler for it yet."""
-    said, go = tmp_path / "said", tmp_path / "go"
-    handles = f"import pathlib, signal; signal.signal(signal.SIGHUP, lambda *_: pathlib.Path({str(said)!r}).touch())\n"
+async def test_a_reload_waits_for_those_that_start(tmp_path: Path):
+    """SIGHUP ends a process that has no handler for it yet; one that has read its files already must read them again."""
+    said, told, go = tmp_path / "said", tmp_path / "told", tmp_path / "go"
+    handles = "import pathlib, signal; signal.signal(signal.SIGHUP, lambda *_: pathlib.Path({!r}).touch())\n"
     waits = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)\n"
-    ready, starting = child("web", handles + READY + "time.sleep(60)"), child("proxy", waits + READY + "time.sleep(60)")
+    ready = child("web", handles.format(str(said)) + READY + "time.sleep(60)")
+    starting = child("proxy", waits + handles.format(str(told)) + READY + "time.sleep(60)\ntime.sleep(60)")
     async with running(tmp_path, ready, starting) as (supervisor, task):
         await until(lambda: ready.ready and starting.process)
         supervisor.forward(signal.SIGHUP)
@@ -138,6 +139,7 @@ async def test_a_reload_is_for_those_that_are_ready(tmp_path: Path):
         go.touch()
         await until(lambda: starting.ready or task.done())
         assert starting.ready and starting.starts == 1
+        await until(told.exists)
 
 
 async def test_a_full_disk_ends_nothing(
