@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -14,6 +16,7 @@ from app.embedded_postgres import EmbeddedPostgres
 from proxy.masking.strategies import REDACTED
 from proxy.postgres import reader
 from proxy.sql.parse import parse_anew
+from proxy.sql.plain import plain_text
 from tests.wire.site import Site, open_site
 
 TABLES = """
@@ -41,11 +44,12 @@ async def test_what_the_connections_of_an_application_learn_from_each_other(
         admin.execute(TABLES.encode())
     parsed: list[str] = []
 
-    def counted(text: str) -> object:
+    def counted(parsing: Callable[..., object], text: str, *known: object) -> object:
         parsed.append(text)
-        return parse_anew(text)
+        return parsing(text, *known)
 
-    monkeypatch.setattr(reader, "parse_anew", counted)
+    for parsing in (parse_anew, plain_text):
+        monkeypatch.setattr(reader, parsing.__name__, partial(counted, parsing))
     async with open_site(postgres, postgres_database, tmp_path, mask=MASK, policy=Policy(hold_seconds=1)) as site:
         options = await site.access(Read())
         first = await another(options)
