@@ -24,7 +24,7 @@ enum { WORDS = sizeof words / sizeof *words, SLOTS = 512 };
 /* Numbers of words + 1 by their hash; two for those that share one. */
 static unsigned char slots[SLOTS][3];
 
-enum { MOST_NODES = 6000, MOST_NAMES = 128, MOST_NUMBERS = 4096, MOST_EXPRESSIONS = 256, MOST_OF_ONE = 512, DEEPEST = 60, DEEPEST_JSON = 240 };
+enum { MOST_NODES = 6000, MOST_NAMES = 128, MOST_NUMBERS = 4096, MOST_EXPRESSIONS = 256, MOST_OF_ONE = 512, DEEPEST = 40, DEEPEST_JSON = 240 };
 
 /* A value of the JSON. A container has its first child, every child the next one; an object the bits of its fields. */
 typedef struct { uint64_t has; uint32_t start, size; uint16_t first, next; unsigned char key, type, escaped; } Json;
@@ -482,7 +482,7 @@ static int called(Plain *p, uint16_t node, Name *name) {
     static const Name nameless = {(Bytes)"?column?", 8}, coalesce = {(Bytes)"coalesce", 8}, nullif = {(Bytes)"nullif", 6}, in_case = {(Bytes)"case", 4};
     Name fallback = {NULL, 0};
     Qualified found;
-    for (int i = 0; i < DEEPEST; i++) {
+    for (int i = 0; i <= DEEPEST; i++) {
         uint16_t body = p->nodes[node].first;
         int kind = kind_of(p, node);
         if (kind == F_ColumnRef || kind == F_FuncCall) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 from proxy.sql.catalog import PG_CATALOG, Catalog, Function, Name
 
@@ -86,7 +86,9 @@ class Meanings:
     """What names of functions, operators and types mean on a catalog under one search path. Answers are remembered."""
 
     def __init__(self, catalog: Catalog, search_path: tuple[str, ...]) -> None:
-        self._catalog, self._path = catalog, search_path
+        # It is remembered by its catalog, which would never go.
+        self._catalog: Catalog = proxy(catalog)
+        self._path = search_path
         self._known: dict[tuple[str, ...], bool] = {}
 
     def contained(self, *name: str) -> bool:

@@ -33,8 +33,9 @@ TableName = tuple[str | None, str, str | None]
 #: The number of the table it is said to be of, and the name of a column.
 Ref = tuple[int | None, str]
 
-#: Deeper expressions are not plain.
-MAX_DEPTH = 60
+#: Deeper expressions, conditions and joins are not plain: one in the other, they are less deep than what the judge gives up on
+#: (`walk.MAX_DEPTH`, where a CASE counts twice).
+MAX_DEPTH = 40
 
 
 class Plain(NamedTuple):
@@ -208,6 +209,8 @@ class _Taken:
         todo = [(node, True, top, 0)] if node else []
         while todo:
             one, alone, given, level = todo.pop()
+            if level > MAX_DEPTH:
+                raise _Other
             if "BoolExpr" in one:
                 body = one["BoolExpr"]
                 _only(body, _BOTH)
@@ -414,7 +417,7 @@ def _is_short(constant: Tree) -> bool:
 def _called(node: Tree) -> str:
     """The name PostgreSQL gives to an output column, see `lineage_functions.column_name`."""
     fallback = ""
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_DEPTH + 1):
         ((kind, body),) = node.items()
         if kind == "ColumnRef":
             return _names(body["fields"])[-1]

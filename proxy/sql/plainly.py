@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary
 
 from access.statements import Effect, Flag, Statement
 from proxy.sql import relations
@@ -85,7 +85,7 @@ class Plainly:
     """The plain statements of one catalog under one search path."""
 
     def __init__(self, catalog: Catalog, path: tuple[str, ...]) -> None:
-        self._catalog = catalog
+        self._weak = ReferenceType(catalog)  # it is remembered by its catalog, which would never go
         self._path = path
         self._function_path = function_path(path)
         self._known = known(catalog)
@@ -100,6 +100,13 @@ class Plainly:
         #: By identity of columns, which are kept with it: what several are together, and how one is shown.
         self._together: dict[tuple[int, ...], tuple[Sequence[Field], Taint, frozenset[Mix]]] = {}
         self._shown: dict[int, tuple[Field, OutputColumn]] = {}
+
+    @property
+    def _catalog(self) -> Catalog:
+        catalog = self._weak()
+        if catalog is None:
+            raise LookupError("the catalog is gone")
+        return catalog
 
     def read(self, text: str, found: Plain) -> tuple[Statement, Lineage] | None:
         """What `judge` and `trace` say of the statement; None when something in it is not plain."""
@@ -220,7 +227,7 @@ class Plainly:
                 and walk.understood
                 and not (walk.flags or walk.problems or walk.functions or walk.writes or walk.controls or walk.coded)
                 and not relations.is_system(relation.schema)
-                and relations.partly(relation.name) is None
+                and relations.partly(relation.qualified.rpartition(".")[2]) is None  # as the judge takes it
                 and rel.rest is None
                 and len(names) == len(rel.fields)
                 and not any(one.taint.unknown or one.taint.mixed for one in rel.fields)

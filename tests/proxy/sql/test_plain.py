@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import threading
+import weakref
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -17,7 +19,7 @@ from proxy.masking.plan import Masker
 from proxy.native import plain_way
 from proxy.postgres.reader import Reader
 from proxy.sql import plain as plain_module
-from proxy.sql.catalog import Catalog
+from proxy.sql.catalog import Catalog, Column, Relation
 from proxy.sql.classify import judge
 from proxy.sql.forms import form
 from proxy.sql.judged import Anew, SqlSession
@@ -187,6 +189,76 @@ def test_what_is_remembered_is_bounded(catalog: Catalog, monkeypatch: pytest.Mon
         assert ways.read(text, found) is not None
     kept = [one for one in vars(ways).values() if isinstance(one, dict)]
     assert max(map(len, kept)) <= 8
+
+
+def test_a_memory_that_starts_anew_in_the_middle_of_a_statement(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.sql.plainly._REMEMBERED", 1)
+    own = replace(catalog)
+    for text in (
+        "SELECT max(id), lower(max(name)), length(max(email)) FROM customers",
+        "SELECT c.id, o.id - c.age, o.id::text FROM customers c JOIN orders o ON o.customer_id = c.id WHERE c.age - 2 > 1::int",
+    ):
+        assert [compare(text, own, SESSIONS[0]) for _ in range(2)] == ["plain", "plain"]
+
+
+def test_what_is_remembered_goes_with_its_catalog(catalog: Catalog) -> None:
+    own = replace(catalog)
+    gone = weakref.ref(own)
+    assert compare("SELECT lower(name) FROM customers WHERE id = 1", own, SESSIONS[0]) == "plain"
+    ways = plainly(own, SESSIONS[0])
+    assert ways is not None
+    del own
+    gc.collect()
+    assert gone() is None
+    with pytest.raises(LookupError, match="the catalog is gone"):
+        ways.read("", plain_text("SELECT id FROM notes")[0])  # type: ignore[arg-type]
+
+
+def _nested(before: str, core: str, after: str, depth: int) -> str:
+    return before * depth + core + after * depth
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        (f"SELECT id{'::text' * 40} FROM customers", "plain"),
+        (f"SELECT id{'::text' * 41} FROM customers", "not plain"),
+        (f"SELECT {_nested('lower(', 'name', ')', 41)} FROM customers", "not plain"),
+        (f"SELECT {_nested('CASE WHEN active THEN 1 ELSE ', 'id', ' END', 40)} FROM customers", "plain"),
+        (f"SELECT id FROM customers WHERE {_nested('NOT (', 'id = 1', ')', 40)}", "plain"),
+        (f"SELECT id FROM customers WHERE {_nested('NOT (', 'id = 1', ')', 41)}", "not plain"),
+        (f"SELECT id FROM customers WHERE {_nested('NOT (', 'id = 1', ')', 200)}", "not plain"),
+        (
+            f"SELECT 1 FROM notes n0 JOIN notes n1 ON {'NOT ' * 40}{_nested('CASE WHEN ', 'true', ' THEN true END', 40)} "
+            + " ".join(f"JOIN notes m{at} ON true" for at in range(39)),
+            "plain",
+        ),
+        (
+            f"SELECT 1 FROM notes n0 JOIN notes n1 ON {'NOT ' * 60}{_nested('CASE WHEN ', 'true', ' THEN true END', 60)} "
+            + " ".join(f"JOIN notes m{at} ON true" for at in range(59)),
+            "not plain",
+        ),
+    ],
+)
+def test_how_deep_a_plain_statement_may_be(catalog: Catalog, text: str, way: str) -> None:
+    """Never so deep that the judge gives up, and no name is lost on the way."""
+    assert compare(text, catalog, SESSIONS[0]) == way
+    taken, _ = plain_text(text)
+    assert taken is None or taken == plain(parse(text).statements[0].tree)
+    assert way == "plain" or taken is None
+
+
+def test_a_dot_in_a_name_is_no_schema(catalog: Catalog) -> None:
+    """The judge takes what is behind the last dot for the name, and so a table for one of the server's."""
+    odd = Relation(999_001, "public", "x.pg_stats", columns=(Column(1, "id", 23), Column(2, "most_common_vals", 25)))
+    own = replace(
+        catalog,
+        relations={**catalog.relations, (odd.schema, odd.name): odd},
+        by_oid={**catalog.by_oid, odd.oid: odd},
+    )
+    assert compare('SELECT most_common_vals FROM "x.pg_stats"', own, SESSIONS[0]) == "names that are not plain"
 
 
 def test_the_parser_serves_others_meanwhile() -> None:
