@@ -54,9 +54,12 @@ _WITH_HEIRS = frozenset("rp")
 PARTITIONS = 20
 #: Relations below this OID belong to the server itself.
 _FIRST_USER_OID = 16384
-#: One text within the text form of an array, a record, a range or a tsvector: quoted, or up to the next sign.
-_LEAF = re.compile(r"""\"((?:[^"\\]|\\.|"")*)\"|'((?:[^']|'')*)'(?::[\dA-D,]+)?|([^,(){}\[\]"']+)""", re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)|\"(\")|'(')", re.DOTALL)
+#: One text within the text form of an array, a record or a range: quoted, or up to the next sign. A quote that is not closed
+#: (values are cut) goes to the end, and nothing is tried twice: values are anybody's, and all sessions wait while they are read.
+_LEAF = re.compile(r"""\"((?:[^"\\]|\\.|"")*+)(?:"|\\?\Z)|([^,(){}\[\]"]+)""", re.DOTALL)
+#: The same of a tsvector, which is known by its beginning: elsewhere `'` is a letter (O'Brien).
+_LEXEME = re.compile(r"""'((?:[^']|'')*+)(?:'|\Z)(?::[\dA-D,]+)?""", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)|\"(\")", re.DOTALL)
 #: How deep such forms are followed into each other (an array of records of arrays).
 _DEEPEST = 4
 
@@ -237,9 +240,11 @@ def _groups(values: Iterable[str | None]) -> Iterator[list[str]]:
 
 def _leaves(value: str, deep: int = _DEEPEST) -> list[str]:
     """The texts within the text form of an array, a record, a range or a tsvector."""
+    if value[0] == "'":
+        return [one.replace("''", "'") for one in _LEXEME.findall(value) if one]
     found: list[str] = []
-    for quoted, lexeme, bare in _LEAF.findall(value):
-        one = _ESCAPED.sub(lambda m: m[1] or m[2] or m[3], quoted or lexeme) or bare.strip()
+    for quoted, bare in _LEAF.findall(value):
+        one = _ESCAPED.sub(lambda m: m[1] or m[2], quoted) or bare.strip()
         inner = deep and one[:1] in {"(", "{", "["} and len(one) < len(value)
         found += _leaves(one, deep - 1) if inner else [one] if one else []
     return found

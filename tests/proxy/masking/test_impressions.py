@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,8 @@ from proxy.masking.impressions import (
     UNREAD_BELIEVED,
     Impression,
     Impressions,
+    _judged,
+    _leaves,
     remembered,
     stored,
     texts,
@@ -220,6 +223,25 @@ async def test_types_that_are_made_of_texts(made: str) -> None:
     oid, town.values["a"] = MADE[made][0], [*MADE[made][1]]
     await town.impressions.look(RESOURCE, "d", POLICY, [replace(TABLE, columns=(Column(1, "a", oid),))])
     assert town.rules() == {"public.t.a": "person"}
+
+
+def test_texts_with_quotes_in_them() -> None:
+    assert _leaves("(1,O'Brien,D'Angelo)") == ["1", "O'Brien", "D'Angelo"]
+    assert _leaves(r'{"(1,\"Anna \"\"B\"\"\")",c}') == ["1", 'Anna "B"', "c"]
+    assert _leaves("'o''neil':3A 'fat':2") == ["o'neil", "fat"]
+    # Values are cut.
+    assert _leaves('{"abc') == _leaves('{"abc\\') == ["abc"]
+    assert _leaves("'abc':1 'de") == ["abc", "de"]
+
+
+@pytest.mark.parametrize("again", ['"\\', '"a\\', '\\"', '""', "''x", '"(', "'a", '{"('])
+@pytest.mark.parametrize("begins", ["{", '("', "'", '"'])
+async def test_no_value_takes_long(begins: str, again: str) -> None:
+    """Whoever can write to a table would make all sessions of the process wait: it was 11 seconds."""
+    value = (begins + again * 2000)[:2000]
+    began = time.process_time()
+    await _judged(replace(TABLE, columns=(Column(1, "a", 20100),)), {"a": [f"{value[:-3]}{n:03}" for n in range(100)]})
+    assert time.process_time() - began < 2
 
 
 HARMLESS = {
