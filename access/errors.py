@@ -60,9 +60,10 @@ class Invalid(HoopError):
         return " ".join(self.errors.values())
 
 
-def together(*found: HoopError | None) -> Invalid | None:
-    """All that is wrong with one input as one error; of each field what was found first. None when nothing is."""
-    wrong = [one for one in found if isinstance(one, Invalid)]
+def together(*found: Invalid | None) -> Invalid | None:
+    """All that is wrong with one input as one error; of each field what was found first. None when nothing is. A refusal is no
+    mistake of the input, and would be lost among them: it is not taken."""
+    wrong = [one for one in found if one is not None]
     if not wrong:
         return None
     first = wrong[0]

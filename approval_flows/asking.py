@@ -302,7 +302,7 @@ def _unsaid(office: Office, request: AccessRequest, taken: Flow) -> Invalid | No
         return words
     person = flow.active_person(office.directory, request.actor.person)
     if isinstance(person, Denied):
-        return words
+        return words or Invalid(person.message)
     return together(words, check_ticket(taken, person, partial(office.ticket, request.ticket)))
 
 

@@ -123,13 +123,15 @@ class Filled:
         if not self.wrong:
             await act(kit, reply)
             return
-        rehearsed: HoopError | None = None
+        rehearsed: Invalid | None = None
         try:
             await act(kit.rehearsing(), Unheard())
         except Conflict:
             pass  # of a state that the wrong fields may have made
-        except HoopError as error:
+        except Invalid as error:
             rehearsed = error
+        except HoopError:
+            pass  # who may not do it hears so when the fields are right
         wrong = together(*(Invalid(said, field=name) for name, said in self.wrong.items()), rehearsed)
         assert wrong is not None
         raise wrong

@@ -309,11 +309,14 @@ async def test_a_delegation_is_told_all_that_is_wrong_with_it(quick: Stage) -> N
 def test_what_is_wrong_together() -> None:
     one, two = Invalid("No.", field="a", hint="Try."), Invalid("Nor.", field="b")
     again = Invalid("Not that either.", field="a", others={"c": "Hm."})
-    found = together(None, one, two, again, Denied("not a mistake"))
+    found = together(None, one, two, again)
     assert found is not None
     assert found.errors == {"a": "No. Try.", "b": "Nor.", "c": "Hm."}
     assert str(found) == "No. Try. Nor. Hm."
-    assert together(None, Denied("no"), Unavailable("no")) is None
+    assert together(None) is None
+    for refusal in (Denied("no"), Unavailable("no")):
+        with pytest.raises(AttributeError):  # never lost among them
+            together(one, refusal)  # type: ignore[arg-type]
     assert Conflict("Over.").errors == {"": "Over."}
 
 
