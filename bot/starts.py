@@ -79,9 +79,12 @@ def parse_start(words: Sequence[str]) -> Start | None:
 
 def _date(day: str) -> date:
     try:
-        return date.fromisoformat(day)
+        found = date.fromisoformat(day)
     except ValueError:
-        raise Invalid(f"{day} is no date.", field="start", hint=EXAMPLE) from None
+        found = date.min
+    if not date.min.year < found.year < date.max.year:  # at both ends of the calendar other zones have no date any more
+        raise Invalid(f"{day} is no date.", field="start", hint=EXAMPLE)
+    return found
 
 
 def _zone(name: str) -> tzinfo:

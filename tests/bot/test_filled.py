@@ -286,6 +286,7 @@ async def test_what_is_typed_with_several_mistakes_opens_the_form_with_all_of_th
         ),
         ("delegate @bob until 2026-13-40 from 99:99", ("2026-13-40 is no date", "no time to start")),
         ("delegate @bob 0m from 2026-13-40 09:00", ("more than zero", "2026-13-40 is no date")),
+        ("delegate @bob until 9999-12-31", ("9999-12-31 is no date",)),
         (
             "allow @nobody staging --length 99d --request 2h",
             ("not an active person", "no resource", "Say why", "30 days"),

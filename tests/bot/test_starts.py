@@ -53,6 +53,8 @@ def test_nothing_is_now(text: str) -> None:
         ("22:00 Mars/Base", "not a time zone"),
         ("22:00 +99:00", "not a time zone"),
         ("2026-13-01T22:00", "no date"),
+        ("9999-12-31 23:59", "no date"),  # there is none in New York any more
+        ("0001-01-01 00:00", "no date"),
         ("2026-12-01T22:00Z UTC", "no time"),
     ],
 )
