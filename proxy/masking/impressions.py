@@ -282,8 +282,9 @@ def _looks(relation: Relation) -> tuple[object, ...]:
 
 def stored(catalog: Catalog, lineage: Lineage) -> frozenset[int]:
     """The tables that store what a statement shows: those it names, and what its views are made of. When nobody can tell what
-    it reads, all of them."""
-    if not lineage.resolved or lineage.output is None:
+    it reads, all of them, and their partitions as far as those are not more than `MOST` either: it waits for all."""
+    traced = lineage.resolved and lineage.output is not None
+    if not traced:
         every = (one for one in catalog.relations.values() if not one.parents)
         pending = [one.oid for one in sorted(every, key=lambda one: one.qualified)][:MOST]
     else:
@@ -297,7 +298,8 @@ def stored(catalog: Catalog, lineage: Lineage) -> frozenset[int]:
         one = catalog.by_oid.get(oid)
         if one is not None and oid not in seen and oid >= _FIRST_USER_OID:
             pending += one.sources
-            if one.kind in _WITH_HEIRS and len(heirs := catalog.descendants(oid)) <= PARTITIONS:
+            heirs = catalog.descendants(oid) if one.kind in _WITH_HEIRS else ()
+            if len(heirs) <= PARTITIONS and (traced or len(seen) + len(pending) + len(heirs) < MOST):
                 pending += heirs
         seen.add(oid)
     return frozenset(

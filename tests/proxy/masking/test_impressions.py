@@ -17,6 +17,7 @@ from proxy.masking.impressions import (
     BELIEVED,
     FEW_BELIEVED,
     LOOKS_AT_ONCE,
+    MOST,
     PARTITIONS,
     UNREAD_BELIEVED,
     Impression,
@@ -304,6 +305,18 @@ def test_partitions_are_looked_at_each_where_they_are_few() -> None:
     assert stored(Catalog.of([TABLE, VIEW, *few, more]), seen) == {TABLE.oid}
     of_one = Lineage(output=(), relations=frozenset({"public.p0"}), resolved=True)
     assert stored(Catalog.of([TABLE, VIEW, *few, more]), of_one) == {20010, 20900}
+
+
+@pytest.mark.parametrize(("tables", "looks"), [(2, 2 * 11), (MOST, MOST), (3 * MOST, MOST)])
+def test_a_statement_that_nobody_can_trace_waits_for_so_many_looks_and_no_more(tables: int, looks: int) -> None:
+    """With the partitions of all tables they were a thousand, each over a connection of its own."""
+    whole = [replace(TABLE, oid=30000 + 100 * number, name=f"w{number}", kind="p") for number in range(tables)]
+    parts = [
+        replace(TABLE, oid=one.oid + at, name=f"{one.name}_{at}", parents=(one.oid,))
+        for one in whole
+        for at in range(1, 11)
+    ]
+    assert len(stored(Catalog.of([*whole, *parts]), Lineage())) == looks
 
 
 @pytest.mark.parametrize("name", ["public.t.a*", "public.t.[a]", "public.my.t.a", "public.t.?"])
