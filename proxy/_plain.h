@@ -314,7 +314,9 @@ static int walk_column(Plain *p, uint16_t body, int tested) {
 
 static int walk_constant(Plain *p, uint16_t body) {
     long place;
+    uint16_t whole = field(p, body, F_ival), decimal = field(p, body, F_fval);
     if (!has_only(p, body, BIT(ival) | BIT(fval) | BIT(sval) | BIT(boolval) | BIT(isnull) | BIT(location))) return 0;
+    if ((whole && !has_only(p, whole, BIT(ival))) || (decimal && !has_only(p, decimal, BIT(fval)))) return 0;
     return number_of(p, field(p, body, F_location), 0, &place) && add_number(p->literals, &p->literal_count, (int32_t)place, 0);
 }
 

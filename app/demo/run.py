@@ -9,9 +9,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from access.errors import Invalid
 from app.demo.report import Report
@@ -22,12 +23,26 @@ from app.demo.tour import play
 from app.embedded_postgres import EmbeddedPostgres
 
 ALONE = EmbeddedPostgres(password="", version=18)
+#: What ends the demo beside Ctrl-C: nothing it started goes on when its terminal is closed.
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
     return asyncio.run(
-        demo(arguments.home.absolute(), stay=bool(arguments.stay), own=os.environ.get("HOOP_TARGET", ""))
+        ended_whole(demo(arguments.home.absolute(), stay=bool(arguments.stay), own=os.environ.get("HOOP_TARGET", "")))
     )
+
+
+async def ended_whole(work: Coroutine[Any, Any, int]) -> int:
+    """What `work` says; 1 when it was ended before by its terminal or the system, after it has put everything away."""
+    task = asyncio.current_task()
+    if task is not None:
+        for number in ENDINGS:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        return 1
 
 
 async def demo(home: Path, *, stay: bool, own: str = "") -> int:
@@ -53,10 +68,11 @@ async def demo(home: Path, *, stay: bool, own: str = "") -> int:
 
 async def _until_stopped() -> None:
     stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *ENDINGS):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await stopping.wait()
-    print("\nStopping …", flush=True)
+    with contextlib.suppress(OSError):  # a terminal that was closed
+        print("\nStopping …", flush=True)
 
 
 def _invite(site: Site) -> None:

@@ -290,6 +290,10 @@ class Lane:
 
 
 def _keep(where: dict[bytes, Known], key: bytes, known: Known) -> None:
-    if len(where) >= KNOWN:
+    """What is not kept any more goes no short way either: C still has what went last."""
+    full = len(where) >= KNOWN
+    for one in [*where.values()] if full else [where[key]] if key in where else []:
+        one.short = False
+    if full:
         where.clear()
     where[key] = known

@@ -11,7 +11,9 @@ import pytest
 
 from proxy.express import express
 from proxy.native import ends, short_way, twins
+from proxy.postgres import lane
 from proxy.postgres import messages as m
+from proxy.postgres.known import Known
 from tests.proxy.peers import lanes
 from tests.proxy.playbook import BOUND, IDLE, PARSED, Play, bind, complete, described, execute, row
 
@@ -159,3 +161,18 @@ def test_nobody_is_kept_alive_by_a_receiver_in_c():
     del play
     gc.collect()
     assert gone() is None
+
+
+def test_what_was_replaced_or_forgotten_goes_no_short_way_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """C compares with what went last before it looks into what is kept."""
+    monkeypatch.setattr(lane, "KNOWN", 3)
+    where: dict[bytes, Known] = {}
+    made = [_known() for _ in range(6)]
+    for key, one in zip((b"a", b"b", b"a", b"c", b"d", b"e"), made, strict=True):
+        lane._keep(where, key, one)
+    assert [one.short for one in made] == [False, False, False, False, True, True]
+    assert where == {b"d": made[4], b"e": made[5]}
+
+
+def _known() -> Known:
+    return Known(None, None, b"", 0, 0, 1.0, True)  # type: ignore[arg-type]
