@@ -37,7 +37,7 @@ _FIRST_USER_OID = 16384
 _KEPT_BYTES = 4096
 
 Judging = Callable[[Parsed, Catalog, j.SqlSession], j.Judged]
-Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree], Collection[str]], Lineage]
+Tracing = Callable[[Tree, Catalog, Sequence[str], Mapping[str, Tree], Collection[str], j.Anew], Lineage]
 
 #: Understands a text elsewhere. Raises HoopError.
 Far = Callable[[str, j.SqlSession], Awaitable["Reading"]]
@@ -290,7 +290,7 @@ class Reader:
         for statement, one in zip(parsed.statements, judged.statements, strict=True):
             tree = {statement.node: statement.tree}
             path = effective_path(session.search_path, session.role)
-            lineage = self._trace(tree, self.catalog, path, Bodies(session), session.temporary)
+            lineage = self._trace(tree, self.catalog, path, Bodies(session), session.temporary, session.redefined)
             part = self._part(tree, one, lineage)
             parts.append(part)
             if len(parsed.statements) == 1 and statement.node in KINDS and not session.temporary:
@@ -329,7 +329,7 @@ def _copying(one: j.JudgedOne, copied: Sequence[tuple[str, str]]) -> j.JudgedOne
     if not copied:
         return one
     source, into = copied[0]
-    if source == UNSEEN and one.unsure:
+    if source == UNSEEN and (one.unsure or "." in into):
         problem = f"It may copy protected values to {into}: what it reads was defined anew in this transaction."
     elif source == UNSEEN:
         problem = f"Whatever the temporary view {into} shows later could be copied to where nothing protects it."

@@ -94,7 +94,7 @@ class Trigger:
     """An enabled user trigger. `events` of INSERT, UPDATE, DELETE, TRUNCATE; `function` is what it calls.
 
     `actions` are the statements of that function's body when all of them stand in the text of the function; None when
-    it builds statements as it runs, or could not be read.
+    it builds statements as it runs, or could not be read. `transitions` are the names of its transition tables.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Trigger:
     function: Name
     instead: bool = False
     actions: tuple[Mapping[str, Any], ...] | None = field(default=None, repr=False)
+    transitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ class Catalog:
     """The snapshot. Compared by identity; `version` differs whenever the content does.
 
     `operators` are the functions behind each operator name, `types` the functions a cast to a type may run (domain
-    checks, user-defined casts; usually none), `type_names` the types by oid. `registered` are functions (`schema.name`, globs allowed) the owner
+    checks, user-defined casts; usually none), `type_names` the types by oid, `trigger_bodies` the
+    statements (`Trigger.actions`) of every function that a trigger can call. `registered` are functions (`schema.name`, globs allowed) the owner
     declared to be harmless reads. `mark` is the server's at the time (`catalog_loader.catalog_mark`).
     """
 
@@ -163,6 +165,7 @@ class Catalog:
     operators: Mapping[Name, frozenset[Name]] = field(default_factory=dict, repr=False)
     types: Mapping[Name, frozenset[Name]] = field(default_factory=dict, repr=False)
     type_names: Mapping[int, Name] = field(default_factory=dict, repr=False)
+    trigger_bodies: Mapping[Name, tuple[Mapping[str, Any], ...] | None] = field(default_factory=dict, repr=False)
     schemas: frozenset[str] = frozenset()
     registered: frozenset[str] = frozenset()
     mark: str = ""
@@ -183,6 +186,7 @@ class Catalog:
         operators: Mapping[Name, frozenset[Name]] = MappingProxyType({}),
         types: Mapping[Name, frozenset[Name]] = MappingProxyType({}),
         registered: frozenset[str] = frozenset(),
+        trigger_bodies: Mapping[Name, tuple[Mapping[str, Any], ...] | None] = MappingProxyType({}),
     ) -> Catalog:
         """A catalog of just these."""
         tables = tuple(relations)
@@ -199,6 +203,7 @@ class Catalog:
             types=types,
             schemas=frozenset(table.schema for table in tables),
             registered=registered,
+            trigger_bodies=trigger_bodies,
         )
 
     def says_the_same(self, other: Catalog) -> bool:
@@ -247,6 +252,12 @@ class Catalog:
     def references(self) -> Mapping[Name, tuple[ForeignKey, ...]]:
         """Foreign keys by the table that has them."""
         return _grouped(self.foreign_keys, lambda key: key.child)
+
+    @cached_property
+    def answering(self) -> bool:
+        """Whether a rule somewhere gives rows to whoever sets it off, or may."""
+        rules = (rule for relation in self.by_oid.values() for rule in relation.rules)
+        return any(rule.actions is None or any("SelectStmt" in one for one in rule.actions) for rule in rules)
 
     @cached_property
     def divided(self) -> tuple[Relation, ...]:

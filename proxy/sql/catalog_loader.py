@@ -54,7 +54,8 @@ async def _rows(connection: Connection, query: str) -> Rows:
 
 async def _build(rows: Mapping[str, Rows], mark: str) -> Catalog:
     types = _conversions(rows)
-    relations = await _relations(rows, types)
+    bodies = _bodies(rows["trigger_functions"])
+    relations = await _relations(rows, types, bodies)
     names = {(relation.schema, relation.name): relation for relation in relations.values()}
     catalog = Catalog(
         version=_digest(sorted(str(row) for found in rows.values() for row in found)),
@@ -68,6 +69,7 @@ async def _build(rows: Mapping[str, Rows], mark: str) -> Catalog:
         operators=_operators(rows["operators"]),
         types={(schema, name): types.get(oid, frozenset()) for oid, schema, name, *_ in rows["types"]},
         type_names={oid: (schema, name) for oid, schema, name, *_ in rows["types"]},
+        trigger_bodies=bodies,
         schemas=frozenset(schema for (schema,) in rows["schemas"]),
         mark=mark,
     )
@@ -94,7 +96,11 @@ def _functions(rows: Rows) -> dict[Name, tuple[Function, ...]]:
     return {name: tuple(overloads) for name, overloads in found.items()}
 
 
-async def _relations(rows: Mapping[str, Rows], types: Mapping[int, frozenset[Name]]) -> dict[int, Relation]:
+async def _relations(
+    rows: Mapping[str, Rows],
+    types: Mapping[int, frozenset[Name]],
+    bodies: Mapping[Name, plpgsql.Trees | None],
+) -> dict[int, Relation]:
     columns = {oid: (numbers, names, types) for oid, numbers, names, types in rows["columns"]}
     keys = {oid: frozenset(names) for oid, names in rows["keys"]}
     divided = {oid: frozenset(names) for oid, names in rows["divided"]}
@@ -102,7 +108,7 @@ async def _relations(rows: Mapping[str, Rows], types: Mapping[int, frozenset[Nam
     for oid, attnum, names in rows["generated"]:
         generated.setdefault(oid, {})[attnum] = frozenset(names)
     parents, sources = _pairs(rows["parents"]), _pairs(rows["sources"])
-    rules, triggers = _rules(rows["rules"]), _triggers(rows["triggers"], rows["trigger_functions"])
+    rules, triggers = _rules(rows["rules"]), _triggers(rows["triggers"], bodies)
     attached: dict[tuple[int, str], set[Name]] = {}
     for oid, event, schema, function in rows["attached"]:
         attached.setdefault((oid, event), set()).add((schema, function))
@@ -159,15 +165,22 @@ def _rules(rows: Rows) -> dict[int, list[Rule]]:
     return found
 
 
-def _triggers(rows: Rows, functions: Rows) -> dict[int, list[Trigger]]:
-    bodies: dict[int, plpgsql.Trees | None] = {}
-    for oid, language, definition in functions:
+def _bodies(functions: Rows) -> dict[Name, plpgsql.Trees | None]:
+    """The statements of the functions that triggers can call, which have no overloads."""
+    bodies: dict[Name, plpgsql.Trees | None] = {}
+    for language, definition, schema, name in functions:
         compiled = () if language in {"c", "internal"} else None
-        bodies[oid] = plpgsql.statements(definition) if definition else compiled
+        bodies[schema, name] = plpgsql.statements(definition) if definition else compiled
+    return bodies
+
+
+def _triggers(rows: Rows, bodies: Mapping[Name, plpgsql.Trees | None]) -> dict[int, list[Trigger]]:
     found: dict[int, list[Trigger]] = {}
-    for oid, name, kind, schema, function, function_oid in rows:
+    for oid, name, kind, schema, function, transitions in rows:
         events = frozenset(event for bit, event in _TRIGGER_EVENTS.items() if kind & bit)
-        trigger = Trigger(name, events, (schema, function), bool(kind & _TRIGGER_INSTEAD), bodies.get(function_oid))
+        called = (schema, function)
+        instead = bool(kind & _TRIGGER_INSTEAD)
+        trigger = Trigger(name, events, called, instead, bodies.get(called), tuple(transitions))
         found.setdefault(oid, []).append(trigger)
     return found
 

@@ -68,13 +68,16 @@ QUERIES: dict[str, str] = {
           FROM pg_rewrite r
          WHERE r.rulename <> '_RETURN' AND r.ev_enabled <> 'D' AND r.ev_class >= 16384 ORDER BY r.rulename""",
     "triggers": """
-        SELECT t.tgrelid::bigint, t.tgname, t.tgtype::int, n.nspname, p.proname, p.oid::bigint
+        SELECT t.tgrelid::bigint, t.tgname, t.tgtype::int, n.nspname, p.proname,
+               array_remove(ARRAY[t.tgoldtable, t.tgnewtable]::text[], NULL)
           FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
          WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' ORDER BY t.tgname""",
     "trigger_functions": """
-        SELECT p.oid::bigint, l.lanname, CASE WHEN l.lanname = 'plpgsql' THEN pg_get_functiondef(p.oid) END
-          FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-         WHERE p.oid IN (SELECT tgfoid FROM pg_trigger WHERE NOT tgisinternal)""",
+        SELECT l.lanname, CASE WHEN l.lanname = 'plpgsql' THEN pg_get_functiondef(p.oid) END,
+               n.nspname, p.proname
+          FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace
+         WHERE p.oid IN (SELECT tgfoid FROM pg_trigger WHERE NOT tgisinternal)
+            OR p.prorettype = 'pg_catalog.trigger'::regtype AND p.oid >= 16384""",
     # Defaults, generated columns, checks, indexes and policies: the functions, and those behind the operators, in them.
     "attached": """
         WITH parts (relation, event, class, object) AS (

@@ -138,7 +138,8 @@ class Anew:
 
     `names`: nothing is known of them any more. `written`: only what runs when they are written. `cascading`: only what a
     change or removal of their rows changes besides. `shown`: they run nothing, but nobody knows which values they show.
-    `harmless` are new types whose values run nothing, `heirs` new tables with what they inherit from.
+    `harmless` are new types whose values run nothing, `heirs` new tables with what they inherit from. `rowless` are functions of
+    triggers that take no value of their row anywhere else, `carrying` those that may.
     """
 
     names: frozenset[str] = _NO_NAMES
@@ -147,6 +148,8 @@ class Anew:
     shown: frozenset[str] = _NO_NAMES
     harmless: frozenset[str] = _NO_NAMES
     heirs: frozenset[tuple[str, str]] = frozenset()
+    rowless: frozenset[str] = _NO_NAMES
+    carrying: frozenset[str] = _NO_NAMES
 
     def __bool__(self) -> bool:
         return self != NOTHING

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.sql.catalog import PG_TEMP, Catalog
+from proxy.sql.judged import NOTHING, Anew
+from proxy.sql.lineage_actions import ACTING, UNSEEN, Actions, acted, created
 from proxy.sql.lineage_expressions import Tree, Untraceable
 from proxy.sql.lineage_functions import BOUNDS, HAS_BOUNDS, is_free_setting
 from proxy.sql.lineage_mixing import NONE, Mix
@@ -18,7 +20,7 @@ from proxy.sql.lineage_moves import moves
 from proxy.sql.lineage_queries import Queries
 from proxy.sql.lineage_scope import Field, Rel, Taint
 
-__all__ = ["Lineage", "OutputColumn", "Taint", "Tree", "output_columns", "trace"]
+__all__ = ["UNSEEN", "Lineage", "OutputColumn", "Taint", "Tree", "output_columns", "trace"]
 
 #: Statements that return no rows and read none.
 _WITHOUT_ROWS = frozenset({
@@ -37,8 +39,6 @@ _ON_TABLES = frozenset({
 #: Definitions after which stored values have other names.
 _MOVING = frozenset({"AlterObjectSchemaStmt", "AlterTableStmt", "RenameStmt"})
 _HOPS = 8
-#: The base columns of a temporary view, whatever they are when somebody copies from it.
-UNSEEN = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,19 @@ def trace(
     search_path: Sequence[str] = ("public",),
     bodies: Mapping[str, Tree] | None = None,
     temporary: Collection[str] = (),
+    anew: Anew = NOTHING,
 ) -> Lineage:
     """The lineage of one statement (`{node: fields}`). Never raises: what cannot be traced is unresolved.
 
     `search_path` is the effective one (`names.effective_path`); `bodies` are the trees behind names the session knows:
-    prepared statements (EXECUTE) and cursors (FETCH); `temporary` the session's own tables, which hide others.
+    prepared statements (EXECUTE) and cursors (FETCH); `temporary` the session's own tables, which hide others; `anew` what
+    definitions of its own made of others. What a definition lets rules and triggers copy later is told as its copies.
     """
+    kind, fields = _defined(tree, bodies or {})
+    if kind in ACTING:
+        actions = Actions(catalog, search_path, temporary, anew)
+        acted(actions, kind, fields)
+        return Lineage(copies=frozenset(actions.copies), chosen=actions.chosen)
     walker = Queries(catalog, search_path, temporary)
     try:
         output = _output(walker, tree, bodies or {})
@@ -125,6 +132,16 @@ def trace(
         resolved=walker.resolved and not walker.tested_unknown,
         notes=tuple(walker.notes),
     )
+
+
+def _defined(tree: Tree, bodies: Mapping[str, Tree]) -> tuple[str, Tree]:
+    """The node of a definition, which the protocol can prepare as anything else; nothing when there is none."""
+    for kind, fields in tree.items():
+        if kind in ACTING:
+            return kind, fields
+        if kind == "ExecuteStmt" and fields.get("name") in bodies:
+            return next(iter(bodies[fields["name"]].items()))
+    return "", {}
 
 
 def output_columns(tree: Tree, catalog: Catalog, search_path: Sequence[str] = ("public",)) -> list[OutputColumn] | None:
@@ -156,11 +173,11 @@ def _output(walker: Queries, tree: Tree, bodies: Mapping[str, Tree]) -> tuple[Ou
         return ()
     elif kind == "CreateTableAsStmt":
         rel = walker.statement(body["query"], None)
-        _created(walker, rel, body["into"]["rel"])
+        created(walker, rel, body["into"]["rel"])
     else:
         rel = walker.statement(tree, None)
         if "intoClause" in body:
-            _created(walker, rel, body["intoClause"]["rel"])
+            created(walker, rel, body["intoClause"]["rel"])
             return ()
     if explained:
         everything = rel.everything()
@@ -191,15 +208,6 @@ def _statement_behind(tree: Tree, bodies: Mapping[str, Tree]) -> tuple[Tree, boo
         else:
             return tree, explained
     raise Untraceable("statements are nested too deeply")
-
-
-def _created(walker: Queries, rel: Rel, into: Tree) -> None:
-    """CREATE TABLE AS and SELECT INTO copy values into columns nobody has rules for."""
-    name = f"{into.get('schemaname', '')}.{into['relname']}".lstrip(".")
-    walker.chosen |= rel.rows | rel.everything().mixed
-    walker.copies.update((source, f"{name}.{one.name}") for one in rel.fields for source in one.taint.touches)
-    if rel.rest is not None:
-        walker.copies.update((source, f"{name}.*") for source in rel.rest.touches)
 
 
 def _copied(walker: Queries, body: Tree) -> Rel:

@@ -74,6 +74,8 @@ class Expressions(ABC):
         self.lookups: list[tuple[Any, frozenset[str]]] = []
         self.tested_unknown = False
         self.resolved = True
+        #: Whether NEW and OLD are what a rule or trigger is run for.
+        self.acting = False
         self.notes: list[tuple[Any, Taint]] = []
         self._nodes = 0
         self._items: dict[int, int] = {}

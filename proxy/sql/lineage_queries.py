@@ -212,8 +212,12 @@ class Queries(From, Expressions):
             sources = [body["sourceRelation"]]
         scope = self.from_clause([{"RangeVar": body["relation"]}, *sources], outer, written=True)
         target = scope.tables[0]
+        if self.catalog.answering and self._is_ruled(body["relation"]):
+            self.resolved = False  # the rows that come back may be a rule's
         assigned = self._inserted(body, target.rel, outer)
-        scope.tables += [Table("excluded", target.rel.assigned(assigned)), Table("old", target.rel)]
+        scope.tables.append(Table("excluded", target.rel.assigned(assigned)))
+        if not self.acting:
+            scope.tables.append(Table("old", target.rel))
         conflict = body.get("onConflictClause", {})
         conditions = [body.get("whereClause", {}), body.get("joinCondition", {}), conflict.get("whereClause", {})]
         self.predicate(conditions, scope)
@@ -235,11 +239,17 @@ class Queries(From, Expressions):
         self.chosen |= scope.mixed.union(*(taint.mixed for taint in assigned.values()))
         written = target.rel.assigned(assigned)
         scope.tables[0] = Table(target.alias, written, target.schema)
-        scope.tables.append(Table("new", written))
+        if not self.acting:
+            scope.tables.append(Table("new", written))
         scope.star[0] = written
         if "sourceRelation" in body:
             scope.star.append(scope.star.pop(0))  # what * means: first the source, then the target
         return scope.telling(self.targets(body.get("returningList", []), scope))
+
+    def _is_ruled(self, named: Tree) -> bool:
+        schema, name = named.get("schemaname", ""), named["relname"]
+        found = self.catalog.resolve((schema, name) if schema else (name,), self.search_path)
+        return found is not None and bool(found.rules or found.is_view)
 
     def _inserted(self, body: Tree, target: Rel, outer: Scope | None) -> dict[str, Taint]:
         """What INSERT … SELECT or VALUES puts into each column."""

@@ -158,7 +158,7 @@ class Scope:
     """The names visible at one level of a query.
 
     `tables` can qualify; `star` is what `*` means (USING columns merged); `ctes` are WITH queries and `windows` the
-    WINDOW definitions by name. `mixed` is what its conditions tell of every row, `marks` of single columns, `rows` the number
+    WINDOW definitions by name; `others` what any other name can be that qualifies. `mixed` is what its conditions tell of every row, `marks` of single columns, `rows` the number
     of rows.
     """
 
@@ -170,6 +170,7 @@ class Scope:
     mixed: frozenset[Mix] = NONE
     rows: frozenset[Mix] = NONE
     marks: dict[Item, frozenset[Mix]] = field(default_factory=dict)
+    others: Rel | None = None
 
     def telling(self, rel: Rel) -> Rel:
         """The output columns of this level, with what its conditions tell through them."""
@@ -218,8 +219,10 @@ class Scope:
         level: Scope | None = self
         while level is not None:
             for table in level.tables:
-                if table.alias == alias and (not schema or table.schema == schema):
+                if table.alias == alias and (not schema or table.schema == schema or level.others is not None):
                     return table.rel
+            if level.others is not None:
+                return level.others
             level = level.parent
         return None
 

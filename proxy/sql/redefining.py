@@ -17,6 +17,8 @@ from access.statements import Effect
 from proxy.sql import redefining_relations as relations
 from proxy.sql.catalog import PG_CATALOG, Catalog, Relation
 from proxy.sql.judged import NOTHING, Anew
+from proxy.sql.lineage_actions import rowless
+from proxy.sql.names import effective_path
 from proxy.sql.object_kinds import Sort, sort_of
 from proxy.sql.parse import Parsed
 from proxy.sql.redefining_relations import ALL, EVERYTHING
@@ -71,6 +73,13 @@ def _everything(_: Fields, __: Walk) -> Anew:
 def _function(fields: Fields, walk: Walk) -> Anew:
     named = fields.get("funcname") or fields.get("func", {}).get("objname", ())
     return _of_function(_last(named), walk.catalog)
+
+
+def _created(fields: Fields, walk: Walk) -> Anew:
+    name = _last(fields["funcname"])
+    alone = rowless(fields, walk.catalog, effective_path(walk.session.search_path, walk.session.role))
+    told = Anew(rowless=frozenset({name})) if alone else Anew(carrying=frozenset({name}))
+    return _function(fields, walk) | told
 
 
 def _defined(fields: Fields, walk: Walk) -> Anew:
@@ -153,8 +162,9 @@ def _old(fields: Fields) -> str:
 
 def _moved(sort: Sort, names: Iterable[str], walk: Walk) -> Anew:
     if sort is Sort.FUNCTION:
-        found = NOTHING
-        for name in names:
+        named = frozenset(names)
+        found = Anew(carrying=named)
+        for name in named:
             found |= _of_function(name, walk.catalog)
         return found
     if sort in {Sort.RELATION, Sort.TYPE}:
@@ -275,7 +285,7 @@ RULES: Mapping[str, Rule] = {
     "CreateDomainStmt": _domain,
     "CreateEnumStmt": _enum,
     "CreateForeignTableStmt": lambda fields, walk: relations.table(fields["base"], walk),
-    "CreateFunctionStmt": _function,
+    "CreateFunctionStmt": _created,
     "CreatePolicyStmt": relations.policy,
     "CreateRangeStmt": _range,
     "CreateSchemaStmt": _schema,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -107,6 +108,16 @@ class Field:
 
     def decide(self, choice: Choice = Choice.APPROVE) -> None:
         self.call(self.site.decide(choice))
+
+    def approving(self, client: Raw) -> Said:
+        """What comes back of what was sent, with a yes to whatever is asked meanwhile."""
+        with ThreadPoolExecutor(1) as thread:
+            said = thread.submit(client.until_ready)
+            while not said.done():
+                wait([said], 0.05)
+                if self.pending():
+                    self.decide()
+            return said.result()
 
     def pending(self) -> int:
         """How many statements wait for somebody."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
-
 import pytest
 
 from access.scopes import Admin
@@ -105,19 +103,9 @@ def test_an_approval_unmasks_nothing(field: Field, name: str) -> None:
     with field.connect(Admin()) as client:
         for step in ("BEGIN", *APPROVED[name].split(" ;; ")):
             client.send(m.query(step))
-            said = _approving(field, client)
+            said = field.approving(client)
             assert not leaked(said) and not said.errors
         assert client.query("ROLLBACK").status == "I"
-
-
-def _approving(field: Field, client: Raw) -> Said:
-    with ThreadPoolExecutor(1) as thread:
-        said = thread.submit(client.until_ready)
-        while not said.done():
-            wait([said], 0.05)
-            if field.pending():
-                field.decide()
-        return said.result()
 
 
 #: Under access that may define: nobody is asked, and what is shown is what it is.
