@@ -249,6 +249,32 @@ def test_statements_are_taken_apart_in_c_as_in_python() -> None:
     assert tally.damaged > 10 * DEEP
 
 
+@pytest.mark.skipif(plain_way is None, reason="the compiled part is not installed (or HOOP_NATIVE=0)")
+@pytest.mark.parametrize(
+    ("before", "each", "between", "after", "most"),
+    [
+        ("SELECT concat(", "c{}", ",", ")", 128),
+        ("SELECT id FROM t WHERE id IN (", "1{}", ",", ")", 512),
+        ("SELECT 1 FROM ", "t{}", ",", "", 128),
+        ("SELECT ", "f{}()", ",", "", 128),
+        ("SELECT ", "1::t{}", ",", "", 128),
+        ("SELECT ", "{}", ",", "", 256),
+        ("SELECT ORDER BY ", "{}", ",", "", 256),
+        ("SELECT WHERE ", "a={}", " OR ", "", 256),
+        ("SELECT $1 IN (", "${}", ",", ")", 511),
+    ],
+)
+def test_how_much_there_is_room_for_in_c(before: str, each: str, between: str, after: str, most: int) -> None:
+    """What is one too many makes a statement not plain."""
+    for count, fits in ((most, True), (most + 1, False), (most + 20, False)):
+        text = f"{before}{between.join(each.format(100 + number) for number in range(count))}{after}"
+        known = json_of(text)
+        assert known is not None
+        found = plain_way.plain(known)
+        assert (found is not None) is fits, (text[:40], count)
+        assert found is None or found == plain(parse(text).statements[0].tree)
+
+
 def test_without_the_compiled_part_the_same_is_said(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain_module, "plain_way", None)
     masker = Masker(POLICIES["rules"], catalog, b"k")
