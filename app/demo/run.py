@@ -36,9 +36,13 @@ def _demo(arguments: argparse.Namespace) -> int:
 async def ended_whole(work: Coroutine[Any, Any, int]) -> int:
     """What `work` says; 1 when it was ended before by its terminal or the system, after it has put everything away."""
     task = asyncio.current_task()
-    if task is not None:
-        for number in ENDINGS:
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+    def end() -> None:
+        if task is not None and not task.cancelling():  # a closing terminal tells more than once
+            task.cancel()
+
+    for number in ENDINGS:
+        asyncio.get_running_loop().add_signal_handler(number, end)
     try:
         return await work
     except asyncio.CancelledError:

@@ -228,7 +228,10 @@ class Reader:
         if self._ways is None:
             return None, parse_anew(text)
         plain, known = plain_text(text)
-        found = None if plain is None else self._ways.read(text, plain)
+        try:
+            found = None if plain is None else self._ways.read(text, plain)
+        except Exception:  # noqa: BLE001 - whatever the short way trips over is read the long way, which never raises
+            found = None
         if found is None:
             return None, known if isinstance(known, Parsed) else parse_anew(text, known)
         statement, lineage = found

@@ -34,7 +34,6 @@ V = TypeVar("V")
 _READ = frozenset({Effect.READ})
 _NO_FLAGS: frozenset[Flag] = frozenset()
 _UNBOUNDED = frozenset({Flag.UNBOUNDED_READ})
-_NOTHING: frozenset[str] = frozenset()
 _SELECT = ("SELECT",)
 #: Functions that more is asked about than what they compute.
 _NOT_PLAIN = COLLECTING | KEEPERS | SHOWS_DEFINITIONS

@@ -20,6 +20,9 @@ async def test_a_demo_that_is_ended_puts_away_what_it_started(number: signal.Sig
             os.kill(os.getpid(), number)
             await asyncio.Event().wait()
         finally:
+            os.kill(os.getpid(), number)
+            for _ in range(3):
+                await asyncio.sleep(0)
             put_away.append(number)
         return 0
 

@@ -28,7 +28,7 @@ from proxy.sql.lineage_notes import computes, constants
 from proxy.sql.names import effective_path
 from proxy.sql.parse import json_of, parse
 from proxy.sql.plain import plain, plain_text
-from proxy.sql.plainly import plainly
+from proxy.sql.plainly import Plainly, plainly
 from tests.proxy.peers.taking_apart import Tally, compare_plain
 from tests.proxy.sql.selects import made
 from tests.proxy.sql.test_corpus import CORPUS
@@ -322,6 +322,19 @@ def test_a_session_that_gives_a_name_another_meaning_is_asked_anew(catalog: Cata
     later = reader.read("SELECT age FROM customers WHERE id = 2", own, 1)
     same(later, Reader(catalog, reader.masker).read(later.text, own, 1, fresh=True))
     assert later.judged.combined.reads == ("pg_temp.customers",)
+
+
+def test_what_the_short_way_trips_over_is_read_the_long_way(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    def trips(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(Plainly, "read", trips)
+    masker = Masker(POLICIES["rules"], catalog, b"k")
+    text = "SELECT email FROM customers WHERE id = 1"
+    same(
+        Reader(catalog, masker).read(text, SESSIONS[0], 0),
+        Reader(catalog, masker).read(text, SESSIONS[0], 0, fresh=True),
+    )
 
 
 def test_nothing_is_plain_before_the_catalog_was_read() -> None:
